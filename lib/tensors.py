@@ -1,0 +1,296 @@
+"""Tensors: partitions of modes, matricization, generalized tensor products.
+
+A tensor of order N has N modes, numbered from 0.  A *partition* splits the modes into rows and
+columns; *matricization* lays the tensor out as a matrix along it.  Everything here works on plain
+torch tensors, whatever arithmetic their entries come from.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+
+__all__ = [
+    "OPERATORS",
+    "activation_pooling",
+    "generalized_product",
+    "indices",
+    "khatri_rao",
+    "matricize",
+    "partition",
+    "sample_indices",
+]
+
+Shape = int | tuple[int, ...]
+Operator = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def partition(rows: str | Iterable[int], shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Split the modes 0..N-1 into row modes and column modes.
+
+    Parameters
+    ----------
+    rows : str or iterable of int
+        The row modes, or a name: ``"even-odd"`` (even modes are rows), ``"left-right"``,
+        ``"top-bottom"``, ``"checkerboard"``.
+    shape : int or (int, int)
+        The number of modes N of a sequence, or the (height, width) of a grid whose modes are
+        numbered row by row.
+
+    Returns
+    -------
+    row_modes, column_modes : tuple of int
+        Both in increasing order; every mode stands in exactly one of them.
+
+    Raises
+    ------
+    ValueError
+        If a name does not fit the shape, or a mode is repeated or out of range.
+
+    Notes
+    -----
+    The first half gets the smaller share when a side is odd: ``"left-right"`` on width 5 has
+    columns 0, 1 on the left.  The names ``"top-bottom"`` and ``"checkerboard"`` need a grid.
+
+    Examples
+    --------
+    >>> partition("even-odd", 4)
+    ((0, 2), (1, 3))
+    >>> partition("left-right", (2, 4))
+    ((0, 1, 4, 5), (2, 3, 6, 7))
+    """
+    sides = (shape,) if isinstance(shape, int) else tuple(shape)
+    if not 1 <= len(sides) <= 2 or any(not isinstance(s, int) or s < 0 for s in sides):
+        raise ValueError(f"partition: shape {shape!r} is neither a length nor a (height, width)")
+    count = math.prod(sides)
+    chosen = _named(rows, sides) if isinstance(rows, str) else [_mode(m) for m in rows]
+    outside = [m for m in chosen if not 0 <= m < count]
+    if outside:
+        raise ValueError(f"partition: row modes {outside} lie outside 0..{count - 1} (shape {shape})")
+    if len(set(chosen)) < len(chosen):
+        repeated = sorted({m for m in chosen if chosen.count(m) > 1})
+        raise ValueError(f"partition: row modes {repeated} are named more than once")
+    row_modes = tuple(sorted(chosen))
+    return row_modes, tuple(m for m in range(count) if m not in set(row_modes))
+
+
+def _mode(value: object) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(f"partition: row mode {value!r} is not an integer")
+    return value.__index__()
+
+
+def _named(name: str, sides: tuple[int, ...]) -> list[int]:
+    width = sides[-1]
+    cell_is_row = {
+        "even-odd": lambda i, j: (i * width + j) % 2 == 0,
+        "left-right": lambda i, j: j < width // 2,
+        "top-bottom": lambda i, j: i < sides[0] // 2,
+        "checkerboard": lambda i, j: (i + j) % 2 == 0,
+    }
+    if name not in cell_is_row:
+        raise ValueError(f"partition: unknown name {name!r}; known: {', '.join(cell_is_row)}")
+    if name in ("top-bottom", "checkerboard") and len(sides) == 1:
+        raise ValueError(f"partition: {name!r} needs a (height, width), got a sequence of {width}")
+    height = sides[0] if len(sides) == 2 else 1
+    belongs = cell_is_row[name]
+    return [i * width + j for i in range(height) for j in range(width) if belongs(i, j)]
+
+
+def matricize(
+    tensor: torch.Tensor, rows: str | Iterable[int], shape: Shape | None = None
+) -> torch.Tensor:
+    """Lay a tensor out as the matrix [[A]] whose rows are indexed by the row modes.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor, shape (M_0, ..., M_{N-1})
+    rows : str or iterable of int
+        As in :func:`partition`.
+    shape : (int, int), optional
+        The grid on which a named partition is read; by default the modes form a sequence.
+
+    Returns
+    -------
+    torch.Tensor, shape (product of row dimensions, product of column dimensions)
+        Within rows and within columns the last mode runs fastest.
+
+    Raises
+    ------
+    ValueError
+        If the partition does not fit the order of the tensor.
+
+    Examples
+    --------
+    >>> matricize(torch.arange(8).reshape(2, 2, 2), rows=[0, 2])
+    tensor([[0, 2],
+            [1, 3],
+            [4, 6],
+            [5, 7]])
+    """
+    grid = tensor.ndim if shape is None else shape
+    if not isinstance(grid, int) and math.prod(grid) != tensor.ndim:
+        raise ValueError(
+            f"matricize: a tensor of order {tensor.ndim} and shape {tuple(tensor.shape)} "
+            f"does not have the {math.prod(grid)} modes of the grid {grid}"
+        )
+    row_modes, column_modes = partition(rows, grid)
+    height = math.prod(tensor.shape[m] for m in row_modes)
+    width = math.prod(tensor.shape[m] for m in column_modes)
+    return tensor.permute(row_modes + column_modes).reshape(height, width)
+
+
+def indices(dim: int, count: int) -> torch.Tensor:
+    """Every index tuple of ``count`` modes of dimension ``dim``, the last mode fastest.
+
+    Returns
+    -------
+    torch.Tensor of int64, shape (dim ** count, count)
+
+    Examples
+    --------
+    >>> indices(2, 2).tolist()
+    [[0, 0], [0, 1], [1, 0], [1, 1]]
+    """
+    if dim < 1 or count < 0:
+        raise ValueError(f"indices: dim={dim} and count={count}; need dim >= 1 and count >= 0")
+    numbers = torch.arange(dim**count)  # (dim ** count,)
+    places = dim ** torch.arange(count - 1, -1, -1)  # (count,)
+    return numbers[:, None] // places % dim  # (dim ** count, count)
+
+
+def sample_indices(
+    dim: int, count: int, samples: int, generator: torch.Generator
+) -> torch.Tensor:
+    """``samples`` different index tuples drawn at random, in increasing order.
+
+    Returns
+    -------
+    torch.Tensor of int64, shape (samples, count)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than ``samples`` index tuples.
+
+    Examples
+    --------
+    >>> sample_indices(2, 40, 3, torch.Generator().manual_seed(0)).shape
+    torch.Size([3, 40])
+    """
+    available = dim**count
+    if not 0 <= samples <= available:
+        raise ValueError(
+            f"sample_indices: {samples} samples asked of {dim} ** {count} = {available} tuples"
+        )
+    if available <= 4 * samples:
+        order = torch.randperm(available, generator=generator)[:samples]
+        return indices(dim, count)[order.sort().values]
+    found = torch.empty(0, count, dtype=torch.int64)
+    while len(found) < samples:  # collisions are rare: at most a quarter of the tuples is taken
+        fresh = torch.randint(dim, (samples, count), generator=generator)
+        found = torch.unique(torch.cat([found, fresh]), dim=0)
+    keep = torch.randperm(len(found), generator=generator)[:samples].sort().values
+    return found[keep]
+
+
+def khatri_rao(factors: Iterable[torch.Tensor]) -> torch.Tensor:
+    """Column-wise Khatri–Rao product: column z is the Kronecker product of the columns z.
+
+    Parameters
+    ----------
+    factors : iterable of torch.Tensor, shapes (M_i, Z)
+
+    Returns
+    -------
+    torch.Tensor, shape (product of the M_i, Z)
+
+    Notes
+    -----
+    Floating-point products: for residues mod p, reduce after each factor instead.
+
+    Examples
+    --------
+    >>> khatri_rao([torch.tensor([[1, 2]]), torch.tensor([[3, 4], [5, 6]])]).tolist()
+    [[3, 8], [5, 12]]
+    """
+    result = None
+    for factor in factors:
+        if factor.ndim != 2 or (result is not None and factor.shape[1] != result.shape[1]):
+            raise ValueError(
+                f"khatri_rao: factor of shape {tuple(factor.shape)}; need matrices with the "
+                "same number of columns"
+            )
+        grown = factor if result is None else result[:, None] * factor[None]  # (m, M_i, Z)
+        result = grown.reshape(-1, factor.shape[1])
+    if result is None:
+        raise ValueError("khatri_rao: no factors given")
+    return result
+
+
+def activation_pooling(activation: str, pooling: str) -> Operator:
+    """The operator g(a, b) = P{σ(a), σ(b)} of an activation σ and a pooling P.
+
+    Parameters
+    ----------
+    activation : {"linear", "relu"}
+    pooling : {"product", "max", "sum"}
+        Average pooling is ``"sum"`` with the factor 1/P moved into the next weights: the mean of
+        two values is not associative, their sum is.
+
+    Raises
+    ------
+    ValueError
+        If σ and P do not give an associative operator (linear activation with max or sum is
+        associative too, but ReLU with product is not).
+
+    Notes
+    -----
+    Only associative and commutative operators let a network be read as a decomposition (Cohen &
+    Shashua, Convolutional Rectifier Networks as Generalized Tensor Decompositions, 2016).
+
+    Examples
+    --------
+    >>> g = activation_pooling("relu", "max")
+    >>> g(torch.tensor(-2.0), torch.tensor(-3.0))
+    tensor(0.)
+    """
+    try:
+        return OPERATORS[activation, pooling]
+    except KeyError:
+        known = ", ".join(f"{a}/{p}" for a, p in OPERATORS)
+        raise ValueError(
+            f"activation_pooling: {activation}/{pooling} is not an associative operator known "
+            f"here; known: {known}"
+        ) from None
+
+
+OPERATORS: dict[tuple[str, str], Operator] = {
+    ("linear", "product"): torch.mul,
+    ("linear", "max"): torch.maximum,
+    ("linear", "sum"): torch.add,
+    ("relu", "max"): lambda a, b: torch.maximum(a, b).clamp_min(0),
+    ("relu", "sum"): lambda a, b: a.clamp_min(0) + b.clamp_min(0),
+}
+
+
+def generalized_product(a: torch.Tensor, b: torch.Tensor, operator: Operator) -> torch.Tensor:
+    """The generalized tensor product: entry (d, d') is ``operator(a[d], b[d'])``.
+
+    Parameters
+    ----------
+    a : torch.Tensor, shape (M_1, ..., M_P)
+    b : torch.Tensor, shape (N_1, ..., N_Q)
+    operator : callable
+        Elementwise, broadcasting: :data:`torch.mul` gives the tensor product.
+
+    Returns
+    -------
+    torch.Tensor, shape (M_1, ..., M_P, N_1, ..., N_Q)
+
+    Examples
+    --------
+    >>> generalized_product(torch.tensor([1, 2]), torch.tensor([10, 20]), torch.mul).tolist()
+    [[10, 20], [20, 40]]
+    """
+    return operator(a.reshape(*a.shape, *(1,) * b.ndim), b)
