@@ -1,0 +1,280 @@
+"""The two arithmetics any circuit of this course can run in.
+
+`Real` is ordinary floating point. `Modular(prime)` is the field GF(p), its residues 0..p-1 stored
+exactly in float64 tensors, so that matrix products run on BLAS and on GPUs (neither has fast int64
+products) and yet no digit is ever lost. Both offer the same methods: a network written against
+them can be trained in one and certified in the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+LARGEST_EXACT = 2**53  # float64 holds every integer up to here, and 2**53 + 1 no longer
+DEFAULT_PRIME = 8388593  # the largest prime below 2**23
+PIECE = 1 << 20  # entries validated at a time: the temporaries stay small beside a large matrix
+
+
+@dataclass(frozen=True)
+class Real:
+    """Real arithmetic in float64.
+
+    Examples
+    --------
+    >>> Real().matmul(Real().tensor([[1.0, 2.0]]), Real().tensor([[3.0], [0.5]]))
+    tensor([[4.]], dtype=torch.float64)
+    """
+
+    def tensor(self, values, device=None):
+        """Return `values` as a float64 tensor of the same shape."""
+        return torch.as_tensor(values, dtype=torch.float64, device=device)
+
+    def random(self, shape, generator, device=None):
+        """Return independent standard normal entries, drawn from a CPU `generator`."""
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(device)
+
+    def reduce(self, x):
+        """Return `x`: real numbers need no reduction."""
+        return x
+
+    def add(self, a, b):
+        """Return a + b entry by entry, with broadcasting."""
+        return a + b
+
+    def multiply(self, a, b):
+        """Return a * b entry by entry, with broadcasting."""
+        return a * b
+
+    def matmul(self, a, b):
+        """Return the matrix product, broadcast over leading dimensions as `torch.matmul` does."""
+        return torch.matmul(a, b)
+
+    def prod(self, x, dim):
+        """Return the product of `x` along the dimension `dim`, which disappears."""
+        return torch.prod(x, dim)
+
+    def inverse(self, matrix):
+        """Return the inverse of a square matrix; ValueError if it is exactly singular."""
+        _require_square(matrix, "Real.inverse")
+        inverse, failed = torch.linalg.inv_ex(matrix)
+        if failed:
+            raise ValueError(f"Real.inverse: the {_size(matrix)} matrix is singular")
+        return inverse
+
+
+@dataclass(frozen=True)
+class Modular:
+    """Arithmetic in the field GF(p), on residues 0..p-1 held exactly in float64 tensors.
+
+    Every method takes and returns residues, except `tensor`, which takes any integers, and
+    `reduce`, which takes any exact float64 integers.
+
+    Parameters
+    ----------
+    prime : int
+        A prime below 2**23. Then 128 products of residues sum to less than 2**53, and 512 products
+        of residues centered at zero do, so a matrix product needs few reductions.
+
+    Raises
+    ------
+    TypeError
+        If `prime` is not an int.
+    ValueError
+        If `prime` is not a prime below 2**23.
+
+    Examples
+    --------
+    >>> field = Modular(7)
+    >>> field.tensor([-1, 0, 9])
+    tensor([6., 0., 2.], dtype=torch.float64)
+    >>> field.inverse(field.tensor([[2, 0], [0, 3]]))
+    tensor([[4., 0.],
+            [0., 5.]], dtype=torch.float64)
+    """
+
+    prime: int = DEFAULT_PRIME
+
+    def __post_init__(self):
+        if isinstance(self.prime, bool) or not isinstance(self.prime, int):
+            raise TypeError(f"Modular: prime must be an int, got {self.prime!r}")
+        if self.prime >= 2**23:
+            raise ValueError(
+                f"Modular: prime {self.prime} is too large for exact float64 products; it must be "
+                f"below 2**23 = {2**23}, for example {DEFAULT_PRIME}"
+            )
+        if not is_prime(self.prime):
+            raise ValueError(
+                f"Modular: {self.prime} is not a prime, so it has no field of residues; use for "
+                f"example {DEFAULT_PRIME}"
+            )
+
+    def tensor(self, values, device=None):
+        """Return the residues of integers.
+
+        Parameters
+        ----------
+        values : tensor, array or nested list of any shape
+            Integers of any sign: bools, ints of any size, or floats that are whole numbers below
+            2**53 in absolute value (beyond that a float may already have been rounded).
+        device : torch.device, optional
+            Where the result lives; by default where `values` lives.
+
+        Returns
+        -------
+        torch.Tensor
+            float64 residues 0..p-1, a new tensor of the same shape.
+
+        Raises
+        ------
+        TypeError
+            If the entries are not numbers, or are complex.
+        ValueError
+            If an entry is NaN, infinite, fractional, or a float of 2**53 or more.
+        """
+        values = self._as_tensor(values)
+        device = values.device if device is None else torch.device(device)
+        result = torch.empty(values.shape, dtype=torch.float64, device=device)
+        flat, out = values.detach().reshape(-1), result.view(-1)
+        for source, target in zip(flat.split(PIECE), out.split(PIECE), strict=True):
+            target.copy_(self._residues(source))
+        return result
+
+    def _as_tensor(self, values):
+        if not isinstance(values, torch.Tensor):
+            values = np.asarray(values)
+            if values.dtype == object and all(isinstance(v, int) for v in values.flat):
+                values = (values % self.prime).astype(np.int64)  # Python ints of any size
+            elif values.dtype == np.uint64:
+                values = (values % np.uint64(self.prime)).astype(np.int64)
+            if values.dtype.kind not in "biuf":
+                raise TypeError(f"Modular.tensor: entries must be integers, got {values.dtype}")
+            values = torch.from_numpy(np.require(values, requirements=["C", "W"]))
+        if values.is_complex():
+            raise TypeError(f"Modular.tensor: entries must be integers, got {values.dtype}")
+        return values
+
+    def _residues(self, piece):
+        if piece.is_floating_point():
+            piece = piece.to(torch.float64)
+            wrong = ~(piece.abs() < LARGEST_EXACT) | (piece != piece.round())  # ~(<) catches NaN
+            if wrong.any():
+                raise ValueError(
+                    f"Modular.tensor: {piece[wrong][0].item()} is not an exact integer; entries "
+                    "must be whole numbers below 2**53 in absolute value"
+                )
+            return torch.remainder(piece, self.prime)  # fmod, hence exact
+        return piece.to(torch.int64).remainder(self.prime).to(torch.float64)
+
+    def random(self, shape, generator, device=None):
+        """Return independent uniform residues, drawn from a CPU `generator`."""
+        draws = torch.randint(0, self.prime, tuple(shape), generator=generator)
+        return draws.to(torch.float64).to(device)
+
+    def reduce(self, x):
+        """Return the residues 0..p-1 of float64 integers with |x| <= 2**53 - p.
+
+        Notes
+        -----
+        With u = 2**-53, the computed x * (1/p) differs from x/p by a relative error of at most
+        2u + u**2, so by less than (2 + 2**-52) / p. The nearest integer q therefore leaves
+        |x - q p| < p/2 + 2 + 2**-52, and |q p| <= 2**53, so that both q p and x - q p are integers
+        float64 holds exactly. For p >= 5 this remainder lies strictly between -p and p, and adding
+        p where it is negative ends in 0..p-1. (For p = 2, 3 the bound is too weak for x near
+        2**53; the slower exact `torch.remainder` serves there.)
+        """
+        if self.prime < 5:
+            return torch.remainder(x, self.prime)
+        residues = self.center(x)
+        return residues.add_(residues.lt(0), alpha=self.prime)
+
+    def center(self, x):
+        """Return integers congruent to `x`, of absolute value below p/2 + 3: two passes fewer."""
+        quotients = torch.mul(x, 1.0 / self.prime).round_()
+        return torch.sub(x, quotients, alpha=self.prime)
+
+    def add(self, a, b):
+        """Return a + b modulo p entry by entry, with broadcasting."""
+        return self.reduce(a + b)
+
+    def multiply(self, a, b):
+        """Return a * b modulo p entry by entry, with broadcasting."""
+        return self.reduce(a * b)
+
+    def matmul(self, a, b):
+        """Return the matrix product modulo p, broadcast as `torch.matmul` does.
+
+        The inner dimension is cut into chunks whose sums of products stay below 2**53.
+        """
+        inner = a.shape[-1]
+        chunk = (LARGEST_EXACT - 2 * self.prime) // (self.prime - 1) ** 2
+        if inner <= chunk:
+            return self.reduce(torch.matmul(a, b))
+        half = self.prime // 2 + 2  # centered residues: chunks four times as long
+        chunk = (LARGEST_EXACT - 2 * self.prime) // half**2
+        a, b = self.center(a), self.center(b)
+        axis = -2 if b.ndim > 1 else -1
+        total = torch.matmul(a[..., :chunk], b.narrow(axis, 0, min(chunk, b.shape[axis])))
+        for start in range(chunk, inner, chunk):
+            length = min(chunk, inner - start)
+            total = self.center(total).add_(
+                torch.matmul(a.narrow(-1, start, length), b.narrow(axis, start, length))
+            )
+        return self.reduce(total)
+
+    def prod(self, x, dim):
+        """Return the product of `x` modulo p along `dim`, which disappears (empty: ones)."""
+        x = x.movedim(dim, 0)
+        if len(x) == 0:
+            return x.new_ones(x.shape[1:])
+        while len(x) > 1:  # multiply in pairs: one reduction per level
+            half = len(x) // 2
+            pairs = self.multiply(x[:half], x[half : 2 * half])
+            x = torch.cat([pairs, x[2 * half :]])
+        return x[0]
+
+    def inverse(self, matrix):
+        """Return the inverse modulo p of a square matrix of residues, by Gauss-Jordan elimination.
+
+        Raises ValueError if the matrix is not square or is singular modulo p.
+        """
+        _require_square(matrix, "Modular.inverse")
+        size = len(matrix)
+        work = torch.cat([matrix, torch.eye(size, dtype=matrix.dtype, device=matrix.device)], 1)
+        for k in range(size):
+            nonzero = work[k:, k].nonzero()
+            if len(nonzero) == 0:
+                raise ValueError(
+                    f"Modular.inverse: the {_size(matrix)} matrix is singular modulo {self.prime}"
+                )
+            pivot = k + int(nonzero[0])
+            work[[k, pivot]] = work[[pivot, k]]
+            work[k] = self.multiply(work[k], pow(int(work[k, k]), -1, self.prime))
+            column = work[:, k : k + 1].clone()
+            column[k] = 0
+            work = self.reduce(work - column * work[k])
+        return work[:, size:].contiguous()
+
+
+def is_prime(number):
+    """Return whether an int is prime, by trial division (fast enough below 2**23).
+
+    Examples
+    --------
+    >>> is_prime(8388593), is_prime(8388607)
+    (True, False)
+    """
+    if number < 2 or (number % 2 == 0 and number > 2):
+        return False
+    return all(number % d for d in range(3, int(number**0.5) + 1, 2))
+
+
+def _require_square(matrix, operation):
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"{operation}: needs a square matrix, got shape {tuple(matrix.shape)}")
+
+
+def _size(matrix):
+    return f"{matrix.shape[0]} x {matrix.shape[1]}"
