@@ -241,8 +241,7 @@ def activation_pooling(activation: str, pooling: str) -> Operator:
     Raises
     ------
     ValueError
-        If σ and P do not give an associative operator (linear activation with max or sum is
-        associative too, but ReLU with product is not).
+        If the pair is not one of :data:`OPERATORS`; ``"mean"`` in particular is refused.
 
     Notes
     -----
@@ -269,6 +268,7 @@ OPERATORS: dict[tuple[str, str], Operator] = {
     ("linear", "product"): torch.mul,
     ("linear", "max"): torch.maximum,
     ("linear", "sum"): torch.add,
+    ("relu", "product"): lambda a, b: a.clamp_min(0) * b.clamp_min(0),
     ("relu", "max"): lambda a, b: torch.maximum(a, b).clamp_min(0),
     ("relu", "sum"): lambda a, b: a.clamp_min(0) + b.clamp_min(0),
 }

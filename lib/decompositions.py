@@ -1,0 +1,113 @@
+"""The tensor of a mode tree: CP, hierarchical Tucker and everything between, in any arithmetic."""
+
+import torch
+
+from lib.arithmetic import Real
+from lib.tensors import Operator
+from lib.trees import ModeTree, Node, Path, Weights
+
+__all__ = ["MAX_ENTRIES", "check_weights", "coefficient_tensor"]
+
+MAX_ENTRIES = 2**27
+"""The largest tensor built whole: 1 GiB of float64."""
+
+
+def coefficient_tensor(
+    tree: ModeTree,
+    weights: Weights,
+    arithmetic=None,
+    operator: Operator | None = None,
+) -> torch.Tensor:
+    """The tensor that a mode tree and its weights decompose.
+
+    Parameters
+    ----------
+    tree : ModeTree
+    weights : dict from path to torch.Tensor
+        Shapes as in :meth:`ModeTree.weight_shapes`, entries in ``arithmetic``.
+    arithmetic : Real or Modular, optional
+        Real numbers unless given.
+    operator : callable, optional
+        The activation-pooling operator g of the generalized tensor product, elementwise and
+        broadcasting (:func:`lib.tensors.activation_pooling`).  By default the product.
+
+    Returns
+    -------
+    torch.Tensor, shape (M, ..., M), N times
+        Mode i of the result is mode i of the tree, wherever the tree keeps it.
+
+    Raises
+    ------
+    ValueError
+        If a weight is missing, superfluous or of the wrong shape, or if the tensor would have
+        more than ``MAX_ENTRIES`` entries.
+
+    Notes
+    -----
+    The recursion of the HT decomposition,
+
+        φ^{l,j,γ} = Σ_α a^{l,j,γ}_α  φ^{l-1,2j-1,α} ⊗ φ^{l-1,2j,α},
+
+    for a tree of any shape; with one inner node it is the CP decomposition (Cohen, Sharir &
+    Shashua, 2016; book/cp-shallow-network.md, book/ht-deep-network.md).
+
+    Examples
+    --------
+    >>> tree = ModeTree.star(modes=2, dim=2, width=1)
+    >>> weights = {(): torch.tensor([10.0]), (0,): torch.tensor([[1.0, 2.0]]),
+    ...            (1,): torch.tensor([[3.0, 4.0]])}
+    >>> coefficient_tensor(tree, weights).tolist()
+    [[30.0, 40.0], [60.0, 80.0]]
+    """
+    arithmetic = Real() if arithmetic is None else arithmetic
+    combine = arithmetic.multiply if operator is None else operator
+    if tree.dim**tree.modes > MAX_ENTRIES:
+        raise ValueError(
+            f"coefficient_tensor: {tree.dim} ** {tree.modes} = {tree.dim**tree.modes} entries are "
+            f"more than {MAX_ENTRIES}; use blocks of the matricization instead (lib.blocks)"
+        )
+    check_weights(tree, weights)
+
+    def channels(node: Node, path: Path) -> torch.Tensor:
+        """The tensors of all channels of a node, flattened: (width, M ** leaves below)."""
+        product = None
+        for t, child in enumerate(node.children):
+            mixed = weights[(*path, t)]  # (width, M): the mode itself is the identity
+            if isinstance(child, Node):
+                mixed = arithmetic.matmul(mixed, channels(child, (*path, t)))
+            if product is None:
+                product = mixed
+            else:  # the generalized tensor product, channel by channel
+                product = combine(product[:, :, None], mixed[:, None, :]).flatten(1)
+        return product
+
+    total = arithmetic.matmul(weights[()][None], channels(tree.root, ()))  # (1, M ** N)
+    in_tree_order = total.reshape((tree.dim,) * tree.modes)
+    position = {mode: axis for axis, mode in enumerate(tree.leaves)}
+    return in_tree_order.permute([position[mode] for mode in range(tree.modes)]).contiguous()
+
+
+def check_weights(tree: ModeTree, weights: Weights) -> None:
+    """Raise a ValueError unless the weights are exactly those that the tree needs.
+
+    Examples
+    --------
+    >>> check_weights(ModeTree.star(2, 2, 1), {(): torch.ones(1)})
+    Traceback (most recent call last):
+    ...
+    ValueError: check_weights: no weight at path (0,); need a matrix of shape (1, 2)
+    """
+    shapes = tree.weight_shapes()
+    for path, shape in shapes.items():
+        if path not in weights:
+            raise ValueError(
+                f"check_weights: no weight at path {path}; need a matrix of shape {shape}"
+            )
+        if tuple(weights[path].shape) != shape:
+            raise ValueError(
+                f"check_weights: the weight at path {path} has shape "
+                f"{tuple(weights[path].shape)}; the tree {tree} needs {shape}"
+            )
+    extra = sorted(set(weights) - set(shapes))
+    if extra:
+        raise ValueError(f"check_weights: weights at paths {extra} do not belong to the tree {tree}")

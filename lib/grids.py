@@ -1,0 +1,193 @@
+"""Grid tensors: what any network computes on all combinations of a few template inputs.
+
+Templates x^(1), ..., x^(M) are inputs for one position (image patches, say).  The entry
+(d_1, ..., d_N) of the grid tensor is the network's output when position i sees template d_i.
+Everything here evaluates the network as a black box; :mod:`lib.blocks` is faster where a product
+network can be taken apart.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+
+from lib.tensors import Shape, indices, partition
+
+__all__ = ["change_basis", "grid_block", "grid_tensor", "photograph_patches", "place"]
+
+Network = Callable[[torch.Tensor], torch.Tensor]
+BATCH = 2**14
+
+
+def place(representation: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
+    """The network inputs that show template ``templates[b, i]`` at position i.
+
+    Parameters
+    ----------
+    representation : torch.Tensor, shape (templates, channels)
+        F, with F[d, c] = f_c(x^(d)): the representation channels of every template.
+    templates : torch.Tensor of int64, shape (batch, N)
+
+    Returns
+    -------
+    torch.Tensor, shape (batch, N, channels)
+
+    Examples
+    --------
+    >>> place(torch.eye(2), torch.tensor([[0, 1, 1]])).tolist()
+    [[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]]
+    """
+    if representation.ndim != 2:
+        raise ValueError(
+            f"place: representation of shape {tuple(representation.shape)}; need "
+            "(templates, channels)"
+        )
+    return representation[templates]
+
+
+def grid_tensor(network: Network, representation: torch.Tensor, modes: int) -> torch.Tensor:
+    """The whole grid tensor of a network.
+
+    Parameters
+    ----------
+    network : callable
+        From inputs (batch, N, channels) to outputs (batch,).
+    representation : torch.Tensor, shape (templates, channels)
+        F; its device and data type are those of the evaluation.
+    modes : int
+        N, the number of positions.
+
+    Returns
+    -------
+    torch.Tensor, shape (templates, ..., templates), N times
+
+    Examples
+    --------
+    >>> total = lambda inputs: inputs.sum(dim=(1, 2))
+    >>> grid_tensor(total, torch.tensor([[1.0], [2.0]]), modes=2).tolist()
+    [[2.0, 3.0], [3.0, 4.0]]
+    """
+    count = representation.shape[0]
+    values = _evaluate(network, representation, indices(count, modes))
+    return values.reshape((count,) * modes)
+
+
+def grid_block(
+    network: Network,
+    representation: torch.Tensor,
+    rows: str | Iterable[int],
+    shape: Shape,
+    row_indices: torch.Tensor,
+    column_indices: torch.Tensor,
+) -> torch.Tensor:
+    """A block of a matricized grid tensor, without building the tensor.
+
+    Parameters
+    ----------
+    network, representation
+        As in :func:`grid_tensor`.
+    rows, shape
+        The partition, as in :func:`lib.tensors.partition`.
+    row_indices : torch.Tensor of int64, shape (n_rows, number of row modes)
+        The templates shown at the row modes; for all of them :func:`lib.tensors.indices`, for a
+        sample :func:`lib.tensors.sample_indices`.
+    column_indices : torch.Tensor of int64, shape (n_columns, number of column modes)
+
+    Returns
+    -------
+    torch.Tensor, shape (n_rows, n_columns)
+
+    Examples
+    --------
+    >>> product = lambda inputs: inputs.prod(dim=1)[:, 0]
+    >>> grid_block(product, torch.tensor([[1.0], [2.0]]), "left-right", 2,
+    ...            torch.tensor([[0], [1]]), torch.tensor([[1]])).tolist()
+    [[2.0], [4.0]]
+    """
+    row_modes, column_modes = partition(rows, shape)
+    for name, given, needed in (
+        ("row", row_indices, row_modes),
+        ("column", column_indices, column_modes),
+    ):
+        if given.ndim != 2 or given.shape[1] != len(needed):
+            raise ValueError(
+                f"grid_block: {name} indices of shape {tuple(given.shape)}; need "
+                f"(any, {len(needed)}) for the modes {needed}"
+            )
+    n_rows, n_columns = len(row_indices), len(column_indices)
+    templates = torch.empty(n_rows, n_columns, len(row_modes) + len(column_modes)).long()
+    templates[:, :, list(row_modes)] = row_indices[:, None]
+    templates[:, :, list(column_modes)] = column_indices[None]
+    values = _evaluate(network, representation, templates.flatten(0, 1))
+    return values.reshape(n_rows, n_columns)
+
+
+def _evaluate(
+    network: Network, representation: torch.Tensor, templates: torch.Tensor
+) -> torch.Tensor:
+    if representation.shape[0] == 0 or len(templates) == 0:
+        return representation.new_empty(len(templates))
+    templates = templates.to(representation.device)
+    with torch.no_grad():
+        parts = [network(place(representation, part)) for part in templates.split(BATCH)]
+    return torch.cat(parts)
+
+
+def change_basis(tensor: torch.Tensor, matrix: torch.Tensor, arithmetic) -> torch.Tensor:
+    """Multiply every mode of a tensor by the same matrix: (F ⊗ ... ⊗ F) applied to A.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor, shape (M, ..., M)
+    matrix : torch.Tensor, shape (templates, M)
+        With F it turns a coefficient tensor into the grid tensor.
+    arithmetic : Real or Modular
+
+    Returns
+    -------
+    torch.Tensor, shape (templates, ..., templates)
+
+    Examples
+    --------
+    >>> from lib.arithmetic import Real
+    >>> change_basis(torch.eye(2).double(), torch.tensor([[1., 1.], [0., 1.]]).double(), Real())
+    tensor([[2., 1.],
+            [1., 1.]], dtype=torch.float64)
+    """
+    for _ in range(tensor.ndim):  # multiply mode 0, then move it to the end: N turns restore order
+        rest = tensor.shape[1:]
+        flat = arithmetic.matmul(matrix, tensor.reshape(tensor.shape[0], -1))
+        tensor = flat.reshape(matrix.shape[0], *rest).movedim(0, -1)
+    return tensor
+
+
+def photograph_patches(size: int, count: int, generator: torch.Generator) -> torch.Tensor:
+    """Patches cut at random from the photograph that Matplotlib ships (Grace Hopper, 1984).
+
+    Parameters
+    ----------
+    size : int
+        Height and width of a patch in pixels.
+    count : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    torch.Tensor of int64 in 0..255, shape (count, size * size * 3)
+
+    Examples
+    --------
+    >>> photograph_patches(8, 3, torch.Generator().manual_seed(0)).shape
+    torch.Size([3, 192])
+    """
+    from matplotlib import cbook, image
+
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        pixels = np.array(image.imread(file, format="jpg"))  # (600, 512, 3) uint8
+    height, width = pixels.shape[:2]
+    if not 1 <= size <= min(height, width):
+        raise ValueError(f"photograph_patches: size {size} is not in 1..{min(height, width)}")
+    tops = torch.randint(height - size + 1, (count,), generator=generator).tolist()
+    lefts = torch.randint(width - size + 1, (count,), generator=generator).tolist()
+    cut = [pixels[t : t + size, x : x + size].reshape(-1) for t, x in zip(tops, lefts)]
+    return torch.as_tensor(np.array(cut, dtype=np.int64).reshape(count, -1))
