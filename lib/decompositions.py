@@ -110,4 +110,6 @@ def check_weights(tree: ModeTree, weights: Weights) -> None:
             )
     extra = sorted(set(weights) - set(shapes))
     if extra:
-        raise ValueError(f"check_weights: weights at paths {extra} do not belong to the tree {tree}")
+        raise ValueError(
+            f"check_weights: weights at paths {extra} do not belong to the tree {tree}"
+        )

@@ -66,7 +66,9 @@ def partition(rows: str | Iterable[int], shape: Shape) -> tuple[tuple[int, ...],
     chosen = _named(rows, sides) if isinstance(rows, str) else [_mode(m) for m in rows]
     outside = [m for m in chosen if not 0 <= m < count]
     if outside:
-        raise ValueError(f"partition: row modes {outside} lie outside 0..{count - 1} (shape {shape})")
+        raise ValueError(
+            f"partition: row modes {outside} lie outside 0..{count - 1} (shape {shape})"
+        )
     if len(set(chosen)) < len(chosen):
         repeated = sorted({m for m in chosen if chosen.count(m) > 1})
         raise ValueError(f"partition: row modes {repeated} are named more than once")

@@ -136,7 +136,9 @@ class ModeTree:
         [[0 1]:3 [2 3]:5]:7 over dimension 2
         """
         if pool < 2 or modes < pool:
-            raise ValueError(f"ModeTree.perfect: pool={pool}, modes={modes}; need 2 <= pool <= modes")
+            raise ValueError(
+                f"ModeTree.perfect: pool={pool}, modes={modes}; need 2 <= pool <= modes"
+            )
         level: list[Node | int] = list(range(modes))
         depth = 0
         while len(level) > 1:
@@ -148,7 +150,8 @@ class ModeTree:
                     f"pools of {pool}; need log_{pool} {modes}"
                 )
             groups = [tuple(level[i : i + pool]) for i in range(0, len(level), pool)]
-            level = [Node(g, w) for g, w in zip(groups, _spread(widths[depth], len(groups), depth))]
+            level_widths = _spread(widths[depth], len(groups), depth)
+            level = [Node(group, width) for group, width in zip(groups, level_widths, strict=True)]
             depth += 1
         if depth != len(widths):
             raise ValueError(

@@ -100,7 +100,8 @@ def figure(
             rows, columns, figsize=(width, height), layout="constrained", **options
         )
         yield drawing, axes
-        plt.show()
+        if plt.get_backend().lower() != "agg":  # agg only writes files
+            plt.show()
 
 
 def label_line(axes: Axes, x: float, y: float, text: str, color: str, **options) -> None:

@@ -13,6 +13,7 @@ from lib.decompositions import check_weights, coefficient_tensor
 from lib.grids import change_basis, grid_block, grid_tensor, photograph_patches
 from lib.mincut import multiplicative_mincut
 from lib.tensors import activation_pooling, indices, matricize, partition
+from lib.tree_constructions import even_odd_weights
 from lib.trees import ModeTree, Node
 
 TREES = [
@@ -241,3 +242,17 @@ def test_photograph_patches_are_seeded_and_differ():
     assert len(torch.unique(one, dim=0)) == 5
     with pytest.raises(ValueError, match="not in 1..512"):
         photograph_patches(513, 1, generator())
+
+
+@pytest.mark.parametrize("widths", [(2, 1, 1), (5, 4, 3), (2, 3, 2), (1, 2, 2)])
+@pytest.mark.parametrize("order", [range(8), [3, 1, 0, 2, 7, 6, 5, 4]])
+def test_even_odd_weights_reach_the_largest_rank(widths, order):
+    tree = ModeTree.perfect(modes=8, pool=2, dim=3, widths=widths).permuted(list(order))
+    tensor = coefficient_tensor(tree, even_odd_weights(tree))
+    rows = [tree.leaves[i] for i in range(0, 8, 2)]  # one mode of every lowest node
+    assert np.linalg.matrix_rank(matricize(tensor, rows).numpy()) == min(widths[0], 3) ** 4
+
+
+def test_even_odd_weights_need_pairs():
+    with pytest.raises(ValueError, match="does not join two modes"):
+        even_odd_weights(ModeTree.star(4, 2, 2))

@@ -1,0 +1,85 @@
+"""Write the figures of the prose pages as SVG files: ``python -m lib.plots.export [NAME ...]``.
+
+A module of this package that has figures for the prose lists them in ``BOOK_FIGURES``, a
+dictionary from file name to a function that draws the figure and returns it.
+"""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot
+
+import lib.plots
+
+__all__ = ["book_figures", "export"]
+
+FOLDER = Path(__file__).resolve().parents[2] / "book" / "assets" / "figures"
+
+
+def book_figures() -> dict[str, Callable]:
+    """Every figure of the prose pages by name.
+
+    Examples
+    --------
+    >>> all(callable(draw) for draw in book_figures().values())
+    True
+    """
+    found: dict[str, Callable] = {}
+    for module in pkgutil.iter_modules(lib.plots.__path__):
+        if module.name != "export":
+            drawn = getattr(importlib.import_module(f"lib.plots.{module.name}"), "BOOK_FIGURES", {})
+            repeated = set(drawn) & set(found)
+            if repeated:
+                raise ValueError(f"book_figures: {sorted(repeated)} are drawn by two modules")
+            found.update(drawn)
+    return found
+
+
+def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
+    """Draw figures and write them, the same bytes for the same picture.
+
+    Parameters
+    ----------
+    names : list of str, optional
+        All figures by default.
+    folder : Path
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> export([])
+    []
+    """
+    figures = book_figures()
+    names = sorted(figures) if names is None else names
+    unknown = [name for name in names if name not in figures]
+    if unknown:
+        raise ValueError(f"export: no figures {unknown}; known: {', '.join(sorted(figures))}")
+    matplotlib.use("agg")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in names:
+        with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+            drawing = figures[name]()
+            path = folder / f"{name}.svg"
+            drawing.savefig(path, metadata={"Date": None, "Creator": None})
+            matplotlib.pyplot.close(drawing)
+        written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    for path in export(sys.argv[1:] or None):
+        print(path)
