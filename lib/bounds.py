@@ -1,27 +1,32 @@
 """Lower and upper bounds on the rank of matricized grid tensors, as exact integers.
 
 Every function takes an `Architecture` and looks at one axis: the left-right partition cuts the
-width into the first ``cut`` columns and the rest, the top-bottom partition cuts the height.
+width into the first ``cut`` columns and the rest, the top-bottom partition cuts the height. The
+biases of every layer are free parameters unless a function says otherwise.
+
+Inputs that are not square. The proof compares each cell of the grid that layer K samples with
+the cell ``shift`` further along the axis that is cut, and never moves along the other axis. The
+receptive field, the shift and the parity of the size therefore belong to the cut axis, while the
+other axis contributes the number of its sampled rows, ceil(H / T_S). Square inputs give back the
+paper's formulas, one-dimensional inputs have a single row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor, log10, prod
-
-from . import shifts
+from math import log10, prod
 
 
 @dataclass(frozen=True)
 class Bound:
-    """``base ** exponent``, with the layer and the shift that give it.
+    """An integer ``base ** exponent``, with the layer and the shift it comes from.
 
     Parameters
     ----------
     base, exponent : int
     layer : int or None
-        The layer K of the theorem; None when no layer satisfies the hypotheses and all that is
-        known is that the rank is at least 1.
+        The layer K of the theorem; None when no layer satisfies the hypotheses, and all that is
+        known is that the generic rank is at least 1.
     shift : int or None
         Distance in input cells between the two cells that are compared.
 
@@ -44,9 +49,7 @@ class Bound:
 
     @property
     def log10(self):
-        """Decimal logarithm, without forming the integer; minus infinity for zero."""
-        if self.exponent and self.base == 0:
-            return float("-inf")
+        """Decimal logarithm, without forming the integer."""
         return self.exponent * log10(self.base) if self.exponent else 0.0
 
     @property
@@ -61,7 +64,9 @@ class Bound:
         return f"{self.base}^{self.exponent}"
 
 
-NOTHING = Bound(1, 0)
+def best(candidates):
+    """Largest of several bounds, the earliest layer among equals; silent if there are none."""
+    return max(candidates, key=lambda bound: bound.value, default=Bound(1, 0))
 
 
 def cut_axis(net, partition):
@@ -70,15 +75,211 @@ def cut_axis(net, partition):
         return net.ndim - 1
     if partition == "top-bottom" and net.ndim == 2:
         return 0
-    raise ValueError(f"partition {partition!r} of a network of size {net.size}: valid are "
-                     + ("'left-right' and 'top-bottom'" if net.ndim == 2 else "'left-right'"))
+    valid = "'left-right' and 'top-bottom'" if net.ndim == 2 else "'left-right'"
+    raise ValueError(f"partition {partition!r} of a network of size {net.size}: valid: {valid}")
 
 
-def cut_position(net, axis, cut):
-    """Validate the number of cells before the cut; None means half of the axis, rounded down."""
+def cut_position(net, axis, cut=None):
+    """Cells before the cut; None stands for half of the axis, rounded down."""
     extent = net.size[axis]
     position = extent // 2 if cut is None else cut
-    if extent > 1 and position not in range(1, extent):
-        raise ValueError(f"cut={cut!r} along an axis of {extent} cells: valid are 1 to "
+    if position not in range(1, extent):
+        raise ValueError(f"cut={position} along an axis of {extent} cells: valid are 1 to "
                          f"{extent - 1} cells before the cut")
     return position
+
+
+def missing_hypotheses(net, layer):
+    """Which hypotheses shared by Theorem 1 and its stronger form fail at a layer K.
+
+    Parameters
+    ----------
+    net : Architecture
+    layer : int
+        K, from 1 to the depth.
+
+    Returns
+    -------
+    list of str
+        Empty if the layer is admissible.
+
+    Notes
+    -----
+    A later layer must be there to add up the channels of layer K. From there on the construction
+    takes products over windows of S cells, which must be no larger than the windows available,
+    down to a single output cell. Each is necessary: see the counterexamples in
+    book/overlap-theorem.md.
+
+    Examples
+    --------
+    >>> from lib import Architecture, Layer
+    >>> net = Architecture(4, 2, (Layer(3, 1, 2), Layer(1, 4, 1)))
+    >>> missing_hypotheses(net, 1)
+    ['layer 2 has window (1, 1) smaller than its stride (4, 4)']
+    """
+    missing = []
+    if not 1 <= layer < net.depth:
+        missing.append(f"layer {layer} is not followed by another layer")
+    if set(net.output_sizes[-1]) != {1}:
+        missing.append(f"the output has size {net.output_sizes[-1]}, not a single cell")
+    for later in range(layer + 1, net.depth + 1):
+        window, stride = net.windows[later - 1], net.strides[later - 1]
+        if any(r < s for r, s in zip(window, stride, strict=True)):
+            missing.append(f"layer {later} has window {window} smaller than its stride {stride}")
+    return missing
+
+
+def channel_base(net, layer):
+    """D = min{M, D_K, floor(min of D_l over l < K, halved)}: channels that can carry a cell."""
+    before = net.widths[1:layer]
+    halves = [min(before) // 2] if before else []
+    return min([net.widths[0], net.widths[layer], *halves])
+
+
+def sampled_rows(net, layer, axis):
+    """Rows of the grid that a layer samples across the axis that is cut, ceil(H / T_S)."""
+    sizes = net.output_sizes[layer]
+    return prod(n for other, n in enumerate(sizes) if other != axis % net.ndim)
+
+
+def crossing_pairs(net, layer, shift, axis, cut):
+    """Number of v >= 0 with ``v T_S < cut <= v T_S + shift <= W - 1`` along the cut axis."""
+    step, extent = net.total_stride(layer, axis), net.size[axis]
+    first = max(0, -(-(cut - shift) // step))
+    last = min(cut - 1, extent - 1 - shift) // step
+    return max(0, last - first + 1)
+
+
+def _halving_bound(net, layer, axis, t_min="stride"):
+    """The power of Theorem 1 at one layer, None if its field does not exceed half the size."""
+    extent = net.size[axis]
+    field = net.alpha_minimal(layer, extent // 2, t_min, axis)
+    if field is None:
+        return None
+    columns = max(0, (extent - field) // net.total_stride(layer, axis) + 1)
+    exponent = columns * sampled_rows(net, layer, axis)
+    return Bound(channel_base(net, layer), exponent, layer, field - 1)
+
+
+def overlap_bounds(net, partition="left-right", t_min="stride"):
+    """Theorem 1 at every layer that satisfies its hypotheses; see `overlap_bound`.
+
+    Returns
+    -------
+    tuple of Bound
+        By increasing layer.
+    """
+    axis = cut_axis(net, partition)
+    if net.size[axis] % 2:
+        return ()
+    layers = [k for k in range(1, net.depth) if not missing_hypotheses(net, k)]
+    found = (_halving_bound(net, layer, axis, t_min) for layer in layers)
+    return tuple(bound for bound in found if bound is not None)
+
+
+def overlap_bound(net, partition="left-right", t_min="stride"):
+    """Theorem 1 as corrected: a lower bound on the generic rank, at the best layer.
+
+    Parameters
+    ----------
+    net : Architecture
+    partition : {"left-right", "top-bottom"}
+    t_min : {"stride", "one"}
+        Windows allowed in the alpha-minimal field, see `Architecture.alpha_minimal`.
+
+    Returns
+    -------
+    Bound
+        ``D^E`` with ``E = floor((W - T_R(K, W/2)) / T_S(K) + 1) ceil(H / T_S(K))`` for a cut of
+        the width W; ``.silent`` (value 1) if no layer satisfies the hypotheses, which are an
+        even size along the cut, T_R(K) > W/2, and those of `missing_hypotheses`.
+
+    Notes
+    -----
+    Theorem 1 of [Sharir & Shashua, 2018] with the hypotheses that it needs and
+    ``D = min{M, D_K, floor(min of D_l over l < K, halved)}``; book/overlap-theorem.md. For
+    almost all weights and biases, and every nonsingular matrix of representation functions.
+
+    Examples
+    --------
+    >>> from lib import Architecture, Layer
+    >>> net = Architecture(4, 2, (Layer(3, 1, 2), Layer(4, 4, 1)))
+    >>> str(net.overlap_bound()), str(net.overlap_bound("top-bottom"))
+    ('2^8', '2^8')
+    >>> Architecture(4, 2, (Layer(2, 1, 2), Layer(4, 4, 1))).overlap_bound().silent
+    True
+    """
+    return best(overlap_bounds(net, partition, t_min))
+
+
+def quoted_overlap_bound(net, partition="left-right"):
+    """The formula of Theorem 1 as quoted, for comparison: not a bound when the size is odd.
+
+    Takes T_R(K, floor(H/2)) for any size with T_R(K) > H/2 and asks nothing of the layers after
+    K. Where it exceeds the generic rank, the hypotheses of `overlap_bound` are what is missing.
+
+    Examples
+    --------
+    >>> from lib import Architecture, Layer
+    >>> net = Architecture(3, 2, (Layer(2, 1, 2), Layer(3, 3, 1)))
+    >>> str(quoted_overlap_bound(net)), str(net.crossing_bound())    # the rank is 2^3
+    ('2^6', '2^3')
+    """
+    axis = cut_axis(net, partition)
+    layers = [layer for layer in range(1, net.depth + 1)
+              if 2 * net.total_receptive_field(layer, axis) > net.size[axis]]
+    found = (_halving_bound(net, layer, axis) for layer in layers)
+    return best(bound for bound in found if bound is not None)
+
+
+def crossing_bounds(net, partition="left-right", cut=None):
+    """The stronger form at every admissible layer, each with its best shift.
+
+    Returns
+    -------
+    tuple of Bound
+        By increasing layer; see `crossing_bound`.
+    """
+    axis, found = cut_axis(net, partition), []
+    cut = cut_position(net, axis, cut)
+    for layer in range(1, net.depth):
+        if missing_hypotheses(net, layer):
+            continue
+        pairs, nearest = max((crossing_pairs(net, layer, shift, axis, cut), -shift)
+                             for shift in net.reachable_shifts(layer, axis))
+        exponent = pairs * sampled_rows(net, layer, axis)
+        found.append(Bound(channel_base(net, layer), exponent, layer, -nearest))
+    return tuple(found)
+
+
+def crossing_bound(net, partition="left-right", cut=None):
+    """The stronger form of Theorem 1: counts the pairs of cells that the cut separates.
+
+    Parameters
+    ----------
+    net : Architecture
+    partition : {"left-right", "top-bottom"}
+    cut : int, optional
+        Columns (or rows) before the cut; half of them, rounded down, by default.
+
+    Returns
+    -------
+    Bound
+        ``D^(c ceil(H / T_S(K)))`` for the best layer K and reachable shift s, where c is the
+        number of ``v >= 0`` with ``v T_S(K) < cut <= v T_S(K) + s <= W - 1``; ``.silent`` if no
+        layer is admissible.
+
+    Notes
+    -----
+    New here: any size and any cut, and no condition on T_R; the other hypotheses of Theorem 1
+    stand. With ``s = T_R(K, W/2) - 1`` and ``cut = W/2`` it is Theorem 1. Proof in
+    book/overlap-theorem.md, weights in lib/constructions.py.
+
+    Examples
+    --------
+    >>> from lib import Architecture, Layer
+    >>> net = Architecture(4, 2, (Layer(2, 1, 2), Layer(4, 4, 1)))
+    >>> net.crossing_bound()
+    Bound(base=2, exponent=4, layer=1, shift=1)
+    """
+    return best(crossing_bounds(net, partition, cut))

@@ -9,10 +9,8 @@ axis, and a layer with stride S turns n cells into ceil(n / S).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-from math import floor
 
-from . import bounds, shifts
+from . import bounds, receptive, upper_bounds
 
 
 def _positive(value, what):
@@ -89,8 +87,8 @@ class Architecture:
     Notes
     -----
     The model of section 2 of [Sharir & Shashua, 2018]; see book/receptive-field-algebra.md.
-    Methods with an ``axis`` argument look by default at the last axis, the width, which is the
-    one that the left-right partition cuts.
+    The views at the end of the class are documented in lib/receptive.py, lib/bounds.py and
+    lib/upper_bounds.py.
 
     Examples
     --------
@@ -121,11 +119,11 @@ class Architecture:
         object.__setattr__(self, "channels", _positive(self.channels, "Architecture channels"))
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "ndim", ndim)
-        for l, layer in enumerate(layers, 1):
+        for number, layer in enumerate(layers, 1):
             for name in ("window", "stride"):
                 value = getattr(layer, name)
                 if isinstance(value, tuple) and len(value) != ndim:
-                    raise ValueError(f"layer {l} has {name}={value}, but size={self.size} has "
+                    raise ValueError(f"layer {number} has {name}={value}, but size={self.size} has "
                                      f"{ndim} axes: give an int or a tuple of length {ndim}")
 
     # Shapes -------------------------------------------------------------------------------
@@ -158,124 +156,30 @@ class Architecture:
         """Cells per axis from the input to the output: entry l is the map of layer l."""
         sizes = [self.size]
         for stride in self.strides:
-            sizes.append(tuple(-(-n // s) for n, s in zip(sizes[-1], stride)))
+            sizes.append(tuple(-(-n // s) for n, s in zip(sizes[-1], stride, strict=True)))
         return tuple(sizes)
-
-    # Receptive-field algebra ----------------------------------------------------------------
-
-    def _axis(self, axis):
-        if axis not in range(-self.ndim, self.ndim):
-            raise ValueError(f"axis {axis} of an architecture with {self.ndim} axes: "
-                             f"valid are {list(range(-self.ndim, self.ndim))}")
-        return axis
-
-    def _layer_range(self, layer):
-        if isinstance(layer, bool) or layer not in range(self.depth + 1):
-            raise ValueError(f"layer {layer!r} of an architecture of {self.depth} layers: valid "
-                             f"are 0 (the representation) to {self.depth}")
-        return layer
-
-    def total_stride(self, layer, axis=-1):
-        """Input cells between neighboring cells of a layer, T_S(l) = S_1 ... S_l.
-
-        Examples
-        --------
-        >>> net = Architecture(8, 2, (Layer(2, 2, 4), Layer(3, 2, 2), Layer(2, 2, 1)))
-        >>> [net.total_stride(l) for l in range(4)]
-        [1, 2, 4, 8]
-        """
-        axis, product = self._axis(axis), 1
-        for stride in self.strides[: self._layer_range(layer)]:
-            product *= stride[axis]
-        return product
-
-    def total_receptive_field(self, layer, axis=-1):
-        """Extent in input cells of what one cell of a layer sees, T_R(l).
-
-        ``T_R(l) = 1 + sum over k <= l of (R_k - 1) T_S(k - 1)``: the first cell of the window,
-        and how much further the last cell of every window reaches.
-
-        Examples
-        --------
-        >>> net = Architecture(8, 2, (Layer(2, 2, 4), Layer(3, 2, 2), Layer(2, 2, 1)))
-        >>> [net.total_receptive_field(l) for l in range(4)]
-        [1, 2, 6, 10]
-        """
-        axis, extent = self._axis(axis), 1
-        for k in range(1, self._layer_range(layer) + 1):
-            extent += (self.windows[k - 1][axis] - 1) * self.total_stride(k - 1, axis)
-        return extent
-
-    def overlap_degree(self, layer, axis=-1):
-        """T_R(l) / T_S(l) as a fraction: 1 without overlaps, above 1 where fields overlap.
-
-        Examples
-        --------
-        >>> Architecture(8, 2, (Layer(3, 2, 4), Layer(2, 2, 1))).overlap_degree(1)
-        Fraction(3, 2)
-        """
-        return Fraction(self.total_receptive_field(layer, axis), self.total_stride(layer, axis))
 
     @property
     def is_overlapping(self):
         """Whether some layer has a window larger than its stride on some axis."""
-        return any(r > s for window, stride in zip(self.windows, self.strides)
-                   for r, s in zip(window, stride))
+        return any(r > s for window, stride in zip(self.windows, self.strides, strict=True)
+                   for r, s in zip(window, stride, strict=True))
 
-    def digits(self, layer, axis=-1):
-        """Units T_S(i - 1) and bounds R_i - 1 of the offsets inside windows 1..layer.
+    # Views: functions of an architecture, offered here as methods ---------------------------
 
-        A cell of the layer sees the pixels at distance ``sum of a_i T_S(i - 1)`` from its
-        first pixel, where the offset inside window i is any ``0 <= a_i <= R_i - 1``.
-        """
-        axis = self._axis(axis)
-        units = tuple(self.total_stride(i, axis) for i in range(self._layer_range(layer)))
-        return units, tuple(window[axis] - 1 for window in self.windows[:layer])
+    total_stride = receptive.total_stride
+    total_receptive_field = receptive.total_receptive_field
+    overlap_degree = receptive.overlap_degree
+    digits = receptive.digits
+    alpha_minimal = receptive.alpha_minimal
+    reachable_shifts = receptive.reachable_shifts
 
-    def alpha_minimal(self, layer, alpha, t_min="stride", axis=-1):
-        """Smallest T_R(t) above ``alpha`` over windows t no larger than the layers' windows.
+    missing_hypotheses = bounds.missing_hypotheses
+    overlap_bound = bounds.overlap_bound
+    overlap_bounds = bounds.overlap_bounds
+    quoted_overlap_bound = bounds.quoted_overlap_bound
+    crossing_bound = bounds.crossing_bound
+    crossing_bounds = bounds.crossing_bounds
 
-        Parameters
-        ----------
-        layer : int
-            Layers 1..layer are shrunk.
-        alpha : int, float or Fraction
-            In input cells.
-        t_min : {"stride", "one"}
-            Range of t_i: from S_i to R_i as in the paper, or from 1 to R_i, which is enough for
-            the proof, never worse and sometimes better.
-        axis : int
-
-        Returns
-        -------
-        int or None
-            T_R(l, alpha) in input cells; None if no choice of windows exceeds ``alpha``.
-
-        Notes
-        -----
-        Linear in the number of layers: see lib/shifts.py for the greedy choice and its proof.
-
-        Examples
-        --------
-        >>> net = Architecture((10,), 2, (Layer(4, 4, 4), Layer(3, 1, 2), Layer(3, 3, 1)))
-        >>> net.alpha_minimal(2, 5), net.alpha_minimal(2, 5, t_min="one")
-        (8, 6)
-        >>> net.alpha_minimal(1, 5) is None
-        True
-        """
-        if t_min not in ("stride", "one"):
-            raise ValueError(f"t_min={t_min!r}: valid are 'stride' (S_i <= t_i) and 'one'")
-        units, highs = self.digits(layer, axis)
-        lows = [stride[axis] - 1 if t_min == "stride" else 0 for stride in self.strides[:layer]]
-        digits = shifts.smallest_at_least(units, lows, highs, floor(alpha))
-        return None if digits is None else 1 + sum(u * a for u, a in zip(units, digits))
-
-    def reachable_shifts(self, layer, axis=-1):
-        """Distances, at most size - 1, between the first pixel of a cell's field and the others.
-
-        Examples
-        --------
-        >>> Architecture((9,), 2, (Layer(2, 4, 2), Layer(2, 1, 2))).reachable_shifts(2)
-        (0, 1, 4, 5)
-        """
-        return shifts.reachable_sums(*self.digits(layer, axis), self.size[axis] - 1)
+    exact_two_layer_rank = upper_bounds.exact_two_layer_rank
+    non_overlapping_upper_bound = upper_bounds.non_overlapping_upper_bound

@@ -38,7 +38,7 @@ def largest_at_most(units, highs, limit):
     if limit < 0:
         return None
     digits = []
-    for unit, high in zip(reversed(units), reversed(highs)):
+    for unit, high in zip(reversed(units), reversed(highs), strict=True):
         digits.append(min(high, limit // unit))
         limit -= digits[-1] * unit
     return tuple(reversed(digits))
@@ -63,17 +63,17 @@ def smallest_at_least(units, lows, highs, target):
 
     Examples
     --------
-    >>> smallest_at_least((1, 2, 4), (0, 0, 0), (1, 3, 1), 6)
-    (0, 1, 1)
+    >>> smallest_at_least((1, 2, 4), (0, 0, 0), (0, 3, 1), 5)
+    (0, 3, 0)
     >>> smallest_at_least((1, 4), (3, 2), (3, 2), 12) is None
     True
     """
-    if any(low > high for low, high in zip(lows, highs)):
+    if any(low > high for low, high in zip(lows, highs, strict=True)):
         return None
-    spans = [high - low for low, high in zip(lows, highs)]
-    total = sum(unit * high for unit, high in zip(units, highs))
+    spans = [high - low for low, high in zip(lows, highs, strict=True)]
+    total = sum(unit * high for unit, high in zip(units, highs, strict=True))
     spare = largest_at_most(units, spans, total - target)
-    return None if spare is None else tuple(h - a for h, a in zip(highs, spare))
+    return None if spare is None else tuple(h - a for h, a in zip(highs, spare, strict=True))
 
 
 def reachable_sums(units, highs, limit):
@@ -88,7 +88,7 @@ def reachable_sums(units, highs, limit):
     (0, 1, 4, 5, 8)
     """
     mask, keep = 1, (1 << (limit + 1)) - 1
-    for unit, high in zip(units, highs):
+    for unit, high in zip(units, highs, strict=True):
         added = 0                                   # copies of `unit` that the mask covers so far
         while added < high and (added + 1) * unit <= limit:
             step = min(added + 1, high - added)
@@ -106,6 +106,6 @@ def digits_of(units, highs, shift):
     ((1, 1), None)
     """
     digits = largest_at_most(units, highs, shift)
-    if digits is None or sum(u * a for u, a in zip(units, digits)) != shift:
+    if digits is None or sum(u * a for u, a in zip(units, digits, strict=True)) != shift:
         return None
     return digits

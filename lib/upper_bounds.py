@@ -1,0 +1,104 @@
+"""Where more than a lower bound is known: exact two-layer ranks, networks without overlaps."""
+
+from __future__ import annotations
+
+from .bounds import Bound, crossing_pairs, cut_axis, cut_position, sampled_rows
+
+
+def exact_two_layer_rank(net, partition="left-right", cut=None, last_bias=True):
+    """Generic rank, which is also the largest, of a stride-1 layer under a global product.
+
+    Parameters
+    ----------
+    net : Architecture
+        Two layers: stride 1, then one window over the whole map.
+    partition : {"left-right", "top-bottom"}
+    cut : int, optional
+        Columns (or rows) before the cut, at most half of them; half, rounded down, by default.
+    last_bias : bool
+        Whether layer 2 has biases. Layer 1 has them.
+
+    Returns
+    -------
+    Bound or None
+        ``min(M, D_1 + [last_bias])^(H min(R_1 - 1, cut))``, an equality here; None if the
+        network or the cut is not of this kind.
+
+    Notes
+    -----
+    New here, with a full proof in book/overlap-theorem.md. Upper bound: the windows that cross
+    the cut are ``H min(R_1 - 1, cut)``, each contributes a factor of rank at most
+    ``D_1 + [last_bias]``, and they touch as many pixels before the cut, with M values each.
+
+    Examples
+    --------
+    >>> from lib import Architecture, Layer
+    >>> net = Architecture((8,), 3, (Layer(3, 1, 2), Layer(8, 8, 1)))
+    >>> str(net.exact_two_layer_rank()), str(net.exact_two_layer_rank(last_bias=False))
+    ('3^2', '2^2')
+    >>> Architecture((8,), 3, (Layer(3, 2, 2), Layer(4, 4, 1))).exact_two_layer_rank() is None
+    True
+    """
+    axis = cut_axis(net, partition)
+    cut = cut_position(net, axis, cut)
+    if net.depth != 2 or set(net.strides[0]) != {1} or 2 * cut > net.size[axis]:
+        return None
+    for window, stride, extent in zip(net.windows[1], net.strides[1], net.size, strict=True):
+        padded = window > extent        # a padded cell without bias multiplies everything by 0
+        if stride < extent or window < extent or (padded and not last_bias):
+            return None
+    columns = min(net.windows[0][axis] - 1, cut)
+    base = min(net.channels, net.widths[1] + bool(last_bias))
+    return Bound(base, columns * sampled_rows(net, 1, axis), 1, columns)
+
+
+def non_overlapping_upper_bound(net, partition="left-right", cut=None, last_bias=True):
+    """Largest possible rank when no field crosses the cut before the map is a single cell.
+
+    Parameters
+    ----------
+    net : Architecture
+    partition : {"left-right", "top-bottom"}
+    cut : int, optional
+        Columns (or rows) before the cut; half of them, rounded down, by default.
+    last_bias : bool
+        Whether a layer after the last pooling has biases. They matter nowhere else.
+
+    Returns
+    -------
+    Bound or None
+        ``D + [last_bias]`` where D is the width of the first layer with a single output cell,
+        and 1 if that is the last layer; ``layer`` is that layer. None if some cell entering it
+        sees both sides of the cut, in which case the rank can be exponential even without
+        overlaps, or if the output is not a single cell.
+
+    Notes
+    -----
+    Lemma 1 and Corollary 1 of [Sharir & Shashua, 2018], with the alignment they need and with
+    the bias counted; book/overlap-theorem.md. Every factor of a product over the last window
+    depends on one side only, so each of its channels has rank 1, and what follows is an affine
+    combination of these channels.
+
+    Examples
+    --------
+    >>> from lib import Architecture, Layer
+    >>> net = Architecture(4, 2, (Layer(2, 2, 2), Layer(2, 2, 5), Layer(1, 1, 1)))
+    >>> int(net.non_overlapping_upper_bound()), int(net.non_overlapping_upper_bound(cut=2,
+    ...                                                                       last_bias=False))
+    (6, 5)
+    >>> net = Architecture(6, 2, (Layer(2, 2, 2), Layer(3, 3, 2), Layer(1, 1, 1)))
+    >>> net.non_overlapping_upper_bound() is None                # the rank is 55
+    True
+    """
+    axis = cut_axis(net, partition)
+    cut = cut_position(net, axis, cut)
+    single = [layer for layer, sizes in enumerate(net.output_sizes) if set(sizes) == {1}]
+    if not single:
+        return None
+    entering, merging = single[0] - 1, single[0]
+    if any(crossing_pairs(net, entering, shift, axis, cut)
+           for shift in net.reachable_shifts(entering, axis)):
+        return None
+    if merging == net.depth:
+        return Bound(1, 1, merging)
+    return Bound(net.widths[merging] + bool(last_bias), 1, merging)
