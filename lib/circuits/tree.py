@@ -50,7 +50,7 @@ def evaluate(
     >>> tree = ModeTree.star(modes=2, dim=2, width=1)
     >>> weights = {(): torch.tensor([10.0]), (0,): torch.tensor([[1.0, 2.0]]),
     ...            (1,): torch.tensor([[3.0, 4.0]])}
-    >>> evaluate(tree, weights, torch.eye(2)[[[0, 1]]])
+    >>> evaluate(tree, weights, torch.eye(2)[None])  # mode 0 sees template 0, mode 1 template 1
     tensor([40.])
     """
     arithmetic = Real() if arithmetic is None else arithmetic
@@ -120,7 +120,8 @@ class TreeCircuit(nn.Module):
             raise ValueError("TreeCircuit: give initial weights or a generator to draw them")
         if weights is None:
             drawn = tree.random_weights(Real(), generator, shared)
-            weights = {path: w / w.shape[-1] ** 0.5 for path, w in drawn.items()}
+            dtype = torch.get_default_dtype()
+            weights = {path: (w / w.shape[-1] ** 0.5).to(dtype) for path, w in drawn.items()}
         check_weights(tree, weights)
         self.tree, self.operator = tree, operator
         self._owners = tree.weight_groups(shared)
