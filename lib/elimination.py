@@ -1,0 +1,206 @@
+"""Exact elimination modulo a prime, built from float64 matrix products.
+
+Everything rests on one identity. Let B be a nonsingular s x s block of A, on rows I and columns J.
+Then rank A = s + rank S, where S = A[I', J'] - A[I', J] B^-1 A[I, J'] is the Schur complement on
+the remaining rows I' and columns J' (Guttman's rank additivity). If B is a largest nonsingular
+block of some columns of A, then S vanishes in what is left of those columns. So `rank_in_place`
+strips A of one column panel after the other, and `nonsingular_block` finds a largest block by
+halving until 32 x 32 entries are left, which are eliminated one by one. Nothing is assumed about
+where the nonzero entries are, and almost all work is matrix products.
+
+Residues are centered at zero (`Modular.center`) and never normalized to 0..p-1: a centered residue
+is zero exactly when its class is, which is all that elimination asks, and 512 products of centered
+residues of 23 bits sum to less than 2**53.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+PANEL = 512  # columns stripped at a time, at most 512 to keep the products exact
+SMALL = 32  # blocks of at most this height and width are eliminated entry by entry
+TILE = (1024, 512)  # rows x columns updated at a time on a CPU: reduced while still in cache
+TILE_ON_GPU = (4096, 1 << 20)  # on a GPU the fewer kernels the better
+
+
+def rank_in_place(matrix, field, panel=PANEL):
+    """Return the rank of a matrix of residues, which is overwritten.
+
+    Parameters
+    ----------
+    matrix : torch.Tensor, shape (m, n), float64
+        Residues of `field`, row by row in memory, on the CPU or a GPU.
+    field : Modular
+    panel : int
+        Columns eliminated at a time, at most 512.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> from lib.arithmetic import Modular
+    >>> field = Modular(7)
+    >>> rank_in_place(field.tensor([[1, 2], [4, 1]]), field)
+    1
+    """
+    for tile in _tiles(matrix):
+        _center_in_place(tile, field)
+    rank, rest = 0, matrix
+    while rest.numel():
+        left, right = rest[:, :panel], rest[:, panel:]
+        pivots, columns, inverse = nonsingular_block(left, field)
+        size = len(pivots)
+        rank += size
+        if size:
+            top = _product(inverse, right[pivots], field)  # (s, n')
+            _move_pivots_out(rest, pivots)
+            _subtract_product(right[size:], left[size:, columns], top, field)
+        rest = right[size:]
+    return rank
+
+
+def nonsingular_block(matrix, field):
+    """Find a largest nonsingular block of a matrix, and its inverse.
+
+    Parameters
+    ----------
+    matrix : torch.Tensor, shape (m, n), float64
+        Centered residues of `field`, with min(m, n) <= 512; left unchanged.
+    field : Modular
+
+    Returns
+    -------
+    rows, columns : torch.Tensor, shape (rank,), int64
+        Where the block lies, in no particular order.
+    inverse : torch.Tensor, shape (rank, rank)
+        The inverse of ``matrix[rows][:, columns]``, in centered residues.
+
+    Examples
+    --------
+    >>> from lib.arithmetic import Modular
+    >>> field = Modular(7)
+    >>> nonsingular_block(field.tensor([[0, 0, 0], [0, 0, 2]]), field)
+    (tensor([1]), tensor([2]), tensor([[-3.]], dtype=torch.float64))
+    """
+    height, width = matrix.shape
+    if matrix.device.type != "cpu" and max(height, width) <= PANEL:
+        block = nonsingular_block(matrix.cpu(), field)  # one transfer beats a thousand kernels
+        return tuple(part.to(matrix.device) for part in block)
+    if not matrix.any():
+        return _empty_block(matrix)
+    if max(height, width) <= SMALL:
+        return _small_block(matrix, field)
+    if height > width:
+        columns, rows, inverse = nonsingular_block(matrix.T, field)
+        return rows, columns, inverse.T
+    half = width // 2
+    first = nonsingular_block(matrix[:, :half], field)
+    return _extend_block(first, matrix, half, field)
+
+
+def _extend_block(first, matrix, half, field):
+    """Extend a largest block of the first `half` columns to one of the whole matrix."""
+    rows, columns, inverse = first
+    if len(rows) == len(matrix):
+        return first
+    others = _complement(rows, len(matrix))
+    below, right = matrix[others], matrix[:, half:]
+    beside = _product(inverse, right[rows], field)  # B^-1 A[I, J'], (s, n')
+    schur = below[:, half:].clone()
+    _subtract_product(schur, below[:, columns], beside, field)
+    more_rows, more_columns, corner = nonsingular_block(schur, field)
+    if len(more_rows) == 0:
+        return first
+    # The inverse of [[B, C], [D, E]] from B^-1 and that of the Schur complement E - D B^-1 C.
+    beside = _product(beside[:, more_columns], corner, field)
+    below = _product(below[more_rows][:, columns], inverse, field)
+    inverse = torch.cat(
+        [
+            torch.cat([field.center(inverse + beside @ below), -beside], 1),
+            torch.cat([-_product(corner, below, field), corner], 1),
+        ]
+    )
+    return torch.cat([rows, others[more_rows]]), torch.cat([columns, more_columns + half]), inverse
+
+
+def _small_block(matrix, field):
+    """Exchange one row with one column at a time, until the block's inverse stands in its place.
+
+    Read the matrix as y = A x. An exchange at (i, j) solves equation i for x_j and substitutes it
+    into the others: y_i becomes an argument and x_j a value. At the end the exchanged x are given
+    by the exchanged y: by the inverse of the block. (Entries may pile up 32 products before they
+    are reduced: a row and a column are reduced when they are used.)
+    """
+    work = matrix.numpy().copy()
+    prime = field.prime
+    rows, columns, free = [], [], np.ones(work.shape[1])
+    for i in range(len(work)):
+        row = _center_array(work[i], prime)
+        (candidates,) = np.nonzero(row * free)
+        if len(candidates) == 0:
+            continue
+        j = candidates[0]
+        pivot = _center_array(float(pow(int(row[j]), -1, prime)), prime)
+        column = _center_array(_center_array(work[:, j], prime) * pivot, prime)
+        work -= np.outer(column, row)
+        work[i] = _center_array(row * -pivot, prime)
+        work[:, j] = column
+        work[i, j] = pivot
+        rows.append(i)
+        columns.append(j)
+        free[j] = 0
+    inverse = _center_array(work[np.ix_(rows, columns)], prime)
+    return torch.tensor(rows), torch.tensor(columns), torch.from_numpy(inverse)
+
+
+def _center_array(x, prime):
+    return x - np.rint(x * (1.0 / prime)) * prime
+
+
+def _empty_block(matrix):
+    nothing = torch.empty(0, dtype=torch.int64, device=matrix.device)
+    return nothing, nothing, matrix.new_empty(0, 0)
+
+
+def _complement(rows, count):
+    keep = torch.ones(count, dtype=torch.bool, device=rows.device)
+    keep[rows] = False
+    return keep.nonzero()[:, 0]
+
+
+def _move_pivots_out(rest, pivots):
+    """Overwrite pivot rows so that the other rows are those from ``len(pivots)`` on."""
+    size = len(pivots)
+    above = _complement(pivots[pivots < size], size)
+    rest[pivots[pivots >= size]] = rest[above]
+
+
+def _product(a, b, field):
+    return field.center(a @ b)
+
+
+def _subtract_product(target, a, b, field):
+    """Replace `target` by the centered residues of target - a b, tile by tile."""
+    for rows, columns in _tiling(target):
+        tile = target[rows, columns]
+        tile.addmm_(a[rows], b[:, columns], alpha=-1)
+        _center_in_place(tile, field)
+
+
+def _tiles(matrix):
+    return (matrix[rows, columns] for rows, columns in _tiling(matrix))
+
+
+def _tiling(matrix):
+    height, width = TILE if matrix.device.type == "cpu" else TILE_ON_GPU
+    for top in range(0, matrix.shape[0], height):
+        for left in range(0, matrix.shape[1], width):
+            yield slice(top, top + height), slice(left, left + width)
+
+
+def _center_in_place(x, field):
+    quotients = torch.mul(x, 1.0 / field.prime).round_()
+    x.sub_(quotients, alpha=field.prime)
