@@ -1,0 +1,247 @@
+"""Generalized convolutions in any arithmetic: one affine map per window offset, then pooling.
+
+Inside this module the cells come first: values are laid out as ``(*cells, channels, batch)``, so
+that one-dimensional and two-dimensional, shared and unshared layers are the same matrix products
+``(D, C) @ (C, batch)``, broadcast over the cells.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import torch
+
+from lib.arithmetic import Modular, Real
+from lib.circuits.weights import ConvWeights, check_layer, check_weights
+from lib.overlap import Architecture
+
+__all__ = ["POOLINGS", "forward", "generalized_conv", "grid_network", "offset_factors"]
+
+POOLINGS = ("product", "max", "sum", "mean")
+Activation = Callable[[torch.Tensor], torch.Tensor]
+
+
+def offset_factors(
+    cells: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: Sequence[int],
+    arithmetic,
+) -> Iterator[tuple[tuple[int, ...], torch.Tensor]]:
+    """What every output cell computes from the cell at one offset of its window, by offset.
+
+    Parameters
+    ----------
+    cells : torch.Tensor, shape (*cells, C, batch)
+    weight : torch.Tensor, shape (D, C, *window), or (*output cells, D, C, *window) if unshared
+    bias : torch.Tensor, shape (D, *window) or (*output cells, D, *window), or None
+    stride : sequence of int, one per axis
+    arithmetic : Real or Modular
+
+    Yields
+    ------
+    offset : tuple of int
+    factor : torch.Tensor, shape (*output cells, D, batch)
+        Where the window reaches into the padding the factor is the bias, 0 without biases.
+
+    Notes
+    -----
+    One offset at a time: the memory is that of one output map, whatever the window.
+    """
+    axes = cells.ndim - 2
+    lead = weight.ndim - 2 - axes  # 0, or the output cells of an unshared layer
+    outputs = tuple(-(-n // s) for n, s in zip(cells.shape[:axes], stride, strict=True))
+    if bias is not None:  # the bias is the weight of a channel that is always 1
+        cells = torch.cat([cells, torch.ones_like(cells[..., :1, :])], dim=-2)
+        weight = torch.cat([weight, bias.unsqueeze(lead + 1)], dim=lead + 1)
+    for offset in product(*map(range, weight.shape[-axes:])):
+        seen = cells[tuple(slice(o, None, s) for o, s in zip(offset, stride, strict=True))]
+        within = tuple(slice(n) for n in seen.shape[:axes])
+        matrix = weight[(..., *offset)]  # (D, C) or (*outputs, D, C)
+        factor = arithmetic.matmul(matrix[within] if lead else matrix, seen)
+        if seen.shape[:axes] != outputs:  # the other windows see padding at this offset
+            padding = torch.zeros_like(matrix[..., -1]) if bias is None else matrix[..., -1]
+            whole = padding[..., None].expand(*outputs, -1, cells.shape[-1]).clone()
+            whole[within] = factor
+            factor = whole
+        yield offset, factor  # (*outputs, D, batch)
+
+
+def generalized_conv(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: int | Sequence[int],
+    arithmetic=None,
+    pooling: str = "product",
+    activation: str | Activation | None = None,
+) -> torch.Tensor:
+    """One generalized convolution: an affine map per window offset, then pooling over offsets.
+
+    Parameters
+    ----------
+    x : torch.Tensor, shape (batch, C, *cells)
+        One or two axes of cells.
+    weight : torch.Tensor, shape (D, C, *window), or (*output cells, D, C, *window)
+        Shared by all windows, or one per output cell (unshared).
+    bias : torch.Tensor, shape (D, *window) or (*output cells, D, *window), or None
+        None stands for zero biases.
+    stride : int or sequence of int
+    arithmetic : Real or Modular, optional
+        Real numbers unless given.
+    pooling : {"product", "max", "sum", "mean"}
+    activation : None, "relu" or callable
+        Applied to every affine map before pooling; None is the identity.
+
+    Returns
+    -------
+    torch.Tensor, shape (batch, D, *output cells), output cells = ceil(cells / stride)
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or residues are asked to take a maximum or an activation.
+
+    Notes
+    -----
+    ``out[c,u,v] = prod over i, j of (<W[c,i,j], x[:, uS+i, vS+j]> + b[c,i,j])`` for the product;
+    windows are anchored at their top-left cell and padding is by zeros at the right and bottom.
+    The GC layer of [Sharir & Shashua, 2018]; see book/receptive-field-algebra.md.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[1.0, 2.0, 3.0]]])
+    >>> weight, bias = torch.tensor([[[1.0, 10.0]]]), torch.tensor([[0.0, 5.0]])
+    >>> generalized_conv(x, weight, bias, stride=1).tolist()
+    [[[25.0, 70.0, 15.0]]]
+    """
+    arithmetic = Real() if arithmetic is None else arithmetic
+    activate = _activation(activation, pooling, arithmetic)
+    axes = x.ndim - 2
+    stride = (stride,) * axes if isinstance(stride, int) else tuple(stride)
+    check_layer(x, weight, bias, stride)
+    cells = x.movedim((0, 1), (-1, -2))  # (*cells, C, batch)
+    pooled = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
+    return pooled.movedim((-1, -2), (0, 1))
+
+
+def forward(
+    architecture: Architecture,
+    weights: ConvWeights,
+    x: torch.Tensor,
+    arithmetic=None,
+    pooling: str = "product",
+    activation: str | Activation | None = None,
+) -> torch.Tensor:
+    """Run the network of an architecture forward.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : list of (weight, bias), one pair per layer
+        As drawn by :func:`lib.circuits.weights.random_weights`.
+    x : torch.Tensor, shape (batch, M, *cells)
+        Representation values.
+    arithmetic, pooling, activation
+        As in :func:`generalized_conv`, the same for all layers.
+
+    Returns
+    -------
+    torch.Tensor, shape (batch, D_L, *output cells)
+
+    Raises
+    ------
+    ValueError
+        If the weights or the input do not fit the architecture.
+
+    Examples
+    --------
+    >>> from lib.circuits.weights import random_weights
+    >>> from lib.overlap import Layer
+    >>> net = Architecture(4, 2, (Layer(3, 2, 2), Layer(2, 2, 1)))
+    >>> weights = random_weights(net, Real(), torch.Generator().manual_seed(0))
+    >>> forward(net, weights, torch.ones(5, 2, 4, 4, dtype=torch.float64)).shape
+    torch.Size([5, 1, 1, 1])
+    """
+    arithmetic = Real() if arithmetic is None else arithmetic
+    activate = _activation(activation, pooling, arithmetic)
+    check_weights(architecture, weights)
+    if tuple(x.shape[1:]) != (architecture.channels, *architecture.size):
+        raise ValueError(
+            f"forward: input of shape {tuple(x.shape)}; the architecture needs (batch, "
+            f"{', '.join(map(str, (architecture.channels, *architecture.size)))})"
+        )
+    cells = x.movedim((0, 1), (-1, -2))  # (*cells, M, batch)
+    for (weight, bias), stride in zip(weights, architecture.strides, strict=True):
+        cells = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
+    return cells.movedim((-1, -2), (0, 1))
+
+
+def grid_network(
+    architecture: Architecture,
+    weights: ConvWeights,
+    arithmetic=None,
+    output: int = 0,
+    pooling: str = "product",
+    activation: str | Activation | None = None,
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The network as :mod:`lib.grids` takes it: from (batch, N, M) to (batch,).
+
+    Parameters
+    ----------
+    architecture, weights, arithmetic, pooling, activation
+        As in :func:`forward`.
+    output : int
+        Which entry of the flattened output (channel, then cells row by row) is returned.
+
+    Examples
+    --------
+    >>> from lib.circuits.weights import random_weights
+    >>> from lib.overlap import Layer
+    >>> net = Architecture(2, 3, (Layer(2, 2, 1),))
+    >>> weights = random_weights(net, Real(), torch.Generator().manual_seed(0))
+    >>> grid_network(net, weights)(torch.ones(5, 4, 3, dtype=torch.float64)).shape
+    torch.Size([5])
+    """
+
+    def network(inputs: torch.Tensor) -> torch.Tensor:
+        x = inputs.movedim(-1, 1).unflatten(2, architecture.size)  # (batch, M, *cells)
+        scores = forward(architecture, weights, x, arithmetic, pooling, activation)
+        return scores.flatten(1)[:, output]
+
+    return network
+
+
+def _layer(cells, weight, bias, stride, arithmetic, pooling, activate):
+    """Pool the factors of all offsets; cells first."""
+    combine = {
+        "product": arithmetic.multiply,
+        "max": torch.maximum,
+        "sum": arithmetic.add,
+        "mean": arithmetic.add,
+    }[pooling]
+    pooled, count = None, 0
+    for _, factor in offset_factors(cells, weight, bias, stride, arithmetic):
+        factor = factor if activate is None else activate(factor)
+        pooled = factor if pooled is None else combine(pooled, factor)
+        count += 1
+    if pooling == "mean":
+        one_over = arithmetic.inverse(arithmetic.tensor([[count]], device=pooled.device))
+        pooled = arithmetic.multiply(pooled, one_over[0, 0].to(pooled.dtype))
+    return pooled
+
+
+def _activation(activation, pooling, arithmetic) -> Activation | None:
+    """Look the activation up, and refuse what residues cannot do."""
+    if pooling not in POOLINGS:
+        raise ValueError(f"generalized_conv: unknown pooling {pooling!r}; known: {POOLINGS}")
+    if activation is not None and activation != "relu" and not callable(activation):
+        raise ValueError(
+            f"generalized_conv: activation {activation!r}; give None, 'relu' or a callable"
+        )
+    if isinstance(arithmetic, Modular) and (pooling == "max" or activation is not None):
+        raise ValueError(
+            f"generalized_conv: residues have no order, so {pooling} pooling with activation "
+            f"{activation!r} needs Real(); {arithmetic} takes product, sum or mean pooling and no "
+            "activation"
+        )
+    return torch.relu if activation == "relu" else activation

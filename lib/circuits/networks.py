@@ -1,0 +1,245 @@
+"""Trainable torch modules of generalized convolutions, and their initialization."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from lib.circuits.convolutional import Activation, forward, generalized_conv
+from lib.circuits.weights import ConvWeights, Shapes, bias_flags, check_weights, weight_shapes
+from lib.overlap import Architecture
+
+__all__ = ["ConvAC", "GeneralizedConv", "initial_weights"]
+
+
+def initial_weights(
+    shapes: Shapes,
+    axes: int,
+    bias: bool,
+    generator: torch.Generator,
+    pooling: str = "product",
+    activation: str | Activation | None = None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Random weights of a layer under which outputs keep the scale of the inputs.
+
+    Parameters
+    ----------
+    shapes : (weight shape, bias shape)
+        As in :func:`lib.circuits.weights.weight_shapes`.
+    axes : int
+        1 or 2, the number of window axes.
+    bias : bool
+        Whether the layer has biases.
+    generator : torch.Generator
+    pooling, activation
+        As in :func:`lib.circuits.convolutional.generalized_conv`.
+
+    Returns
+    -------
+    weight, bias : torch.Tensor of the default data type; the bias is None without biases
+
+    Notes
+    -----
+    C channels, n offsets in the window. A product of n factors stays near 1 when every factor is 1
+    plus noise of variance 1/n: the factor is ``1 + <w, x>`` with biases and ``mean(x) + <w, x>``
+    without, w normal of variance 1/(C n). Other poolings start from zero biases and normal weights
+    that keep the second moment: variance 2/C for rectified maxima, 1/C for plain ones, and 1/(C m)
+    for sums, where m = n, or n/2 + n(n-1)/(2 pi) with a rectifier, is the second moment of the sum
+    of n (rectified) standard normal numbers; n**2 times that for means.
+
+    Examples
+    --------
+    >>> weight, bias = initial_weights(((5, 3, 2, 2), (5, 2, 2)), axes=2, bias=True,
+    ...                                generator=torch.Generator().manual_seed(0))
+    >>> weight.shape, bool((bias == 1).all())
+    (torch.Size([5, 3, 2, 2]), True)
+    """
+    weight_shape, bias_shape = shapes
+    n, channels = math.prod(weight_shape[-axes:]), weight_shape[-axes - 1]
+    rectified = activation == "relu"
+    moment = n / 2 + n * (n - 1) / (2 * math.pi) if rectified else n
+    variance = {
+        "product": 1 / (channels * n),
+        "max": (2 if rectified else 1) / channels,
+        "sum": 1 / (channels * moment),
+        "mean": n**2 / (channels * moment),
+    }[pooling]
+    weight = torch.randn(weight_shape, generator=generator) * variance**0.5
+    start = 1.0 if pooling == "product" else 0.0
+    if not bias:
+        return weight + start / channels, None
+    return weight, torch.full(bias_shape, start)
+
+
+class GeneralizedConv(nn.Module):
+    """One generalized convolution with trainable weights.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        C and D.
+    window, stride : int or tuple of int
+        R and S, per axis.
+    ndim : int
+        1 or 2 axes of cells.
+    bias : bool
+    locations : tuple of int, optional
+        Output cells per axis. Given, every output cell has its own kernel (unshared).
+    pooling, activation
+        As in :func:`lib.circuits.convolutional.generalized_conv`.
+    generator : torch.Generator
+        Source of the weights of :func:`initial_weights`.
+
+    Notes
+    -----
+    Input (batch, C, *cells), output (batch, D, *ceil(cells / stride)).
+
+    Examples
+    --------
+    >>> layer = GeneralizedConv(3, 8, window=3, stride=2, generator=torch.Generator())
+    >>> layer(torch.ones(10, 3, 5, 5)).shape
+    torch.Size([10, 8, 3, 3])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        window: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        *,
+        ndim: int = 2,
+        bias: bool = True,
+        locations: tuple[int, ...] | None = None,
+        pooling: str = "product",
+        activation: str | Activation | None = None,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        window = (window,) * ndim if isinstance(window, int) else tuple(window)
+        self.stride = (stride,) * ndim if isinstance(stride, int) else tuple(stride)
+        cells = () if locations is None else tuple(locations)
+        if len(window) != ndim or len(self.stride) != ndim or len(cells) not in (0, ndim):
+            raise ValueError(
+                f"GeneralizedConv: window={window}, stride={self.stride}, locations={locations}: "
+                f"every tuple needs ndim={ndim} entries"
+            )
+        shapes = (*cells, out_channels, in_channels, *window), (*cells, out_channels, *window)
+        self.pooling, self.activation = pooling, activation
+        weight, start = initial_weights(shapes, ndim, bias, generator, pooling, activation)
+        self.weight = nn.Parameter(weight)
+        self.bias = None if start is None else nn.Parameter(start)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return generalized_conv(
+            x, self.weight, self.bias, self.stride,
+            pooling=self.pooling, activation=self.activation,
+        )
+
+    def extra_repr(self) -> str:
+        return f"weight={tuple(self.weight.shape)}, stride={self.stride}, pooling={self.pooling}"
+
+
+class ConvAC(nn.Module):
+    """The network of an architecture: with product pooling, a convolutional arithmetic circuit.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    shared : bool
+        One kernel for all windows of a layer, or one for every output cell.
+    biases : bool or sequence of bool
+        For all layers, or layer by layer.
+    pooling : {"product", "max", "sum", "mean"}
+    activation : None, "relu" or callable
+        Applied to every affine map before pooling. ``"relu"`` with ``"max"`` or ``"mean"`` is the
+        convolutional rectifier network of the same shape.
+    generator : torch.Generator
+        Source of the weights of :func:`initial_weights`.
+
+    Notes
+    -----
+    Input (batch, M, *cells): the values of the M representation functions at every cell. Output
+    (batch, D_L, *output cells). Section 2 of [Sharir & Shashua, 2018], book/overlap-theorem.md.
+
+    Examples
+    --------
+    >>> from lib.overlap import Layer
+    >>> architecture = Architecture(4, 2, (Layer(3, 2, 8), Layer(2, 2, 10)))
+    >>> net = ConvAC(architecture, generator=torch.Generator().manual_seed(0))
+    >>> net(torch.ones(5, 2, 4, 4)).shape
+    torch.Size([5, 10, 1, 1])
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        shared: bool = True,
+        biases: bool | Sequence[bool] = True,
+        pooling: str = "product",
+        activation: str | Activation | None = None,
+        *,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        flags = bias_flags(architecture, biases)
+        drawn = [
+            initial_weights(shapes, architecture.ndim, flag, generator, pooling, activation)
+            for shapes, flag in zip(weight_shapes(architecture, shared), flags, strict=True)
+        ]
+        self._set(architecture, drawn, pooling, activation)
+
+    @classmethod
+    def from_weights(
+        cls,
+        architecture: Architecture,
+        weights: ConvWeights,
+        pooling: str = "product",
+        activation: str | Activation | None = None,
+    ) -> "ConvAC":
+        """A network with given weights, which are copied and keep their data type.
+
+        Parameters
+        ----------
+        architecture : Architecture
+        weights : list of (weight, bias), one pair per layer
+            A bias of None stands for a layer without biases.
+
+        Raises
+        ------
+        ValueError
+            If the weights do not fit the architecture.
+
+        Examples
+        --------
+        >>> from lib.overlap import Layer
+        >>> architecture = Architecture((2,), 1, (Layer(2, 2, 1),))
+        >>> net = ConvAC.from_weights(architecture, [(torch.ones(1, 1, 2), None)])
+        >>> net(torch.tensor([[[3.0, 5.0]]])).item()
+        15.0
+        """
+        check_weights(architecture, weights)
+        network = cls.__new__(cls)
+        nn.Module.__init__(network)
+        copies = [(w.detach().clone(), None if b is None else b.detach().clone())
+                  for w, b in weights]
+        network._set(architecture, copies, pooling, activation)
+        return network
+
+    def _set(self, architecture, weights, pooling, activation) -> None:
+        self.architecture, self.pooling, self.activation = architecture, pooling, activation
+        for layer, (weight, bias) in enumerate(weights, 1):
+            self.register_parameter(f"weight{layer}", nn.Parameter(weight))
+            self.register_parameter(f"bias{layer}", None if bias is None else nn.Parameter(bias))
+
+    @property
+    def weights(self) -> list[tuple[torch.Tensor, torch.Tensor | None]]:
+        """One (weight, bias) per layer, as every function of this course takes them."""
+        layers = range(1, self.architecture.depth + 1)
+        return [(getattr(self, f"weight{n}"), getattr(self, f"bias{n}")) for n in layers]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return forward(
+            self.architecture, self.weights, x, pooling=self.pooling, activation=self.activation
+        )
