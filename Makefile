@@ -1,0 +1,107 @@
+# make book    sets everything up and builds the book      make test    checks everything
+# make help    lists the rest
+.DEFAULT_GOAL := help
+.PHONY: help book serve test run sync lint clean repository budgets
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+WORKERS ?= 2
+
+# The first Python on this machine that is new enough.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python,$(shell \
+	$(p) -c 'import sys; sys.version_info < (3, 11) or print("$(p)")' 2>/dev/null)))
+
+# PyTorch goes first and alone. The exact version has small wheels where the range would pull
+# gigabytes; the range is the way out where that version has none. TORCH_INDEX names an index that
+# is asked before the usual one, for instance the one for machines without a GPU (see README.md).
+TORCH ?= torch==2.13.0
+TORCH_RANGE := torch>=2.4,<3
+TORCH_INDEX ?=
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30
+
+READER := $(VENV)/.reader
+AUTHOR := $(VENV)/.author
+
+# One thread per worker: two workers with two threads each take longer than one after the other.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# The course runs from its folder, whatever is installed or set elsewhere.
+HERE := PYTHONPATH="$(CURDIR)" PYTHONDONTWRITEBYTECODE=1 PYDEVD_DISABLE_FILE_VALIDATION=1
+
+help:
+	@echo 'make book                  set up, build the book, say where it is'
+	@echo 'make serve                 the same, then show it on http://localhost:$(PORT)'
+	@echo 'make test                  set up, check code, notebooks, claims and links'
+	@echo 'make run [NOTEBOOK=stem]   run notebooks and store their outputs'
+	@echo 'make sync                  copy edited cells from the .py twins into the notebooks'
+	@echo 'make lint                  check the style of lib and notebooks'
+	@echo 'make budgets               time and memory of every notebook'
+	@echo 'make repository URL=...    state where this course is published'
+	@echo 'make clean                 remove the built book and the virtual environment'
+
+define NETWORK
+Setting up did not finish. What to do:
+  - Read the message of pip above: it names the package that failed.
+  - No network, or a proxy? Set HTTPS_PROXY, or PIP_INDEX_URL to a mirror, and run make again;
+    what is already installed is kept.
+  - Another Python is used with `make book PYTHON=python3.12`.
+endef
+export NETWORK
+FAILED := { echo "$$NETWORK" >&2; exit 1; }
+
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo 'No Python 3.11 or newer was found. Install one (python.org),' \
+		'or name it: make book PYTHON=/path/to/python3.12' >&2; exit 1; }
+	@echo 'Creating $(VENV) with $(PYTHON)'
+	@$(PYTHON) -m venv --clear $(VENV) || { echo 'Creating a virtual environment failed.' \
+		'On Debian and Ubuntu: sudo apt-get install python3-venv' >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.created
+	@echo 'Installing PyTorch'
+	@{ test -n "$(TORCH_INDEX)" && $(PIP) --retries 0 --index-url "$(TORCH_INDEX)" '$(TORCH)'; } \
+		|| $(PIP) '$(TORCH)' || $(PIP) '$(TORCH_RANGE)' || $(FAILED)
+	@touch $@
+
+$(READER): $(VENV)/.torch requirements.txt requirements-book.txt
+	@echo 'Installing what the book and the notebooks need'
+	@$(PIP) -r requirements.txt -r requirements-book.txt || $(FAILED)
+	@touch $@
+
+$(AUTHOR): $(READER) requirements-test.txt
+	@echo 'Installing what the tests need'
+	@$(PIP) -r requirements.txt -r requirements-book.txt -r requirements-test.txt || $(FAILED)
+	@touch $@
+
+# --all: without it, a second run after a failed strict build succeeds.
+book: $(READER)
+	@$(HERE) $(BIN)/jupyter-book build . --all -W --keep-going --quiet
+	@$(HERE) $(BIN)/python -m lib.course.links _build/html
+	@echo 'The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)'
+
+serve: book
+	@echo 'http://localhost:$(PORT) (Ctrl-C ends)'
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+test: lint
+	@$(HERE) $(BIN)/python -m lib.course.twins
+	@$(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+run: $(AUTHOR)
+	@$(HERE) $(BIN)/python -m lib.course.execution $(NOTEBOOK)
+
+sync: $(AUTHOR)
+	@$(HERE) $(BIN)/python -m lib.course.twins --sync
+
+lint: $(AUTHOR)
+	@$(BIN)/ruff check --quiet lib notebooks
+
+budgets: $(AUTHOR)
+	@$(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile notebooks
+
+repository: $(AUTHOR)
+	@$(HERE) $(BIN)/python -m lib.course.links --stamp '$(URL)'
+
+clean:
+	rm -rf _build $(VENV) .pytest_cache .ruff_cache

@@ -1,0 +1,118 @@
+"""The built pages: every local link leads somewhere, nothing is loaded from another machine."""
+
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from lib.course.links import launch_problems
+
+# Attributes whose target the browser fetches by itself when it shows the page.
+LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")}
+
+
+class Page(HTMLParser):
+    """What a page links to, what it loads, and the anchors it offers."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.links, self.loaded, self.anchors, self.no_alt = [], [], set(), []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.anchors.update(given[key] for key in ("id", "name") if given.get(key))
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if tag == "link" and "stylesheet" in given.get("rel", ""):
+            self.loaded.append(given.get("href", ""))
+        if tag == "img" and not given.get("alt"):
+            self.no_alt.append(given.get("src", "")[-60:])
+        self.loaded += [given[key] for name, key in LOADED if name == tag and given.get(key)]
+
+
+@cache
+def read_page(path):
+    """Parse a page once.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    Page
+    """
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def page_problems(folder):
+    """Broken local links, files loaded from elsewhere, and dead launch links of a built book.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Usually ``_build/html``.
+
+    Returns
+    -------
+    list of str
+    """
+    found = []
+    for path in sorted(Path(folder).rglob("*.html")):
+        relative = path.relative_to(folder)
+        if relative.parts[0] == "_static":
+            continue
+        page = read_page(path)
+        found += [f"{relative}: loads {url}" for url in page.loaded if is_remote(url)]
+        found += [f"{relative}: {line}" for line in launch_problems("\n".join(page.links))]
+        if relative.parts[0] in ("book", "notebooks"):
+            found += [f"{relative}: no alternative text for the image {src}" for src in page.no_alt]
+        for link in {*page.links, *page.loaded}:
+            if not is_remote(link) and not resolves(link, path):
+                found.append(f"{relative}: broken link {link}")
+    return found
+
+
+def is_remote(link):
+    """Whether a link leaves the book.
+
+    Parameters
+    ----------
+    link : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_remote("https://example.org/a"), is_remote("../book/index.html#top")
+    (True, False)
+    """
+    parts = urlsplit(link)
+    return bool(parts.netloc) or parts.scheme in ("mailto", "javascript", "data")
+
+
+def resolves(link, page):
+    """Whether a local link leads to a file, and to an anchor in it where it names one.
+
+    Parameters
+    ----------
+    link : str
+    page : pathlib.Path
+        The page with the link.
+
+    Returns
+    -------
+    bool
+    """
+    parts = urlsplit(link)
+    target = (page.parent / unquote(parts.path)).resolve() if parts.path else page.resolve()
+    if target.is_dir():
+        target = target / "index.html"
+    if not target.is_file():
+        return False
+    if not parts.fragment or target.suffix != ".html":
+        return True
+    return unquote(parts.fragment) in read_page(target).anchors
