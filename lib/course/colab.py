@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 from lib.course.files import ROOT
+from lib.course.links import repository
 
-# Identical in every notebook (lib/tests/test_course_setup.py); only `make repository` edits it.
-SETUP_CELL = '''\
+# Identical in every notebook: `make sync` writes it into the cell tagged "setup".
+TEMPLATE = '''\
 # On Colab, fetch the course; anywhere, let Python find `lib`.
 import pathlib
 import subprocess
@@ -27,10 +28,49 @@ if colab:
     from lib.course.colab import install_missing
 
     install_missing()'''
+HEADING = '# %% tags=["setup", "remove-cell"]\n'
 
 # Colab's own torch and numpy fit its drivers: a second copy would break them.
 NEVER = ("torch", "numpy")
 IMPORT_NAMES = {"PyYAML": "yaml"}
+
+
+def setup_cell():
+    """The set-up cell, with the course's address in it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(setup_cell().splitlines()[0])
+    # On Colab, fetch the course; anywhere, let Python find `lib`.
+    """
+    return TEMPLATE.format(address=repository()[0])
+
+
+def stamp_setup(twin):
+    """Write the set-up cell into the cell of a twin that is tagged for it.
+
+    Parameters
+    ----------
+    twin : pathlib.Path
+
+    Returns
+    -------
+    bool
+        Whether the twin changed.
+    """
+    text = twin.read_text(encoding="utf-8")
+    before, heading, rest = text.partition(HEADING)
+    if not heading:
+        return False
+    _, marker, after = rest.partition("\n# %%")
+    stamped = before + heading + setup_cell() + "\n" + marker + after
+    if stamped != text:
+        twin.write_text(stamped, encoding="utf-8")
+    return stamped != text
 
 
 def missing_packages(requirements=ROOT / "requirements.txt"):

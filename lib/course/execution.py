@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from lib.course.colab import stamp_setup
 from lib.course.files import NOTEBOOKS, read_notebook, read_twin, twins
 
 TIMEOUT = 300  # seconds a cell may take here; the budgets are much tighter (lib/course/budgets.py)
@@ -45,6 +46,7 @@ def execute(twin):
     from nbclient import NotebookClient
 
     twin = Path(twin)
+    stamp_setup(twin)
     notebook = finished(read_twin(twin))
     started = time.perf_counter()
     client = NotebookClient(

@@ -20,7 +20,7 @@ SERVICES = {
     "Binder": re.compile(r"https://mybinder\.org/v2/gh/([^\s\"')<>]*)"),
 }
 STAMPED = ("_config.yml", "README.md", "CONTRIBUTING.md", "CITATION.cff", "book/*.md",
-           "notebooks/*.py", "notebooks/*.ipynb", "lib/course/colab.py")
+           "notebooks/*.py", "notebooks/*.ipynb")
 
 
 @cache
@@ -125,6 +125,32 @@ def launch_links(text):
             branch = parts[2] if len(parts) > 2 else ""
             found.append((service, "/".join(parts[:2]), branch, path))
     return found
+
+
+def badges(stem):
+    """The line that every notebook carries under its title.
+
+    Parameters
+    ----------
+    stem : str
+        The notebook's name without its ending.
+
+    Returns
+    -------
+    str
+        Markdown.
+
+    Examples
+    --------
+    >>> badges("01_grid_tensors").count("notebooks/01_grid_tensors.ipynb")
+    2
+    """
+    url, branch = repository()
+    slug = url.removeprefix("https://github.com/")
+    path = f"notebooks/{stem}.ipynb"
+    colab = f"https://colab.research.google.com/github/{slug}/blob/{branch}/{path}"
+    binder = f"https://mybinder.org/v2/gh/{slug}/{branch}?urlpath=lab/tree/{path}"
+    return f"[Run on Colab]({colab}) · [Run on Binder]({binder})"
 
 
 def launch_problems(text, root=ROOT):

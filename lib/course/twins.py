@@ -10,6 +10,7 @@ import sys
 from itertools import zip_longest
 from pathlib import Path
 
+from lib.course.colab import stamp_setup
 from lib.course.execution import finished, keep_outputs, write
 from lib.course.files import NOTEBOOKS, cell_content, notebooks, read_notebook, read_twin, twins
 
@@ -108,6 +109,7 @@ def sync(folder=NOTEBOOKS):
     """
     changed = []
     for twin in twins(folder):
+        stamp_setup(twin)
         path = twin.with_suffix(".ipynb")
         cells = read_twin(twin).cells
         if path.exists() and not differences(read_notebook(path).cells, cells):
