@@ -10,24 +10,24 @@ from lib.course.links import repository
 
 # Identical in every notebook: `make sync` writes it into the cell tagged "setup".
 TEMPLATE = '''\
-# On Colab, fetch the course; anywhere, let Python find `lib`.
+# Let Python find `lib`; on Colab, fetch the course first.
 import pathlib
 import subprocess
 import sys
 
-here, colab = pathlib.Path.cwd(), "google.colab" in sys.modules
-if colab and not (here / "course").exists():
-    address = "{address}"
-    clone = ["git", "clone", "--quiet", "--depth=1", address, "course"]
-    done = subprocess.run(clone, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"could not fetch {{address}}: {{done.stderr.strip()}}")
-places = [here / "course"] if colab else [here, *here.parents]
-sys.path.insert(0, str(next(place for place in places if (place / "lib" / "claims.py").exists())))
-if colab:
-    from lib.course.colab import install_missing
+course = pathlib.Path.cwd()
+if "google.colab" in sys.modules:
+    course = course / "course"
+    if not course.exists():
+        clone = ["git", "clone", "--quiet", "--depth=1", "{address}"]
+        done = subprocess.run([*clone, str(course)], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"could not fetch the course: {{done.stderr.strip()}}")
+sys.path[:0] = [str(course), str(course.parent)]
 
-    install_missing()'''
+from lib.course.colab import install_missing
+
+install_missing()'''
 HEADING = '# %% tags=["setup", "remove-cell"]\n'
 
 # Colab's own torch and numpy fit its drivers: a second copy would break them.
@@ -45,7 +45,7 @@ def setup_cell():
     Examples
     --------
     >>> print(setup_cell().splitlines()[0])
-    # On Colab, fetch the course; anywhere, let Python find `lib`.
+    # Let Python find `lib`; on Colab, fetch the course first.
     """
     return TEMPLATE.format(address=repository()[0])
 
@@ -99,7 +99,7 @@ def missing_packages(requirements=ROOT / "requirements.txt"):
 
 
 def install_missing(requirements=ROOT / "requirements.txt"):
-    """Install what the notebooks import and this machine lacks, never torch or numpy.
+    """On Colab, install what the notebooks import and the machine lacks, never torch or numpy.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def install_missing(requirements=ROOT / "requirements.txt"):
     RuntimeError
         If pip fails; the message ends with pip's own.
     """
-    missing = missing_packages(requirements)
+    missing = missing_packages(requirements) if "google.colab" in sys.modules else []
     if not missing:
         return
     command = [sys.executable, "-m", "pip", "install", "--quiet", *missing]
