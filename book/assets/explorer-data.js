@@ -68,8 +68,8 @@ window.explorerData = [
     "minimal": 16
    }
   ],
-  "bound": "4^0",
-  "boundLayer": 1
+  "bound": "1",
+  "boundLayer": null
  },
  {
   "name": "B = 2: 2×2 convolutions, 2×2 pooling",
