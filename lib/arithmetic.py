@@ -134,7 +134,7 @@ class Modular:
         ValueError
             If an entry is NaN, infinite, fractional, or a float of 2**53 or more.
         """
-        values = self._as_tensor(values)
+        values = self._integers(values)
         device = values.device if device is None else torch.device(device)
         result = torch.empty(values.shape, dtype=torch.float64, device=device)
         flat, out = values.detach().reshape(-1), result.view(-1)
@@ -142,7 +142,7 @@ class Modular:
             target.copy_(self._residues(source))
         return result
 
-    def _as_tensor(self, values):
+    def _integers(self, values):
         if not isinstance(values, torch.Tensor):
             values = np.asarray(values)
             if values.dtype == object and all(isinstance(v, int) for v in values.flat):
@@ -165,7 +165,7 @@ class Modular:
                     f"Modular.tensor: {piece[wrong][0].item()} is not an exact integer; entries "
                     "must be whole numbers below 2**53 in absolute value"
                 )
-            return torch.remainder(piece, self.prime)  # fmod, hence exact
+            return torch.remainder(piece, self.prime).add_(0.0)  # fmod is exact; -0.0 becomes 0.0
         return piece.to(torch.int64).remainder(self.prime).to(torch.float64)
 
     def random(self, shape, generator, device=None):
@@ -180,20 +180,23 @@ class Modular:
         -----
         With u = 2**-53, the computed x * (1/p) differs from x/p by a relative error of at most
         2u + u**2, so by less than (2 + 2**-52) / p. The nearest integer q therefore leaves
-        |x - q p| < p/2 + 2 + 2**-52, and |q p| <= 2**53, so that both q p and x - q p are integers
-        float64 holds exactly. For p >= 5 this remainder lies strictly between -p and p, and adding
-        p where it is negative ends in 0..p-1. (For p = 2, 3 the bound is too weak for x near
-        2**53; the slower exact `torch.remainder` serves there.)
+        |x - q p| < p/2 + 2 + 2**-52, and |q p| <= 2**53, so that both q p and r = x - q p are
+        integers that float64 holds exactly. For p >= 5, r lies strictly between -p and p, and
+        floor(r * (1/p)) is -1 where r is negative and 0 elsewhere. (For p = 2, 3 the bound is too
+        weak for x near 2**53; the slower exact `torch.remainder` serves there.)
         """
         if self.prime < 5:
-            return torch.remainder(x, self.prime)
+            return torch.remainder(x, self.prime).add_(0.0)  # the sum turns -0.0 into 0.0
         residues = self.center(x)
-        return residues.add_(residues.lt(0), alpha=self.prime)
+        return residues.sub_(torch.mul(residues, 1.0 / self.prime).floor_(), alpha=self.prime)
 
     def center(self, x):
-        """Return integers congruent to `x`, of absolute value below p/2 + 3: two passes fewer."""
+        """Return integers congruent to `x`, of absolute value below p/2 + 3, faster than `reduce`.
+
+        The proof is in the notes of `reduce`, with the same condition on `x`.
+        """
         quotients = torch.mul(x, 1.0 / self.prime).round_()
-        return torch.sub(x, quotients, alpha=self.prime)
+        return torch.sub(x, quotients, alpha=self.prime, out=quotients)
 
     def add(self, a, b):
         """Return a + b modulo p entry by entry, with broadcasting."""

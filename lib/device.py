@@ -1,0 +1,108 @@
+"""Where the work runs: the best device for training, the exact one for certificates, and seeds."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+
+def training_device():
+    """Return the device networks are trained on: CUDA, else Apple's MPS, else the CPU.
+
+    Examples
+    --------
+    >>> training_device().type in ("cuda", "mps", "cpu")
+    True
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def exact_device(name=None):
+    """Return the device exact work runs on: CUDA, else the CPU.
+
+    Residues live in float64 numbers, which Apple's MPS does not have.
+
+    Parameters
+    ----------
+    name : str or torch.device, optional
+        A device asked for by hand, for instance ``"cpu"`` or ``"cuda:1"``.
+
+    Raises
+    ------
+    ValueError
+        If the device asked for has no float64, or is not there.
+
+    Examples
+    --------
+    >>> exact_device("cpu")
+    device(type='cpu')
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"exact_device: {device} has no exact float64; use 'cpu' or 'cuda'")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"exact_device: {device} was asked for, but torch sees no CUDA device")
+    return device
+
+
+def generator(seed):
+    """Return a CPU random generator with its own seed, the only source of randomness in `lib`.
+
+    It is a CPU generator even where the work runs on a GPU, so that every machine draws the same
+    numbers.
+
+    Parameters
+    ----------
+    seed : int
+        Between 0 and 2**63 - 1.
+
+    Examples
+    --------
+    >>> torch.randint(0, 10, (4,), generator=generator(0))
+    tensor([4, 9, 3, 0])
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"generator: seed must be an int, got {seed!r}")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"generator: seed must lie between 0 and 2**63 - 1, got {seed}")
+    return torch.Generator().manual_seed(seed)
+
+
+def describe_device():
+    """Return one line that says what this machine computes with.
+
+    It names the processor, torch's threads, the GPU if there is one, and the versions. The line
+    differs from machine to machine: print it beside timings, not in an output that is compared.
+
+    Examples
+    --------
+    >>> "torch" in describe_device()
+    True
+    """
+    parts = [f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads"]
+    if torch.cuda.is_available():
+        gpu = torch.cuda.get_device_properties(0)
+        parts.append(f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB")
+    elif torch.backends.mps.is_available():
+        parts.append("Apple GPU (float32 only)")
+    else:
+        parts.append("no GPU")
+    parts.append(f"torch {torch.__version__}, Python {platform.python_version()}")
+    return "; ".join(parts)
+
+
+def _processor():
+    """Return the processor's name; Linux alone keeps it in a file rather than in `platform`."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
