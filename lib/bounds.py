@@ -130,10 +130,10 @@ def missing_hypotheses(net, layer):
 
 
 def channel_base(net, layer):
-    """D = min{M, D_K, floor(min of D_l over l < K, halved)}: channels that can carry a cell."""
+    """D = min{M, D_K, floor(min of D_l over l < K, halved)}: templates told apart; at least 1."""
     before = net.widths[1:layer]
     halves = [min(before) // 2] if before else []
-    return min([net.widths[0], net.widths[layer], *halves])
+    return max(1, min([net.widths[0], net.widths[layer], *halves]))
 
 
 def sampled_rows(net, layer, axis):

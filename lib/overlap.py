@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import bounds, receptive, upper_bounds
+from lib import bounds, receptive, upper_bounds
 
 
 def _positive(value, what):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import floor
 
-from . import shifts
+from lib import shifts
 
 
 def _check(net, layer, axis):
