@@ -88,7 +88,16 @@ def test_merging_and_tiling_change_nothing(monkeypatch, name, value):
 
 
 def test_sums_longer_than_float64_holds_at_once():
-    """300 channels: inner dimensions beyond those that need no intermediate reduction."""
+    """301 products of odd numbers near 2**45 / 2: their odd sum is above 2**53, not a float64."""
+    row, column, n = (FIELD.prime - 3) // 2, FIELD.prime - 2, 301
+    first = torch.tensor([row, column]).double().expand(n, 1, 2)
+    net = Architecture((2,), 1, (Layer(2, 2, n), Layer(1, 1, 1)))
+    weights = [(first, None), (torch.ones(1, n, 1).double(), None)]
+    block = matricization_block(net, weights, "left-right", arithmetic=FIELD)
+    assert block.item() == n * row * column % FIELD.prime
+
+
+def test_many_channels():
     check_architecture(Architecture((4,), 2, (Layer(2, 1, 300), Layer(2, 1, 300), Layer(4, 4, 1))),
                        "left-right", samples=9)
 
