@@ -7,6 +7,8 @@ report lists them all. The limits are those of the smallest free notebook servic
 import os
 from collections import defaultdict
 
+import pytest
+
 SECONDS = 60
 MEGABYTES = 1500
 SCALE = "COURSE_TIME_SCALE"  # set to 3 on a machine three times slower than a laptop
@@ -83,6 +85,7 @@ class Budgets:
 _budgets = Budgets()
 
 
+@pytest.hookimpl(tryfirst=True)  # before the last cell's teardown stops the kernel
 def pytest_runtest_teardown(item):
     pid = kernel_pid(item)
     if pid is not None:

@@ -1,0 +1,57 @@
+"""Fixtures for the tests of the course's tools: a small course in a temporary folder."""
+
+import pytest
+
+HEADER = """\
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+"""
+
+CELLS = """
+# %% [markdown]
+# # A trial
+
+# %%
+total = 3 + 4
+print("total", total)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A line."}}
+total * 2
+"""
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A root folder with one twin that has not been run and an empty list of claims."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "book").mkdir()
+    (tmp_path / "notebooks" / "90_trial.py").write_text(HEADER + CELLS, encoding="utf-8")
+    (tmp_path / "book" / "claims.yml").write_text("# no claims yet\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def finished_notebook(tmp_path_factory):
+    """The text of the trial's notebook after one run; a kernel starts once per session."""
+    from lib.course.execution import execute
+
+    twin = tmp_path_factory.mktemp("run") / "90_trial.py"
+    twin.write_text(HEADER + CELLS, encoding="utf-8")
+    execute(twin)
+    return twin.with_suffix(".ipynb").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def run_course(course, finished_notebook):
+    """The same root folder after its notebook was run."""
+    (course / "notebooks" / "90_trial.ipynb").write_text(finished_notebook, encoding="utf-8")
+    return course

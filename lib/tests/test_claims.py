@@ -1,0 +1,92 @@
+"""verify: what it prints, and everything it refuses."""
+
+import numpy as np
+import pytest
+import torch
+
+from lib import claims
+
+ENTRY = """\
+- id: {id}
+  kind: theorem
+  title: A theorem
+  source: this course
+  status: {status}
+  page: book/index.md
+"""
+
+
+@pytest.fixture
+def listed(tmp_path, monkeypatch):
+    """A list with the claims cp-rank and ht-rank in place of the course's own."""
+    path = tmp_path / "claims.yml"
+    path.write_text("".join(ENTRY.format(id=i, status="new") for i in ("cp-rank", "ht-rank")))
+    monkeypatch.setattr(claims, "claims_file", lambda: path)
+    claims.load_claims.cache_clear()
+    yield path
+    claims.load_claims.cache_clear()
+
+
+def test_a_true_claim_prints_one_line(listed, capsys):
+    claims.verify("cp-rank", True, detail="13 networks")
+    claims.verify("ht-rank", 2 < 3, evidence="numerical")
+    assert capsys.readouterr().out == (
+        "claim holds: cp-rank [exact] 13 networks\nclaim holds: ht-rank [numerical]\n"
+    )
+
+
+@pytest.mark.parametrize("value", [True, np.bool_(True), np.array(True), torch.tensor(True)])
+def test_booleans_of_every_library_are_taken(listed, value):
+    claims.verify("cp-rank", value)
+
+
+def test_a_false_claim_stops_and_names_itself(listed, capsys):
+    for value in (False, np.bool_(False), torch.tensor(False)):
+        with pytest.raises(AssertionError, match=r"claim fails: cp-rank \(A theorem\) 2 networks"):
+            claims.verify("cp-rank", value, detail="2 networks")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "value", [1, 0, None, "yes", [True], torch.tensor([True]), torch.ones(1), np.ones(2) > 0]
+)
+def test_what_is_neither_true_nor_false_is_refused(listed, value):
+    with pytest.raises(TypeError, match="pass True or False"):
+        claims.verify("cp-rank", value)
+
+
+def test_an_unknown_id_names_the_nearest(listed):
+    with pytest.raises(KeyError, match="nearest: cp-rank"):
+        claims.verify("cp-rnk", True)
+    with pytest.raises(KeyError, match="none is near"):
+        claims.verify("zzz", True)
+
+
+def test_unknown_evidence_and_line_breaks_are_refused(listed):
+    with pytest.raises(ValueError, match="evidence 'proof'.*exact"):
+        claims.verify("cp-rank", True, evidence="proof")
+    with pytest.raises(ValueError, match="one line"):
+        claims.verify("cp-rank", True, detail="two\nlines")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (ENTRY.format(id="a", status="proved"), "status of a is 'proved'"),
+        (ENTRY.format(id="a", status="new") * 2, "the id a is there twice"),
+        (ENTRY.format(id="a", status="new").replace("  source: this course\n", ""), "fields"),
+        (ENTRY.format(id="a", status="new") + "  note: more\n", "fields"),
+        ("- only text\n", "fields"),
+    ],
+)
+def test_a_wrong_list_is_refused(tmp_path, text, message):
+    path = tmp_path / "claims.yml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        claims.load_claims(path)
+
+
+def test_without_a_list_the_error_says_where_it_was_sought(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "__file__", str(tmp_path / "lib" / "claims.py"))
+    with pytest.raises(FileNotFoundError, match="claims.yml is neither at .* nor at .*clone"):
+        claims.claims_file()

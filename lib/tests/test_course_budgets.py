@@ -1,0 +1,67 @@
+"""Budgets, and what the comparison of stored outputs notices: pytest runs on a small course."""
+
+import os
+import subprocess
+import sys
+import types
+
+from lib.course.budgets import Budgets, peak_memory
+from lib.course.files import ROOT
+
+
+def check(course, **environment):
+    """Run pytest on the course's notebook with the project's own settings."""
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"),
+               "--rootdir", str(ROOT), "-p", "lib.course.budgets", str(course / "notebooks"),
+               "--nbval-sanitize-with", str(ROOT / "notebooks" / "sanitize.cfg")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_notebook_in_order_passes_and_is_measured(run_course):
+    code, report = check(run_course)
+    assert code == 0 and "2 passed" in report, report
+    assert "notebooks: at most 60 s and 1500 MB" in report and " MB  " in report, report
+
+
+def test_a_notebook_over_its_time_fails(run_course):
+    code, report = check(run_course, COURSE_TIME_SCALE="0.001")
+    assert code == 1 and "OVER BUDGET" in report and "the limit is 0 s" in report, report
+
+
+def test_one_changed_digit_in_a_stored_output_fails(run_course):
+    path = run_course / "notebooks" / "90_trial.ipynb"
+    path.write_text(path.read_text().replace("total 7", "total 8"))
+    code, report = check(run_course)
+    assert code == 1 and "1 failed" in report, report
+
+
+def reports(name, seconds, megabytes):
+    return types.SimpleNamespace(nodeid=name, duration=seconds,
+                                 user_properties=[("megabytes", megabytes)])
+
+
+def test_seconds_add_up_and_memory_peaks():
+    budgets = Budgets()
+    for seconds, megabytes in ((20, 300), (30, 1600), (11, 400)):
+        budgets.add(reports("notebooks/01_a.ipynb::Cell 0", seconds, megabytes))
+        budgets.add(reports("lib/tests/test_a.py::test", 1000, 9000))
+    budgets.add(reports("notebooks/02_b.ipynb::Cell 0", 59, 1499))
+    assert budgets.over() == [
+        "notebooks/01_a.ipynb took 61 s, the limit is 60 s",
+        "notebooks/01_a.ipynb used 1600 MB, the limit is 1500 MB",
+    ]
+    assert len(budgets.lines()) == 2
+
+
+def test_memory_is_the_peak_not_the_present_use():
+    program = "a = bytearray(300_000_000); del a; print('ready', flush=True); input()"
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+    try:
+        child.stdout.readline()
+        if sys.platform in ("linux", "win32"):  # macOS keeps no peak
+            assert peak_memory(child.pid) > 300
+    finally:
+        child.communicate(b"\n")

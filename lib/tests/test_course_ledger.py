@@ -1,0 +1,122 @@
+"""The ledger: every gap between claims, pages and stored runs is noticed."""
+
+import json
+
+import pytest
+
+from lib.claims import load_claims
+from lib.course.ledger import Check, problems, stored_checks
+from lib.course.ledger_page import PLACE, insert_ledger, ledger_markdown
+
+CLAIM = """\
+- id: cp-rank
+  kind: theorem
+  title: A rank | a bound
+  source: Claim 2 of a paper
+  status: as stated
+  page: book/cp.md
+"""
+PAGE = """\
+# CP
+
+```{prf:theorem} A rank
+:class: new
+:label: cp-rank
+
+Text.
+```
+"""
+
+
+@pytest.fixture
+def ledger(run_course):
+    """A course whose one claim is stated on a page and checked by the notebook's stored run."""
+    load_claims.cache_clear()
+    (run_course / "book" / "claims.yml").write_text(CLAIM, encoding="utf-8")
+    (run_course / "book" / "cp.md").write_text(PAGE, encoding="utf-8")
+    print_line(run_course, "claim holds: cp-rank [exact] 13 networks, M < 5\n")
+    yield run_course
+    load_claims.cache_clear()
+
+
+def print_line(course, text):
+    """Make a line the stored output of the notebook's first code cell."""
+    path = course / "notebooks" / "90_trial.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def test_a_complete_ledger_has_no_problems(ledger):
+    assert stored_checks(ledger / "notebooks") == [
+        Check("cp-rank", "exact", "13 networks, M < 5", "90_trial")
+    ]
+    assert problems(ledger) == []
+
+
+def test_a_claim_without_a_check(ledger):
+    print_line(ledger, "claim fails: cp-rank\n")
+    assert problems(ledger) == ["cp-rank: no notebook checks it"]
+
+
+def test_a_check_without_a_claim(ledger):
+    print_line(ledger, "claim holds: cp-rank [exact]\nclaim holds: ht-rank [exact] all\n")
+    assert problems(ledger) == ["90_trial: checks ht-rank, which is not in claims.yml"]
+
+
+def test_a_renamed_claim_is_missed_everywhere(ledger):
+    path = ledger / "book" / "claims.yml"
+    path.write_text(CLAIM.replace("cp-rank", "cp-ranks"))
+    assert problems(ledger) == [
+        "cp-ranks: no notebook checks it",
+        "90_trial: checks cp-rank, which is not in claims.yml",
+        "cp-ranks: book/cp.md has no theorem with this label",
+        "book/cp.md: theorem cp-rank is not in claims.yml",
+    ]
+
+
+def test_unknown_evidence(ledger):
+    print_line(ledger, "claim holds: cp-rank [guess] all\n")
+    assert problems(ledger) == ["90_trial: unknown evidence guess for cp-rank"]
+
+
+@pytest.mark.parametrize(
+    "page, complaint",
+    [
+        (PAGE.replace(":label: cp-rank", ":label: other"), "has no theorem with this label"),
+        (PAGE.replace(":label: cp-rank\n", ""), "theorem without a label is not in claims.yml"),
+        (PAGE.replace("prf:theorem", "prf:lemma"), "has no theorem with this label"),
+        (PAGE.replace("```{prf:theorem} A rank\n", "cp-rank is true\n"), "has no theorem"),
+        (PAGE + "\n::::{prf:lemma}\n:label: more\n::::\n", "lemma more is not in claims.yml"),
+    ],
+)
+def test_a_page_that_does_not_state_the_claim(ledger, page, complaint):
+    (ledger / "book" / "cp.md").write_text(page)
+    assert any(complaint in line for line in problems(ledger))
+
+
+def test_definitions_and_examples_need_no_check(ledger):
+    page = PAGE + "\n```{prf:definition} Overlap\n:label: overlap\n```\n"
+    (ledger / "book" / "cp.md").write_text(page)
+    assert problems(ledger) == []
+
+
+def test_a_page_that_is_not_there(ledger):
+    (ledger / "book" / "cp.md").unlink()
+    assert problems(ledger) == ["cp-rank: there is no page book/cp.md"]
+
+
+def test_the_table_links_claim_page_and_notebook(ledger):
+    table = ledger_markdown(load_claims(ledger / "book" / "claims.yml"),
+                            stored_checks(ledger / "notebooks"))
+    assert "1 claims: 1 as stated, 0 corrected, 0 new. 1 stored checks." in table
+    row = next(line for line in table.splitlines() if "{prf:ref}`cp-rank`" in line)
+    assert r"A rank \| a bound" in row and "**exact** 13 networks, M < 5" in row
+    assert "[](/notebooks/90_trial.ipynb)" in row and "## [](/book/cp.md)" in table
+
+
+def test_only_the_place_holder_is_replaced():
+    untouched, page = ["# Other"], [f"# Ledger\n\n{PLACE}\n"]
+    insert_ledger(None, "book/other", untouched)
+    insert_ledger(None, "book/ledger", page)
+    assert untouched == ["# Other"] and PLACE not in page[0] and page[0].startswith("# Ledger")

@@ -1,0 +1,119 @@
+"""The course's address and the links that launch notebooks."""
+
+import pytest
+
+from lib.course.links import badges, check_address, launch_problems, repository, stamp
+from lib.course.pages import is_remote, page_problems
+
+OLD, NEW = "https://github.com/your_account/course", "https://github.com/someone/new-name"
+COLAB = "https://colab.research.google.com/github/{}/blob/main/notebooks/90_trial.ipynb"
+BINDER = "https://mybinder.org/v2/gh/{}/main?urlpath=lab/tree/notebooks/90_trial.ipynb"
+
+
+@pytest.fixture
+def published(run_course):
+    """A course whose files state its address."""
+    (run_course / "_config.yml").write_text(f"repository:\n  url: {OLD}\n  branch: main\n")
+    slug = OLD.removeprefix("https://github.com/")
+    (run_course / "README.md").write_text(
+        f"[Colab]({COLAB.format(slug)}) [Binder]({BINDER.format(slug)}) {OLD}.git\n"
+        "https://your_account.github.io/course/ and another/course\n"
+    )
+    return run_course
+
+
+def test_links_to_a_committed_notebook_pass(published):
+    assert launch_problems((published / "README.md").read_text(), published) == []
+
+
+@pytest.mark.parametrize(
+    "link, complaint",
+    [
+        (COLAB.format("someone/else"), "Colab link to someone/else"),
+        (COLAB.format("your_account/course").replace("main", "master"), "at 'master'"),
+        (COLAB.format("your_account/course").replace("90", "91"), "not a committed file"),
+        (BINDER.format("your_account/course").replace("90", "91"), "not a committed file"),
+        (COLAB.format("your_account/course").replace("ipynb", "py"), "Colab opens notebooks only"),
+    ],
+)
+def test_dead_links_are_named(published, link, complaint):
+    (line,) = launch_problems(f"text [here]({link}) text", published)
+    assert complaint in line
+
+
+def test_a_link_to_the_whole_repository_on_binder_passes(published):
+    assert launch_problems("https://mybinder.org/v2/gh/your_account/course/main", published) == []
+
+
+def test_stamping_reaches_every_file_and_only_the_address(published):
+    twin = published / "notebooks" / "90_trial.py"
+    twin.write_text(twin.read_text() + f"\n# {OLD}\n")
+    assert stamp(NEW, published) == ["README.md", "_config.yml", "notebooks/90_trial.py"]
+    assert repository(published) == (NEW, "main")
+    readme = (published / "README.md").read_text()
+    assert launch_problems(readme, published) == []
+    assert f"{NEW}.git" in readme and "someone.github.io/new-name/ and another/course" in readme
+    assert stamp(NEW, published) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["", "someone/course", "https://example.org/a/b", NEW + ".git", NEW + "/", "https://github.com/a"]
+)
+def test_other_addresses_are_refused(url):
+    with pytest.raises(ValueError, match="https://github.com/ACCOUNT/NAME"):
+        check_address(url)
+
+
+def test_badges_launch_the_notebook_they_stand_in():
+    assert badges("01_x").count("notebooks/01_x.ipynb") == 2
+
+
+PAGE = """<html><head><link rel="stylesheet" href="_static/a.css"></head><body id="top">
+<a href="book/two.html#part">two</a> <a href="#top">up</a> <a href="https://example.org">out</a>
+<img src="_static/a.css" alt="a picture"></body></html>"""
+
+
+@pytest.fixture
+def built(tmp_path):
+    """A built book of two pages."""
+    (tmp_path / "book").mkdir()
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "a.css").write_text("")
+    (tmp_path / "book" / "two.html").write_text('<p id="part">two</p>')
+    (tmp_path / "index.html").write_text(PAGE)
+    return tmp_path
+
+
+def test_a_whole_book_has_no_problems(built):
+    assert page_problems(built) == []
+
+
+@pytest.mark.parametrize(
+    "before, after, complaint",
+    [
+        ("two.html#part", "three.html", "broken link book/three.html"),
+        ("two.html#part", "two.html#nowhere", "broken link book/two.html#nowhere"),
+        ("#top", "#bottom", "broken link #bottom"),
+        ('src="_static/a.css"', 'src="missing.png"', "broken link missing.png"),
+        ('src="_static/a.css"', 'src="https://example.org/a.png"', "loads https://example.org/a.png"),
+        ('href="_static/a.css"', 'href="//example.org/a.css"', "loads //example.org/a.css"),
+        ("https://example.org", COLAB.format("nobody/none"), "Colab link to nobody/none"),
+    ],
+)
+def test_what_is_wrong_with_a_page_is_named(built, before, after, complaint):
+    (built / "index.html").write_text(PAGE.replace(before, after))
+    (line,) = page_problems(built)
+    assert line.startswith("index.html: ") and complaint in line
+
+
+def test_a_picture_without_alternative_text_is_named(built):
+    (built / "book" / "two.html").write_text('<p id="part"><img src="../_static/a.css"></p>')
+    (line,) = page_problems(built)
+    assert "no alternative text" in line
+
+
+def test_addresses_outside_the_book():
+    remote = ["https://example.org", "//example.org/a.js", "mailto:a@example.org", "data:,a"]
+    assert [is_remote(link) for link in [*remote, "a.html", "#a", "../a?b=c"]] == [True] * 4 + [
+        False
+    ] * 3

@@ -1,0 +1,150 @@
+"""The repository itself: notebooks in step, ledger complete, links alive, lists that agree."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from lib.course import ledger, twins
+from lib.course.colab import HEADING, IMPORT_NAMES, setup_cell
+from lib.course.files import NOTEBOOKS, ROOT, cell_content, notebooks, read_notebook
+from lib.course.links import badges, launch_problems, stamped_files
+
+LIBRARY = sorted(path for path in (ROOT / "lib").rglob("*.py") if "tests" not in path.parts)
+SPHINX_ONLY = re.compile(r"^[`:]{3,}\{|\{(?:cite|ref|numref|prf:ref|glue|doc|eq)(?::\w*)?\}`", re.M)
+
+
+def test_notebooks_and_twins_are_in_step():
+    assert twins.problems() == []
+
+
+def test_the_ledger_is_complete():
+    assert ledger.problems() == []
+
+
+@pytest.mark.parametrize("path", stamped_files(), ids=lambda path: path.name)
+def test_launch_links_lead_to_committed_notebooks(path):
+    assert launch_problems(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_every_notebook_begins_alike(path):
+    cells = read_notebook(path).cells
+    title, line, rest = (cells[0].source + "\n\n").split("\n\n", 2)
+    assert re.fullmatch("# .+", title)
+    assert line == badges(path.stem)
+    set_up = [cell_content(cell) for cell in cells if "setup" in cell.metadata.get("tags", [])]
+    assert set_up == [("code", setup_cell(), ["setup", "remove-cell"], {})]
+    assert HEADING in path.with_suffix(".py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_notebooks_read_well_without_the_book(path):
+    for cell in read_notebook(path).cells:
+        if cell.cell_type == "markdown":
+            assert not SPHINX_ONLY.search(cell.source), f"shown raw on Colab:\n{cell.source}"
+
+
+def toc_files(node):
+    """The files a table of contents lists, sections included."""
+    files = [node["file"]] if "file" in node else [node["root"]] if "root" in node else []
+    for key in ("parts", "chapters", "sections"):
+        for child in node.get(key, []):
+            files += toc_files(child)
+    return files
+
+
+def test_every_page_and_notebook_is_in_the_table_of_contents():
+    listed = toc_files(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
+    pages = [*(ROOT / "book").glob("*.md"), *notebooks()]
+    there = {path.relative_to(ROOT).with_suffix("").as_posix() for path in pages}
+    assert sorted(listed) == sorted(there)
+
+
+def imports(path):
+    """Top-level names of the modules that a Python file imports, wherever it does."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def needed_by_readers():
+    """The library without the authors' tools, and the notebooks' twins."""
+    library = [p for p in LIBRARY if p.relative_to(ROOT).parts[1] not in ("benchmarks", "course")]
+    return [*library, *NOTEBOOKS.glob("[0-9]*.py")]
+
+
+# Used when present, replaced or explained when absent; every such import is inside a function.
+OPTIONAL = {"IPython", "joblib", "dask", "distributed", "torchvision", "timm"}
+
+
+def test_requirements_list_what_readers_need():
+    listed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    known = {IMPORT_NAMES.get(name, name) for name in listed} | {"lib"} | OPTIONAL
+    for path in needed_by_readers():
+        foreign = imports(path) - known - set(sys.stdlib_module_names)
+        assert not foreign, f"{path.name} imports {foreign}, which requirements.txt lacks"
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_stay_small(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_importing_lib_does_not_wait_for_torch():
+    program = "import lib, lib.claims, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_lib_names_what_it_lacks():
+    import lib
+
+    with pytest.raises(AttributeError, match="'lib' has no attribute 'nothing'; it offers"):
+        lib.nothing  # noqa: B018
+
+
+def test_workflows_are_valid():
+    files = sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    assert files
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema",
+               "vendor.github-workflows", *files]
+    pytest.importorskip("check_jsonschema")
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_an_installed_lib_knows_the_claims(tmp_path):
+    pytest.importorskip("setuptools")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
+               "--no-build-isolation", "--disable-pip-version-check", "--target", str(tmp_path)]
+    subprocess.run([*install, str(copy_of_sources(tmp_path / "source"))], check=True,
+                   capture_output=True)
+    program = "import lib.claims as c; print(c.__file__); print(len(c.load_claims()))"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment,
+                          capture_output=True, text=True, check=True)
+    where, count = done.stdout.split()
+    assert where == str(tmp_path / "lib" / "claims.py")
+    assert int(count) == len(ledger.load_claims())
+
+
+def copy_of_sources(target):
+    """What pip needs of the repository, copied so that building leaves no traces in it."""
+    import shutil
+
+    ignore = shutil.ignore_patterns("__pycache__", "tests")
+    shutil.copytree(ROOT / "lib", target / "lib", ignore=ignore)
+    (target / "book").mkdir()
+    shutil.copy(ROOT / "book" / "claims.yml", target / "book")
+    for name in ("pyproject.toml", "setup.py", "requirements.txt", "README.md"):
+        shutil.copy(ROOT / name, target)
+    return target

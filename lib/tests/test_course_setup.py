@@ -1,0 +1,116 @@
+"""The set-up cell: silent at home, and on Colab it fetches the course and what is missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+import types
+
+import pytest
+
+from lib.course import colab
+from lib.course.colab import HEADING, install_missing, missing_packages, setup_cell, stamp_setup
+from lib.course.files import ROOT
+from lib.course.links import repository
+
+PRETEND = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
+SHOW = "\nimport lib\n\nprint(lib.__file__)"
+
+
+def run_cell(code, folder):
+    """Run code as a notebook's kernel would: a fresh process that knows nothing of the course."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True,
+                          env=environment)
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "notebooks"])
+def test_at_home_the_cell_is_silent_and_finds_lib(folder):
+    done = run_cell(setup_cell() + SHOW, folder)
+    assert (done.stdout.strip(), done.stderr) == (str(ROOT / "lib" / "__init__.py"), "")
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    """A repository to clone from, with what is needed of the course as it is now."""
+    root = tmp_path_factory.mktemp("origin")
+    for name in ("__init__.py", "claims.py", "course"):
+        source, target = ROOT / "lib" / name, root / "lib" / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    shutil.copy(ROOT / "requirements.txt", root)
+    git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "all"]):
+        subprocess.run([*git, *command], check=True)
+    return root
+
+
+def test_on_colab_the_course_is_cloned_once_and_used(origin, tmp_path):
+    cell = PRETEND + setup_cell().replace(repository()[0], origin.as_uri()) + SHOW
+    for _ in range(2):
+        done = run_cell(cell, tmp_path)
+        assert done.stdout.strip() == str(tmp_path / "course" / "lib" / "__init__.py"), done.stderr
+        assert done.stderr == ""
+
+
+def test_on_colab_a_failing_clone_says_why(tmp_path):
+    nowhere = (tmp_path / "nowhere").as_uri()
+    done = run_cell(PRETEND + setup_cell().replace(repository()[0], nowhere), tmp_path)
+    assert done.returncode and "RuntimeError: could not fetch the course: fatal:" in done.stderr
+
+
+@pytest.fixture
+def pip_calls(monkeypatch):
+    """Pretend to be on Colab and record what pip is asked for."""
+    calls = []
+
+    def record(command, **_):
+        calls.append(command[5:])
+        return types.SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(colab.subprocess, "run", record)
+    return calls
+
+
+def test_only_what_is_missing_is_installed_and_never_torch(tmp_path, pip_calls, monkeypatch):
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("# a comment\ntorch>=2\nnumpy\nPyYAML>=6,<7\nno-such-package-x>=1,<2\n\n")
+    assert missing_packages(listed) == ["no-such-package-x>=1,<2"]
+    install_missing(listed)
+    assert pip_calls == [["no-such-package-x>=1,<2"]]
+    everything_gone = types.SimpleNamespace(util=types.SimpleNamespace(find_spec=lambda _: None))
+    monkeypatch.setattr(colab, "importlib", everything_gone)
+    assert missing_packages(listed) == ["PyYAML>=6,<7", "no-such-package-x>=1,<2"]
+
+
+def test_nothing_is_installed_where_nothing_is_missing(tmp_path, pip_calls):
+    install_missing()
+    assert pip_calls == []
+
+
+def test_at_home_nothing_is_ever_installed(tmp_path, pip_calls, monkeypatch):
+    monkeypatch.delitem(sys.modules, "google.colab")
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("no_such_package_x\n")
+    install_missing(listed)
+    assert pip_calls == []
+
+
+def test_a_failing_installation_says_why(tmp_path, pip_calls, monkeypatch):
+    failed = types.SimpleNamespace(returncode=1, stderr="no network\n")
+    monkeypatch.setattr(colab.subprocess, "run", lambda *_, **__: failed)
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("no_such_package_x\n")
+    with pytest.raises(RuntimeError, match="could not install no_such_package_x: no network"):
+        install_missing(listed)
+
+
+def test_the_cell_is_written_where_its_tag_is(tmp_path):
+    twin = tmp_path / "90_trial.py"
+    twin.write_text(f"# %% [markdown]\n# # A\n\n{HEADING}pass\n\n# %%\n1 + 1\n")
+    assert stamp_setup(twin)
+    assert twin.read_text() == f"# %% [markdown]\n# # A\n\n{HEADING}{setup_cell()}\n\n# %%\n1 + 1\n"
+    assert not stamp_setup(twin)
+    twin.write_text("# %%\n1 + 1\n")
+    assert not stamp_setup(twin)

@@ -1,0 +1,121 @@
+"""Twins and notebooks: every way of being out of step is noticed, and running settles it."""
+
+import base64
+import json
+import re
+import struct
+
+import pytest
+
+from lib.course.execution import execute, main, without_text
+from lib.course.files import read_notebook
+from lib.course.twins import problems, sync
+
+STEM = "90_trial"
+
+
+def edit(course, change):
+    """Change the stored notebook of a course as JSON."""
+    path = course / "notebooks" / f"{STEM}.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    change(notebook["cells"])
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def test_a_run_notebook_is_in_step(run_course):
+    assert problems(run_course / "notebooks") == []
+
+
+def test_running_again_changes_nothing(run_course, finished_notebook):
+    execute(run_course / "notebooks" / f"{STEM}.py")
+    path = run_course / "notebooks" / f"{STEM}.ipynb"
+    assert path.read_text(encoding="utf-8") == finished_notebook
+
+
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        (lambda cells: cells[1].update(source="total = 3 + 5"), "cell 1 differs .* source"),
+        (lambda cells: cells[0].update(source="# Another title"), "cell 0 differs .* source"),
+        (lambda cells: cells[2]["metadata"].update(tags=[]), "cell 2 differs .* tags"),
+        (lambda cells: cells[2]["metadata"].pop("mystnb"), "cell 2 differs .* figure settings"),
+        (lambda cells: cells.pop(), "the notebook has 2 cells, the twin 3"),
+        (lambda cells: cells[1].update(execution_count=None), "cell 1 has no stored run"),
+        (lambda cells: cells[1].update(execution_count=7), "cell 1 ran as number 7, not 1"),
+        (
+            lambda cells: cells[1]["outputs"].append(
+                {"output_type": "stream", "name": "stderr", "text": "UserWarning"}
+            ),
+            "cell 1 stores a warning",
+        ),
+        (
+            lambda cells: cells[1]["outputs"].append(
+                {"output_type": "error", "ename": "KeyError", "evalue": "", "traceback": []}
+            ),
+            "cell 1 stores an error: KeyError",
+        ),
+    ],
+)
+def test_what_is_out_of_step_is_named(run_course, change, complaint):
+    edit(run_course, change)
+    found = problems(run_course / "notebooks")
+    assert any(re.search(complaint, line) for line in found), found
+
+
+def test_a_missing_half_is_named(run_course):
+    folder = run_course / "notebooks"
+    (folder / "91_other.py").write_text((folder / f"{STEM}.py").read_text())
+    (folder / f"{STEM}.py").unlink()
+    assert problems(folder) == [
+        "90_trial: the notebook has no twin 90_trial.py",
+        "91_other: never run; `make run NOTEBOOK=91_other` makes the notebook",
+    ]
+
+
+def test_sync_takes_the_twin_and_keeps_outputs_of_cells_that_stayed(run_course):
+    folder = run_course / "notebooks"
+    twin = folder / f"{STEM}.py"
+    twin.write_text(twin.read_text().replace("total * 2", "total * 3"))
+    assert sync(folder) == [f"{STEM}.ipynb"]
+    kept, changed = read_notebook(folder / f"{STEM}.ipynb").cells[1:]
+    assert kept.outputs[0].text == "total 7\n"
+    assert changed.source == "total * 3" and changed.outputs == []
+    assert problems(folder) == ["90_trial: cell 2 has no stored run"]
+    assert sync(folder) == []
+
+
+def test_a_failing_cell_leaves_the_stored_notebook(run_course, finished_notebook):
+    folder = run_course / "notebooks"
+    (folder / f"{STEM}.py").write_text("# %%\n1 / 0\n")
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        execute(folder / f"{STEM}.py")
+    assert (folder / f"{STEM}.ipynb").read_text(encoding="utf-8") == finished_notebook
+
+
+def test_a_cell_that_warns_is_refused(course):
+    twin = course / "notebooks" / f"{STEM}.py"
+    twin.write_text("# %%\nimport warnings\n\nwarnings.warn('careful')\n")
+    with pytest.raises(RuntimeError, match=r"90_trial.py, cell 0 writes to standard error"):
+        execute(twin)
+
+
+def test_stored_pictures_carry_no_software_version(course):
+    twin = course / "notebooks" / f"{STEM}.py"
+    twin.write_text("# %%\nimport matplotlib.pyplot as plt\n\nplt.plot([1, 2]);\n")
+    execute(twin)
+    output = read_notebook(twin.with_suffix(".ipynb")).cells[0].outputs[-1]
+    assert b"Software" not in base64.b64decode(output.data["image/png"])
+
+
+def test_only_text_chunks_are_dropped():
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + b"crc."
+
+    head, body = b"\x89PNG\r\n\x1a\n", chunk(b"IDAT", b"pixels") + chunk(b"IEND", b"")
+    text = chunk(b"tEXt", b"Software\0Matplotlib") + chunk(b"tIME", b"1234567")
+    assert without_text(head + text + body) == head + body
+
+
+def test_an_unknown_name_lists_the_known(course):
+    with pytest.raises(SystemExit, match="no twin 12_none.py .* there are: 90_trial"):
+        main(["--folder", str(course / "notebooks"), "12_none"])
