@@ -142,14 +142,6 @@ def sampled_rows(net, layer, axis):
     return prod(n for other, n in enumerate(sizes) if other != axis % net.ndim)
 
 
-def crossing_pairs(net, layer, shift, axis, cut):
-    """Number of v >= 0 with ``v T_S < cut <= v T_S + shift <= W - 1`` along the cut axis."""
-    step, extent = net.total_stride(layer, axis), net.size[axis]
-    first = max(0, -(-(cut - shift) // step))
-    last = min(cut - 1, extent - 1 - shift) // step
-    return max(0, last - first + 1)
-
-
 def _halving_bound(net, layer, axis, t_min="stride"):
     """The power of Theorem 1 at one layer, None if its field does not exceed half the size."""
     extent = net.size[axis]
@@ -230,56 +222,3 @@ def quoted_overlap_bound(net, partition="left-right"):
               if 2 * net.total_receptive_field(layer, axis) > net.size[axis]]
     found = (_halving_bound(net, layer, axis) for layer in layers)
     return best(bound for bound in found if bound is not None)
-
-
-def crossing_bounds(net, partition="left-right", cut=None):
-    """The stronger form at every admissible layer, each with its best shift.
-
-    Returns
-    -------
-    tuple of Bound
-        By increasing layer; see `crossing_bound`.
-    """
-    axis, found = cut_axis(net, partition), []
-    cut = cut_position(net, axis, cut)
-    for layer in range(1, net.depth):
-        if missing_hypotheses(net, layer):
-            continue
-        pairs, nearest = max((crossing_pairs(net, layer, shift, axis, cut), -shift)
-                             for shift in net.reachable_shifts(layer, axis))
-        exponent = pairs * sampled_rows(net, layer, axis)
-        found.append(Bound(channel_base(net, layer), exponent, layer, -nearest))
-    return tuple(found)
-
-
-def crossing_bound(net, partition="left-right", cut=None):
-    """The stronger form of Theorem 1: counts the pairs of cells that the cut separates.
-
-    Parameters
-    ----------
-    net : Architecture
-    partition : {"left-right", "top-bottom"}
-    cut : int, optional
-        Columns (or rows) before the cut; half of them, rounded down, by default.
-
-    Returns
-    -------
-    Bound
-        ``D^(c ceil(H / T_S(K)))`` for the best layer K and reachable shift s, where c is the
-        number of ``v >= 0`` with ``v T_S(K) < cut <= v T_S(K) + s <= W - 1``; ``.silent`` if no
-        layer is admissible.
-
-    Notes
-    -----
-    New here: any size and any cut, and no condition on T_R; the other hypotheses of Theorem 1
-    stand. With ``s = T_R(K, W/2) - 1`` and ``cut = W/2`` it is Theorem 1. Proof in
-    book/overlap-theorem.md, weights in lib/constructions.py.
-
-    Examples
-    --------
-    >>> from lib import Architecture, Layer
-    >>> net = Architecture(4, 2, (Layer(2, 1, 2), Layer(4, 4, 1)))
-    >>> net.crossing_bound()
-    Bound(base=2, exponent=4, layer=1, shift=1)
-    """
-    return best(crossing_bounds(net, partition, cut))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lib import bounds, receptive, upper_bounds
+from lib import bounds, crossing, receptive, upper_bounds
 
 
 def _positive(value, what):
@@ -87,8 +87,8 @@ class Architecture:
     Notes
     -----
     The model of section 2 of [Sharir & Shashua, 2018]; see book/receptive-field-algebra.md.
-    The views at the end of the class are documented in lib/receptive.py, lib/bounds.py and
-    lib/upper_bounds.py.
+    The views at the end of the class are documented in lib/receptive.py, lib/bounds.py,
+    lib/crossing.py and lib/upper_bounds.py.
 
     Examples
     --------
@@ -178,8 +178,8 @@ class Architecture:
     overlap_bound = bounds.overlap_bound
     overlap_bounds = bounds.overlap_bounds
     quoted_overlap_bound = bounds.quoted_overlap_bound
-    crossing_bound = bounds.crossing_bound
-    crossing_bounds = bounds.crossing_bounds
+    crossing_bound = crossing.crossing_bound
+    crossing_bounds = crossing.crossing_bounds
 
     exact_two_layer_rank = upper_bounds.exact_two_layer_rank
     non_overlapping_upper_bound = upper_bounds.non_overlapping_upper_bound

@@ -50,7 +50,7 @@ def partitions(net):
 
 
 def test_no_bound_is_violated_and_the_quoted_formula_is():
-    checked = informative = exact = upper = 0
+    checked = informative = sharper = exact = upper = 0
     odd_violations, even_violations = [], []
     for net, rng in architectures(seed=0, count=3000):
         for name, axis in partitions(net):
@@ -63,7 +63,10 @@ def test_no_bound_is_violated_and_the_quoted_formula_is():
                 assert bound.value <= half, (net, name, t_min)
                 assert bound.value <= net.crossing_bound(name).value, (net, name)
             assert all(b.value <= rank for b in net.crossing_bounds(name, cut)), (net, name, cut)
-            informative += net.crossing_bound(name, cut).value > 1
+            refined = net.crossing_bound(name, cut, halved="between").value
+            assert net.crossing_bound(name, cut).value <= refined <= rank, (net, name, cut)
+            sharper += refined > net.crossing_bound(name, cut).value
+            informative += refined > 1
             equal = net.exact_two_layer_rank(name, cut)
             if equal is not None:
                 exact += 1
@@ -76,8 +79,7 @@ def test_no_bound_is_violated_and_the_quoted_formula_is():
                     net.quoted_overlap_bound(name).layer):
                 (odd_violations if net.size[axis] % 2 else even_violations).append(net)
     assert len(odd_violations) > 10 and not even_violations
-    print(checked, informative, exact, upper, len(odd_violations))
-    assert checked > 3000 and informative > 300 and exact > 50 and upper > 300
+    assert checked > 3000 and informative > 1000 and sharper > 50 and exact > 50 and upper > 300
 
 
 @settings(max_examples=300, deadline=None)
