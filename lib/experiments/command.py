@@ -1,0 +1,118 @@
+"""Command line of the sweep."""
+
+import argparse
+import dataclasses
+import sys
+
+import torch
+
+from lib.experiments import plan, sweep
+from lib.experiments.datasets import DatasetError
+from lib.experiments.records import RecordsError, ResultsFile, read
+from lib.experiments.settings import DATA_SETS, PRESETS, Grid
+
+
+def parser():
+    """The argument parser."""
+    result = argparse.ArgumentParser(prog="python -m lib.experiments.sweep",
+                                     description="Train a grid of ConvNets and store the results.")
+    add = result.add_argument
+    add("--preset", choices=PRESETS, default="minute", help="grid and settings to start from")
+    add("--windows", type=int, nargs="+", help="receptive fields B")
+    add("--channels", type=int, nargs="+", help="channel numbers C, for every window")
+    add("--augmentations", nargs="+", choices=("spatial", "color", "none"))
+    add("--seeds", type=int, nargs="+")
+    add("--data", choices=DATA_SETS)
+    add("--images", type=int, help="training images (a fixed subset)")
+    add("--epochs", type=int)
+    add("--batch-size", type=int)
+    add("--learning-rate", type=float)
+    add("--precision", choices=("float32", "bfloat16"))
+    add("--output", help="results file; default notebooks/results/PRESET.jsonl")
+    add("--data-folder", help="local CIFAR-10 folder in the binary layout")
+    add("--cache", help="cache folder for downloads; default $OVERLAPS_DATA or ~/.cache/overlaps")
+    add("--device", help="cpu, cuda or mps; default: the best present")
+    add("--workers", type=int, default=1, help="processes on this machine")
+    add("--threads", type=int, help="threads per worker; default: cores / workers")
+    add("--scheduler", help="address of a Dask scheduler, e.g. tcp://host:8786")
+    add("--dry-run", action="store_true", help="print the plan and its estimated cost")
+    add("--quiet", action="store_true", help="no progress bar")
+    return result
+
+
+def configure(arguments):
+    """Grid and settings of parsed arguments: the preset with the explicit values put in.
+
+    Returns
+    -------
+    Grid, Settings
+
+    Examples
+    --------
+    >>> grid, settings = configure(parser().parse_args(["--windows", "2", "--epochs", "3"]))
+    >>> sorted(grid.channels), settings.epochs
+    ([2], 3)
+    """
+    settings, grid = PRESETS[arguments.preset]
+    changes = {
+        name: getattr(arguments, name)
+        for name in ("data", "images", "epochs", "batch_size", "learning_rate", "precision")
+        if getattr(arguments, name) is not None
+    }
+    settings = dataclasses.replace(settings, **changes)
+    windows = arguments.windows or sorted(grid.channels)
+    every = tuple(sorted({c for widths in grid.channels.values() for c in widths}))
+    channels = {
+        window: tuple(arguments.channels or grid.channels.get(window, every))
+        for window in windows
+    }
+    return Grid(
+        channels,
+        tuple(arguments.augmentations or grid.augmentations),
+        tuple(arguments.seeds if arguments.seeds is not None else grid.seeds),
+    ), settings
+
+
+def best_device():
+    """``"cuda"``, ``"mps"`` or ``"cpu"``."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def main(argv=None):
+    """Run the command; returns the exit code (0 done, 1 failures, 2 cannot start, 130 Ctrl-C)."""
+    arguments = parser().parse_args(argv)
+    output = arguments.output or f"notebooks/results/{arguments.preset}.jsonl"
+    device = arguments.device or best_device()
+    threads = arguments.threads or max(1, torch.get_num_threads() // arguments.workers)
+    try:
+        grid, settings = configure(arguments)
+        if arguments.dry_run:
+            header, _ = read(output)
+            stored = ResultsFile.names(_Stored(output)) if header else set()
+            print(plan.describe(grid, settings, stored, device, arguments.workers, threads))
+            return 0
+        failures = sweep.run_sweep(
+            grid, settings, output, (arguments.data_folder, arguments.cache), device,
+            arguments.workers, arguments.scheduler, threads, not arguments.quiet,
+        )
+    except KeyboardInterrupt:
+        count = len(read(output)[1])
+        print(f"\ninterrupted: {count} networks are stored in {output}; the same command "
+              "continues", file=sys.stderr)
+        return 130
+    except (DatasetError, RecordsError, ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    print(f"{len(read(output)[1])} networks are stored in {output}")
+    return 1 if failures else 0
+
+
+class _Stored:
+    """Just enough of a ResultsFile to ask for names without touching the file."""
+
+    def __init__(self, path):
+        self.path = path

@@ -1,0 +1,239 @@
+"""A job is a few networks that one worker trains together; this module forms and runs them."""
+
+import datetime
+import functools
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from lib.experiments import datasets, embedded
+from lib.experiments.convnets import forward_operations, parameter_count
+from lib.experiments.training import Diverged, Trainer
+
+JOB_CHANNELS = {"cpu": 32, "cuda": 512, "mps": 128}
+
+
+def make_jobs(networks, device_type="cpu"):
+    """Group the networks of a grid into jobs, in the order in which they will run.
+
+    On a CPU the networks of a job share the window, the augmentation and the seed, hence every
+    augmented batch; on a GPU they share the window.  Seed after seed, narrow before wide, so that
+    the figure is complete for one seed before the next begins.
+
+    Parameters
+    ----------
+    networks : iterable of Network
+    device_type : str
+
+    Returns
+    -------
+    list of tuple of Network
+
+    Examples
+    --------
+    >>> from lib.experiments.convnets import Network
+    >>> jobs = make_jobs(Network(2, c, "color", 0) for c in (2, 4, 8, 16, 32, 64))
+    >>> [[network.channels for network in job] for job in jobs]
+    [[2, 4, 8, 16], [32], [64]]
+    """
+    limit = JOB_CHANNELS.get(device_type, 32)
+    families = {}
+    for network in networks:
+        key = (network.window,)
+        if device_type == "cpu":
+            key = (network.window, network.augmentation, network.seed)
+        families.setdefault(key, []).append(network)
+    jobs = []
+    for family in families.values():
+        job = []
+        for network in sorted(family, key=lambda n: (n.channels, n.seed, n.augmentation)):
+            if job and sum(n.channels for n in job) + network.channels > limit:
+                jobs.append(tuple(job))
+                job = []
+            job.append(network)
+        jobs.append(tuple(job))
+    return sorted(jobs, key=lambda job: (
+        min(n.seed for n in job), max(n.channels for n in job), job[0].window,
+        job[0].augmentation,
+    ))
+
+
+def job_name(job):
+    """A short name, unique in its grid, usable as a file name."""
+    names = ",".join(network.name for network in job)
+    return f"B{job[0].window}-{len(job)}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
+
+
+@functools.lru_cache(maxsize=2)
+def load_data(name, count, folder=None, cache=None):
+    """The training images of a sweep; every process loads them once.
+
+    Parameters
+    ----------
+    name : str
+        See `settings.DATA_SETS`.
+    count : int or None
+    folder, cache : str, optional
+        See `datasets.cifar10`.
+
+    Returns
+    -------
+    ImageSet
+    """
+    if name == "dead-leaves":
+        return embedded.dead_leaves(count)
+    if name == "photograph-patches":
+        return embedded.photograph_patches(count)
+    return datasets.cifar10("train", folder=folder, cache=cache).subset(count)
+
+
+@functools.lru_cache(maxsize=1)
+def code_digest():
+    """Hash of the files that determine the numbers, stored with every result."""
+    digest = hashlib.sha256()
+    for name in ("augment", "convnets", "embedded", "ensembles", "streams", "training"):
+        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def processor_name(device):
+    """What the numbers were computed on."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def train_job(job, settings, data, device="cpu", checkpoint=None, report=None):
+    """Train the networks of a job and describe the results.
+
+    Parameters
+    ----------
+    job : tuple of Network
+    settings : Settings
+    data : ImageSet
+    device : str
+    checkpoint : pathlib.Path, optional
+    report : callable, optional
+
+    Returns
+    -------
+    list of dict
+        One record per network.
+
+    Notes
+    -----
+    When a network diverges, a zero times its NaN would spoil its companions in the same
+    convolution, so all networks of the job are then trained one by one, and only the broken one is
+    recorded as diverged.  When the memory does not suffice, the job is cut in half.
+    """
+    try:
+        trainer = Trainer(job, settings, data, device)
+        trainer.run(checkpoint, report)
+        accuracies = trainer.evaluate()
+        status = "finished"
+    except Diverged as broken:
+        if len(job) > 1:
+            return _in_pieces([(network,) for network in job], settings, data, device, report)
+        accuracies, status = [None], f"diverged in epoch {broken.epoch}"
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error) or len(job) == 1:
+            raise
+        trainer = None
+        if torch.device(device).type == "cuda":
+            torch.cuda.empty_cache()
+        halves = [job[:len(job) // 2], job[len(job) // 2:]]
+        return _in_pieces(halves, settings, data, device, report)
+    return [
+        _record(network, curve, accuracy, status, trainer)
+        for network, curve, accuracy in zip(
+            trainer.order, trainer.curves, accuracies, strict=True
+        )
+    ]
+
+
+def _in_pieces(pieces, settings, data, device, report):
+    records = []
+    for piece in pieces:
+        records += train_job(piece, settings, data, device, None, report)
+    return records
+
+
+def _out_of_memory(error):
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        words in str(error).lower() for words in ("out of memory", "can't allocate memory",
+                                                  "not enough memory")
+    )
+
+
+def _record(network, curve, accuracy, status, trainer):
+    images = trainer.streams.count * trainer.epoch * len(trainer.order)
+    return {
+        "name": network.name, "window": network.window, "channels": network.channels,
+        "augmentation": network.augmentation, "seed": network.seed, "status": status,
+        "accuracy": accuracy, "curve": curve,
+        "parameters": parameter_count(network.window, network.channels),
+        "forward_operations": forward_operations(network.window, network.channels),
+        "provenance": {
+            "trained_with": sorted(other.name for other in trainer.order),
+            "job_seconds": round(trainer.seconds, 2),
+            "job_images_per_second": round(images / max(trainer.seconds, 1e-9)),
+            "device": processor_name(trainer.device), "threads": torch.get_num_threads(),
+            "torch": torch.__version__, "python": platform.python_version(),
+            "code": code_digest(),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        },
+    }
+
+
+def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, report=None):
+    """`train_job` in any process or on any machine: loads the data itself, returns failures.
+
+    Parameters
+    ----------
+    job : tuple of Network
+    settings : Settings
+    source : tuple
+        Folder and cache for `load_data`.
+    device : str
+    checkpoints : str, optional
+        Folder for checkpoints.
+    threads : int, optional
+        Threads of PyTorch in this process.
+    report : callable, optional
+
+    Returns
+    -------
+    tuple of Network, list of dict, str or None
+        The job, its records, and the reason if it failed.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    checkpoint = Path(checkpoints) / f"{job_name(job)}.pt" if checkpoints else None
+    try:
+        data = load_data(settings.data, settings.images, *source)
+        return job, train_job(job, settings, data, device, checkpoint, report), None
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:  # reported by the sweep, which goes on with the other jobs
+        return job, [], f"{type(error).__name__}: {error}"
+
+
+def remove_checkpoint(job, checkpoints):
+    """Remove the checkpoint of a job whose results are stored."""
+    path = Path(checkpoints) / f"{job_name(job)}.pt"
+    path.unlink(missing_ok=True)
+    for leftover in path.parent.glob(f"{path.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)
+    try:
+        os.rmdir(path.parent)
+    except OSError:  # not empty yet, or never made
+        pass

@@ -1,0 +1,144 @@
+"""What a figure is made of: the settings all its networks share, the grid, and the presets."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from lib.experiments.augment import Strength
+from lib.experiments.convnets import Network
+
+DATA_SETS = ("dead-leaves", "photograph-patches", "cifar-10")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that must agree between two networks drawn in the same figure.
+
+    Parameters
+    ----------
+    data : str
+        ``"dead-leaves"``, ``"photograph-patches"`` or ``"cifar-10"``.
+    images : int or None
+        Training images (a fixed subset, equal classes); None takes all of CIFAR-10.
+    epochs, batch_size : int
+    learning_rate : float
+        Of Adam, whose other parameters keep their standard values.
+    strength : Strength
+        Ranges of the augmentations.
+    precision : str
+        ``"float32"``, or ``"bfloat16"`` for mixed precision.
+    evaluations : int
+        Passes over freshly augmented images that give the final training accuracy.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+
+    Examples
+    --------
+    >>> Settings(epochs=1).identifier == Settings(epochs=1).identifier
+    True
+    """
+
+    data: str = "dead-leaves"
+    images: int | None = 200
+    epochs: int = 40
+    batch_size: int = 50
+    learning_rate: float = 1e-3
+    strength: Strength = field(default_factory=Strength)
+    precision: str = "float32"
+    evaluations: int = 5
+
+    def __post_init__(self):
+        if self.data not in DATA_SETS:
+            raise ValueError(f"Settings: data={self.data!r}, must be one of {DATA_SETS}")
+        for name in ("epochs", "batch_size", "evaluations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Settings: {name}={getattr(self, name)}, must be at least 1")
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"Settings: learning_rate={self.learning_rate}, must lie in (0, 1)")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(
+                f"Settings: precision={self.precision!r}, must be 'float32' or 'bfloat16'"
+            )
+        if self.images is None and self.data != "cifar-10":
+            raise ValueError(f"Settings: images=None, must be a number for {self.data!r}")
+
+    def as_dict(self):
+        """The settings as plain JSON values."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @property
+    def identifier(self):
+        """Twelve hexadecimal digits that change with every setting."""
+        text = json.dumps(self.as_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Which networks to train.
+
+    Parameters
+    ----------
+    channels : dict of int to tuple of int
+        Window B -> channel numbers C.
+    augmentations : tuple of str
+    seeds : tuple of int
+
+    Examples
+    --------
+    >>> len(Grid({1: (2, 4), 2: (2,)}, seeds=(0, 1)).networks())
+    12
+    """
+
+    channels: dict
+    augmentations: tuple = ("spatial", "color")
+    seeds: tuple = (0,)
+
+    def networks(self):
+        """All networks, one seed after the other, so that a full figure comes first."""
+        return [
+            Network(window, width, augmentation, seed)
+            for seed in self.seeds
+            for width in sorted({c for widths in self.channels.values() for c in widths})
+            for window, widths in sorted(self.channels.items()) if width in widths
+            for augmentation in self.augmentations
+        ]
+
+
+def powers(first, last):
+    """Powers of two from first to last.
+
+    Examples
+    --------
+    >>> powers(4, 32)
+    (4, 8, 16, 32)
+    """
+    widths = []
+    while first <= last:
+        widths.append(first)
+        first *= 2
+    return tuple(widths)
+
+
+PRESETS = {
+    # a figure in half a minute on two cores, nothing downloaded
+    "minute": (
+        Settings(),
+        Grid({window: powers(4, 32) for window in (1, 2, 3)}),
+    ),
+    # CIFAR-10 images on two cores
+    "laptop": (
+        Settings(data="cifar-10", images=2000, epochs=60, batch_size=50, evaluations=3),
+        Grid({window: powers(2, 64) for window in range(1, 6)}, seeds=(0, 1, 2)),
+    ),
+    # the protocol of the source; what it leaves open is chosen here
+    "paper": (
+        Settings(data="cifar-10", images=None, epochs=300, batch_size=128, evaluations=1),
+        Grid({1: powers(4, 2048), **{window: powers(4, 256) for window in range(2, 6)}},
+             seeds=(0, 1, 2)),
+    ),
+}
