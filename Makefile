@@ -13,12 +13,13 @@ WORKERS ?= 2
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python,$(shell \
 	$(p) -c 'import sys; sys.version_info < (3, 11) or print("$(p)")' 2>/dev/null)))
 
-# PyTorch goes first and alone. The exact version has small wheels where the range would pull
-# gigabytes; the range is the way out where that version has none. TORCH_INDEX names an index that
-# is asked before the usual one, for instance the one for machines without a GPU (see README.md).
+# PyTorch goes first and alone. On Linux its usual wheels bring gigabytes of CUDA libraries, so a
+# machine without an NVIDIA driver asks PyTorch's index of CPU wheels before anything else.
+# The range is the way out where this very version has no wheel.
 TORCH ?= torch==2.13.0
 TORCH_RANGE := torch>=2.4,<3
-TORCH_INDEX ?=
+TORCH_INDEX ?= $(shell test "$$(uname -s)" = Linux && ! command -v nvidia-smi >/dev/null && \
+	echo https://download.pytorch.org/whl/cpu)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30
 
 READER := $(VENV)/.reader
@@ -76,7 +77,9 @@ $(AUTHOR): $(READER) requirements-test.txt
 
 # --all: without it, a second run after a failed strict build succeeds.
 book: $(READER)
-	@$(HERE) $(BIN)/jupyter-book build . --all -W --keep-going --quiet
+	@mkdir -p _build
+	@$(HERE) $(BIN)/jupyter-book build . --all -W --keep-going --quiet >_build/log \
+		|| { tail -n 30 _build/log >&2; exit 1; }
 	@$(HERE) $(BIN)/python -m lib.course.links _build/html
 	@echo 'The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)'
 
