@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
+
+from lib.residues import is_prime, residues
 
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here, and 2**53 + 1 no longer
 DEFAULT_PRIME = 8388593  # the largest prime below 2**23
-PIECE = 1 << 20  # entries validated at a time: the temporaries stay small beside a large matrix
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ class Modular:
         ----------
         values : tensor, array or nested list of any shape
             Integers of any sign: bools, ints of any size, or floats that are whole numbers below
-            2**53 in absolute value (beyond that a float may already have been rounded).
+            2**53 in absolute value (float32: 2**24), as larger ones may have been rounded already.
         device : torch.device, optional
-            Where the result lives; by default where `values` lives.
+            Where the result lives; by default where `values` lives (for MPS, the CPU).
 
         Returns
         -------
@@ -132,41 +132,9 @@ class Modular:
         TypeError
             If the entries are not numbers, or are complex.
         ValueError
-            If an entry is NaN, infinite, fractional, or a float of 2**53 or more.
+            If an entry is NaN, infinite, fractional, or a float too large to be exact.
         """
-        values = self._integers(values)
-        device = values.device if device is None else torch.device(device)
-        result = torch.empty(values.shape, dtype=torch.float64, device=device)
-        flat, out = values.detach().reshape(-1), result.view(-1)
-        for source, target in zip(flat.split(PIECE), out.split(PIECE), strict=True):
-            target.copy_(self._residues(source))
-        return result
-
-    def _integers(self, values):
-        if not isinstance(values, torch.Tensor):
-            values = np.asarray(values)
-            if values.dtype == object and all(isinstance(v, int) for v in values.flat):
-                values = (values % self.prime).astype(np.int64)  # Python ints of any size
-            elif values.dtype == np.uint64:
-                values = (values % np.uint64(self.prime)).astype(np.int64)
-            if values.dtype.kind not in "biuf":
-                raise TypeError(f"Modular.tensor: entries must be integers, got {values.dtype}")
-            values = torch.from_numpy(np.require(values, requirements=["C", "W"]))
-        if values.is_complex():
-            raise TypeError(f"Modular.tensor: entries must be integers, got {values.dtype}")
-        return values
-
-    def _residues(self, piece):
-        if piece.is_floating_point():
-            piece = piece.to(torch.float64)
-            wrong = ~(piece.abs() < LARGEST_EXACT) | (piece != piece.round())  # ~(<) catches NaN
-            if wrong.any():
-                raise ValueError(
-                    f"Modular.tensor: {piece[wrong][0].item()} is not an exact integer; entries "
-                    "must be whole numbers below 2**53 in absolute value"
-                )
-            return torch.remainder(piece, self.prime).add_(0.0)  # fmod is exact; -0.0 becomes 0.0
-        return piece.to(torch.int64).remainder(self.prime).to(torch.float64)
+        return residues(values, self.prime, device)
 
     def random(self, shape, generator, device=None):
         """Return independent uniform residues, drawn from a CPU `generator`."""
@@ -259,19 +227,6 @@ class Modular:
             column[k] = 0
             work = self.reduce(work - column * work[k])
         return work[:, size:].contiguous()
-
-
-def is_prime(number):
-    """Return whether an int is prime, by trial division (fast enough below 2**23).
-
-    Examples
-    --------
-    >>> is_prime(8388593), is_prime(8388607)
-    (True, False)
-    """
-    if number < 2 or (number % 2 == 0 and number > 2):
-        return False
-    return all(number % d for d in range(3, int(number**0.5) + 1, 2))
 
 
 def _require_square(matrix, operation):

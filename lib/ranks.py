@@ -95,8 +95,8 @@ def exact_rank(matrix, prime=DEFAULT_PRIME, device=None, sampled=False, degree=N
     Parameters
     ----------
     matrix : tensor, array or nested list, shape (m, n)
-        Integers of any sign, as ints, bools, or floats that are whole numbers below 2**53. It may
-        be empty and is left unchanged; one float64 copy of it is made, and blocks of it.
+        Integers of any sign: ints, bools, or whole floats below 2**53 (float32: 2**24). It may be
+        empty and is left unchanged; one float64 copy of it is made, and blocks of it.
     prime : int
         A prime below 2**23.
     device : torch.device or str, optional
@@ -117,7 +117,7 @@ def exact_rank(matrix, prime=DEFAULT_PRIME, device=None, sampled=False, degree=N
         If the entries are not numbers or are complex, or `prime` is not an int.
     ValueError
         If the matrix is not two-dimensional, if an entry is NaN, infinite, fractional or a float
-        of 2**53 or more, if `prime` is not a prime below 2**23, or the device has no float64.
+        too large to be exact, if `prime` is not a prime below 2**23, or the device has no float64.
 
     Notes
     -----

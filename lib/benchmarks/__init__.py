@@ -1,0 +1,1 @@
+"""Benchmarks, each run with ``python -m lib.benchmarks.NAME``; they print Markdown tables."""

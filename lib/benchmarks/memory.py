@@ -1,0 +1,44 @@
+"""How many copies of a matrix an exact rank holds at its peak, the matrix itself counted.
+
+    python -m lib.benchmarks.memory 8192
+
+Run in a process of its own: the operating system records only the peak of a process's whole life.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from lib.arithmetic import Modular
+from lib.device import exact_device, generator
+from lib.ranks import exact_rank
+
+
+def peak_copies(size, device="cpu"):
+    """Return the peak memory of ranking a full size x size matrix, in copies of that matrix."""
+    exact_rank(Modular().random((600, 600), generator(0)), device=device)  # load the libraries
+    before = peak_memory(device)
+    matrix = Modular().random((size, size), generator(0)).to(device)
+    exact_rank(matrix, device=device)
+    return (peak_memory(device) - before) / (8 * size**2)
+
+
+def peak_memory(device="cpu"):
+    """Return the largest memory this process (or its GPU) has used so far, in bytes."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: `resource` would count the parent process in
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+
+
+if __name__ == "__main__":
+    where = exact_device().type
+    for argument in sys.argv[1:]:
+        print(f"n = {argument}: {peak_copies(int(argument), where):.2f} copies on {where}")

@@ -1,0 +1,71 @@
+"""From any integers to residues modulo a prime, with every input that is not exact refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+PIECE = 1 << 20  # entries converted at a time: the temporaries stay small beside a large matrix
+
+
+def residues(values, prime, device=None):
+    """Return the residues 0..prime-1 of integers as a new float64 tensor of the same shape.
+
+    `lib.arithmetic.Modular.tensor` describes what is accepted and what is raised.
+
+    Examples
+    --------
+    >>> residues([[-1, 10**30]], 7)
+    tensor([[6., 1.]], dtype=torch.float64)
+    """
+    values = _as_tensor(values, prime)
+    result = torch.empty(values.shape, dtype=torch.float64, device=device or values.device)
+    flat, out = values.detach().reshape(-1), result.view(-1)
+    for source, target in zip(flat.split(PIECE), out.split(PIECE), strict=True):
+        target.copy_(_piece(source, prime))
+    return result
+
+
+def _as_tensor(values, prime):
+    """Return the values as a real tensor on a device that has float64."""
+    if isinstance(values, torch.Tensor) and values.dtype == torch.uint64:
+        values = values.cpu().numpy()  # int64 would not hold them
+    if not isinstance(values, torch.Tensor):
+        values = np.asarray(values)
+        if values.dtype == object and all(isinstance(v, int) for v in values.flat):
+            values = np.asarray(values % prime).astype(np.int64)  # Python ints of any size
+        elif values.dtype == np.uint64:
+            values = (values % np.uint64(prime)).astype(np.int64)
+        if values.dtype.kind not in "biuf":
+            raise TypeError(f"Modular.tensor: entries must be integers, got {values.dtype}")
+        values = torch.from_numpy(np.require(values, requirements=["C", "W"]))
+    if values.is_complex():
+        raise TypeError(f"Modular.tensor: entries must be integers, got {values.dtype}")
+    return values.cpu() if values.device.type == "mps" else values
+
+
+def _piece(values, prime):
+    if not values.is_floating_point():
+        return values.to(torch.int64).remainder(prime)
+    limit = int(2 / torch.finfo(values.dtype).eps)  # from here on integers are rounded
+    wrong = ~(values.abs() < limit) | (values != values.round())  # ~(<) catches NaN
+    if wrong.any():
+        raise ValueError(
+            f"Modular.tensor: {values[wrong][0].item()} is not an exact integer; entries of type "
+            f"{values.dtype} must be whole numbers below {limit} in absolute value"
+        )
+    exact = torch.remainder(values.to(torch.float64), prime)  # fmod rounds nothing
+    return exact.add_(0.0)  # turns -0.0 into 0.0
+
+
+def is_prime(number):
+    """Return whether an int is prime, by trial division (fast enough below 2**23).
+
+    Examples
+    --------
+    >>> is_prime(8388593), is_prime(8388607)
+    (True, False)
+    """
+    if number < 2 or (number % 2 == 0 and number > 2):
+        return False
+    return all(number % d for d in range(3, int(number**0.5) + 1, 2))

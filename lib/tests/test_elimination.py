@@ -1,0 +1,135 @@
+"""Elimination against the textbook, the rationals and FLINT, wherever the pivots are."""
+
+import numpy as np
+import pytest
+import torch
+
+from lib import elimination
+from lib.arithmetic import DEFAULT_PRIME, LARGEST_EXACT, Modular
+from lib.device import generator
+from lib.elimination import nonsingular_block, rank_in_place
+from lib.ranks import exact_rank
+from lib.tests.rank_oracles import flint_rank, rank_modulo, rank_over_rationals
+
+
+def random_matrix(draw, prime):
+    """Return a random integer matrix of a random shape, rank and pattern of zeros."""
+    height, width = draw.integers(0, 25, 2)
+    rank = draw.integers(0, max(1, min(height, width)) + 1)
+    low_rank = draw.integers(0, prime, (height, rank)) @ draw.integers(0, prime, (rank, width))
+    sparse = draw.integers(0, prime, (height, width))
+    sparse *= draw.random((height, width)) < draw.choice([0.02, 0.1, 0.4])
+    repeated = sparse[draw.integers(0, height, height)] if height else sparse
+    return [low_rank % prime, sparse, repeated][draw.integers(3)]
+
+
+@pytest.mark.parametrize("prime", [2, 3, 5, 101, DEFAULT_PRIME])
+@pytest.mark.parametrize(
+    "small, panel, tile", [(32, 512, (1024, 512)), (1, 3, (4, 5)), (4, 7, (1, 30))]
+)
+def test_random_matrices_against_the_textbook(monkeypatch, prime, small, panel, tile):
+    monkeypatch.setattr(elimination, "SMALL", small)  # small blocks: every branch is taken
+    monkeypatch.setattr(elimination, "TILE", tile)
+    field, draw = Modular(prime), np.random.default_rng(prime + small)
+    for _ in range(60):
+        matrix = random_matrix(draw, prime)
+        expected = rank_modulo(matrix.tolist(), prime)
+        assert rank_in_place(field.tensor(matrix), field, panel) == expected
+        assert exact_rank(matrix.T, prime).rank == expected
+
+
+@pytest.mark.parametrize("prime", [2, 5, DEFAULT_PRIME])
+def test_nonsingular_block_is_largest_and_inverted(monkeypatch, prime):
+    monkeypatch.setattr(elimination, "SMALL", 3)
+    field, draw = Modular(prime), np.random.default_rng(prime)
+    for _ in range(60):
+        matrix = field.tensor(random_matrix(draw, prime))
+        rows, columns, inverse = nonsingular_block(field.center(matrix), field)
+        assert len(rows) == len(columns) == rank_modulo(matrix.to(int).tolist(), prime)
+        assert len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows)
+        block = matrix[rows][:, columns]
+        assert torch.equal(
+            field.matmul(block, field.reduce(inverse)), torch.eye(len(rows), dtype=torch.float64)
+        )
+
+
+def test_small_integer_matrices_against_the_rationals():
+    draw = np.random.default_rng(0)
+    for _ in range(100):
+        height, width = draw.integers(1, 9, 2)
+        matrix = draw.integers(-3, 4, (height, 2)) @ draw.integers(-3, 4, (2, width))
+        if draw.random() < 0.5:
+            matrix = draw.integers(-1, 2, (height, width))
+        assert exact_rank(matrix).rank == rank_over_rationals(matrix.tolist())
+
+
+def structured(name, size):
+    """Return a matrix whose pivots are not where elimination first looks, and its rank."""
+    draw = np.random.default_rng(size)
+    full = draw.integers(0, DEFAULT_PRIME, (size, size))
+    third = size // 3
+    if name == "zero columns first":
+        full[:, : size - third] = 0
+        return full, third
+    if name == "zero rows first":
+        full[: size - third] = 0
+        return full, third
+    if name == "permutation":
+        return np.eye(size, dtype=int)[draw.permutation(size)], size
+    if name == "anti-triangular":
+        return np.fliplr(np.tril(full - 1, -1)) + np.fliplr(np.eye(size, dtype=int)), size
+    if name == "repeated rows":
+        return full[draw.integers(0, third, size)], None
+    if name == "one dense row, one dense column":
+        arrow = np.zeros((size, size), dtype=int)
+        arrow[third], arrow[:, third] = 1, 1
+        return arrow, 2
+    if name == "Kronecker product":
+        factor = draw.integers(-4, 5, (size // 8, third // 8)) @ draw.integers(
+            -4, 5, (third // 8, size // 8)
+        )
+        return np.kron(factor, np.array([[1, 1], [1, 1]])), third // 8
+    return np.kron(np.eye(size // 5, dtype=int), np.ones((5, 5), dtype=int)), size // 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zero columns first",
+        "zero rows first",
+        "permutation",
+        "anti-triangular",
+        "repeated rows",
+        "one dense row, one dense column",
+        "Kronecker product",
+        "blocks of ones",
+    ],
+)
+@pytest.mark.parametrize("size", [120, 1100])
+def test_structured_matrices(name, size):
+    matrix, rank = structured(name, size)
+    rank = flint_rank(matrix) if rank is None else rank
+    assert exact_rank(matrix).rank == rank
+    assert exact_rank(np.ascontiguousarray(matrix.T)).rank == rank
+
+
+@pytest.mark.parametrize(
+    "shape, rank", [((1200, 700), 700), ((300, 2000), 300), ((1500, 1300), 650)]
+)
+def test_large_matrices_against_flint(shape, rank):
+    field = Modular()
+    matrix = field.matmul(
+        field.random((shape[0], rank), generator(1)), field.random((rank, shape[1]), generator(2))
+    )
+    assert exact_rank(matrix).rank == rank == flint_rank(matrix.to(torch.int64).numpy())
+
+
+def test_worst_case_entries_stay_exact():
+    """Entries +-(p-1)/2 with every sum of 512 products near 2**53."""
+    size = 1200
+    half = DEFAULT_PRIME // 2
+    signs = np.sign(np.random.default_rng(0).integers(0, 2, (size, 30)) - 0.5).astype(int)
+    matrix = half * np.repeat(signs, size // 30, axis=1)
+    assert exact_rank(matrix).rank == flint_rank(matrix % DEFAULT_PRIME) == 30
+    bound = DEFAULT_PRIME // 2 + 2
+    assert elimination.PANEL * bound**2 + bound <= LARGEST_EXACT - DEFAULT_PRIME
