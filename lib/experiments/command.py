@@ -2,7 +2,9 @@
 
 import argparse
 import dataclasses
+import signal
 import sys
+import threading
 
 import torch
 
@@ -80,9 +82,17 @@ def best_device():
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def stop(number, frame):
+    """Treat a request to end (Ctrl-C, SIGTERM of a batch system) as Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 def main(argv=None):
     """Run the command; returns the exit code (0 done, 1 failures, 2 cannot start, 130 Ctrl-C)."""
     arguments = parser().parse_args(argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)  # ignored by default when started in the background
     output = arguments.output or f"notebooks/results/{arguments.preset}.jsonl"
     device = arguments.device or best_device()
     threads = arguments.threads or max(1, torch.get_num_threads() // arguments.workers)

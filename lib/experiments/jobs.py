@@ -16,17 +16,20 @@ from lib.experiments.training import Diverged, Trainer
 JOB_CHANNELS = {"cpu": 32, "cuda": 512, "mps": 128}
 
 
-def make_jobs(networks, device_type="cpu"):
+def make_jobs(networks, device_type="cpu", first_seed=None):
     """Group the networks of a grid into jobs, in the order in which they will run.
 
     On a CPU the networks of a job share the window, the augmentation and the seed, hence every
-    augmented batch; on a GPU they share the window.  Seed after seed, narrow before wide, so that
-    the figure is complete for one seed before the next begins.
+    augmented batch; on a GPU they share the window.  The first seed comes first, so that one full
+    figure is there early; then the other seeds, narrow networks before wide ones, so that every
+    hour spent adds as many error bars as it can.
 
     Parameters
     ----------
     networks : iterable of Network
     device_type : str
+    first_seed : int, optional
+        The seed that comes first; the smallest one by default.
 
     Returns
     -------
@@ -55,9 +58,11 @@ def make_jobs(networks, device_type="cpu"):
                 job = []
             job.append(network)
         jobs.append(tuple(job))
+    if first_seed is None:
+        first_seed = min((n.seed for job in jobs for n in job), default=0)
     return sorted(jobs, key=lambda job: (
-        min(n.seed for n in job), max(n.channels for n in job), job[0].window,
-        job[0].augmentation,
+        min(n.seed for n in job) != first_seed, max(n.channels for n in job),
+        min(n.seed for n in job), job[0].window, job[0].augmentation,
     ))
 
 

@@ -29,7 +29,7 @@ def missing_jobs(grid, results, device_type="cpu"):
     """Jobs for the networks of a grid that a results file does not hold yet."""
     stored = results.names() if results else set()
     rest = [network for network in grid.networks() if network.name not in stored]
-    return work.make_jobs(rest, device_type)
+    return work.make_jobs(rest, device_type, min(grid.seeds))
 
 
 def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers=1,
