@@ -6,18 +6,22 @@ The page holds ``<!-- ledger -->`` where the tables go.
 from itertools import groupby
 
 from lib.claims import STATUS, load_claims
-from lib.course.ledger import stored_checks
+from lib.course.files import ROOT
+from lib.course.ledger import statements, stored_checks
 
 PLACE = "<!-- ledger -->"
 
 
-def ledger_markdown(claims, checks):
+def ledger_markdown(claims, checks, documents):
     """The ledger as Markdown: a summary, then one table for each page that states claims.
 
     Parameters
     ----------
     claims : dict of str to dict
     checks : list of lib.course.ledger.Check
+    documents : collection of str
+        What the book contains, as ``"book/index"``. A claim whose page is not among them is
+        listed without links; `make test` is what refuses it.
 
     Returns
     -------
@@ -29,36 +33,62 @@ def ledger_markdown(claims, checks):
               for status in STATUS]
     lines = [f"{len(claims)} claims: {', '.join(counts)}. {len(checks)} stored checks.", ""]
     for page, group in groupby(claims.values(), key=lambda claim: claim["page"]):
-        lines += [f"## [](/{page})", "",
+        stated = stated_labels(page, documents)
+        lines += [f"## [](/{page})" if page.removesuffix(".md") in documents else f"## {page}", "",
                   "| Claim | Source | Status | Evidence | Checked in |", "|---|---|---|---|---|"]
-        lines += [ledger_row(claim, [c for c in checks if c.claim == claim["id"]])
-                  for claim in group]
+        lines += [ledger_row(claim, checks, claim["id"] in stated, documents) for claim in group]
         lines.append("")
     return "\n".join(lines)
 
 
-def ledger_row(claim, checks):
+def stated_labels(page, documents):
+    """The labels of a page's statements, none if the page is not part of the book.
+
+    Parameters
+    ----------
+    page : str
+        As in ``claims.yml``: ``"book/overlap-theorem.md"``.
+    documents : collection of str
+
+    Returns
+    -------
+    set of str
+
+    Examples
+    --------
+    >>> stated_labels("book/none.md", {"book/index"})
+    set()
+    """
+    if page.removesuffix(".md") not in documents or not (ROOT / page).is_file():
+        return set()
+    return {label for _, label in statements(ROOT / page)}
+
+
+def ledger_row(claim, checks, linked, documents):
     """One row of the ledger.
 
     Parameters
     ----------
     claim : dict
     checks : list of lib.course.ledger.Check
-        Those of this claim.
+    linked : bool
+        Whether the statement is there to be linked to.
+    documents : collection of str
 
     Returns
     -------
     str
     """
-    evidence = [f"**{c.evidence}** {c.detail}".strip() for c in checks] or ["none"]
-    where = list(dict.fromkeys(f"[](/notebooks/{c.notebook}.ipynb)" for c in checks)) or ["nowhere"]
-    mark = claim["status"].replace(" ", "-")
+    own = [check for check in checks if check.claim == claim["id"]]
+    evidence = [f"**{check.evidence}** {check.detail}".strip() for check in own]
+    notebooks = dict.fromkeys(f"notebooks/{check.notebook}" for check in own)
+    where = [f"[](/{name}.ipynb)" if name in documents else name for name in notebooks]
     cells = [
-        f"{{prf:ref}}`{claim['id']}`: {claim['title']}",
+        f"{{prf:ref}}`{claim['id']}`: {claim['title']}" if linked else claim["title"],
         claim["source"],
-        f"[{claim['status']}]{{.status .{mark}}}",
-        "; ".join(dict.fromkeys(evidence)),
-        ", ".join(where),
+        f"[{claim['status']}]{{.status .{claim['status'].replace(' ', '-')}}}",
+        "; ".join(dict.fromkeys(evidence)) or "none",
+        ", ".join(where) or "nowhere",
     ]
     return "| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"
 
@@ -66,7 +96,7 @@ def ledger_row(claim, checks):
 def insert_ledger(app, docname, source):
     """Replace the place holder of the page that is being read."""
     if PLACE in source[0]:
-        table = ledger_markdown(load_claims(), stored_checks())
+        table = ledger_markdown(load_claims(), stored_checks(), app.env.found_docs)
         source[0] = source[0].replace(PLACE, table)
 
 

@@ -1,10 +1,12 @@
 """The ledger: every gap between claims, pages and stored runs is noticed."""
 
 import json
+import types
 
 import pytest
 
 from lib.claims import load_claims
+from lib.course import ledger_page
 from lib.course.ledger import Check, problems, stored_checks
 from lib.course.ledger_page import PLACE, insert_ledger, ledger_markdown
 
@@ -106,17 +108,31 @@ def test_a_page_that_is_not_there(ledger):
     assert problems(ledger) == ["cp-rank: there is no page book/cp.md"]
 
 
-def test_the_table_links_claim_page_and_notebook(ledger):
-    table = ledger_markdown(load_claims(ledger / "book" / "claims.yml"),
-                            stored_checks(ledger / "notebooks"))
+@pytest.fixture
+def here(ledger, monkeypatch):
+    """The ledger's page is made from the small course."""
+    monkeypatch.setattr(ledger_page, "ROOT", ledger)
+    return load_claims(ledger / "book" / "claims.yml"), stored_checks(ledger / "notebooks")
+
+
+def test_the_table_links_claim_page_and_notebook(here):
+    table = ledger_markdown(*here, {"book/cp", "notebooks/90_trial"})
     assert "1 claims: 1 as stated, 0 corrected, 0 new. 1 stored checks." in table
     row = next(line for line in table.splitlines() if "{prf:ref}`cp-rank`" in line)
     assert r"A rank \| a bound" in row and "**exact** 13 networks, M < 5" in row
     assert "[](/notebooks/90_trial.ipynb)" in row and "## [](/book/cp.md)" in table
 
 
+def test_the_table_links_nothing_that_the_book_lacks(here):
+    claims, _ = here
+    table = ledger_markdown(claims, [], {"book/index"})
+    assert "prf:ref" not in table and "](/" not in table
+    assert "| none | nowhere |" in table
+
+
 def test_only_the_place_holder_is_replaced():
+    app = types.SimpleNamespace(env=types.SimpleNamespace(found_docs=set()))
     untouched, page = ["# Other"], [f"# Ledger\n\n{PLACE}\n"]
-    insert_ledger(None, "book/other", untouched)
-    insert_ledger(None, "book/ledger", page)
+    insert_ledger(app, "book/other", untouched)
+    insert_ledger(app, "book/ledger", page)
     assert untouched == ["# Other"] and PLACE not in page[0] and page[0].startswith("# Ledger")
