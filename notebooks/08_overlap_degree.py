@@ -20,7 +20,24 @@
 # and proofs are on [the page](../book/receptive-field-algebra.md).
 
 # %% tags=["setup", "remove-cell"]
-pass
+# Let Python find `lib`; on Colab, fetch the course first.
+import pathlib
+import subprocess
+import sys
+
+course = pathlib.Path.cwd()
+if "google.colab" in sys.modules:
+    course = course / "course"
+    if not course.exists():
+        clone = ["git", "clone", "--quiet", "--depth=1", "https://github.com/your_account/overlapping-convnets"]
+        done = subprocess.run([*clone, str(course)], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"could not fetch the course: {done.stderr.strip()}")
+sys.path[:0] = [str(course), str(course.parent)]
+
+from lib.course.colab import install_missing
+
+install_missing()
 
 # %%
 import itertools
@@ -31,7 +48,7 @@ from lib import Architecture, Layer
 from lib.arithmetic import Modular
 from lib.circuits import forward, random_weights
 from lib.claims import verify
-from lib.constructions import simulate
+from lib.constructions import correspondence, simulate
 from lib.course.glue import glue
 from lib.families import block_network
 from lib.plots.architectures import draw_cones, draw_projection, draw_reachable_fields
@@ -181,7 +198,8 @@ large = Architecture(4, 2, (Layer(3, 1, 2), Layer(3, 2, 3), Layer(2, 1, 4), Laye
 small = Architecture(4, 2, (Layer(2, 2, 3), Layer(2, 2, 1)))
 
 weights = random_weights(small, field, generator)
-imitation = simulate(large, small, weights, keep=(2, 4))
+print("layers of the large network that play those of the small one:", correspondence(large, small))
+imitation = simulate(large, small, weights)
 images = field.random((500, 2, 4, 4), generator)
 same = torch.equal(forward(large, imitation, images, field), forward(small, weights, images, field))
 verify("shrinking-windows", same, detail="500 random images, 4 layers imitating 2")
