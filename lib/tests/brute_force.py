@@ -1,4 +1,4 @@
-"""A second, deliberately plain implementation: integers modulo 2^31 - 1, cell by cell.
+"""A second, deliberately plain implementation: integers modulo a prime, cell by cell.
 
 Shares no code with the package. Slow, and meant for networks whose whole grid tensor fits.
 """
@@ -23,15 +23,15 @@ def random_weights(net, rng, biases=True):
     return drawn
 
 
-def affine(matrix, vector, cells):
+def affine(matrix, vector, cells, prime=PRIME):
     """Rows of ``cells`` (batch, C) through ``matrix`` (D, C) and ``vector`` (D,)."""
     total = np.broadcast_to(vector, (len(cells), len(vector)))
     for channel in range(matrix.shape[1]):
-        total = (total + cells[:, channel, None] * matrix[None, :, channel]) % PRIME
+        total = (total + cells[:, channel, None] * matrix[None, :, channel]) % prime
     return total
 
 
-def layer_output(cells, weight, bias, stride):
+def layer_output(cells, weight, bias, stride, prime=PRIME):
     """A dict of cells (position -> (batch, C)) through one layer; padding contributes the bias.
 
     A weight with the output position in front of its axes is unshared.
@@ -47,17 +47,18 @@ def layer_output(cells, weight, bias, stride):
         for offset in product(*map(range, kernel.shape[2:])):
             source = tuple(t * s + o for t, s, o in zip(target, stride, offset, strict=True))
             matrix, vector = kernel[(..., *offset)], constant[(..., *offset)]
-            factor = affine(matrix, vector, cells[source]) if source in cells else vector[None]
-            value = value * factor % PRIME
+            factor = (affine(matrix, vector, cells[source], prime) if source in cells
+                      else vector[None])
+            value = value * factor % prime
         out[target] = value
     return out
 
 
-def outputs(net, weights, templates, index, positions):
+def outputs(net, weights, templates, index, positions, prime=PRIME):
     """Network output when ``positions[n]`` sees template ``index[n]``, for a batch of indices."""
     cells = {p: templates[mode] for p, mode in zip(positions, index, strict=True)}
     for (weight, bias), stride in zip(weights, net.strides, strict=True):
-        cells = layer_output(cells, weight, bias, stride)
+        cells = layer_output(cells, weight, bias, stride, prime)
     return cells[(0,) * net.ndim][:, 0]
 
 
@@ -68,12 +69,12 @@ def split(net, axis, cut):
     return [p for p in positions if p[axis] < cut], [p for p in positions if p[axis] >= cut]
 
 
-def grid_matrix(net, weights, templates, axis=-1, cut=None):
+def grid_matrix(net, weights, templates, axis=-1, cut=None, prime=PRIME):
     """The matricized grid tensor; rows are the cells before the cut along the axis."""
     before, after = split(net, axis, cut)
     modes, count = len(before) + len(after), len(templates)
     index = np.indices((count,) * modes).reshape(modes, -1)
-    values = outputs(net, weights, templates, index, before + after)
+    values = outputs(net, weights, templates, index, before + after, prime)
     return values.reshape(count ** len(before), -1)
 
 
@@ -86,18 +87,18 @@ def grid_sample(net, weights, templates, rng, shape, axis=-1, cut=None):
     return outputs(net, weights, templates, index, before + after).reshape(shape)
 
 
-def rank(matrix):
-    """Rank modulo PRIME by plain elimination."""
-    matrix, found = matrix.copy() % PRIME, 0
+def rank(matrix, prime=PRIME):
+    """Rank modulo the prime by plain elimination."""
+    matrix, found = matrix.copy() % prime, 0
     for column in range(matrix.shape[1]):
         pivots = np.flatnonzero(matrix[found:, column])
         if not len(pivots):
             continue
         pivot = found + pivots[0]
         matrix[[found, pivot]] = matrix[[pivot, found]]
-        matrix[found] = matrix[found] * pow(int(matrix[found, column]), -1, PRIME) % PRIME
+        matrix[found] = matrix[found] * pow(int(matrix[found, column]), -1, prime) % prime
         below = matrix[found + 1:, column, None]
-        matrix[found + 1:] = (matrix[found + 1:] - below * matrix[found]) % PRIME
+        matrix[found + 1:] = (matrix[found + 1:] - below * matrix[found]) % prime
         found += 1
         if found == len(matrix):
             break

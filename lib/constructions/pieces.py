@@ -1,0 +1,174 @@
+"""Parts shared by the constructions: fitted first layers, idle channels, a product of all cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+
+from lib.circuits.convolutional import forward
+from lib.circuits.weights import weight_shapes
+from lib.grids import place
+from lib.overlap import Architecture
+
+__all__ = ["Construction", "fit", "idle_layer", "multiply_cells", "overhangs", "product_layers",
+           "reciprocal", "write"]
+
+
+def fit(representation, targets, padding, arithmetic):
+    """Weights of the affine map that takes given values on the templates and at the padding.
+
+    Parameters
+    ----------
+    representation : torch.Tensor, shape (M, M)
+        F, nonsingular: row d holds the channels of template d.
+    targets : torch.Tensor, shape (k, M)
+        Values of k maps on the M templates.
+    padding : number or torch.Tensor scalar
+        The bias, which is also the value on zero padding.
+    arithmetic : Real or Modular
+
+    Returns
+    -------
+    torch.Tensor, shape (k, M)
+        ``W`` with ``<W[c], F[d]> + padding = targets[c, d]``, that is ``F^-1 (target - padding)``.
+
+    Examples
+    --------
+    >>> from lib.arithmetic import Real
+    >>> fit(torch.tensor([[2.0, 0.0], [0.0, 4.0]]).double(), torch.eye(2).double(), 0, Real())
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]], dtype=torch.float64)
+    """
+    inverse = arithmetic.inverse(representation)
+    return arithmetic.matmul(arithmetic.reduce(targets - padding), inverse.T)
+
+
+def reciprocal(number, arithmetic):
+    """One over an integer, as a scalar tensor of the arithmetic."""
+    return arithmetic.inverse(arithmetic.tensor([[number]]))[0, 0]
+
+
+def idle_layer(net, layer, shared=True):
+    """Weights 0 and biases 1: every channel of the layer (numbered from 1) is constantly 1."""
+    weight, bias = weight_shapes(net, shared)[layer - 1]
+    return torch.zeros(weight, dtype=torch.float64), torch.ones(bias, dtype=torch.float64)
+
+
+def write(weight, bias, channels, offset, matrix, constant):
+    """Set the affine maps of some channels at one window offset (shared weights), in place."""
+    weight[(channels, slice(None), *offset)] = matrix
+    bias[(channels, *offset)] = constant
+
+
+def overhangs(net, layer, offset):
+    """Whether some but not every window of a layer is in the padding at this offset."""
+    sizes = zip(net.output_sizes[layer - 1], net.output_sizes[layer], net.strides[layer - 1],
+                offset, strict=True)
+    return any((outputs - 1) * s + o >= n for n, outputs, s, o in sizes)
+
+
+def product_layers(net, after, channels, scale):
+    """Weights of the layers after ``after``: add up its first channels, multiply all its cells.
+
+    Parameters
+    ----------
+    net : Architecture
+        Every layer after ``after`` has a window no smaller than its stride, and the last has a
+        single output cell.
+    after : int
+        The layer that is read.
+    channels : int
+        How many of its channels are added up.
+    scale : int or torch.Tensor scalar
+        Where a window reaches into padding, a factor x is replaced by ``scale x + 1``, so that
+        padding contributes 1. The product asked for is the leading coefficient in ``scale``.
+
+    Returns
+    -------
+    list of (weight, bias)
+    """
+    layers = []
+    for layer in range(after + 1, net.depth + 1):
+        weight, bias = idle_layer(net, layer)
+        read = channels if layer == after + 1 else 1
+        for offset in product(*map(range, net.strides[layer - 1])):
+            padded = overhangs(net, layer, offset)
+            weight[(0, slice(read), *offset)] = scale if padded else 1
+            bias[(0, *offset)] = 1 if padded else 0
+        layers.append((weight, bias))
+    return layers
+
+
+def multiply_cells(net, after, cells, scale, arithmetic):
+    """What `product_layers` computes from the sums, written as products of numbers.
+
+    Parameters
+    ----------
+    cells : torch.Tensor, shape (batch, *cells of layer ``after``)
+
+    Returns
+    -------
+    torch.Tensor, shape (batch,)
+    """
+    for layer in range(after + 1, net.depth + 1):
+        stride = net.strides[layer - 1]
+        result = torch.ones(len(cells), *net.output_sizes[layer], dtype=cells.dtype)
+        for offset in product(*map(range, stride)):
+            seen = cells[(slice(None), *(slice(o, None, s)
+                                         for o, s in zip(offset, stride, strict=True)))]
+            if overhangs(net, layer, offset):
+                seen = arithmetic.reduce(arithmetic.multiply(seen, scale) + 1)
+            within = (slice(None), *map(slice, seen.shape[1:]))
+            result[within] = arithmetic.multiply(result[within], seen)
+        cells = result
+    return cells.flatten(1)[:, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class Construction:
+    """A network with explicit weights.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    weights : list of (weight, bias)
+        In the format of :mod:`lib.circuits.weights`.
+    representation : torch.Tensor, shape (M, M)
+        F, the channels of the M templates.
+    arithmetic : Real or Modular
+    """
+
+    architecture: Architecture
+    weights: list
+    representation: torch.Tensor
+    arithmetic: object
+
+    def output(self, templates, layer=None):
+        """Run the network forward on templates.
+
+        Parameters
+        ----------
+        templates : torch.Tensor of int64, shape (batch, N)
+            Which template every cell of the input shows, row by row.
+        layer : int, optional
+            Stop after this layer; by default after the last.
+
+        Returns
+        -------
+        torch.Tensor
+            (batch,) the first output of the network, or (batch, D_l, *cells) of the layer.
+        """
+        net = self.architecture
+        x = place(self.representation, templates).movedim(-1, 1).unflatten(2, net.size)
+        part = net if layer is None else Architecture(net.size, net.channels, net.layers[:layer])
+        values = forward(part, self.weights[:part.depth], x, self.arithmetic)
+        return values.flatten(1)[:, 0] if layer is None else values
+
+    def _require(self, templates):
+        net = self.architecture
+        cells = torch.Size(net.size).numel()
+        if templates.ndim != 2 or templates.shape[1] != cells:
+            raise ValueError(f"templates of shape {tuple(templates.shape)}; need (batch, {cells}) "
+                             f"for the cells of size {net.size}")

@@ -1,0 +1,119 @@
+"""Weights that attain the exact rank of two layers, a stride-1 layer under a global product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from lib.bounds import Bound, cut_axis, cut_position
+from lib.constructions.pieces import Construction, fit, idle_layer, write
+
+
+@dataclass(frozen=True, eq=False)
+class TwoLayerConstruction(Construction):
+    """See `two_layer_construction`.
+
+    Attributes
+    ----------
+    axis, cut, shift : int
+        The axis that the partition cuts, the cells before the cut, the distance in a pair.
+    base : int
+        D, the channels in use.
+    constant : int
+        Added to the factor of every pair: 1 if that raises its rank from D to D + 1, else 0.
+    """
+
+    axis: int
+    cut: int
+    shift: int
+    base: int
+    constant: int
+
+    def predicted_output(self, templates):
+        """Product over the pairs (p, p + shift) across the cut of ``[d_p = d_q < D] + constant``.
+
+        Parameters
+        ----------
+        templates : torch.Tensor of int64, shape (batch, N)
+
+        Returns
+        -------
+        torch.Tensor, shape (batch,)
+        """
+        self._require(templates)
+        shown = templates.unflatten(1, self.architecture.size)
+        before, after = (shown.narrow(1 + self.axis, start, self.shift).flatten(1)
+                         for start in (self.cut - self.shift, self.cut))
+        factors = ((before == after) & (before < self.base)) + float(self.constant)
+        return self.arithmetic.prod(factors.double(), 1)
+
+    def rank(self):
+        """``(D + constant)`` to the number of pairs: no cell belongs to two of them."""
+        net = self.architecture
+        pairs = self.shift * torch.Size(net.size).numel() // net.size[self.axis]
+        return Bound(self.base + self.constant, pairs, 1, self.shift)
+
+
+def two_layer_construction(net, representation, arithmetic, partition="left-right", cut=None,
+                           last_bias=True):
+    """Weights that attain the exact two-layer rank.
+
+    Parameters
+    ----------
+    net : Architecture
+        As in `Architecture.exact_two_layer_rank`.
+    representation : torch.Tensor, shape (M, M)
+        F, any nonsingular matrix over the arithmetic.
+    arithmetic : Real or Modular
+    partition : {"left-right", "top-bottom"}
+    cut : int, optional
+        Columns (or rows) before the cut; half of them, rounded down, by default.
+    last_bias : bool
+        Whether layer 2 may use its biases, which adds 1 to the rank of a pair when D_1 < M.
+
+    Returns
+    -------
+    TwoLayerConstruction
+
+    Raises
+    ------
+    ValueError
+        If the network or the cut is of another kind, or no window reaches across.
+
+    Notes
+    -----
+    New here; book/overlap-theorem.md. The last ``shift`` columns before the cut are paired with
+    the first ones after it. A pair contributes the matrix ``I_D + 0`` (padded to M x M), plus the
+    all-ones matrix if D < M, which then has rank D + 1.
+
+    Examples
+    --------
+    >>> from lib import Architecture, Layer
+    >>> from lib.arithmetic import Real
+    >>> net = Architecture((6,), 3, (Layer(3, 1, 2), Layer(6, 6, 1)))
+    >>> built = two_layer_construction(net, torch.eye(3).double(), Real())
+    >>> str(built.rank()), str(net.exact_two_layer_rank())
+    ('3^2', '3^2')
+    """
+    exact = net.exact_two_layer_rank(partition, cut, last_bias)
+    if exact is None or exact.exponent == 0:
+        raise ValueError(f"{net} with cut={cut}: needs a stride-1 layer with a window above 1, a "
+                         "second layer over the whole map, and a cut in the first half")
+    axis, shift = cut_axis(net, partition), exact.shift
+    cut = cut_position(net, axis, cut)
+    base = min(net.channels, net.widths[1])
+    constant = int(bool(last_bias) and base < net.channels)
+
+    first, last = idle_layer(net, 1), idle_layer(net, 2)
+    unit = fit(representation, torch.eye(base, net.channels).double(), 0, arithmetic)
+    partner = [0] * net.ndim
+    partner[axis] = shift
+    for offset in ([0] * net.ndim, partner):
+        write(*first, slice(base), offset, unit, 0)
+    paired = [slice(extent) for extent in net.size]
+    paired[axis] = slice(cut - shift, cut)
+    last[0][(0, slice(base), *paired)] = 1
+    last[1][(0, *paired)] = constant
+    return TwoLayerConstruction(net, [first, last], representation, arithmetic,
+                                axis, cut, shift, base, constant)
