@@ -3,8 +3,6 @@
 The page holds ``<!-- ledger -->`` where the tables go.
 """
 
-from itertools import groupby
-
 from lib.claims import STATUS, load_claims
 from lib.course.files import ROOT
 from lib.course.ledger import statements, stored_checks
@@ -32,7 +30,8 @@ def ledger_markdown(claims, checks, documents):
     counts = [f"{sum(c['status'] == status for c in claims.values())} {status}"
               for status in STATUS]
     lines = [f"{len(claims)} claims: {', '.join(counts)}. {len(checks)} stored checks.", ""]
-    for page, group in groupby(claims.values(), key=lambda claim: claim["page"]):
+    for page in dict.fromkeys(claim["page"] for claim in claims.values()):
+        group = [claim for claim in claims.values() if claim["page"] == page]
         stated = stated_labels(page, documents)
         lines += [f"## [](/{page})" if page.removesuffix(".md") in documents else f"## {page}", "",
                   "| Claim | Source | Status | Evidence | Checked in |", "|---|---|---|---|---|"]
