@@ -6,11 +6,12 @@ The sources are parsed, not imported: the page needs neither torch nor a minute.
 
 import ast
 import inspect
+import re
 
 from lib.course.files import ROOT
 
 PLACE = "<!-- api -->"
-LEFT_OUT = {"tests", "benchmarks"}
+LEFT_OUT = {"tests", "benchmarks", "course"}
 
 
 def module_paths(root=ROOT):
@@ -57,7 +58,7 @@ def module_markdown(path, root=ROOT):
         if isinstance(node, ast.ClassDef) and is_public(node):
             entries += [entry(method, owner=node.name) for method in node.body
                         if is_public(method) and ast.get_docstring(method)]
-    return "\n".join([f"## `{name}`", "", fenced(about), "", *entries])
+    return "\n".join([f"## `{name}`", "", prose(about), "", *entries])
 
 
 def is_public(node):
@@ -83,8 +84,8 @@ def entry(node, owner=""):
     name = f"{owner}.{node.name}" if owner else node.name
     text = inspect.cleandoc(ast.get_docstring(node) or "")
     signature = name if isinstance(node, ast.ClassDef) else f"{name}({signature_of(node)})"
-    title, body = f"`{name}` {summary(text)}", fenced(f"{signature}\n\n{text}")
-    return f"````{{dropdown}} {title}\n{body}\n````"
+    title, body = f"`{name}` {plain(text.partition(chr(10))[0])}", fenced(f"{signature}\n\n{text}")
+    return f"::::{{dropdown}} {title}\n{body}\n::::"
 
 
 def signature_of(node):
@@ -96,10 +97,18 @@ def signature_of(node):
     return ast.unparse(plain).removeprefix("self, ").removeprefix("self")
 
 
-def summary(text):
-    """The first line of a docstring, as Markdown."""
-    line = text.partition("\n")[0].rstrip(".")
-    return line.replace("``", "`").replace("$", r"\$").replace("*", r"\*") or "see the source"
+def prose(about):
+    """A module's docstring as Markdown, without its examples."""
+    return plain(about.partition("\nExamples\n---")[0].strip())
+
+
+def plain(text):
+    """Text with code marks kept and every other mark of Markdown taken literally."""
+    text = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", text).replace("``", "`")
+    pieces = text.split("`")
+    outside = [re.sub(r"([][*_$<>{}|\\])", r"\\\1", piece) for piece in pieces[::2]]
+    pieces[::2] = outside
+    return "`".join(pieces)
 
 
 def fenced(text):
