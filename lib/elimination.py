@@ -18,10 +18,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from lib.tiles import center, product, subtract_product, workers
+
 PANEL = 512  # columns stripped at a time, at most 512 to keep the products exact
 SMALL = 32  # blocks of at most this height and width are eliminated entry by entry
-TILE = (1024, 512)  # rows x columns updated at a time on a CPU: reduced while still in cache
-TILE_ON_GPU = (4096, 1 << 20)  # on a GPU the fewer kernels the better
 
 
 def rank_in_place(matrix, field, panel=PANEL):
@@ -46,20 +46,20 @@ def rank_in_place(matrix, field, panel=PANEL):
     >>> rank_in_place(field.tensor([[1, 2], [4, 1]]), field)
     1
     """
-    for tile in _tiles(matrix):
-        _center_in_place(tile, field)
-    rank, rest = 0, matrix
-    while rest.numel():
-        left, right = rest[:, :panel], rest[:, panel:]
-        pivots, columns, inverse = nonsingular_block(left, field)
-        size = len(pivots)
-        rank += size
-        if size:
-            top = _product(inverse, right[pivots], field)  # (s, n')
-            _move_pivots_out(rest, pivots)
-            _subtract_product(right[size:], left[size:, columns], top, field)
-        rest = right[size:]
-    return rank
+    with workers(matrix.device) as run:
+        center(matrix, field, run)
+        rank, rest = 0, matrix
+        while rest.numel():
+            left, right = rest[:, :panel], rest[:, panel:]
+            pivots, columns, inverse = nonsingular_block(left, field)
+            size = len(pivots)
+            rank += size
+            if size:
+                top = product(inverse, right[pivots], field, run)  # (s, n')
+                _move_pivots_out(rest, pivots)
+                subtract_product(right[size:], left[size:, columns], top, field, run)
+            rest = right[size:]
+        return rank
 
 
 def nonsingular_block(matrix, field):
@@ -96,34 +96,34 @@ def nonsingular_block(matrix, field):
     if height > width:
         columns, rows, inverse = nonsingular_block(matrix.T, field)
         return rows, columns, inverse.T
-    half = width // 2
-    first = nonsingular_block(matrix[:, :half], field)
-    return _extend_block(first, matrix, half, field)
+    # Half of a square; else a power of two of squares, so that full rank shows in the first one.
+    first = height * 2 ** ((width - 1) // height).bit_length() // 2
+    return _extend_block(nonsingular_block(matrix[:, :first], field), matrix, first, field)
 
 
-def _extend_block(first, matrix, half, field):
-    """Extend a largest block of the first `half` columns to one of the whole matrix."""
-    rows, columns, inverse = first
+def _extend_block(block, matrix, width, field):
+    """Extend a largest block of the first `width` columns to one of the whole matrix."""
+    rows, columns, inverse = block
     if len(rows) == len(matrix):
-        return first
+        return block
     others = _complement(rows, len(matrix))
-    below, right = matrix[others], matrix[:, half:]
-    beside = _product(inverse, right[rows], field)  # B^-1 A[I, J'], (s, n')
-    schur = below[:, half:].clone()
-    _subtract_product(schur, below[:, columns], beside, field)
+    below, right = matrix[others], matrix[:, width:]
+    beside = product(inverse, right[rows], field)  # B^-1 A[I, J'], (s, n')
+    schur = below[:, width:]
+    subtract_product(schur, below[:, columns], beside, field)
     more_rows, more_columns, corner = nonsingular_block(schur, field)
     if len(more_rows) == 0:
-        return first
+        return block
     # The inverse of [[B, C], [D, E]] from B^-1 and that of the Schur complement E - D B^-1 C.
-    beside = _product(beside[:, more_columns], corner, field)
-    below = _product(below[more_rows][:, columns], inverse, field)
+    beside = product(beside[:, more_columns], corner, field)
+    below = product(below[more_rows][:, columns], inverse, field)
     inverse = torch.cat(
         [
             torch.cat([field.center(inverse + beside @ below), -beside], 1),
-            torch.cat([-_product(corner, below, field), corner], 1),
+            torch.cat([-product(corner, below, field), corner], 1),
         ]
     )
-    return torch.cat([rows, others[more_rows]]), torch.cat([columns, more_columns + half]), inverse
+    return torch.cat([rows, others[more_rows]]), torch.cat([columns, more_columns + width]), inverse
 
 
 def _small_block(matrix, field):
@@ -176,31 +176,3 @@ def _move_pivots_out(rest, pivots):
     size = len(pivots)
     above = _complement(pivots[pivots < size], size)
     rest[pivots[pivots >= size]] = rest[above]
-
-
-def _product(a, b, field):
-    return field.center(a @ b)
-
-
-def _subtract_product(target, a, b, field):
-    """Replace `target` by the centered residues of target - a b, tile by tile."""
-    for rows, columns in _tiling(target):
-        tile = target[rows, columns]
-        tile.addmm_(a[rows], b[:, columns], alpha=-1)
-        _center_in_place(tile, field)
-
-
-def _tiles(matrix):
-    return (matrix[rows, columns] for rows, columns in _tiling(matrix))
-
-
-def _tiling(matrix):
-    height, width = TILE if matrix.device.type == "cpu" else TILE_ON_GPU
-    for top in range(0, matrix.shape[0], height):
-        for left in range(0, matrix.shape[1], width):
-            yield slice(top, top + height), slice(left, left + width)
-
-
-def _center_in_place(x, field):
-    quotients = torch.mul(x, 1.0 / field.prime).round_()
-    x.sub_(quotients, alpha=field.prime)

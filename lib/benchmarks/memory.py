@@ -20,7 +20,7 @@ from lib.ranks import exact_rank
 
 def peak_copies(size, device="cpu"):
     """Return the peak memory of ranking a full size x size matrix, in copies of that matrix."""
-    exact_rank(Modular().random((600, 600), generator(0)), device=device)  # load the libraries
+    exact_rank(Modular().random((1500, 1500), generator(0)), device=device)  # load libraries
     before = peak_memory(device)
     matrix = Modular().random((size, size), generator(0)).to(device)
     exact_rank(matrix, device=device)

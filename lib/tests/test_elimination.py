@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib import elimination
+from lib import elimination, tiles
 from lib.arithmetic import DEFAULT_PRIME, LARGEST_EXACT, Modular
 from lib.device import generator
 from lib.elimination import nonsingular_block, rank_in_place
@@ -29,7 +29,7 @@ def random_matrix(draw, prime):
 )
 def test_random_matrices_against_the_textbook(monkeypatch, prime, small, panel, tile):
     monkeypatch.setattr(elimination, "SMALL", small)  # small blocks: every branch is taken
-    monkeypatch.setattr(elimination, "TILE", tile)
+    monkeypatch.setattr(tiles, "TILE", tile)
     field, draw = Modular(prime), np.random.default_rng(prime + small)
     for _ in range(60):
         matrix = random_matrix(draw, prime)

@@ -1,0 +1,82 @@
+"""Large matrix products modulo a prime, a tile at a time, so that a tile is reduced in cache.
+
+Residues are centered at zero (`Modular.center`), and the inner dimension is at most 512.
+
+On a CPU the tiles are shared among Python threads that each compute with one torch thread. The
+alternative, every product on all threads, makes them wait for each other after every tile, which
+on a busy machine costs far more than the work itself.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import torch
+
+TILE = (1024, 512)  # rows x columns on a CPU
+TILE_ON_GPU = (4096, 1 << 20)  # on a GPU, the fewer kernels the better
+
+
+@contextmanager
+def workers(device):
+    """Give a function that works like `map` on all torch threads, one torch thread for each call.
+
+    Examples
+    --------
+    >>> with workers(torch.device("cpu")) as run:
+    ...     sum(run(abs, [1, -2]))
+    3
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        if device.type != "cpu" or threads == 1:
+            yield map
+        else:
+            with ThreadPoolExecutor(threads) as pool:  # threads start when they are first needed
+                yield lambda call, items: (pool.map if len(items) > 1 else map)(call, items)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def center(x, field, run=map):
+    """Replace `x` by its centered residues, in place."""
+    list(run(lambda tile: _center(x[tile], field), tiling(x)))
+
+
+def product(a, b, field, run=map):
+    """Return the centered residues of a b, for a (s, k) and b (k, n)."""
+    result = a.new_empty(len(a), b.shape[1])
+
+    def fill(tile):
+        torch.matmul(a[tile[0]], b[:, tile[1]], out=result[tile])
+        _center(result[tile], field)
+
+    list(run(fill, tiling(result)))
+    return result
+
+
+def subtract_product(target, a, b, field, run=map):
+    """Replace `target` (m, n) by the centered residues of target - a b."""
+
+    def update(tile):
+        target[tile].addmm_(a[tile[0]], b[:, tile[1]], alpha=-1)
+        _center(target[tile], field)
+
+    list(run(update, tiling(target)))
+
+
+def tiling(matrix):
+    """Return the tiles of a matrix as pairs of slices (rows, columns)."""
+    height, width = TILE if matrix.device.type == "cpu" else TILE_ON_GPU
+    return [
+        (slice(top, top + height), slice(left, left + width))
+        for top in range(0, matrix.shape[0], height)
+        for left in range(0, matrix.shape[1], width)
+    ]
+
+
+def _center(x, field):
+    quotients = torch.mul(x, 1.0 / field.prime).round_()
+    x.sub_(quotients, alpha=field.prime)
