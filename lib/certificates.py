@@ -58,8 +58,9 @@ def certify(
     representation : None, "random" or torch.Tensor of integers, shape (templates, M)
         F, with F[d, c] = f_c(x^(d)): the identity, random residues (M templates), or given.
     rows, columns : int, optional
-        Draw that many rows or columns at random instead of taking all. By default all are taken
-        if the matrix has at most ``LARGEST`` entries, else up to ``SAMPLE`` of either.
+        Draw that many rows or columns at random instead of taking all; two copies of the block
+        must fit in memory. By default all are taken if the matrix has at most ``LARGEST``
+        entries, else up to ``SAMPLE`` of either.
     prime : int
         A prime below 2**23.
     output : int
@@ -171,11 +172,8 @@ def _certify(
         min(n, (n if whole else SAMPLE) if asked is None else asked)
         for n, asked in zip(available, (rows, columns), strict=True)
     ]
-    if min(counts) < 1 or math.prod(counts) > LARGEST:
-        raise ValueError(
-            f"certify: {counts[0]} rows and {counts[1]} columns (of {available[0]} and "
-            f"{available[1]}); ask for at least one of each and at most {LARGEST} entries"
-        )
+    if min(counts) < 1:
+        raise ValueError(f"certify: rows={rows}, columns={columns}; take at least one of each")
     chosen = [
         indices(len(templates), len(modes)) if count == n
         else sample_indices(len(templates), len(modes), count, draw)

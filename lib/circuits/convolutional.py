@@ -225,8 +225,9 @@ def _layer(cells, weight, bias, stride, arithmetic, pooling, activate):
         pooled = factor if pooled is None else combine(pooled, factor)
         count += 1
     if pooling == "mean":
-        one_over = arithmetic.inverse(arithmetic.tensor([[count]], device=pooled.device))
-        pooled = arithmetic.multiply(pooled, one_over[0, 0].to(pooled.dtype))
+        modular = isinstance(arithmetic, Modular)
+        one_over = pow(count, -1, arithmetic.prime) if modular else 1 / count
+        pooled = arithmetic.multiply(pooled, one_over)
     return pooled
 
 

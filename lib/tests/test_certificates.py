@@ -233,7 +233,7 @@ def test_degree_of_the_entries(net):
     ({"representation": "identity"}, ValueError, "give None, 'random' or a matrix"),
     ({"representation": torch.ones(2, 3)}, ValueError, r"need \(templates, 2\)"),
     ({"biases": (True,)}, ValueError, "one per layer"),
-    ({"rows": 0}, ValueError, "at least one of each"),
+    ({"rows": 0}, ValueError, "take at least one of each"),
     ({"prime": 8}, ValueError, "not a prime"),
     ({"subject": ModeTree.star(4, 2, 2), "biases": False}, ValueError, "have no biases"),
 ])
