@@ -1,0 +1,68 @@
+"""What the book's extensions write into pages: the reference and the details of the type."""
+
+import types
+
+from lib.course.api_page import PLACE, insert_reference, module_markdown, module_paths, plain
+
+MODULE = '''
+"""A module about [[A]] and ``x``.
+
+More, see :func:`~lib.trees.star`.
+
+Examples
+--------
+>>> 1
+1
+"""
+
+def shown(a: int, *, b: str = "c") -> bool:
+    """Does a thing with ``a``.
+
+    Returns
+    -------
+    bool
+    """
+
+def _hidden():
+    """Not shown."""
+
+class Shape:
+    """A shape."""
+
+    def area(self, scale=1):
+        """Its area."""
+
+    def bare(self):
+        pass
+'''
+
+
+def test_the_reference_shows_what_is_public(tmp_path):
+    path = tmp_path / "lib" / "shapes.py"
+    path.parent.mkdir()
+    path.write_text(MODULE)
+    text = module_markdown(path, tmp_path)
+    assert text.startswith(
+        "## `lib.shapes`\n\nA module about \\[\\[A\\]\\] and `x`.\n\nMore, see `lib.trees.star`."
+    )
+    assert "`shown` Does a thing with `a`.\n```text\nshown(a, *, b='c')" in text
+    assert "`Shape.area` Its area.\n```text\nShape.area(scale=1)" in text
+    assert "hidden" not in text and "bare" not in text and ">>> 1" not in text
+
+
+def test_the_reference_covers_the_library_and_not_its_tools():
+    names = [path.name for path in module_paths()]
+    assert "claims.py" in names and "trees.py" in names
+    assert "twins.py" not in names and "test_claims.py" not in names
+
+
+def test_only_the_place_holder_is_replaced():
+    source = [f"# Reference\n\n{PLACE}\n"]
+    insert_reference(types.SimpleNamespace(), "book/api", source)
+    assert source[0].startswith("# Reference\n\n## `lib`") and PLACE not in source[0]
+
+
+def test_marks_of_markdown_are_taken_literally_outside_code():
+    assert plain("a_b [c](d) `e_f` <g> $h$ {i} j*k | l") == (
+        r"a\_b \[c\](d) `e_f` \<g\> \$h\$ \{i\} j\*k \| l"
+    )
