@@ -75,7 +75,7 @@ def draw_kernel(axes: Axes, values: np.ndarray, title: str = "", padding: bool =
     if padding:
         names[-1] = "pad"
     axes.set_xticks(range(values.shape[1]), names, fontsize=9)
-    axes.set_yticks(range(values.shape[0]), fontsize=9)
+    axes.set_yticks(range(values.shape[0]))
     axes.grid(False)
     axes.set_xlabel("template", fontsize=9)
     axes.set_ylabel("channel", fontsize=9)
