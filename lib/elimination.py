@@ -18,7 +18,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lib.tiles import center, product, subtract_product, workers
+from lib.parallel_inverse import parallel_inverse
+from lib.tiles import center, on_gpu, product, subtract_product, workers
 
 PANEL = 512  # columns stripped at a time, at most 512 to keep the products exact
 SMALL = 32  # blocks of at most this height and width are eliminated entry by entry
@@ -86,11 +87,10 @@ def nonsingular_block(matrix, field):
     (tensor([1]), tensor([2]), tensor([[-3.]], dtype=torch.float64))
     """
     height, width = matrix.shape
-    if matrix.device.type != "cpu" and max(height, width) <= PANEL:
-        block = nonsingular_block(matrix.cpu(), field)  # one transfer beats a thousand kernels
-        return tuple(part.to(matrix.device) for part in block)
     if not matrix.any():
         return _empty_block(matrix)
+    if on_gpu(matrix) and max(height, width) <= PANEL:
+        return _block_without_waiting(matrix, field)
     if max(height, width) <= SMALL:
         return _small_block(matrix, field)
     if height > width:
@@ -99,6 +99,18 @@ def nonsingular_block(matrix, field):
     # Half of a square; else a power of two of squares, so that full rank shows in the first one.
     first = height * 2 ** ((width - 1) // height).bit_length() // 2
     return _extend_block(nonsingular_block(matrix[:, :first], field), matrix, first, field)
+
+
+def _block_without_waiting(matrix, field):
+    """Find a largest block of a small matrix on a GPU, where every single step is slow."""
+    height, width = matrix.shape
+    if height == width < field.prime:
+        inverse = parallel_inverse(matrix, field)
+        if inverse is not None:
+            all_rows = torch.arange(height, device=matrix.device)
+            return all_rows, all_rows, inverse
+    block = nonsingular_block(matrix.cpu(), field)
+    return tuple(part.to(matrix.device) for part in block)
 
 
 def _extend_block(block, matrix, width, field):

@@ -69,12 +69,17 @@ def subtract_product(target, a, b, field, run=map):
 
 def tiling(matrix):
     """Return the tiles of a matrix as pairs of slices (rows, columns)."""
-    height, width = TILE if matrix.device.type == "cpu" else TILE_ON_GPU
+    height, width = TILE_ON_GPU if on_gpu(matrix) else TILE
     return [
         (slice(top, top + height), slice(left, left + width))
         for top in range(0, matrix.shape[0], height)
         for left in range(0, matrix.shape[1], width)
     ]
+
+
+def on_gpu(matrix):
+    """Return whether a tensor is on an accelerator."""
+    return matrix.device.type != "cpu"
 
 
 def _center(x, field):

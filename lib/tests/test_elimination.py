@@ -8,6 +8,7 @@ from lib import elimination, tiles
 from lib.arithmetic import DEFAULT_PRIME, LARGEST_EXACT, Modular
 from lib.device import generator
 from lib.elimination import nonsingular_block, rank_in_place
+from lib.parallel_inverse import parallel_inverse
 from lib.ranks import exact_rank
 from lib.tests.rank_oracles import flint_rank, rank_modulo, rank_over_rationals
 
@@ -133,3 +134,37 @@ def test_worst_case_entries_stay_exact():
     assert exact_rank(matrix).rank == flint_rank(matrix % DEFAULT_PRIME) == 30
     bound = DEFAULT_PRIME // 2 + 2
     assert elimination.PANEL * bound**2 + bound <= LARGEST_EXACT - DEFAULT_PRIME
+
+
+@pytest.mark.parametrize("prime", [7, 101, DEFAULT_PRIME])
+def test_parallel_inverse_against_elimination(prime):
+    field, draw = Modular(prime), generator(prime)
+    for size in (1, 2, 3, 4, 5, 6, 31, 32, 90)[: 6 if prime == 7 else None]:
+        matrix = field.random((size, size), draw)
+        rank = exact_rank(matrix, prime).rank
+        inverse = parallel_inverse(field.center(matrix), field)
+        assert (inverse is None) == (rank < size)
+        if inverse is not None:
+            assert torch.equal(field.reduce(inverse), field.inverse(matrix))
+        if size > 1:
+            matrix[0] = matrix[-1]
+            assert parallel_inverse(field.center(matrix), field) is None
+
+
+def test_parallel_inverse_divides_by_the_size():
+    with pytest.raises(ValueError, match="size 7 is not below the prime 7"):
+        parallel_inverse(torch.eye(7, dtype=torch.float64), Modular(7))
+
+
+def test_elimination_as_on_a_gpu(monkeypatch):
+    """The path of a GPU, taken on the CPU: blocks inverted at once, or sent to the CPU."""
+    field = Modular()
+    for shape in ((90, 90), (90, 50), (60, 90)):
+        matrix = field.center(field.random(shape, generator(1)))
+        matrix[:, 0] = matrix[:, 1]
+        rows, columns, inverse = elimination._block_without_waiting(matrix, field)
+        assert len(rows) == min(shape[0], shape[1] - 1)
+    monkeypatch.setattr(elimination, "PANEL", 64)
+    monkeypatch.setattr(elimination, "on_gpu", lambda matrix: matrix.shape == (64, 64))
+    left, right = field.random((500, 192), generator(2)), field.random((192, 500), generator(3))
+    assert rank_in_place(field.matmul(left, right), field, panel=64) == 192  # three blocks
