@@ -1,0 +1,90 @@
+"""Audit a network from the command line: ``python -m lib.audit package.module:factory``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+
+import torch
+
+from . import UnsupportedOperation, audit
+
+
+def parse_size(text):
+    """``224``, ``224x160`` or, for a sequence, ``1000x`` as a tuple of axes.
+
+    Examples
+    --------
+    >>> parse_size("224"), parse_size("224x160"), parse_size("1000x")
+    ((224, 224), (224, 160), (1000,))
+    """
+    parts = [part for part in text.lower().split("x") if part]
+    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write 224, 224x160, or 1000x for "
+                                         "one axis")
+    sizes = tuple(int(part) for part in parts)
+    return sizes * 2 if len(sizes) == 1 and not text.lower().endswith("x") else sizes
+
+
+def load(target):
+    """The module that ``package.module:factory`` returns.
+
+    Raises
+    ------
+    ValueError
+        With a message that says what is missing.
+    """
+    module_name, colon, path = target.partition(":")
+    if not colon or not path:
+        raise ValueError(f"{target!r}: write package.module:factory")
+    sys.path.insert(0, "")
+    try:
+        found = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ValueError(f"cannot import {module_name!r}: {error}") from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            public = [n for n in dir(found) if not n.startswith("_")]
+            raise ValueError(f"{module_name!r} has no {path!r}; it has {', '.join(public)}")
+        found = getattr(found, name)
+    if isinstance(found, torch.nn.Module):
+        return found
+    if not callable(found):
+        raise ValueError(f"{target!r} is a {type(found).__name__}: neither a module nor a function "
+                         "that returns one")
+    try:
+        model = found()
+    except TypeError as error:
+        raise ValueError(f"{target!r} cannot be called without arguments: {error}") from error
+    if not isinstance(model, torch.nn.Module):
+        raise ValueError(f"{target!r} returned a {type(model).__name__}, not a torch.nn.Module")
+    return model
+
+
+def main(arguments=None):
+    """Print the audit; exit code 2 with one line on standard error if there is none."""
+    parser = argparse.ArgumentParser(prog="python -m lib.audit", description=(
+        "Receptive fields, alignment, overlap degree and rank bounds of a torch.nn.Module."))
+    parser.add_argument("target", help="package.module:factory, a module or what returns one")
+    parser.add_argument("--size", type=parse_size, default=(224, 224),
+                        help="input size: 224, 224x160, or 1000x for one axis")
+    parser.add_argument("--channels", type=int, help="input channels, if not those of the first "
+                                                     "layer")
+    parser.add_argument("--json", action="store_true", help="print the layers as JSON")
+    options = parser.parse_args(arguments)
+    try:
+        found = audit(load(options.target), options.size, options.channels)
+    except (TypeError, ValueError, UnsupportedOperation) as error:
+        print(f"lib.audit: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(found.records(), indent=1))
+    else:
+        print(found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""Receptive fields as exact integer intervals, one per unit of a tensor and axis of the input.
+
+A unit of a tensor may depend on the input pixels ``lo..hi`` along every axis: the smallest box
+that contains them. A `Field` stores these boxes for all units at once. Along axis a they are one
+integer tensor ``edges[a]`` that holds (lo, -hi), so that the hull of several boxes is a minimum.
+Dimensions along which the boxes do not vary keep size 1, so a map of 64 x 224 x 224 units costs
+224 pairs per axis, while whatever a reshape may do to it can still be done, literally.
+
+Two fields describe every tensor. The *seen* one knows that padding holds no pixel: it is exact at
+the borders too. The *virtual* one continues the map beyond its borders, as if the image had no
+end; its intervals can be larger than the image, and they are what published tables list. For
+that purpose ``step[a] = (dim, period, shift)`` says that moving ``period`` units along dimension
+``dim`` moves the interval by ``shift`` pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd, lcm
+
+import torch
+
+EMPTY = 2 ** 40                                     # lo and -hi of a unit that sees no pixel
+
+
+@dataclass
+class Field:
+    """The boxes of all units of one tensor.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the tensor.
+    image : tuple of int
+        Pixels of the input along each axis.
+    edges : list of torch.Tensor
+        Per axis, int64 of shape (2, s_1, ..., s_n) with s_i equal to ``shape[i]`` or 1.
+    step : list
+        Per axis (dim, period, shift), or None where the map cannot be continued.
+    virtual : bool
+        Whether padding continues the map (True) or holds no pixel (False).
+    """
+
+    shape: tuple
+    image: tuple
+    edges: list
+    step: list
+    virtual: bool
+
+    @classmethod
+    def of_input(cls, shape, virtual):
+        """Field of the network's input, of shape (batch, channels, *axes)."""
+        edges, step = [], []
+        for axis, extent in enumerate(shape[2:]):
+            view = [1] * len(shape)
+            view[2 + axis] = extent
+            place = torch.arange(extent).view(view)
+            edges.append(torch.stack([place, -place]))
+            step.append((2 + axis, 1, 1))
+        return cls(tuple(shape), tuple(shape[2:]), edges, step, virtual)
+
+    @property
+    def axes(self):
+        return range(len(self.image))
+
+    def full(self, axis):
+        """Edges along an axis with every dimension at its full size (a view, no copy)."""
+        return self.edges[axis].expand(2, *self.shape)
+
+    def replace(self, shape=None, edges=None, step=None):
+        """A field with some parts changed, stored as small as it can be."""
+        edges = [compress(edge) for edge in (self.edges if edges is None else edges)]
+        return Field(tuple(self.shape if shape is None else shape), self.image, edges,
+                     list(self.step if step is None else step), self.virtual)
+
+    def clipped(self, axis):
+        """Edges along an axis inside the image; a box outside of it becomes empty."""
+        last = self.image[axis] - 1
+        low, high = self.edges[axis][0].clamp(min=0), -(self.edges[axis][1].clamp(min=-last))
+        empty = low > high
+        return torch.stack([low.masked_fill(empty, EMPTY), (-high).masked_fill(empty, EMPTY)])
+
+    def stride(self, axis):
+        """Pixels between neighboring units, None if the units of this axis have no grid."""
+        return None if self.step[axis] is None else Fraction(self.step[axis][2], self.step[axis][1])
+
+
+def compress(edges):
+    """Keep one entry of every dimension along which the edges are constant."""
+    for dim in range(1, edges.dim()):
+        if edges.shape[dim] > 1:
+            first = edges.narrow(dim, 0, 1)
+            if edges.stride(dim) == 0 or torch.equal(first.expand_as(edges), edges):
+                edges = first
+    return edges.contiguous()
+
+
+def common_step(first, second):
+    """One step that describes both, or None if the two grids differ."""
+    if first is None or second is None or first[0] != second[0]:
+        return None
+    period = lcm(first[1], second[1])
+    shift = first[2] * (period // first[1])
+    return (first[0], period, shift) if shift == second[2] * (period // second[1]) else None
+
+
+def hull(fields, shape):
+    """Boxes of units that depend on one unit of every field, all broadcast to one shape."""
+    fields = [_aligned(field, shape) for field in fields]
+    first, edges, steps = fields[0], [], []
+    for axis in first.axes:
+        step = first.step[axis]
+        for other in fields[1:]:
+            step = common_step(step, other.step[axis])
+        plain = step is not None or not first.virtual
+        parts = [f.edges[axis] if plain else f.clipped(axis) for f in fields]
+        merged = parts[0]
+        for part in parts[1:]:
+            merged = torch.minimum(merged, part)
+        edges.append(merged)
+        steps.append(step)
+    return first.replace(shape, edges, steps)
+
+
+def _aligned(field, shape):
+    """The field of a tensor broadcast to a shape; a repeated unit no longer moves."""
+    shape, lead = tuple(shape), len(shape) - len(field.shape)
+    edges = [e.reshape(2, *[1] * lead, *e.shape[1:]) for e in field.edges]
+    step = [s and (s[0] + lead, *s[1:]) for s in field.step]
+    for axis, s in enumerate(step):
+        if s and field.shape[s[0] - lead] != shape[s[0]]:
+            step[axis], edges[axis] = None, edges[axis].clone()
+            if field.virtual:
+                edges[axis] = field.clipped(axis).reshape(edges[axis].shape)
+    return Field(shape, field.image, edges, step, field.virtual)
+
+
+def reduce(field, dims, keepdim):
+    """Boxes of units that depend on every unit along some dimensions."""
+    dims = sorted({d % len(field.shape) for d in dims}) if field.shape else []
+    edges, steps = [], []
+    for axis in field.axes:
+        step, edge = field.step[axis], field.edges[axis]
+        if step is not None and step[0] in dims and field.shape[step[0]] > 0:
+            edge, step = field.clipped(axis) if field.virtual else edge, None
+        edge = edge.amin([d + 1 for d in dims], keepdim=True) if dims else edge
+        if not keepdim:
+            edge = edge.reshape(2, *[n for d, n in enumerate(edge.shape[1:]) if d not in dims])
+            step = step and (step[0] - sum(d < step[0] for d in dims), *step[1:])
+        edges.append(edge)
+        steps.append(step)
+    shape = [1 if d in dims else n for d, n in enumerate(field.shape) if keepdim or d not in dims]
+    return field.replace(shape, edges, steps)
+
+
+def gather(field, dim, index, moves, valid=None):
+    """Boxes of units that each depend on some units along one dimension.
+
+    Parameters
+    ----------
+    field : Field
+    dim : int
+    index : torch.Tensor
+        int64 (outputs, window): the input units of every output unit, possibly outside the map.
+    moves : (int, int)
+        Moving that many output units moves the index by that many input units.
+    valid : torch.Tensor, optional
+        bool (outputs, window): which entries count.
+
+    Returns
+    -------
+    Field
+    """
+    extent = field.shape[dim]
+    valid = torch.ones_like(index, dtype=torch.bool) if valid is None else valid
+    inside = valid & (index >= 0) & (index < extent)
+    grids = [s for s in field.step if s is not None and s[0] == dim and s[1] <= extent]
+    period = grids[0][1] if grids and field.virtual else None
+    edges, steps = [], []
+    for axis in field.axes:
+        step, edge = field.step[axis], field.edges[axis]
+        carried = step is not None and step[0] == dim
+        periodic = carried and step[1] <= extent
+        if carried and not periodic and field.virtual:
+            edge = field.clipped(axis)
+        varies = edge.shape[dim + 1] > 1
+        every = edge.expand(*edge.shape[:dim + 1], extent, *edge.shape[dim + 2:])
+        if period and (periodic or varies):         # continue the map beyond its borders
+            places = _continued(index, extent, period, step[2] if carried else 0)
+            edge = _pick(every, dim, *places, valid)
+        else:
+            usable = valid if field.virtual and not varies else inside
+            if varies or not bool(usable.any(1).all()):
+                edge = _pick(every, dim, index.clamp(0, extent - 1), None, usable)
+        edges.append(edge)
+        if not carried:
+            steps.append(step)
+        else:
+            steps.append(_moved(step, moves) if periodic or not field.virtual else None)
+    shape = (*field.shape[:dim], index.shape[0], *field.shape[dim + 1:])
+    return _agree_on_empty(field.replace(shape, edges, steps))
+
+
+def _moved(step, moves):
+    """The step of units that are ``moves[0]`` apart where their inputs are ``moves[1]`` apart."""
+    dim, period, shift = step
+    if moves is None:
+        return None
+    times = period // gcd(period, moves[1])
+    return (dim, moves[0] * times, shift * (times * moves[1] // period))
+
+
+def _continued(index, extent, period, shift):
+    """Positions inside the map that stand for the index, and the pixels to add."""
+    below = torch.clamp(-index, min=0).add(period - 1).div(period, rounding_mode="floor")
+    above = torch.clamp(index - extent + 1, min=0).add(period - 1)
+    turns = above.div(period, rounding_mode="floor") - below
+    return index - turns * period, turns * shift
+
+
+def _pick(edges, dim, position, offset, valid):
+    """Minimum over the window of the edges at some positions."""
+    count, window = position.shape
+    picked = edges.index_select(dim + 1, position.reshape(-1))
+    picked = picked.unflatten(dim + 1, (count, window))
+    tail = [1] * (edges.dim() - dim - 2)
+    if offset is not None:
+        signed = torch.stack([offset, -offset])     # lo moves up, -hi moves down
+        picked = picked + signed.view(2, *[1] * dim, count, window, *tail)
+    picked = picked.masked_fill(~valid.view(1, *[1] * dim, count, window, *tail), EMPTY)
+    picked = torch.where(picked > EMPTY // 2, EMPTY, picked)
+    return picked.amin(dim + 2)
+
+
+def _agree_on_empty(field):
+    """A unit that sees no pixel along one axis sees none at all."""
+    empties = [edge[:1] > EMPTY // 2 for edge in field.edges]
+    if not any(bool(empty.any()) for empty in empties):
+        return field
+    empty = empties[0]
+    for other in empties[1:]:
+        empty = empty | other
+    return field.replace(edges=[torch.where(empty, EMPTY, edge) for edge in field.edges])

@@ -1,0 +1,195 @@
+"""Rules of operations that only move units: they are performed on the boxes themselves."""
+
+from __future__ import annotations
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+from .fields import EMPTY, Field, common_step, compress, gather
+from .rules import LayerInfo, refuse, rule
+
+MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "permute", "transpose",
+         "t", "expand", "unsqueeze", "squeeze", "select", "split", "split_with_sizes", "unbind",
+         "unfold", "flip", "roll", "repeat", "diagonal", "index_select", "index", "chunk", "tile",
+         "native_channel_shuffle", "channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "im2col",
+         "unsafe_split", "unsafe_chunk", "movedim", "swapaxes", "flatten", "unflatten", "detach",
+         "alias", "clone", "contiguous", "rot90", "repeat_interleave", "rsub_view", "T")
+
+
+@rule(*MOVES)
+def move(call, a, shapes):
+    """Perform the operation on the boxes of every axis, and find out where the grid went."""
+    fields = [entry for entry in a.values() if isinstance(entry, Field)]
+    if len(fields) != 1:
+        refuse(call, "which units it moves depends on numbers computed from the input")
+    if call.name == "view" and "dtype" in a:
+        refuse(call, "the bits are read as another type")
+    x = fields[0]
+    if call.name in ("detach", "alias", "clone", "contiguous"):
+        return x
+    arguments = {key: _known(call, entry) for key, entry in a.items()}
+    name = next(key for key, entry in a.items() if entry is x)
+    results = [_performed(call.function, arguments, name, x, axis) for axis in x.axes]
+    moved = []
+    for place, shape in enumerate(shapes):
+        edges = [compress(result[place]) for result in results]
+        step = [_new_step(call, a, x, axis, edges[axis], shape) for axis in x.axes]
+        if x.virtual:
+            edges = [_clip(e, x.image[i]) if x.step[i] and not step[i] else e
+                     for i, e in enumerate(edges)]
+        moved.append(x.replace(shape, edges, step))
+    if call.name in ("pixel_shuffle", "pixel_unshuffle"):
+        call.layer = LayerInfo("shuffle", groups=0, channels_in=x.shape[1], channels=shapes[0][1])
+    return moved
+
+
+def _known(call, entry):
+    """An argument whose numbers are needed, if they are known without running the model."""
+    if isinstance(entry, list):
+        return [_known(call, part) for part in entry]
+    if isinstance(entry, FakeTensor):
+        refuse(call, "its indices are computed during the run")
+    return entry
+
+
+def _performed(function, arguments, name, x, axis):
+    """The outputs' edges along an axis, each (2, *shape)."""
+    sides = []
+    for side in x.full(axis):
+        positional, named = [], {}
+        for spec in function._schema.arguments:
+            value = side if spec.name == name else arguments[spec.name]
+            if spec.kwarg_only:
+                named[spec.name] = value
+            else:
+                positional.append(value)
+        if function.overloadpacket.__name__ in ("view", "_unsafe_view", "_reshape_alias"):
+            result = side.reshape(arguments["size"])
+        elif function.overloadpacket.__name__ == "im2col":
+            shifted = (side - EMPTY).double()       # so that padding, a zero, holds no pixel
+            result = function(shifted, *positional[1:], **named).round().long() + EMPTY
+        else:
+            result = function(*positional, **named)
+        sides.append(list(result) if isinstance(result, (list, tuple)) else [result])
+    return [torch.stack(pair) for pair in zip(*sides, strict=True)]
+
+
+def _clip(edges, extent):
+    low, high = edges[0].clamp(min=0), -(edges[1].clamp(min=1 - extent))
+    empty = low > high
+    return torch.stack([low.masked_fill(empty, EMPTY), (-high).masked_fill(empty, EMPTY)])
+
+
+def _new_step(call, a, x, axis, edges, shape):
+    """Along which dimension the grid of an axis runs now, None if along none."""
+    old = x.step[axis]
+    if old is None:
+        return None
+    dim, period, shift = old
+    count = len(x.shape)
+    if call.name == "permute":
+        return ([d % count for d in a["dims"]].index(dim), period, shift)
+    if call.name in ("transpose", "t"):
+        pair = [a["dim0"] % count, a["dim1"] % count] if call.name == "transpose" else [0, 1]
+        return (pair[1 - pair.index(dim)], period, shift) if dim in pair else old
+    if call.name == "pixel_shuffle":
+        return (dim, period * a["upscale_factor"], shift)
+    for place in _candidates(x, dim, edges, shape):
+        size = shape[place]
+        if size == x.shape[dim] and _periodic(edges, place, period, shift):
+            return (place, period, shift)
+    for place in _candidates(x, dim, edges, shape):
+        for times in (1, 2, 3, 4, 6, 8):
+            found = _measured(edges, place, times)
+            if found:
+                return (place, times, found)
+    return None
+
+
+def _candidates(x, dim, edges, shape):
+    """Dimensions that may carry the grid: those along which it moves farthest come first."""
+    if x.shape[dim] == 1:                           # nothing moves: the same place from the end
+        place = dim - len(x.shape) + len(shape)
+        return [place] if 0 <= place < len(shape) and shape[place] == 1 else []
+    moving = [d for d in range(len(shape)) if edges.shape[d + 1] > 1]
+    return sorted(moving, key=lambda d: -int((edges[0].amax(d) - edges[0].amin(d)).max()))[:1]
+
+
+def _periodic(edges, dim, period, shift):
+    size = edges.shape[dim + 1]
+    if size <= period:
+        return True
+    change = edges.narrow(dim + 1, period, size - period) - edges.narrow(dim + 1, 0, size - period)
+    wanted = torch.tensor([shift, -shift]).view(2, *[1] * (edges.dim() - 1))
+    return bool((change == wanted).all())
+
+
+def _measured(edges, dim, period):
+    """The shift per period, if the edges are periodic along a dimension."""
+    size = edges.shape[dim + 1]
+    if size < period + 2:
+        return None
+    shift = int(edges.select(dim + 1, period)[0].flatten()[0]
+                - edges.select(dim + 1, 0)[0].flatten()[0])
+    return shift if shift > 0 and _periodic(edges, dim, period, shift) else None
+
+
+@rule("slice")
+def cut(call, a, shapes):
+    x, dim = a["self"], a["dim"] % len(a["self"].shape)
+    start = a["start"] or 0
+    start = min(start + x.shape[dim] if start < 0 else start, x.shape[dim])
+    index = torch.arange(shapes[0][dim])[:, None] * a["step"] + max(0, start)
+    return gather(x, dim, index, (1, a["step"])) if shapes[0] != x.shape else x
+
+
+@rule("cat", "stack")
+def joined(call, a, shapes):
+    """Tensors side by side; those that depend on nothing contribute units that see nothing."""
+    parts, shape = a["tensors"], shapes[0]
+    dim = a["dim"] % len(shape)
+    model = next(part for part in parts if isinstance(part, Field))
+    steps, blocks = [], [[] for _ in model.axes]
+    pieces = [_piece(part, dim, call.name == "stack", model) for part in parts]
+    pieces = [piece for piece in pieces if 0 not in piece.shape]
+    for axis in model.axes:
+        tracked = [piece for piece in pieces if piece.step[axis] != "none"]
+        step = tracked[0].step[axis]
+        for piece in tracked[1:]:
+            step = common_step(step, piece.step[axis])
+        if step is not None and step[0] == dim and len(tracked) > 1:
+            step = None                             # two maps end to end are not one grid
+        steps.append(step)
+        for piece in pieces:
+            edge = piece.edges[axis]
+            if model.virtual and step is None and piece.step[axis] != "none":
+                edge = _clip(edge, model.image[axis])
+            blocks[axis].append(edge.expand(*edge.shape[:dim + 1], piece.shape[dim],
+                                            *edge.shape[dim + 2:]))
+    edges = []
+    for block in blocks:
+        sizes = [max(edge.shape[d] for edge in block) for d in range(len(shape) + 1)]
+        grown = [edge.expand(*[-1 if d == dim + 1 else sizes[d] for d in range(len(sizes))])
+                 for edge in block]
+        edges.append(torch.cat(grown, dim + 1))
+    return model.replace(shape, edges, steps)
+
+
+def _piece(part, dim, stacked, model):
+    """One operand of a concatenation as a field."""
+    if not isinstance(part, Field):
+        shape = tuple(part.shape)
+        blank = [torch.full((2, *[1] * len(shape)), EMPTY) for _ in model.axes]
+        part = Field(shape, model.image, blank, ["none"] * len(blank), model.virtual)
+    if stacked:
+        shape = (*part.shape[:dim], 1, *part.shape[dim:])
+        edges = [edge.unsqueeze(dim + 1) for edge in part.edges]
+        step = [s if s in (None, "none") else (s[0] + (s[0] >= dim), *s[1:]) for s in part.step]
+        part = Field(shape, part.image, edges, step, part.virtual)
+    return part
+
+
+@rule("slice_scatter", "select_scatter", "index_copy", "scatter", "gather", "as_strided", "col2im",
+      "max_unpool2d", "max_unpool3d", "take", "masked_scatter")
+def named_refusal(call, a, shapes):
+    refuse(call, "no rule describes which units it reads")

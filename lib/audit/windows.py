@@ -1,0 +1,172 @@
+"""Rules of operations that look through a window: convolution, pooling, resizing, padding."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor, gcd
+
+import torch
+
+from .fields import gather, reduce
+from .rules import LayerInfo, refuse, rule
+
+
+def tuple_of(value, count, default=0):
+    """PyTorch's habit of giving one number for all axes, or none for the default."""
+    value = list(value) if isinstance(value, (list, tuple)) else [value]
+    value = value or [default]
+    return tuple(value) if len(value) == count else tuple(value * count)
+
+
+def _window(outputs, window, stride, padding, dilation):
+    """Input positions of every output of a convolution: (outputs, window)."""
+    return (torch.arange(outputs)[:, None] * stride - padding
+            + torch.arange(window)[None, :] * dilation)
+
+
+def _slide(x, shape, window, stride, padding, dilation):
+    """Slide a window over the last dimensions, from x to a given output shape."""
+    first = len(x.shape) - len(window)
+    for place, (r, s, p, d) in enumerate(zip(window, stride, padding, dilation, strict=True)):
+        dim = first + place
+        if (r, s, p) != (1, 1, 0) or shape[dim] != x.shape[dim]:
+            x = gather(x, dim, _window(shape[dim], r, s, p, d), (1, s))
+    return x
+
+
+def mix_channels(x, groups, channels):
+    """Every output channel depends on all input channels of its group."""
+    size = x.shape[1]
+    shape = (x.shape[0], channels, *x.shape[2:])
+    if groups == 1:
+        mixed = reduce(x, [1], keepdim=True)
+        return mixed.replace(shape)
+    edges = []
+    for edge in x.edges:
+        if edge.shape[2] > 1:
+            edge = edge.unflatten(2, (groups, size // groups)).amin(3)
+            edge = edge.repeat_interleave(channels // groups, dim=2)
+        edges.append(edge)
+    return x.replace(shape, edges)
+
+
+@rule("convolution")
+def convolution(call, a, shapes):
+    x, weight = a["input"], a["weight"]
+    if not isinstance(weight, torch.Tensor):
+        refuse(call, "the kernel itself depends on the input")
+    window, shape = tuple(weight.shape[2:]), shapes[0]
+    axes = len(window)
+    stride, padding, dilation = (tuple_of(a[k], axes) for k in ("stride", "padding", "dilation"))
+    transposed = a["transposed"]
+    call.layer = LayerInfo("transposed conv" if transposed else "conv", window, stride, padding,
+                           dilation, a["groups"], x.shape[1], shape[1])
+    x = mix_channels(x, a["groups"], shape[1])
+    if not transposed:
+        return _slide(x, shape, window, stride, padding, dilation)
+    for axis in range(axes):
+        dim, s = 2 + axis, stride[axis]
+        reach = (torch.arange(shape[dim])[:, None] + padding[axis]
+                 - torch.arange(window[axis])[None, :] * dilation[axis])
+        x = gather(x, dim, reach.div(s, rounding_mode="floor"), (s, 1), reach % s == 0)
+    return x
+
+
+@rule("avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
+      "max_pool2d_with_indices", "max_pool3d_with_indices")
+def pool(call, a, shapes):
+    x, shape = a["self"], shapes[0]
+    axes = int(call.name[call.name.index("pool") + 4])
+    window = tuple_of(a["kernel_size"], axes)
+    stride = tuple_of(a["stride"], axes) if a["stride"] else window
+    padding, dilation = tuple_of(a["padding"], axes), tuple_of(a.get("dilation", 1), axes)
+    channels = shape[-axes - 1]
+    call.layer = LayerInfo("pool", window, stride, padding, dilation, 0, channels, channels)
+    return _slide(x, shape, window, stride, padding, dilation)
+
+
+@rule("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "adaptive_max_pool1d",
+      "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d")
+def adaptive_pool(call, a, shapes):
+    x, shape = a["self"], shapes[0]
+    axes = int(call.name[call.name.index("pool") + 4])
+    window, stride = [], []
+    for dim in range(len(shape) - axes, len(shape)):
+        n, m = x.shape[dim], shape[dim]
+        places = [range(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
+        widest = max(len(place) for place in places)
+        index = torch.tensor([[*place, *[place[-1]] * (widest - len(place))] for place in places])
+        common = gcd(n, m)
+        x = reduce(x, [dim], True) if m == 1 else gather(x, dim, index, (m // common, n // common))
+        window.append(widest)
+        stride.append(n // m if n % m == 0 else 0)
+    whole = all(n == 1 for n in shape[-axes:])
+    call.layer = LayerInfo("global pool" if whole else "pool", tuple(window), tuple(stride),
+                           (0,) * axes, (1,) * axes, 0, shape[-axes - 1], shape[-axes - 1])
+    return x
+
+
+@rule("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
+      "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
+      "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d")
+def upsample(call, a, shapes):
+    x, shape = a["self"] if "self" in a else a["input"], shapes[0]
+    axes = len(shape) - 2
+    names = {1: ["scales"], 2: ["scales_h", "scales_w"], 3: ["scales_d", "scales_h", "scales_w"]}
+    taps = []
+    for axis, name in enumerate(names[axes]):
+        dim = 2 + axis
+        ratio = _ratio(x.shape[dim], shape[dim], a.get(name), a.get("align_corners", False))
+        index = _taps(call.name, x, dim, shape[dim], ratio, a)
+        regular = ratio is not None and ratio.denominator <= shape[dim]
+        x = gather(x, dim, index, (ratio.denominator, ratio.numerator) if regular else None)
+        taps.append(index.shape[1])
+    call.layer = LayerInfo("resize", tuple(taps), (), (), (1,) * axes, 0, shape[1], shape[1])
+    return x
+
+
+def _ratio(size, outputs, scale, align):
+    """Input units per output unit, exactly."""
+    if align:
+        return Fraction(size - 1, max(1, outputs - 1))
+    return Fraction(size, outputs) if scale is None else 1 / Fraction(scale)
+
+
+def _taps(name, x, dim, outputs, ratio, a):
+    """Positions that interpolation reads with a nonzero weight, clamped like the border is."""
+    size, virtual = x.shape[dim], x.virtual
+    rows = []
+    for i in range(outputs):
+        if "nearest" in name:
+            source = ratio * i if "exact" not in name else ratio * (2 * i + 1) / 2
+            rows.append([min(floor(source), size - 1)])
+            continue
+        source = ratio * i if a["align_corners"] else ratio * (2 * i + 1) / 2 - Fraction(1, 2)
+        if "cubic" not in name and not virtual:
+            source = max(source, Fraction(0))
+        low = floor(source)
+        if source == low:
+            places = [low]
+        else:
+            places = [low - 1, low, low + 1, low + 2] if "cubic" in name else [low, low + 1]
+        rows.append(places if virtual else [min(max(p, 0), size - 1) for p in places])
+    widest = max(map(len, rows))
+    return torch.tensor([row + row[-1:] * (widest - len(row)) for row in rows])
+
+
+@rule("constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d",
+      "replication_pad1d", "replication_pad2d", "replication_pad3d")
+def pad(call, a, shapes):
+    x, shape = a["self"], shapes[0]
+    amounts = a.get("pad", a.get("padding"))
+    for place in range(len(amounts) // 2):
+        dim, before = len(shape) - 1 - place, amounts[2 * place]
+        index = torch.arange(shape[dim]) - before
+        if not x.virtual and "constant" not in call.name:
+            last = x.shape[dim] - 1
+            if "reflection" in call.name:
+                index = last - (last - index.abs()).abs()
+            index = index.clamp(0, last)
+        if before or shape[dim] != x.shape[dim]:
+            x = gather(x, dim, index[:, None], (1, 1))
+    return x
