@@ -131,8 +131,10 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None):
 
     Returns
     -------
-    list of dict
-        One record per network.
+    records : list of dict
+        One per trained network.
+    failures : list of str
+        Networks that do not fit the memory even alone.
 
     Notes
     -----
@@ -150,11 +152,13 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None):
             return _in_pieces([(network,) for network in job], settings, data, device, report)
         accuracies, status = [None], f"diverged in epoch {broken.epoch}"
     except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error) or len(job) == 1:
+        if not _out_of_memory(error):
             raise
-        trainer = None
+        trainer = None  # gives its memory back before the next attempt
         if torch.device(device).type == "cuda":
             torch.cuda.empty_cache()
+        if len(job) == 1:
+            return [], [f"{job[0].name} does not fit into memory: {error}"]
         halves = [job[:len(job) // 2], job[len(job) // 2:]]
         return _in_pieces(halves, settings, data, device, report)
     return [
@@ -162,14 +166,16 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None):
         for network, curve, accuracy in zip(
             trainer.order, trainer.curves, accuracies, strict=True
         )
-    ]
+    ], []
 
 
 def _in_pieces(pieces, settings, data, device, report):
-    records = []
+    records, failures = [], []
     for piece in pieces:
-        records += train_job(piece, settings, data, device, None, report)
-    return records
+        done, failed = train_job(piece, settings, data, device, None, report)
+        records += done
+        failures += failed
+    return records, failures
 
 
 def _out_of_memory(error):
@@ -217,19 +223,19 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
 
     Returns
     -------
-    tuple of Network, list of dict, str or None
-        The job, its records, and the reason if it failed.
+    job : tuple of Network
+    records : list of dict
+    failures : list of str
     """
     if threads:
         torch.set_num_threads(threads)
     checkpoint = Path(checkpoints) / f"{job_name(job)}.pt" if checkpoints else None
     try:
         data = load_data(settings.data, settings.images, *source)
-        return job, train_job(job, settings, data, device, checkpoint, report), None
-    except KeyboardInterrupt:
-        raise
+        return job, *train_job(job, settings, data, device, checkpoint, report)
     except Exception as error:  # reported by the sweep, which goes on with the other jobs
-        return job, [], f"{type(error).__name__}: {error}"
+        names = ", ".join(network.name for network in job)
+        return job, [], [f"{names}: {type(error).__name__}: {error}"]
 
 
 def remove_checkpoint(job, checkpoints):

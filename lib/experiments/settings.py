@@ -132,7 +132,7 @@ PRESETS = {
     ),
     # CIFAR-10 images on two cores
     "laptop": (
-        Settings(data="cifar-10", images=2000, epochs=60, batch_size=50, evaluations=3),
+        Settings(data="cifar-10", images=2000, epochs=30, batch_size=25, evaluations=3),
         Grid({window: powers(2, 64) for window in range(1, 6)}, seeds=(0, 1, 2)),
     ),
     # the protocol of the source; what it leaves open is chosen here

@@ -1,0 +1,287 @@
+"""The sweep: resumed, killed, stopped, distributed, with broken networks and full memory."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import torch
+
+from lib.experiments import command, jobs, records, sweep, training
+from lib.experiments.convnets import Network
+from lib.experiments.embedded import dead_leaves
+from lib.experiments.records import RecordsError, ResultsFile, read
+from lib.experiments.settings import PRESETS, Grid, Settings
+
+QUICK = Settings(images=20, batch_size=10, epochs=2, evaluations=1)
+GRID = Grid({1: (2, 4), 2: (2,)}, seeds=(0, 1))
+
+
+def quick_sweep(path, grid=GRID, settings=QUICK, **options):
+    return sweep.run_sweep(grid, settings, path, progress=False, threads=1, **options)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def stored(path):
+    return [record["name"] for record in read(path)[1]]
+
+
+def accuracies(path):
+    return {record["name"]: record["accuracy"] for record in read(path)[1]}
+
+
+def test_every_network_once_with_its_provenance(tmp_path):
+    path = tmp_path / "results" / "a.jsonl"
+    assert quick_sweep(path) == []
+    assert sorted(stored(path)) == sorted(network.name for network in GRID.networks())
+    header, entries = read(path)
+    assert header["settings"]["epochs"] == 2 and header["data"]["name"] == "dead-leaves"
+    for entry in entries:
+        assert len(entry["curve"]["loss"]) == len(entry["curve"]["accuracy"]) == 2
+        assert 0 <= entry["accuracy"] <= 1 and entry["status"] == "finished"
+        assert {"torch", "device", "threads", "code", "finished"} <= set(entry["provenance"])
+    before = path.read_bytes()
+    quick_sweep(path)
+    assert path.read_bytes() == before
+    assert not path.with_suffix(".checkpoints").exists()
+
+
+def test_several_processes_give_the_same_numbers(tmp_path):
+    quick_sweep(tmp_path / "one.jsonl")
+    quick_sweep(tmp_path / "two.jsonl", workers=2)
+    one, two = accuracies(tmp_path / "one.jsonl"), accuracies(tmp_path / "two.jsonl")
+    assert one.keys() == two.keys()
+    assert all(abs(one[name] - two[name]) <= 0.1 for name in one)
+
+
+def test_resume_trains_only_what_is_missing(tmp_path, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    quick_sweep(path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:4]) + lines[4][:30])  # killed while writing the fourth
+    seen = []
+    original = jobs.train_job
+    monkeypatch.setattr(jobs, "train_job", lambda job, *a: seen.extend(job) or original(job, *a))
+    quick_sweep(path)
+    assert len(seen) == 9 and len(stored(path)) == len(set(stored(path))) == 12
+
+
+def test_other_settings_or_data_are_refused(tmp_path):
+    path = tmp_path / "a.jsonl"
+    quick_sweep(path, Grid({1: (2,)}))
+    with pytest.raises(RecordsError, match="epochs: 2 there, 3 here"):
+        quick_sweep(path, settings=Settings(images=20, batch_size=10, epochs=3, evaluations=1))
+    with pytest.raises(RecordsError, match="data fingerprint"):
+        ResultsFile(path, QUICK, {"fingerprint": "other"})
+    (tmp_path / "b.jsonl").write_text('{"kind": "something"}\n')
+    with pytest.raises(RecordsError, match="is it a results file"):
+        quick_sweep(tmp_path / "b.jsonl")
+
+
+def test_unwritable_folder(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    code = command.main(["--output", str(tmp_path / "file" / "a.jsonl"), "--quiet"])
+    assert code == 2 and "choose another --output" in capsys.readouterr().err
+
+
+def test_full_disk_keeps_what_was_stored(tmp_path, monkeypatch):
+    results = ResultsFile(tmp_path / "a.jsonl", QUICK, {"fingerprint": "0"})
+    results.append({"name": "first"})
+    before = results.path.read_bytes()
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(records.os, "fsync", full)
+    with pytest.raises(RecordsError, match="No space left"):
+        results.append({"name": "second"})
+    monkeypatch.undo()
+    assert results.path.read_bytes().startswith(before)
+    results.append({"name": "third"})
+    assert stored(results.path)[0] == "first" and stored(results.path)[-1] == "third"
+
+
+def test_many_writers_lose_and_double_nothing(tmp_path):
+    path = tmp_path / "a.jsonl"
+    ResultsFile(path, QUICK, {"fingerprint": "0"})
+
+    def write(start):
+        results = ResultsFile(path, QUICK, {"fingerprint": "0"})
+        for number in range(start, start + 12):
+            results.append({"name": str(number), "filler": "x" * 5000})
+    threads = [threading.Thread(target=write, args=(start,)) for start in (0, 6, 12, 18)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, stored(path))) == list(range(30))
+
+
+def test_checkpoint_continues_to_the_same_numbers(tmp_path):
+    data, networks = dead_leaves(20), (Network(2, 4, "color", 0), Network(2, 2, "color", 0))
+    settings = Settings(images=20, batch_size=10, epochs=6, evaluations=1)
+    through = training.Trainer(networks, settings, data)
+    through.run()
+    path = tmp_path / "state.pt"
+
+    def interrupt(epoch):
+        if epoch == 4:
+            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        training.Trainer(networks, settings, data).run(path, interrupt, every_seconds=0)
+    epochs = []
+    resumed = training.Trainer(networks, settings, data)
+    resumed.run(path, epochs.append)
+    assert epochs == [3, 4, 5, 6]
+    assert resumed.curves == through.curves and resumed.evaluate() == through.evaluate()
+    path.write_bytes(b"damaged")
+    afresh = training.Trainer(networks, settings, data)
+    afresh.run(path)
+    assert afresh.curves == through.curves
+
+
+def test_a_diverging_network_is_recorded_and_spares_the_others():
+    settings = Settings(images=20, batch_size=10, epochs=2, evaluations=1)
+    networks = (Network(1, 2, "spatial", 0), Network(1, 4, "spatial", 0))
+    data, original = dead_leaves(20), training.Ensemble
+
+    class Poisoned(original):
+        def __init__(self, members, *arguments):
+            super().__init__(members, *arguments)
+            for place, member in enumerate(members):
+                if member.channels == 2:
+                    self._slices(place)["conv0"].fill_(float("nan"))
+
+    training.Ensemble = Poisoned
+    try:
+        entries = jobs.train_job(networks, settings, data)[0]
+    finally:
+        training.Ensemble = original
+    good = jobs.train_job(networks[1:], settings, data)[0][0]
+    by_name = {entry["name"]: entry for entry in entries}
+    assert by_name[networks[0].name]["status"] == "diverged in epoch 0"
+    assert by_name[networks[0].name]["accuracy"] is None
+    assert by_name[networks[1].name]["curve"] == good["curve"]
+
+
+def test_out_of_memory_falls_back_to_fewer_networks(monkeypatch):
+    original, sizes = training.Trainer.run, []
+
+    def run(self, *arguments):
+        sizes.append(len(self.networks))
+        if len(self.networks) > 1:
+            raise RuntimeError("CUDA error: out of memory")
+        original(self, *arguments)
+    monkeypatch.setattr(training.Trainer, "run", run)
+    networks = tuple(Network(1, c, "color", 0) for c in (2, 4, 8))
+    entries, failures = jobs.train_job(networks, QUICK, dead_leaves(20))
+    assert failures == [] and sizes == [3, 1, 2, 1, 1]
+    assert [entry["channels"] for entry in entries] == [2, 4, 8]
+
+
+def test_a_network_that_never_fits_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch):
+    original = training.Trainer.run
+
+    def run(self, *arguments):
+        if any(network.channels == 4 for network in self.networks):
+            raise MemoryError
+        original(self, *arguments)
+    monkeypatch.setattr(training.Trainer, "run", run)
+    failures = quick_sweep(tmp_path / "a.jsonl")
+    assert len(failures) == 4 and "B1-C4-color-s0 does not fit" in failures[0]
+    assert len(stored(tmp_path / "a.jsonl")) == 8  # all with 2 channels
+
+
+def launch(path, *more):
+    options = ["--windows", "2", "--channels", "4", "8", "32", "--augmentations", "color",
+               "--seeds", "0", "1", "--epochs", "60", "--images", "50", "--device", "cpu",
+               "--threads", "1", "--quiet", "--output", str(path), *more]
+    return subprocess.Popen([sys.executable, "-m", "lib.experiments.sweep", *options],
+                            stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_first_record(path, process, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not read(path)[1]:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_at_any_moment_and_started_again(tmp_path, how):
+    path = tmp_path / "a.jsonl"
+    process = launch(path)
+    wait_for_first_record(path, process)
+    process.send_signal(how)
+    message = process.communicate(timeout=60)[1]
+    done = stored(path)
+    assert 0 < len(done) < 6
+    if how == signal.SIGINT:
+        assert process.returncode == 130 and "the same command continues" in message
+    process = launch(path)
+    assert process.communicate(timeout=120) and process.returncode == 0
+    assert stored(path)[:len(done)] == done and len(set(stored(path))) == len(stored(path)) == 6
+
+
+def test_a_killed_dask_worker_loses_and_doubles_nothing(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    path = tmp_path / "a.jsonl"
+    settings = Settings(images=50, batch_size=10, epochs=30, evaluations=1)
+    grid = Grid({2: (2, 32), 3: (2, 32)}, ("color",), seeds=(0, 1))
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50,
+        local_directory=str(tmp_path),
+    ) as cluster:
+        victims = [worker.pid for worker in cluster.workers.values()]
+
+        def kill():
+            deadline = time.monotonic() + 60
+            while not read(path)[1] and time.monotonic() < deadline:
+                time.sleep(0.02)
+            os.kill(victims[0], signal.SIGKILL)
+        killer = threading.Thread(target=kill)
+        killer.start()
+        failures = quick_sweep(path, grid, settings, scheduler=cluster.scheduler_address)
+        killer.join()
+        assert victims[0] not in [worker.pid for worker in cluster.workers.values()]
+    assert failures == []
+    assert sorted(stored(path)) == sorted(network.name for network in grid.networks())
+
+
+def test_dry_run_writes_nothing(tmp_path, capsys):
+    path = tmp_path / "none" / "a.jsonl"
+    code = command.main(["--dry-run", "--output", str(path), "--windows", "1", "--channels", "2",
+                         "--device", "cpu"])
+    text = capsys.readouterr().out
+    assert code == 0 and not path.parent.exists()
+    assert "2 in the grid, 0 stored, 2 to train" in text and "hours" in text
+
+
+def test_presets_hold_what_they_promise():
+    assert set(PRESETS) == {"minute", "laptop", "paper"}
+    settings, grid = PRESETS["paper"]
+    assert settings.epochs == 300 and settings.images is None and max(grid.channels[1]) == 2048
+    settings, grid = PRESETS["laptop"]
+    assert settings.data == "cifar-10" and sorted(grid.channels) == [1, 2, 3, 4, 5]
+    assert len(grid.networks()) == 180 and all(max(c) == 64 for c in grid.channels.values())
+    for settings, _ in PRESETS.values():
+        assert json.loads(json.dumps(settings.as_dict())) == settings.as_dict()
+
+
+def test_the_first_seed_comes_first_then_narrow_before_wide():
+    grid = Grid({1: (2, 32, 64)}, ("color",), seeds=(5, 3, 4))
+    order = [(job[0].seed, job[-1].channels)
+             for job in jobs.make_jobs(grid.networks(), first_seed=5)]
+    assert order == [(5, 2), (5, 32), (5, 64), (3, 2), (4, 2), (3, 32), (4, 32), (3, 64), (4, 64)]
