@@ -3,9 +3,11 @@
     python -m lib.benchmarks.rank                      # the whole table: many minutes
     python -m lib.benchmarks.rank --sizes 1024 2048    # a quick look
     python -m lib.benchmarks.rank --sizes 16384 --kinds full --skip flint numpy
+    python -m lib.benchmarks.rank --processor-time     # on a machine busy with other work
 
 Every time is the smallest of several runs, because whatever else a machine does only adds to it.
 FLINT is timed with one thread and with as many as torch uses, and its better time counts.
+Processor time is what the program spent computing, on one thread, without its waits for a core.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import argparse
 import math
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -48,21 +52,28 @@ def instance(size, kind, seed=0):
     return (left.astype(float) @ right.astype(float)).astype(np.int64), rank
 
 
-def best_time(function, repeats):
-    """Return the smallest time of up to `repeats` calls in seconds, and the last result."""
-    best, start = math.inf, time.perf_counter()
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        result = function()
-        best = min(best, time.perf_counter() - begin)
-        if time.perf_counter() - start > PATIENCE:
-            break
-    return best, result
+@dataclass(frozen=True)
+class Stopwatch:
+    """The smallest time of up to `repeats` calls, in seconds of some clock."""
+
+    repeats: int = 3
+    clock: Callable[[], float] = time.perf_counter
+
+    def __call__(self, function, repeats=None):
+        """Return the smallest time, and the last result of the function."""
+        best, start = math.inf, self.clock()
+        for _ in range(repeats or self.repeats):
+            begin = self.clock()
+            result = function()
+            best = min(best, self.clock() - begin)
+            if self.clock() - start > PATIENCE:
+                break
+        return best, result
 
 
-def time_exact_rank(matrix, device, repeats):
+def time_exact_rank(matrix, device, stopwatch):
     """Return (seconds with conversion, seconds of elimination alone, rank)."""
-    total, certificate = best_time(lambda: exact_rank(matrix, device=device), repeats)
+    total, certificate = stopwatch(lambda: exact_rank(matrix, device=device))
     field = Modular()
     residues = field.tensor(matrix, device=device)
     work = torch.empty_like(residues)
@@ -70,60 +81,60 @@ def time_exact_rank(matrix, device, repeats):
     def eliminate():
         return rank_in_place(work.copy_(residues), field)
 
-    alone, rank = best_time(eliminate, repeats)
+    alone, rank = stopwatch(eliminate)
     if rank != certificate.rank:
         raise RuntimeError(f"two eliminations of one matrix disagree: {rank}, {certificate.rank}")
     return total, alone, rank
 
 
-def time_matmul(size, device, repeats):
+def time_matmul(size, device, stopwatch):
     """Return the seconds a float64 matrix product takes for the flops of elimination, 2/3 n**3."""
     matrix = torch.ones(size, size, dtype=torch.float64, device=device)
-    seconds, _ = best_time(lambda: float((matrix @ matrix)[0, 0]), repeats + 1)  # + warm-up
+    seconds, _ = stopwatch(lambda: float((matrix @ matrix)[0, 0]), stopwatch.repeats + 1)  # warm-up
     return seconds / 3
 
 
-def time_flint(matrix, repeats):
+def time_flint(matrix, stopwatch):
     """Return (seconds with conversion from NumPy, seconds of elimination alone, rank)."""
     import flint  # not needed to read the course, only to compare with
 
     def convert():
         return flint.nmod_mat(*matrix.shape, matrix.ravel().tolist(), DEFAULT_PRIME)
 
-    conversion, converted = best_time(convert, min(repeats, 2))
+    conversion, converted = stopwatch(convert, 2)
     alone = math.inf
     for threads in sorted({1, torch.get_num_threads()}):
         flint.ctx.threads = threads
-        seconds, rank = best_time(converted.rank, repeats)
+        seconds, rank = stopwatch(converted.rank)
         alone = min(alone, seconds)
     return conversion + alone, alone, rank
 
 
-def time_numpy(matrix):
+def time_numpy(matrix, stopwatch):
     """Return (seconds, numerical rank) of `numpy.linalg.matrix_rank`, run once."""
     values = matrix.astype(float)
-    return best_time(lambda: int(np.linalg.matrix_rank(values)), 1)
+    return stopwatch(lambda: int(np.linalg.matrix_rank(values)), 1)
 
 
-def measure(size, kind, device, repeats, skip, numpy_limit):
+def measure(size, kind, device, stopwatch, skip, numpy_limit):
     """Return one line of the table as strings."""
     matrix, expected = instance(size, kind)
-    total, alone, rank = time_exact_rank(matrix, device, repeats)
+    total, alone, rank = time_exact_rank(matrix, device, stopwatch)
     if rank != expected:
         raise RuntimeError(f"{kind} {size} x {size} matrix: rank {rank}, built with {expected}")
     line = [f"{size}", kind, f"{rank}", f"{total:.2f}", f"{alone:.2f}"]
-    line.append(f"{alone / time_matmul(size, device, repeats):.1f}")
+    line.append(f"{alone / time_matmul(size, device, stopwatch):.1f}")
     if "flint" in skip:
         line += ["", "", "", ""]
     else:
-        flint_total, flint_alone, flint_rank = time_flint(matrix, repeats)
+        flint_total, flint_alone, flint_rank = time_flint(matrix, stopwatch)
         if flint_rank != rank:
             raise RuntimeError(f"{kind} {size} x {size}: rank {rank}, FLINT says {flint_rank}")
         line += [f"{flint_total:.2f}", f"{flint_alone:.2f}"]
         line += [f"{flint_total / total:.1f}", f"{flint_alone / alone:.1f}"]
     if "numpy" in skip or size > numpy_limit:
         return [*line, "", ""]
-    seconds, guess = time_numpy(matrix)
+    seconds, guess = time_numpy(matrix, stopwatch)
     return [*line, f"{seconds:.2f}", f"{guess}"]
 
 
@@ -141,19 +152,24 @@ def main():
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", help="cpu or cuda; by default CUDA where there is one")
+    parser.add_argument("--processor-time", action="store_true", help="one thread, its own time")
     parser.add_argument("--skip", nargs="+", choices=["flint", "numpy"], default=[])
     parser.add_argument("--numpy-limit", type=int, default=4096, help="largest n for the slow SVD")
     arguments = parser.parse_args()
     device = exact_device(arguments.device)
-    print(f"{describe_device()}; device {device}; smallest of {arguments.repeats} runs; seconds")
-    print(f"load {os.getloadavg()[0]:.1f}\n" if hasattr(os, "getloadavg") else "")
+    clock = time.perf_counter
+    if arguments.processor_time:
+        clock = time.process_time
+        torch.set_num_threads(1)
+    stopwatch = Stopwatch(arguments.repeats, clock)
+    load = f"; load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(f"{describe_device()}; on {device}{load}")
+    print(f"seconds of {clock.__name__}, smallest of {arguments.repeats} runs\n")
     print("| " + " | ".join(HEADER) + " |")
     print("|" + " ---: |" * len(HEADER))
     for size in arguments.sizes:
         for kind in arguments.kinds:
-            line = measure(
-                size, kind, device, arguments.repeats, arguments.skip, arguments.numpy_limit
-            )
+            line = measure(size, kind, device, stopwatch, arguments.skip, arguments.numpy_limit)
             print("| " + " | ".join(line) + " |", flush=True)
 
 
