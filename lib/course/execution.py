@@ -180,6 +180,8 @@ def main(arguments=None):
     parser.add_argument("stem", nargs="*", help="notebooks/STEM.py; all of them when left out")
     parser.add_argument("--folder", type=Path, default=NOTEBOOKS, help="where the twins are")
     options = parser.parse_args(arguments)
+    from nbclient.exceptions import CellControlSignal
+
     known = {path.stem: path for path in twins(options.folder)}
     stems = [Path(stem).stem for stem in options.stem] or list(known)
     unknown = [stem for stem in stems if stem not in known]
@@ -188,7 +190,10 @@ def main(arguments=None):
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     for stem in stems:
         print(f"{stem} ...", end=" ", flush=True)
-        print(f"{execute(known[stem]):.1f} s", flush=True)
+        try:
+            print(f"{execute(known[stem]):.1f} s", flush=True)
+        except (CellControlSignal, RuntimeError) as error:
+            sys.exit(f"failed; the stored notebook is as it was\n\n{error}")
 
 
 if __name__ == "__main__":

@@ -92,6 +92,12 @@ def test_a_failing_cell_leaves_the_stored_notebook(run_course, finished_notebook
     assert (folder / f"{STEM}.ipynb").read_text(encoding="utf-8") == finished_notebook
 
 
+def test_the_command_names_the_cell_that_fails(course):
+    (course / "notebooks" / f"{STEM}.py").write_text("# %%\nfirst = 1 / 0\n")
+    with pytest.raises(SystemExit, match="failed; the stored notebook is as it was(.|\n)*first ="):
+        main(["--folder", str(course / "notebooks")])
+
+
 def test_a_cell_that_warns_is_refused(course):
     twin = course / "notebooks" / f"{STEM}.py"
     twin.write_text("# %%\nimport warnings\n\nwarnings.warn('careful')\n")
