@@ -1,0 +1,61 @@
+"""Pictures of partitions of a grid and of the pairs that a window can compare."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from lib.matching import maximum_matching
+from lib.plots.style import COLORS, INK, figure
+
+__all__ = ["draw_partition"]
+
+
+def draw_partition(
+    axes: Axes, rows: tuple[int, ...], size: tuple[int, int], title: str = ""
+) -> None:
+    """The cells of both sides; cells of a pair of a largest matching carry the same number.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    rows : tuple of int
+        Cells on one side, numbered row by row.
+    size : (int, int)
+    title : str
+
+    Examples
+    --------
+    >>> with figure() as (drawing, axes):
+    ...     draw_partition(axes, (0, 3), (2, 2))
+    """
+    height, width = size
+    number = {c: n for n, pair in enumerate(maximum_matching(rows, size), 1) for c in pair}
+    for cell in range(height * width):
+        i, j = divmod(cell, width)
+        side, text = ("rows", "white") if cell in rows else ("columns", INK)
+        alone = cell not in number
+        axes.add_patch(Rectangle((j + 0.04, i + 0.04), 0.92, 0.92, facecolor=COLORS[side],
+                                 edgecolor=COLORS["cut"], linewidth=3.5 if alone else 0))
+        axes.text(j + 0.5, i + 0.5, "–" if alone else str(number[cell]), ha="center",
+                  va="center", fontsize=12, color=text, fontweight="bold")
+    axes.set_xlim(-0.08, width + 0.08)
+    axes.set_ylim(height + 0.08, -0.08)
+    axes.set_aspect("equal")
+    axes.axis("off")
+    axes.set_title(title, fontsize=10)
+
+
+BAD = (4, 5, 6, 8, 9, 10, 12, 13)
+
+
+def _opening() -> Figure:
+    left = tuple(c for c in range(16) if c % 4 < 2)
+    checkerboard = tuple(c for c in range(16) if (c // 4 + c % 4) % 2 == 0)
+    with figure(7, 2.7, columns=3) as (drawing, axes):
+        draw_partition(axes[0], left, (4, 4), "left–right: 8 pairs")
+        draw_partition(axes[1], checkerboard, (4, 4), "checkerboard: 8 pairs")
+        draw_partition(axes[2], BAD, (4, 4), "a corner: only 7 pairs")
+    return drawing
+
+
+BOOK_FIGURES = {"partitions": _opening}
