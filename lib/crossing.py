@@ -21,8 +21,19 @@ from lib.bounds import (
 
 
 def crossing_pairs(net, layer, shift, axis, cut):
-    """Number of v >= 0 with ``v T_S < cut <= v T_S + shift <= W - 1`` along the cut axis."""
-    step, extent = net.total_stride(layer, axis), net.size[axis]
+    """Number of v >= 0 with ``v T_S < cut <= v T_S + shift <= W - 1`` along the cut axis.
+
+    Examples
+    --------
+    >>> from lib import Architecture, Layer
+    >>> net = Architecture((8,), 2, (Layer(4, 2, 2), Layer(4, 4, 1)))
+    >>> [crossing_pairs(net, 1, shift, axis=0, cut=4) for shift in range(4)]
+    [0, 0, 1, 1]
+    """
+    return _separated(net.total_stride(layer, axis), net.size[axis], shift, cut)
+
+
+def _separated(step, extent, shift, cut):
     first = max(0, -(-(cut - shift) // step))
     last = min(cut - 1, extent - 1 - shift) // step
     return max(0, last - first + 1)
@@ -30,8 +41,8 @@ def crossing_pairs(net, layer, shift, axis, cut):
 
 def _farthest_reaching(net, layer, reachable, axis, cut):
     """Most separated pairs over the given shifts, and the smallest shift that attains them."""
-    pairs, nearest = max((crossing_pairs(net, layer, shift, axis, cut), -shift)
-                         for shift in reachable)
+    step, extent = net.total_stride(layer, axis), net.size[axis]
+    pairs, nearest = max((_separated(step, extent, shift, cut), -shift) for shift in reachable)
     return pairs * sampled_rows(net, layer, axis), -nearest
 
 

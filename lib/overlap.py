@@ -9,6 +9,7 @@ axis, and a layer with stride S turns n cells into ceil(n / S).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from lib import bounds, crossing, receptive, upper_bounds
 
@@ -136,12 +137,12 @@ class Architecture:
         """Number of layers after the representation layer, L in the paper."""
         return len(self.layers)
 
-    @property
+    @cached_property
     def windows(self):
         """Window of every layer as one tuple per layer, one entry per axis."""
         return tuple(self._expand(layer.window) for layer in self.layers)
 
-    @property
+    @cached_property
     def strides(self):
         """Stride of every layer as one tuple per layer, one entry per axis."""
         return tuple(self._expand(layer.stride) for layer in self.layers)
@@ -151,7 +152,7 @@ class Architecture:
         """Channels from the representation to the output: (M, D_1, ..., D_L)."""
         return (self.channels, *(layer.channels for layer in self.layers))
 
-    @property
+    @cached_property
     def output_sizes(self):
         """Cells per axis from the input to the output: entry l is the map of layer l."""
         sizes = [self.size]
