@@ -310,7 +310,7 @@ for window in (3, 5):
         nonzero = as_predicted(net, built)
         rank = f"{built.rank()} (10^{built.rank().log10:.0f})"
         print(f"{window}  {layer:7}  {built.digits!s:15}  {built.base}  {rank:24}  {nonzero}")
-        if layer == 1:
+        if (window, layer) == (5, 1):
             glue("10-real-size-rank", str(built.rank()))
 
 # %% [markdown]
