@@ -151,8 +151,17 @@ for shared in (False, True):
 
 # %% [markdown]
 # With a bias in the second layer the two channels count as three, and the bound $3^3\cdot2^4$ is above
-# 256. With three templates and three channels it does: rank at most
-# $4^3\cdot3^4=5184$ of $3^8=6561$. On the $3\times4$ grid the same effect shows in matrices small enough to scan all 462
+# 256. With three templates and three channels it is below again: $4^3\cdot3^4=5184$ of $3^8=6561$.
+# The whole matrix, eliminated exactly:
+
+# %%
+certificate = certify(network(4, 4, 3, 3), corner, shared=False, seed=7)
+print("rank", certificate.rank, "of", certificate.shape, "| bound:", (3 + 1) ** 3 * 3**4)
+assert certificate.rank == (3 + 1) ** 3 * 3**4 and not certificate.sampled
+glue("11-corner-rank", certificate.rank)
+
+# %% [markdown]
+# So the bound of the corner argument is the exact generic rank here. On the $3\times4$ grid the same effect shows in matrices small enough to scan all 462
 # partitions for their matching number; we certify those below 6 and every twentieth of the others.
 
 # %%
