@@ -22,7 +22,7 @@ def residues(values, prime, device=None):
     result = torch.empty(values.shape, dtype=torch.float64, device=device or values.device)
     flat, out = values.detach().reshape(-1), result.view(-1)
     for source, target in zip(flat.split(PIECE), out.split(PIECE), strict=True):
-        target.copy_(_piece(source, prime))
+        target.copy_(_piece(source.to(target.device), prime))
     return result
 
 

@@ -58,13 +58,14 @@ def test_reduce_leaves_its_argument_alone():
 
 
 @pytest.mark.parametrize("prime", PRIMES)
-@pytest.mark.parametrize("inner", [0, 1, 127, 128, 129, 512, 513, 2000])
+@pytest.mark.parametrize("inner", [0, 1, 127, 128, 129, 300, 512, 513, 2000])
 def test_matmul_is_exact_for_the_largest_entries(prime, inner):
-    field = Modular(prime)
-    for value in (prime - 1, prime // 2, prime // 2 + 1):
-        a = torch.full((2, inner), float(value % prime), dtype=torch.float64)
-        product = field.matmul(a, a.T)
-        assert (product == inner * (value % prime) ** 2 % prime).all()
+    """Entries near p - 1, and near +-p/2 once centered; odd ones, so that no rounding hides."""
+    field, draw = Modular(prime), np.random.default_rng(inner)
+    for largest in (prime - 1, prime // 2, prime // 2 + 60):
+        entries = (largest - draw.integers(0, min(prime, 50), (2, inner))) % prime
+        a = field.tensor(entries)
+        assert (integers(field.matmul(a, a.T)) == exact_product(a, a.T, prime)).all()
 
 
 @pytest.mark.parametrize(
@@ -166,6 +167,10 @@ def test_tensor_reduces_any_integers(values):
     result = field.tensor(values)
     assert tuple(result.shape) == expected.shape
     assert (integers(result) == np.vectorize(lambda v: int(v) % field.prime)(expected)).all()
+
+
+def test_tensor_has_no_negative_zero():
+    assert not torch.signbit(Modular(7).tensor([-7.0, -0.0, 0.0, -14.0])).any()
 
 
 def test_tensor_is_a_new_tensor():
