@@ -43,6 +43,7 @@ install_missing()
 # %%
 from collections import Counter
 from fractions import Fraction
+from operator import mul
 
 import torch
 
@@ -59,12 +60,12 @@ from lib.plots.depth import (
 )
 from lib.plots.style import COLORS, figure
 from lib.plots.trees import draw_tree
-from lib.tensors import matricize
+from lib.tensors import indices, matricize
 from lib.tree_constructions import even_odd_weights
 
 field = Modular()  # integers modulo a prime: no rounding anywhere
 generator = torch.Generator().manual_seed(3)
-scale = "small"  # "large" adds matrices of 6561 and 8100 rows: minutes on a CPU, meant for a GPU
+scale = "small"  # "large" adds matrices of 6561 and 8100 rows, meant for a GPU
 
 # %% [markdown]
 # ## The equations are the network
@@ -109,7 +110,8 @@ with figure(6, 3) as (drawing, axes):
 
 # %%
 agree, entries = True, 0
-for modes, dim, widths in [(2, 3, (2,)), (4, 3, (3, 1)), (4, 2, (1, 4)), (8, 2, (2, 3, 2))]:
+networks = [(2, 3, (2,)), (4, 3, (3, 1)), (4, 2, (1, 4)), (8, 2, (2, 3, 2))]
+for modes, dim, widths in networks:
     tree = ModeTree.perfect(modes, 2, dim, widths)
     weights = small_integers(tree)
     [tensor] = phi(weights, level=len(widths))
@@ -124,8 +126,11 @@ verify("ht-network-tensor", agree, detail=f"4 networks, {entries} entries, three
 # %% [markdown]
 # The number of positions must be a power of the pool size.
 
-# %% tags=["raises-exception"]
-ModeTree.perfect(modes=6, pool=2, dim=2, widths=(2, 2))
+# %%
+try:
+    ModeTree.perfect(modes=6, pool=2, dim=2, widths=(2, 2))
+except ValueError as error:
+    print(error)
 
 # %% [markdown]
 # ## The explicit point of Theorem 3
@@ -140,7 +145,8 @@ tree = ModeTree.perfect(modes=4, pool=2, dim=3, widths=(2, 1))
 point = even_odd_weights(tree)
 matrix = matricize(coefficient_tensor(tree, point), "even-odd")
 pair = torch.diag(torch.tensor([1, 1, 0])).double()
-print(matrix.int().tolist())
+for row in matrix.int().tolist():
+    print(*row)
 print("Kronecker product of two pairs:", torch.equal(matrix, torch.kron(pair, pair)))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-even-odd-point", "caption": "Left: two neighbors at the explicit point, M = 3 and r = 2. Right: the even-odd matrix of four positions, a Kronecker product of two such blocks. Colored cells are 1, white ones 0; the rank is the number of colored cells."}, "image": {"alt": "A 3 by 3 matrix with two colored cells on the diagonal, and a 9 by 9 matrix of 3 by 3 blocks with four colored cells on its diagonal, at places 0, 1, 3 and 4."}}
@@ -153,14 +159,16 @@ with figure(6, 3, columns=2) as (drawing, axes):
 
 # %%
 point_holds = True
-for modes, dim, widths in [(4, 3, (2, 1)), (4, 4, (4, 2)), (8, 3, (2, 3, 2)), (16, 2, (2, 1, 1, 1))]:
+networks = [(4, 3, (2, 1)), (4, 4, (4, 2)), (8, 3, (2, 3, 2)), (16, 2, (2, 1, 1, 1))]
+for modes, dim, widths in networks:
     tree = ModeTree.perfect(modes, 2, dim, widths)
     point = even_odd_weights(tree)
-    shared = TreeCircuit(tree, shared=True, weights=point)  # refuses weights that differ in a level
+    shared = TreeCircuit(tree, shared=True, weights=point)  # refuses unequal weights
     r = min(widths[0], dim)
     certificate = certify_weights(tree, shared.weights, "even-odd")
     point_holds &= certificate.rank == r ** (modes // 2)
-    print(f"N={modes:2} M={dim} r={str(widths):13} rank {certificate.rank:3} = {r}^{modes // 2}")
+    print(f"N={modes:2} M={dim} widths {str(widths):13} rank {certificate.rank:3}"
+          f" = {r}^{modes // 2}")
 verify("ht-rank-bound", point_holds, detail="explicit weights, shared over every level")
 
 # %% [markdown]
@@ -171,9 +179,9 @@ verify("ht-rank-bound", point_holds, detail="explicit weights, shared over every
 
 # %%
 networks = [
-    (2, 3, (2,)), (2, 2, (5,)), (4, 2, (2, 2)), (4, 3, (3, 1)), (4, 3, (5, 2)), (4, 4, (3, 2)),
-    (4, 5, (4, 9)), (8, 2, (2, 1, 1)), (8, 2, (3, 4, 2)), (8, 3, (1, 3, 3)), (8, 3, (2, 3, 2)),
-    (8, 3, (3, 2, 2)), (8, 3, (5, 4, 3)), (8, 4, (2, 1, 5)), (8, 4, (4, 1, 1)),
+    (2, 3, (2,)), (2, 2, (5,)), (4, 2, (2, 2)), (4, 3, (3, 1)), (4, 3, (5, 2)),
+    (4, 4, (3, 2)), (4, 5, (4, 9)), (8, 2, (2, 1, 1)), (8, 2, (3, 4, 2)), (8, 3, (1, 3, 3)),
+    (8, 3, (2, 3, 2)), (8, 3, (3, 2, 2)), (8, 3, (5, 4, 3)), (8, 4, (2, 1, 5)), (8, 4, (4, 1, 1)),
     (16, 2, (2, 1, 1, 1)), (16, 2, (4, 2, 3, 2)), (16, 2, (1, 4, 4, 4)),
 ]
 print(" N  M  widths        unshared  shared  formula  minimum cut")
@@ -206,7 +214,7 @@ for _ in range(300):
     exceeded += rank > bound
     reached += rank == bound
 print("above the bound:", exceeded, "| at the bound:", reached, "| below:", 300 - reached)
-verify("ht-exact-rank", exceeded == 0, detail="upper bound, 300 networks with small integer weights")
+verify("ht-exact-rank", exceeded == 0, detail="upper bound, 300 networks of small integers")
 
 # %% [markdown]
 # ## How many shallow channels?
@@ -218,7 +226,8 @@ verify("ht-exact-rank", exceeded == 0, detail="upper bound, 300 networks with sm
 modes, dim = 8, 4
 deep = {r: ModeTree.perfect(modes, 2, dim, (r, r, r)) for r in (1, 2, 3, 4)}
 deep_ranks = {r: certify(net, "even-odd").rank for r, net in deep.items()}
-shallow = {Z: ModeTree.star(modes, dim, Z) for Z in (1, 2, 4, 8, 15, 16, 32, 64, 80, 81, 128, 255, 256)}
+sizes = (1, 2, 4, 8, 15, 16, 32, 64, 80, 81, 128, 255, 256)
+shallow = {Z: ModeTree.star(modes, dim, Z) for Z in sizes}
 shallow_ranks = {Z: certify(net, "even-odd").rank for Z, net in shallow.items()}
 print(" r  deep channels  deep parameters  rank   shallow channels  shallow parameters")
 needed = True
@@ -243,9 +252,12 @@ with figure(7, 3.5, columns=2) as (drawing, axes):
     draw_channels_needed(axes[1], [2, 4, 8, 16, 32], 4, certified=[2, 4, 8])
 
 # %%
-certified = [certify(ModeTree.perfect(2**L, 2, 4, (4,) * L), "even-odd").rank for L in (1, 2, 3)]
+trees = [ModeTree.perfect(2**L, 2, 4, (4,) * L) for L in (1, 2, 3)]
+certified = [certify(tree, "even-odd").rank for tree in trees]
 formula = [4 ** (2**L // 2) for L in (1, 2, 3, 4, 5)]
-print("certified:", certified, "| formula:", formula, "| deep channels:", [4 * L for L in range(1, 6)])
+print("certified:", certified)
+print("formula:  ", formula)
+print("deep channels:", [4 * L for L in range(1, 6)])
 assert certified == formula[:3]
 glue("03-shallow-32", f"{formula[-1]:,}")
 glue("03-deep-32", 4 * 5)
@@ -277,7 +289,8 @@ for t in (1, 10, 100, 1000):
 slices = torch.tensor(limit).reshape(2, 2, 2).double()
 quotient = torch.linalg.inv(slices[0]) @ slices[1]
 rank = exact_rank(slices.reshape(2, 4)).rank
-print("X_0^{-1} X_1 =", quotient.int().tolist(), "| its square =", (quotient @ quotient).int().tolist())
+print("X_0^{-1} X_1 =", quotient.int().tolist())
+print("its square   =", (quotient @ quotient).int().tolist())
 difference = max(abs(a - b) for a, b in zip(with_two, limit))
 verify("channels-not-closed",
        difference == Fraction(1, 1000) and rank == 2
@@ -301,7 +314,7 @@ for modes, dim, r in [(4, 3, 2), (8, 2, 2), (8, 4, 3)]:
     kept[ones[:half, 0], ones[:half, 1]] = 1  # a sum of Z = half products of unit vectors
     missed = int(((matrix - kept) ** 2).sum())
     sharp &= flat and exact_rank(kept).rank == half and missed == len(ones) - half
-    print(f"N={modes} M={dim} r={r}: {len(ones)} ones; {half} channels miss {missed} of {len(ones)}")
+    print(f"N={modes} M={dim} r={r}: {len(ones)} ones; {half} channels miss {missed} of them")
 verify("approximation-error", sharp, detail="3 networks, the best Z-channel error attained")
 
 # %% [markdown]
@@ -313,11 +326,12 @@ tree = ModeTree.perfect(8, 2, 4, (4, 4, 4))
 errors = []
 for seed in range(5):
     drawn = tree.random_weights(Real(), torch.Generator().manual_seed(seed))
-    energy = torch.linalg.svdvals(matricize(coefficient_tensor(tree, drawn), "even-odd")) ** 2
+    matrix = matricize(coefficient_tensor(tree, drawn), "even-odd")
+    energy = torch.linalg.svdvals(matrix) ** 2
     left = torch.cat([energy.sum()[None], energy.sum() - energy.cumsum(0)]) / energy.sum()
     errors.append(left)
 average = torch.stack(errors).mean(0)
-at = {Z: f"{100 * float(average[Z]):.0f} %" for Z in (1, 16, 64)}
+at = {Z: f"{100 * float(average[Z]):.0f} %" for Z in (1, 4, 16)}
 print("squared error left at random weights, at least, mean of 5:", at)
 print("and at the explicit point:", {Z: f"{100 * (256 - Z) // 256} %" for Z in at})
 glue("03-error-random-16", at[16])
@@ -326,8 +340,8 @@ glue("03-error-point-16", f"{100 * (256 - 16) // 256} %")
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-captured", "caption": "Squared error that a shallow network with Z channels leaves at least, relative to the deep tensor's squared norm: N = 8, M = r = 4. The rank is 256 in both cases."}, "image": {"alt": "Two falling curves over Z from 0 to 256. At the explicit point the error falls along a straight line. At random weights it drops below 0.2 within a dozen channels and is close to zero from about 60 on."}}
 with figure(6, 3.2) as (drawing, axes):
     point_errors = [1 - Z / 256 for Z in range(257)]
-    draw_captured(axes, {"explicit point": point_errors, "random weights": average.tolist()},
-                  [COLORS["exact"], COLORS["neutral"]])
+    curves = {"explicit point": point_errors, "random weights": average.tolist()}
+    draw_captured(axes, curves, [COLORS["exact"], COLORS["neutral"]])
 
 # %% [markdown]
 # ## Left against right
@@ -346,9 +360,10 @@ def left_right(dim, widths, shared):
 
 
 networks = [
-    (2, 3, (5,)), (4, 2, (2, 3)), (4, 2, (4, 4)), (4, 3, (9, 9)), (4, 3, (5, 8)), (8, 2, (2, 2, 2)),
-    (8, 2, (3, 9, 9)), (8, 2, (4, 7, 16)), (8, 2, (4, 16, 16)), (8, 3, (9, 81, 81)),
-    (8, 3, (4, 10, 12)), (16, 2, (2, 2, 2, 2)), (16, 2, (3, 5, 30, 30)), (16, 2, (4, 4, 9, 20)),
+    (2, 3, (5,)), (4, 2, (2, 3)), (4, 2, (4, 4)), (4, 3, (9, 9)), (4, 3, (5, 8)),
+    (8, 2, (2, 2, 2)), (8, 2, (3, 9, 9)), (8, 2, (4, 7, 16)), (8, 2, (4, 16, 16)), (8, 3, (9, 81, 81)),
+    (8, 3, (4, 10, 12)), (16, 2, (2, 2, 2, 2)), (16, 2, (3, 5, 30, 30)),
+    (16, 2, (4, 4, 9, 20)),
 ]
 print(" N  M  widths         unshared  formula  min cut   shared  formula")
 equal = True
@@ -356,7 +371,8 @@ for modes, dim, widths in networks:
     tree = ModeTree.perfect(modes, 2, dim, widths)
     row = []
     for shared in (False, True):
-        row += [certify(tree, "left-right", shared=shared).rank, left_right(dim, widths, shared)]
+        row.append(certify(tree, "left-right", shared=shared).rank)
+        row.append(left_right(dim, widths, shared))
     row.insert(2, tree.mincut("left-right"))
     equal &= row[0] == row[1] == row[2] and row[3] == row[4]
     print(f"{modes:2} {dim:2}  {str(widths):14}", *(f"{value:8}" for value in row))
@@ -400,7 +416,8 @@ for modes, dim in [(2, 3), (4, 2), (4, 3), (8, 2)]:
     widths = universal_widths(modes, dim)
     tree = ModeTree.perfect(modes, 2, dim, widths)
     target = field.random((dim,) * modes, generator)
-    universal &= torch.equal(coefficient_tensor(tree, universal_weights(tree, target), field), target)
+    built = universal_weights(tree, target)
+    universal &= torch.equal(coefficient_tensor(tree, built, field), target)
     print(f"N={modes} M={dim}: widths {widths}, the quoted M^N is {dim**modes}")
 
 # %% [markdown]
@@ -417,7 +434,8 @@ for modes, dim in [(4, 2), (4, 3), (8, 2)]:
         short[level] -= 1  # one channel less on this level
         rank = certify(ModeTree.perfect(modes, 2, dim, short), block).rank
         necessary &= rank == widths[level] - 1
-        print(f"N={modes} M={dim}: widths {tuple(short)}, block {block}: rank {rank} < {widths[level]}")
+        print(f"N={modes} M={dim}: widths {tuple(short)}, block {block}:"
+              f" rank {rank} < {widths[level]}")
     top = (*widths[:-1], widths[-1] - 1)
     necessary &= certify(ModeTree.perfect(modes, 2, dim, top), "left-right").rank == top[-1]
 verify("ht-universality", universal and necessary,
@@ -431,10 +449,12 @@ verify("ht-universality", universal and necessary,
 
 # %%
 tree = ModeTree.perfect(4, 2, 2, (3, 2))
-tensor = coefficient_tensor(tree, tree.random_weights(field, generator, shared=True), field)
-exchanges = {"0 and 1": (1, 0, 2, 3), "2 and 3": (0, 1, 3, 2), "both pairs": (2, 3, 0, 1),
-             "1 and 2": (0, 2, 1, 3)}
-symmetric = {name: torch.equal(tensor, tensor.permute(order)) for name, order in exchanges.items()}
+drawn = tree.random_weights(field, generator, shared=True)
+tensor = coefficient_tensor(tree, drawn, field)
+exchanges = {"0 and 1": (1, 0, 2, 3), "2 and 3": (0, 1, 3, 2),
+             "both pairs": (2, 3, 0, 1), "1 and 2": (0, 2, 1, 3)}
+symmetric = {name: torch.equal(tensor, tensor.permute(order))
+             for name, order in exchanges.items()}
 print(symmetric)
 
 # %% [markdown]
@@ -446,10 +466,8 @@ spans = True
 for modes, dim in [(2, 3), (4, 2), (4, 3), (8, 2)]:
     levels = modes.bit_length() - 1
     tree = ModeTree.perfect(modes, 2, dim, (4,) * levels)
-    sample = torch.stack([
-        coefficient_tensor(tree, tree.random_weights(field, generator, shared=True), field).flatten()
-        for _ in range(40)
-    ])
+    draws = [tree.random_weights(field, generator, shared=True) for _ in range(40)]
+    sample = torch.stack([coefficient_tensor(tree, w, field).flatten() for w in draws])
     expected = dim
     for _ in range(levels):
         expected = expected * (expected + 1) // 2
@@ -479,19 +497,20 @@ def squares(symmetric_matrix):
     return terms
 
 
-basis = [(1, 0), (0, 1), (1, 1)]  # leaf vectors v: the squares v v^T span the symmetric matrices
+basis = [(1, 0), (0, 1), (1, 1)]  # leaf vectors; their squares span the symmetric matrices
 draw = torch.randint(-9, 10, (3, 3), generator=generator)
 inner = [[Fraction(int(x)) for x in row] for row in (draw + draw.T)]
 terms = squares(inner)
 target, reached = {}, {}
-for d in [(a, b, c, e) for a in (0, 1) for b in (0, 1) for c in (0, 1) for e in (0, 1)]:
+for d in indices(2, 4).tolist():
+    d = tuple(d)
     left = [v[d[0]] * v[d[1]] for v in basis]
     right = [v[d[2]] * v[d[3]] for v in basis]
     target[d] = sum(inner[i][j] * left[i] * right[j] for i in range(3) for j in range(3))
-    channels = [(sum(x * y for x, y in zip(v, left)), sum(x * y for x, y in zip(v, right)))
-                for _, v in terms]  # shared weights: the same vector v for both nodes
-    reached[d] = sum(c * x * y for (c, _), (x, y) in zip(terms, channels))
-verify("ht-sibling-symmetry", target == reached, detail="a shared network with widths (3, 3) for a target")
+    reached[d] = sum(  # shared weights: the same mixing v for both nodes
+        c * sum(map(mul, v, left)) * sum(map(mul, v, right)) for c, v in terms
+    )
+verify("ht-sibling-symmetry", target == reached, detail="a shared network for a target, N = 4, M = 2")
 
 # %% [markdown]
 # ## Degenerate points
@@ -501,14 +520,16 @@ verify("ht-sibling-symmetry", target == reached, detail="a shared network with w
 # %%
 tree = ModeTree.perfect(8, 2, 3, (3, 2, 2))
 generic = tree.random_weights(field, generator)
-equal_leaves = {path: (w[:1].expand_as(w) if len(path) == 3 else w) for path, w in generic.items()}
+equal_leaves = {path: w[:1].expand_as(w) if len(path) == 3 else w
+                for path, w in generic.items()}
 all_ones = {path: torch.ones_like(w) for path, w in generic.items()}
-zero_level = {path: (torch.zeros_like(w) if len(path) == 2 else w) for path, w in generic.items()}
-points = {"random": generic, "equal leaf channels": equal_leaves, "all weights 1": all_ones,
-          "a level of zeros": zero_level}
+zero_level = {path: torch.zeros_like(w) if len(path) == 2 else w
+              for path, w in generic.items()}
+points = {"random": generic, "equal leaf channels": equal_leaves,
+          "all weights 1": all_ones, "a level of zeros": zero_level}
 ranks = {name: certify_weights(tree, w, "even-odd").rank for name, w in points.items()}
 print(ranks)
-verify("ht-degenerate-points", list(ranks.values()) == [81, 1, 1, 0], detail="N = 8, M = 3, widths (3, 2, 2)")
+verify("ht-degenerate-points", list(ranks.values()) == [81, 1, 1, 0], detail="generic rank 81")
 
 # %% [markdown]
 # Weights from a short list of integers meet the thin set all the time. The rank modulo $p$ is a lower
@@ -582,8 +603,8 @@ for modes, dim, Z in [(4, 3, 7), (8, 2, 5), (8, 2, 16), (8, 3, 40)]:
     blocks = [tuple(range(2 ** min(level, levels - 1))) for level in range(1, levels + 1)]
     ranks = [certify(shallow, block).rank for block in blocks]
     forced &= ranks == [min(Z, dim ** len(block)) for block in blocks]
-    print(f"N={modes} M={dim} Z={Z:2}: widths at least {ranks}, so at least {2 * ranks[-1] * ranks[-2]}"
-          f" weights below the root; the shallow network has {shallow.parameter_count()}")
+    print(f"N={modes} M={dim} Z={Z:2}: widths at least {str(ranks):12} root matrices at least"
+          f" {2 * ranks[-1] * ranks[-2]:4}, shallow parameters {shallow.parameter_count():4}")
 verify("replication-cost", forced, detail="4 shallow networks: block ranks force the widths")
 
 # %% [markdown]
@@ -597,7 +618,7 @@ for levels in (1, 2, 3, 4):
     rank = certify(tree, "even-odd").rank
     complete &= rank == width ** (modes // 2)
     print(f"N={modes:2}: deep width {width}, shallow width at least {rank}")
-verify("depth-efficiency", complete and same and needed, detail="N = 2, 4, 8, 16 at constant deep width")
+verify("depth-efficiency", complete and same and needed, detail="N = 2, 4, 8, 16, deep width 2")
 
 # %% [markdown]
 # ## How far do exact certificates reach?
@@ -616,7 +637,7 @@ for modes, dim, widths in whole:
     tree = ModeTree.perfect(modes, 2, dim, widths)
     certificate = certify(tree, "even-odd", rows=rows, columns=rows)
     reach.append(certificate.full and not certificate.sampled)
-    print(f"N={modes:2} M={dim:3}: matrix {certificate.shape}, rank {certificate.rank}, the whole matrix")
+    print(f"N={modes:2} M={dim:3}: the whole matrix {certificate.shape}, rank {certificate.rank}")
 
 for modes, dim in [(32, 2), (64, 3)]:
     tree = ModeTree.perfect(modes, 2, dim, (dim,) * (modes.bit_length() - 1))
