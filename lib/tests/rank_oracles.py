@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-import pytest
+import flint
 
 from lib.arithmetic import DEFAULT_PRIME
 
@@ -31,5 +31,4 @@ def rank_over_rationals(matrix):
 
 
 def flint_rank(matrix, prime=DEFAULT_PRIME):
-    flint = pytest.importorskip("flint")
     return flint.nmod_mat(*matrix.shape, matrix.ravel().tolist(), prime).rank()
