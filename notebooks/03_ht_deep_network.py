@@ -73,7 +73,7 @@ scale = "small"  # "large" adds matrices of 6561 and 8100 rows, meant for a GPU
 # On level 0 every position $j$ has $r_0$ vectors. On level $l$ neighbors $2j$ and $2j+1$ are
 # multiplied channel by channel, and the products are mixed:
 #
-# $$\varphi^{l,j,\gamma}=\sum_{\alpha<r_{l-1}}a^{l,j,\gamma}_\alpha\;\varphi^{l-1,2j,\alpha}\otimes\varphi^{l-1,2j+1,\alpha}.$$
+# $$\phi^{l,j,\gamma}=\sum_{\alpha<r_{l-1}}a^{l,j,\gamma}_\alpha\;\phi^{l-1,2j,\alpha}\otimes\phi^{l-1,2j+1,\alpha}.$$
 #
 # First the equation, word for word.
 
@@ -346,9 +346,9 @@ with figure(6, 3.2) as (drawing, axes):
 # %% [markdown]
 # ## Left against right
 #
-# The same networks are weak on another partition. With $D_0=M$ and
-# $D_{l+1}=\min(r_l,D_l^2)$, or $\min(r_l,D_l(D_l+1)/2)$ if weights are shared, the left-right rank is
-# $\min(r_{L-1},D_{L-1})$.
+# The same networks are weak on another partition. With $\kappa_0=M$ and
+# $\kappa_{l+1}=\min(r_l,\kappa_l^2)$, or $\min(r_l,\kappa_l(\kappa_l+1)/2)$ if weights are shared, the left-right rank is
+# $\min(r_{L-1},\kappa_{L-1})$.
 
 
 # %%
@@ -459,7 +459,7 @@ print(symmetric)
 
 # %% [markdown]
 # What shared weights reach is exactly what these exchanges leave alone: a space of dimension
-# $E_L$, with $E_0=M$ and $E_{l+1}=E_l(E_l+1)/2$. Count the dimension spanned by random networks.
+# $\tau_L$, with $\tau_0=M$ and $\tau_{l+1}=\tau_l(\tau_l+1)/2$. Count the dimension spanned by random networks.
 
 # %%
 spans = True
