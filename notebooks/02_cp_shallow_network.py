@@ -192,7 +192,7 @@ glue("02-below-cut", below_cut)
 widths = sorted({1, 81, *range(5, 101, 5)})
 curves = [[measured(8, 3, width, "left-right", shared) for width in widths] for shared in (False, True)]
 assert curves == [[predicted(3, width, 4, shared) for width in widths] for shared in (False, True)]
-with figure(7, 3.4) as (drawing, axes):
+with figure(6, 3.2) as (drawing, axes):
     draw_ranks(axes, widths, *curves)
 
 # %% [markdown]
@@ -276,6 +276,7 @@ for modes, dim in [(3, 2), (4, 2), (3, 3), (4, 3), (6, 2), (5, 3)]:
     symmetric &= span == dimension == orbits
     print(f"{modes:2} {dim:2} {span:15} {dim**modes:4}")
     glue(f"02-span-{modes}-{dim}", f"{span} of {dim**modes}")
+verify("powers-span-symmetric", symmetric, detail="6 sizes, dimension counted two ways")
 
 # %% [markdown]
 # Conversely, every symmetric tensor is reached with that many channels. Make a random tensor symmetric,
@@ -345,7 +346,7 @@ glue("02-parameter-ratio", f"{sizes[-1][3] / sizes[-1][2]:.0f}")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-linear-growth", "caption": "A deep network that contains the shallow one, N = 16 and M = 3, unshared. In neurons it is less than twice as large; in parameters the distance grows with the width. Both axes are logarithmic."}, "image": {"alt": "Four curves over the number of channels. Two neuron counts run parallel, close together. The two parameter counts start near each other; the deep one is steeper and ends far above."}}
 columns = list(zip(*sizes))
-with figure(7, 3.6) as (drawing, axes):
+with figure(6, 3.4) as (drawing, axes):
     draw_growth(axes, widths, {
         "deep, parameters": (columns[3], COLORS["deep"], "-"),
         "shallow, parameters": (columns[2], COLORS["shallow"], "-"),

@@ -141,7 +141,7 @@ def _cp_terms_figure() -> Figure:
     left = khatri_rao([weights[(i,)].T for i in rows])  # (M ** |I|, Z)
     top = khatri_rao([weights[(j,)].T for j in (2, 3)])
     scale = float(total.abs().max())
-    with figure(7, 2.2, columns=4) as (drawing, axes):
+    with figure(6, 1.75, columns=4) as (drawing, axes):
         draw_outer_product(axes[0], total, scale=scale)
         for z in range(tree.root.width):
             term = torch.outer(left[:, z], top[:, z])

@@ -1,4 +1,4 @@
-"""Pictures of grid tensors: templates, the images made of them, and ranks of what a network says."""
+"""Pictures of grid tensors: templates, the images made of them, ranks of a network's answers."""
 
 from collections.abc import Mapping, Sequence
 
