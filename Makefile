@@ -92,7 +92,7 @@ test: lint
 	@$(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 run: $(AUTHOR)
-	@$(HERE) $(BIN)/python -m lib.course.execution $(NOTEBOOK)
+	@$(HERE) $(ONE_THREAD) $(BIN)/python -m lib.course.execution $(NOTEBOOK)
 
 sync: $(AUTHOR)
 	@$(HERE) $(BIN)/python -m lib.course.twins --sync
