@@ -13,6 +13,7 @@ from lib.course.files import ROOT, notebooks, read_notebook
 
 LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[(\w+)\] ?(.*)$", re.MULTILINE)
 STATEMENT = re.compile(r"^[`:]{3,}\{prf:(\w+)\}[^\n]*\n((?::[^\n]*\n)*)", re.MULTILINE)
+LITERAL = re.compile(r"^(`{3,})[\w-]+\n.*?^\1 *$", re.MULTILINE | re.DOTALL)  # ```python ... ```
 LABEL = re.compile(r"^:label: *(\S+) *$", re.MULTILINE)
 # Statements that assert something; definitions, examples and remarks need no check.
 ASSERTING = ("theorem", "proposition", "lemma", "corollary", "claim")
@@ -67,7 +68,8 @@ def statements(page):
     []
     """
     found = []
-    for kind, options in STATEMENT.findall(page.read_text(encoding="utf-8")):
+    text = LITERAL.sub("", page.read_text(encoding="utf-8"))
+    for kind, options in STATEMENT.findall(text):
         label = LABEL.search(options)
         found.append((kind, label.group(1) if label else ""))
     return found

@@ -103,6 +103,12 @@ def test_definitions_and_examples_need_no_check(ledger):
     assert problems(ledger) == []
 
 
+def test_a_statement_shown_as_text_is_none(ledger):
+    shown = "````md\n```{prf:theorem}\n:label: other\n```\n````\n\n```python\nx = 1\n```\n"
+    (ledger / "book" / "cp.md").write_text(shown + PAGE + shown)
+    assert problems(ledger) == []
+
+
 def test_a_page_that_is_not_there(ledger):
     (ledger / "book" / "cp.md").unlink()
     assert problems(ledger) == ["cp-rank: there is no page book/cp.md"]
