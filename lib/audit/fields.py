@@ -109,6 +109,8 @@ def hull(fields, shape):
     """Boxes of units that depend on one unit of every field, all broadcast to one shape."""
     fields = [_aligned(field, shape) for field in fields]
     first, edges, steps = fields[0], [], []
+    if len(fields) == 1:
+        return first
     for axis in first.axes:
         step = first.step[axis]
         for other in fields[1:]:
@@ -142,7 +144,8 @@ def reduce(field, dims, keepdim):
     edges, steps = [], []
     for axis in field.axes:
         step, edge = field.step[axis], field.edges[axis]
-        if step is not None and step[0] in dims and field.shape[step[0]] > 0:
+        mixed = any(edge.shape[d + 1] > 1 for d in dims)
+        if (step is None and mixed) or (step is not None and step[0] in dims):
             edge, step = field.clipped(axis) if field.virtual else edge, None
         edge = edge.amin([d + 1 for d in dims], keepdim=True) if dims else edge
         if not keepdim:
@@ -182,9 +185,9 @@ def gather(field, dim, index, moves, valid=None):
         step, edge = field.step[axis], field.edges[axis]
         carried = step is not None and step[0] == dim
         periodic = carried and step[1] <= extent
-        if carried and not periodic and field.virtual:
-            edge = field.clipped(axis)
         varies = edge.shape[dim + 1] > 1
+        if field.virtual and not periodic and (carried or (step is None and varies)):
+            edge = field.clipped(axis)
         every = edge.expand(*edge.shape[:dim + 1], extent, *edge.shape[dim + 2:])
         if period and (periodic or varies):         # continue the map beyond its borders
             places = _continued(index, extent, period, step[2] if carried else 0)

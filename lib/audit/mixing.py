@@ -5,6 +5,8 @@ Along such a dimension everything sees everything, so the field is the hull over
 
 from __future__ import annotations
 
+from math import prod
+
 from .fields import Field, hull, reduce
 from .rules import LayerInfo, refuse, rule
 
@@ -29,11 +31,12 @@ def reduction(call, a, shapes):
         return hull([x, a["other"]], shapes[0])
     dims = _dims(a.get("dim"), len(x.shape))
     spatial = {s[0] for s in x.step if s is not None}
-    if spatial & set(dims):
-        whole = spatial <= set(dims)
-        channels = x.shape[1] if len(x.shape) > 1 else 1
-        call.layer = LayerInfo("global pool" if whole else "reduce", groups=0,
-                               channels_in=channels, channels=channels)
+    kept = [n for d, n in enumerate(x.shape) if d not in dims and n > 1]
+    channels = kept[0] if kept else 1
+    if len(kept) <= 1 and prod(x.shape) > channels:
+        call.layer = LayerInfo("global pool", groups=0, channels_in=channels, channels=channels)
+    elif spatial & set(dims):
+        call.layer = LayerInfo("reduce", groups=0, channels_in=x.shape[1], channels=channels)
     out = reduce(x, dims, keepdim=len(shapes[0]) == len(x.shape) and bool(a.get("keepdim", True)))
     return [out for _ in shapes]
 
@@ -107,7 +110,8 @@ def product(call, a, shapes):
     for factor, dim in ((left, -1), (right, -1 if vector or call.name == "linear" else -2)):
         if isinstance(factor, Field):
             dim = dim % len(factor.shape)
-            spread |= any(s is not None and s[0] == dim for s in factor.step)
+            spread |= any(s[0] == dim if s else edge.shape[dim + 1] > 1
+                          for s, edge in zip(factor.step, factor.edges, strict=True))
             kept = reduce(factor, [dim], keepdim=not vector or factor is left)
             if call.name == "dot" or (vector and factor is left):
                 kept = reduce(kept, [len(kept.shape) - 1], keepdim=False)
@@ -117,7 +121,7 @@ def product(call, a, shapes):
     size = 0 if both else weight.shape[-2 if weight.dim() > 1 else -1]
     call.layer = LayerInfo("attention" if both else "dense", channels_in=size,
                            channels=shape[-1] if shape and isinstance(left, Field) else
-                           shape[-2] if len(shape) > 1 else 1)
+                           shape[-2] if len(shape) > 1 else 1, mixes=spread)
     if isinstance(added, Field):
         parts.append(added)
     return hull(parts, shape)
@@ -153,9 +157,8 @@ def attention(call, a, shapes):
     return hull(parts, shape)
 
 
-@rule("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_empty",
-      "new_zeros", "new_ones", "new_full", "new_empty_strided", "zero", "fill", "bernoulli")
-def independent(call, a, shapes):
+@rule("zero", "fill")
+def erased(call, a, shapes):
     """Only the shape is used."""
     return [None for _ in shapes]
 

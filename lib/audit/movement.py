@@ -34,9 +34,6 @@ def move(call, a, shapes):
     for place, shape in enumerate(shapes):
         edges = [compress(result[place]) for result in results]
         step = [_new_step(call, a, x, axis, edges[axis], shape) for axis in x.axes]
-        if x.virtual:
-            edges = [_clip(e, x.image[i]) if x.step[i] and not step[i] else e
-                     for i, e in enumerate(edges)]
         moved.append(x.replace(shape, edges, step))
     if call.name in ("pixel_shuffle", "pixel_unshuffle"):
         call.layer = LayerInfo("shuffle", groups=0, channels_in=x.shape[1], channels=shapes[0][1])
@@ -71,7 +68,15 @@ def _performed(function, arguments, name, x, axis):
         else:
             result = function(*positional, **named)
         sides.append(list(result) if isinstance(result, (list, tuple)) else [result])
-    return [torch.stack(pair) for pair in zip(*sides, strict=True)]
+    return [torch.stack([_thin(side) for side in pair]) for pair in zip(*sides, strict=True)]
+
+
+def _thin(edges):
+    """Drop what `expand` has repeated, so that no copy is made of it."""
+    for dim, stride in enumerate(edges.stride()):
+        if stride == 0 and edges.shape[dim] > 1:
+            edges = edges.narrow(dim, 0, 1)
+    return edges
 
 
 def _clip(edges, extent):
@@ -82,11 +87,10 @@ def _clip(edges, extent):
 
 def _new_step(call, a, x, axis, edges, shape):
     """Along which dimension the grid of an axis runs now, None if along none."""
-    old = x.step[axis]
-    if old is None:
-        return None
+    old, count = x.step[axis], len(x.shape)
+    if old is None:                                 # lost by a reshape, perhaps found by this one
+        return _found(x, edges, shape)
     dim, period, shift = old
-    count = len(x.shape)
     if call.name == "permute":
         return ([d % count for d in a["dims"]].index(dim), period, shift)
     if call.name in ("transpose", "t"):
@@ -94,25 +98,31 @@ def _new_step(call, a, x, axis, edges, shape):
         return (pair[1 - pair.index(dim)], period, shift) if dim in pair else old
     if call.name == "pixel_shuffle":
         return (dim, period * a["upscale_factor"], shift)
-    for place in _candidates(x, dim, edges, shape):
-        size = shape[place]
-        if size == x.shape[dim] and _periodic(edges, place, period, shift):
+    if x.shape[dim] == 1:                           # nothing moves: the same place from the end
+        place = dim - count + len(shape)
+        return (place, period, shift) if 0 <= place < len(shape) and shape[place] == 1 else None
+    place = _farthest(edges)
+    if place is not None and shape[place] == x.shape[dim] and _periodic(edges, place, period,
+                                                                         shift):
+        return (place, period, shift)
+    return _found(x, edges, shape)
+
+
+def _found(x, edges, shape):
+    """The step of a map that is periodic along the dimension where it moves farthest."""
+    place = _farthest(edges) if x.virtual else None
+    for period in (1, 2, 3, 4, 6, 8) if place is not None else ():
+        shift = _measured(edges, place, period)
+        if shift:
             return (place, period, shift)
-    for place in _candidates(x, dim, edges, shape):
-        for times in (1, 2, 3, 4, 6, 8):
-            found = _measured(edges, place, times)
-            if found:
-                return (place, times, found)
     return None
 
 
-def _candidates(x, dim, edges, shape):
-    """Dimensions that may carry the grid: those along which it moves farthest come first."""
-    if x.shape[dim] == 1:                           # nothing moves: the same place from the end
-        place = dim - len(x.shape) + len(shape)
-        return [place] if 0 <= place < len(shape) and shape[place] == 1 else []
-    moving = [d for d in range(len(shape)) if edges.shape[d + 1] > 1]
-    return sorted(moving, key=lambda d: -int((edges[0].amax(d) - edges[0].amin(d)).max()))[:1]
+def _farthest(edges):
+    """The dimension along which the edges move farthest, None if they do not move."""
+    moving = [d for d in range(edges.dim() - 1) if edges.shape[d + 1] > 1]
+    return max(moving, key=lambda d: int((edges[0].amax(d) - edges[0].amin(d)).max()),
+               default=None)
 
 
 def _periodic(edges, dim, period, shift):
@@ -132,6 +142,15 @@ def _measured(edges, dim, period):
     shift = int(edges.select(dim + 1, period)[0].flatten()[0]
                 - edges.select(dim + 1, 0)[0].flatten()[0])
     return shift if shift > 0 and _periodic(edges, dim, period, shift) else None
+
+
+@rule("as_strided")
+def restrided(call, a, shapes):
+    """Only a change of memory layout of the same units is followed."""
+    x = a["self"]
+    if shapes[0] == x.shape and sum(n > 1 for n in x.shape) <= 1:
+        return x
+    return refuse(call, "it addresses memory instead of units")
 
 
 @rule("slice")
@@ -189,7 +208,7 @@ def _piece(part, dim, stacked, model):
     return part
 
 
-@rule("slice_scatter", "select_scatter", "index_copy", "scatter", "gather", "as_strided", "col2im",
+@rule("slice_scatter", "select_scatter", "index_copy", "scatter", "gather", "col2im",
       "max_unpool2d", "max_unpool3d", "take", "masked_scatter")
 def named_refusal(call, a, shapes):
     refuse(call, "no rule describes which units it reads")

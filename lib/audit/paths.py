@@ -73,7 +73,7 @@ def _passes_on(path):
 def _multiplies(node, previous, base):
     """Whether a layer can multiply a channel by another one: both must be in one group."""
     return node.groups == 1 or (previous is not None and previous.groups == 1
-                                and node.groups * (node.per_group // 2) >= base)
+                                and node.groups * (node.per_group // node.copies // 2) >= base)
 
 
 def layer_shape(node, strides, size):

@@ -81,6 +81,7 @@ def _per_unit(field, axis):
     """First and last pixel by position along the grid, the hull over everything else."""
     edge, step = field.edges[axis], field.step[axis]
     if step is None:
+        edge = field.clipped(axis) if field.virtual else edge
         low, high = edge[0].flatten(), -edge[1].flatten()
         if (low > EMPTY // 2).any() and not (low > EMPTY // 2).all():
             low, high = low[low < EMPTY // 2], high[low < EMPTY // 2]

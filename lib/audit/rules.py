@@ -25,7 +25,8 @@ class LayerInfo:
 
     ``kind`` is "conv", "transposed conv", "pool", "global pool", "dense", "attention", "norm",
     "resize", "shuffle" or "reduce". ``channels`` are the output's, ``groups`` 0 means that every
-    channel stays by itself (a pooling layer).
+    channel stays by itself (a pooling layer). ``mixes`` says whether a dense layer sums over
+    positions of the map.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class LayerInfo:
     groups: int = 1
     channels_in: int = 0
     channels: int = 0
+    mixes: bool = False
 
 
 def rule(*names):

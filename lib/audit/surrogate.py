@@ -126,10 +126,9 @@ def find_bounds(audit, partition="left-right", representation=None, avoid=(), co
         result.notes.append("a layer over the whole output map is added, so that the output is "
                             "one number")
     widths = {w for n in nodes if n.role == "layer" for w in (n.channels, n.channels // 2)}
-    for base in sorted(widths - {0, 1}):
-        if representation is None or base <= representation:
-            for path in find_paths(nodes, audit.size, axis, base):
-                _measure(path, endings, audit.size, axis, base, result)
+    for base in sorted({min(w, representation or w) for w in widths} - {0, 1}):
+        for path in find_paths(nodes, audit.size, axis, base):
+            _measure(path, endings, audit.size, axis, base, result)
     if not result.crossing_by_layer:
         result.reason = _obstacle(nodes, endings)
     return result

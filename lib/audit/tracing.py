@@ -18,6 +18,10 @@ from torch.utils._pytree import tree_flatten
 
 from .calls import Call, Trace, UnsupportedOperation, Value
 
+FACTORIES = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like",
+             "new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided"}
+"""Operations that take nothing but the shape and type of a tensor."""
+
 
 class _Recorder(TorchDispatchMode):
     """Records every operation; knows which tensors depend on the input."""
@@ -30,9 +34,13 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if function.namespace == "prim" or name_only(function):
+            return function(*args, **kwargs)
         tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, torch.Tensor)]
         inputs = [self.look_up(x, function) for x in tensors]
         inputs = list(dict.fromkeys(v for v in inputs if v is not None))
+        if function.overloadpacket.__name__ in FACTORIES:
+            inputs = []
         result = function(*args, **kwargs)
         made = [x for x in tree_flatten(result)[0] if isinstance(x, torch.Tensor)]
         schema = function._schema
@@ -48,9 +56,7 @@ class _Recorder(TorchDispatchMode):
                 self.constants[id(made[0])] = args[0]   # the numbers of a literal list, say
             return result
         if not made and not written:
-            if function.namespace != "prim" and not name_only(function):
-                raise UnsupportedOperation(f"{self.place(function)} turns a tensor into a number")
-            return result
+            raise UnsupportedOperation(f"{self.place(function)} turns a tensor into a number")
         scope, leaf = self.stack[-1] if self.stack else ("", False)
         name = function.overloadpacket.__name__
         call = Call(name.removesuffix("_") if written else name, scope, leaf, function,
