@@ -29,6 +29,9 @@ def parser():
     add("--epochs", type=int)
     add("--batch-size", type=int)
     add("--learning-rate", type=float)
+    add("--translation", type=int, help="largest shift of the spatial augmentation, pixels")
+    add("--color-shift", type=float, help="largest shift of the color augmentation")
+    add("--model", choices=("convnet", "convac"))
     add("--precision", choices=("float32", "bfloat16"))
     add("--output", help="results file; default notebooks/results/PRESET.jsonl")
     add("--data-folder", help="local CIFAR-10 folder in the binary layout")
@@ -58,9 +61,14 @@ def configure(arguments):
     settings, grid = PRESETS[arguments.preset]
     changes = {
         name: getattr(arguments, name)
-        for name in ("data", "images", "epochs", "batch_size", "learning_rate", "precision")
+        for name in ("data", "images", "epochs", "batch_size", "learning_rate", "precision", "model")
         if getattr(arguments, name) is not None
     }
+    strength = {
+        name: getattr(arguments, name) for name in ("translation", "color_shift")
+        if getattr(arguments, name) is not None
+    }
+    changes["strength"] = dataclasses.replace(settings.strength, **strength)
     settings = dataclasses.replace(settings, **changes)
     windows = arguments.windows or sorted(grid.channels)
     every = tuple(sorted({c for widths in grid.channels.values() for c in widths}))

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lib.experiments import products
 from lib.experiments.convnets import BLOCKS, CLASSES, COLORS, initial_weights
 
 VECTOR_CHANNELS = 16  # float32 values in one 512-bit vector; oneDNN pads channels to this number
@@ -32,6 +33,8 @@ class Ensemble(nn.Module):
         ``"block"``: ordinary convolutions with block-diagonal weights.  ``"grouped"``: grouped
         convolutions.  ``"matmul"``: batched matrix products over unfolded windows.
         One network alone is ``"block"`` with one block.
+    model : str
+        ``"convnet"``, or ``"convac"`` for the arithmetic circuit of products.py in the same shape.
 
     Raises
     ------
@@ -51,11 +54,11 @@ class Ensemble(nn.Module):
     torch.Size([5, 2, 10])
     """
 
-    def __init__(self, networks, streams=None, mechanism="block"):
+    def __init__(self, networks, streams=None, mechanism="block", model="convnet"):
         super().__init__()
         self.networks = list(networks)
         self.streams = list(streams) if streams is not None else [0] * len(self.networks)
-        self.mechanism = mechanism
+        self.mechanism, self.model = mechanism, model
         self._check()
         self.window = self.networks[0].window
         widths = [network.channels for network in self.networks]
@@ -76,7 +79,13 @@ class Ensemble(nn.Module):
         self.head_bias = nn.Parameter(torch.zeros(CLASSES * len(widths)))
         for k, network in enumerate(self.networks):
             weights = initial_weights(network.window, network.channels, network.seed)
+            if model == "convac":
+                weights = products.calmed(weights)
             self.load_network(k, weights)
+        membership = torch.zeros(total, len(widths))
+        for k, (start, width) in enumerate(zip(self.starts, widths, strict=True)):
+            membership[start:start + width, k] = 1 / width
+        self.register_buffer("membership", membership, persistent=False)
         self._make_masks()
 
     def _check(self):
@@ -101,22 +110,26 @@ class Ensemble(nn.Module):
                 f"({len(self.networks)} networks)"
             )
 
-    def _slices(self, k):
+    def _slices(self, k, tensor_of=lambda parameter: parameter.data):
         """Where network k lives: parameter name -> view of the stored tensor."""
         rows = slice(self.starts[k], self.starts[k] + self.networks[k].channels)
         stream = self.streams[k] * COLORS
-        compact = self.mechanism != "block"
         views = {}
         for block in range(BLOCKS):
-            columns = slice(None) if compact else rows
-            if block == 0:
-                columns = slice(None) if compact else slice(stream, stream + COLORS)
-            views[f"conv{block}"] = self.conv[block].data[rows, columns]
-            views[f"bias{block}"] = self.bias[block].data[rows]
+            columns = slice(stream, stream + COLORS) if block == 0 else rows
+            if self.mechanism != "block":
+                columns = slice(None)
+            views[f"conv{block}"] = tensor_of(self.conv[block])[rows, columns]
+            views[f"bias{block}"] = tensor_of(self.bias[block])[rows]
         scores = slice(k * CLASSES, (k + 1) * CLASSES)
-        views["head"] = self.head.data[rows, scores]
-        views["head_bias"] = self.head_bias.data[scores]
+        views["head"] = tensor_of(self.head)[rows, scores]
+        views["head_bias"] = tensor_of(self.head_bias)[scores]
         return views
+
+    def gradients(self, k):
+        """Views of the gradient of network k, by parameter name (zero where it is unused)."""
+        return self._slices(k, lambda parameter: (
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad))
 
     def load_network(self, k, weights):
         """Put the weights of one network (layout of `initial_weights`) into place k."""
@@ -137,8 +150,8 @@ class Ensemble(nn.Module):
             parameter.data = torch.zeros_like(parameter.data)
         for k in range(len(self.networks)):
             for name, view in self._slices(k).items():
-                if name == "head" or name.startswith("conv"):
-                    view.fill_(1) if self.mechanism == "block" or name == "head" else None
+                if name == "head" or (name.startswith("conv") and self.mechanism == "block"):
+                    view.fill_(1)
         for parameter, data in zip(masked, saved, strict=True):
             self._masks.append((parameter, parameter.data))
             parameter.data = data
@@ -157,18 +170,22 @@ class Ensemble(nn.Module):
         if self.mechanism != "block" and not self.shared_input:
             order = [3 * stream + color for stream in self.streams for color in range(COLORS)]
             hidden = images[:, order]  # every network gets its own copy of its stream
-        for block, (weight, bias) in enumerate(zip(self.conv, self.bias, strict=True)):
-            shared = self.mechanism == "block" or (block == 0 and self.shared_input)
-            groups = 1 if shared else len(self.networks)
-            if self.mechanism == "matmul":
-                hidden = unfolded_convolution(hidden, weight, groups)
-            else:
-                hidden = same_convolution(hidden, weight, groups)
-            hidden = F.relu(F.max_pool2d(hidden, 2) + bias[:, None, None])
-        features = hidden.flatten(1)  # (batch, total channels)
-        return torch.addmm(self.head_bias, features, self.head).view(
-            len(images), len(self.networks), CLASSES
-        )
+        layers = list(zip(self.conv, self.bias, strict=True))
+        if self.model == "convac":
+            features = products.circuit(hidden, layers, self._convolve, self.membership)
+            scores = features @ self.head  # no bias: the features hold up to a positive factor
+        else:
+            for block, (weight, bias) in enumerate(layers):
+                hidden = F.max_pool2d(self._convolve(hidden, weight, block), 2)
+                hidden = F.relu(hidden + bias[:, None, None])
+            scores = torch.addmm(self.head_bias, hidden.flatten(1), self.head)
+        return scores.view(len(images), len(self.networks), CLASSES)
+
+    def _convolve(self, hidden, weight, block):
+        shared = self.mechanism == "block" or (block == 0 and self.shared_input)
+        groups = 1 if shared else len(self.networks)
+        convolution = unfolded_convolution if self.mechanism == "matmul" else same_convolution
+        return convolution(hidden, weight, groups)
 
 
 def same_convolution(images, weight, groups=1):

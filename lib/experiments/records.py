@@ -16,6 +16,9 @@ except ImportError:  # Windows: one sweep per file is then up to the user
     fcntl = None
 
 
+STORED = Path(__file__).resolve().parents[2] / "notebooks" / "results"  # committed with the course
+
+
 class RecordsError(RuntimeError):
     """The results file cannot be used; the message says why and what to do."""
 

@@ -30,6 +30,8 @@ class Settings:
         ``"float32"``, or ``"bfloat16"`` for mixed precision.
     evaluations : int
         Passes over freshly augmented images that give the final training accuracy.
+    model : str
+        ``"convnet"``, or ``"convac"``: the same shape with product pooling.
 
     Raises
     ------
@@ -44,12 +46,13 @@ class Settings:
 
     data: str = "dead-leaves"
     images: int | None = 200
-    epochs: int = 40
-    batch_size: int = 50
+    epochs: int = 50
+    batch_size: int = 10
     learning_rate: float = 1e-3
     strength: Strength = field(default_factory=Strength)
     precision: str = "float32"
     evaluations: int = 5
+    model: str = "convnet"
 
     def __post_init__(self):
         if self.data not in DATA_SETS:
@@ -63,12 +66,17 @@ class Settings:
             raise ValueError(
                 f"Settings: precision={self.precision!r}, must be 'float32' or 'bfloat16'"
             )
+        if self.model not in ("convnet", "convac"):
+            raise ValueError(f"Settings: model={self.model!r}, must be 'convnet' or 'convac'")
         if self.images is None and self.data != "cifar-10":
             raise ValueError(f"Settings: images=None, must be a number for {self.data!r}")
 
     def as_dict(self):
-        """The settings as plain JSON values."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        """The settings as plain JSON values; the model is named when it is not the ConvNet."""
+        values = json.loads(json.dumps(dataclasses.asdict(self)))
+        if values["model"] == "convnet":
+            del values["model"]
+        return values
 
     @property
     def identifier(self):
@@ -127,8 +135,8 @@ def powers(first, last):
 PRESETS = {
     # a figure in half a minute on two cores, nothing downloaded
     "minute": (
-        Settings(),
-        Grid({window: powers(4, 32) for window in (1, 2, 3)}),
+        Settings(images=100, epochs=40, batch_size=10),
+        Grid({window: powers(8, 32) for window in (1, 2, 3)}),
     ),
     # CIFAR-10 images on two cores
     "laptop": (

@@ -7,6 +7,7 @@ import time
 import torch
 import torch.nn.functional as F
 
+from lib.experiments import products
 from lib.experiments.ensembles import Ensemble, arrange
 from lib.experiments.streams import Streams
 
@@ -63,13 +64,15 @@ class Trainer:
             places = [pairs.index((member.augmentation, member.seed)) for member in members]
             used = sorted(set(places))
             self.stream_of.append((used, [used.index(place) for place in places]))
-            self.ensembles.append(Ensemble(members, self.stream_of[-1][1], kind).to(self.device))
+            ensemble = Ensemble(members, self.stream_of[-1][1], kind, settings.model)
+            self.ensembles.append(ensemble.to(self.device))
         self.forwards = [
             torch.compile(ensemble, mode="reduce-overhead") if compiled else ensemble
             for ensemble in self.ensembles
         ]
         parameters = [p for ensemble in self.ensembles for p in ensemble.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
+        fused = self.device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=fused)
         self.order = [network for ensemble in self.ensembles for network in ensemble.networks]
         self.epoch, self.seconds = 0, 0.0
         self.curves = [{"loss": [], "accuracy": []} for _ in self.order]
@@ -102,6 +105,8 @@ class Trainer:
             loss = F.cross_entropy(scores.transpose(1, 2), wanted, reduction="none")
             loss.mean(0).sum().backward()
             ensemble.mask_gradients()
+            if self.settings.model == "convac":
+                products.clip_gradients(ensemble)
             losses.append(loss.detach().sum(0))
             corrects.append((scores.detach().argmax(-1) == wanted).sum(0))
         self.optimizer.step()

@@ -1,0 +1,172 @@
+"""Training accuracy against channels and parameters, for every receptive field."""
+
+import matplotlib.ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from lib.experiments.analysis import cells, curve
+from lib.experiments.convnets import BLOCKS
+from lib.experiments.records import STORED, read
+from lib.plots.style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
+
+__all__ = ["draw_accuracy", "draw_four_panels", "draw_missing"]
+
+AXIS_NAMES = {"channels": "channels C", "parameters": "parameters"}
+
+
+def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "channels",
+                  title: str = "", dashed: dict | None = None) -> None:
+    """One panel: training accuracy against the size of the network, one line per window.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    found : dict
+        From :func:`lib.experiments.analysis.cells`; lines are drawn between measured points only.
+    augmentation : str
+    axis : {"channels", "parameters"}
+    title : str
+    dashed : dict, optional
+        Drawn as thin dashed lines as well, in the same colors.
+
+    Examples
+    --------
+    >>> with figure() as (drawing, axes):
+    ...     draw_accuracy(axes, {("color", 2, 4): [0.4, 0.5], ("color", 2, 8): [0.6]}, "color")
+    """
+    windows = sorted({window for kind, window, _ in found if kind == augmentation})
+    ends = []
+    for window in windows:
+        points = curve(found, augmentation, window, axis)
+        color = RECEPTIVE_FIELD_COLORS[window]
+        places, means = [p[0] for p in points], [p[1] for p in points]
+        axes.errorbar(places, means, [p[2] for p in points], color=color, marker="o", markersize=4,
+                      capsize=2, linewidth=1.8)
+        ends.append([means[-1], places[-1], f"B={window}", color])
+        for other in [curve(dashed, augmentation, window, axis)] if dashed else []:
+            axes.plot([p[0] for p in other], [p[1] for p in other], color=color, linestyle=":")
+    ends.sort()
+    if axis == "parameters" and len(ends) > 2:  # most lines fall on each other: name the ends
+        ends = [ends[0], ends[-1]]
+    height = 0.0
+    for mean, place, text, color in ends:  # labels keep their distance from one another
+        height = max(height + 0.075, mean)
+        label_line(axes, place, height, text, color, fontsize=10)
+    axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
+    axes.set_xscale("log", base=2 if axis == "channels" else 10)
+    if axis == "channels":
+        axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%d"))
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high * (1.5 if axis == "channels" else 3))
+    axes.set_ylim(0, max(1.0, height + 0.05))
+    axes.set_xlabel(f"{AXIS_NAMES[axis]} (log scale)")
+    axes.set_ylabel("training accuracy")
+    axes.set_title(title)
+
+
+def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -> Figure:
+    """The four panels of the figure: two augmentations, against channels and parameters.
+
+    Parameters
+    ----------
+    found : dict
+        From :func:`lib.experiments.analysis.cells`.
+    augmentations : tuple of str
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> points = {(kind, 2, c): [0.4, 0.5] for kind in ("spatial", "color") for c in (4, 8)}
+    >>> drawing = draw_four_panels(points)
+    """
+    with figure(7.0, 6.4, columns=2, rows=2) as (drawing, grid):
+        for row, augmentation in zip(grid, augmentations):
+            for axes, axis in zip(row, AXIS_NAMES):
+                draw_accuracy(axes, found, augmentation, axis, f"{augmentation} augmentation")
+    return drawing
+
+
+def draw_missing(axes: Axes, found: dict, grid, augmentation: str) -> None:
+    """Which cells of a grid have been trained: the number of seeds in each, empty if none.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    found : dict
+        From :func:`lib.experiments.analysis.cells`.
+    grid : lib.experiments.settings.Grid
+    augmentation : str
+
+    Examples
+    --------
+    >>> from lib.experiments.settings import Grid
+    >>> with figure() as (drawing, axes):
+    ...     draw_missing(axes, {("color", 1, 2): [0.5]}, Grid({1: (2, 4)}), "color")
+    """
+    widths = sorted({c for channels in grid.channels.values() for c in channels})
+    for row, window in enumerate(sorted(grid.channels)):
+        for column, width in enumerate(widths):
+            seeds = len(found.get((augmentation, window, width), []))
+            color = RECEPTIVE_FIELD_COLORS[window] if seeds else "white"
+            box = Rectangle((column, row), 0.92, 0.92, facecolor=color, edgecolor="#BBBBBB",
+                            alpha=0.25 + 0.75 * seeds / max(1, len(grid.seeds)))
+            axes.add_patch(box)
+            text = str(seeds) if seeds else "missing"
+            axes.text(column + 0.46, row + 0.46, text, ha="center", va="center", color=INK,
+                      fontsize=9)
+    axes.set_xlim(-0.1, len(widths))
+    axes.set_ylim(len(grid.channels), -0.1)
+    axes.set_xticks([c + 0.46 for c in range(len(widths))], [f"C={w}" for w in widths])
+    axes.set_yticks([r + 0.46 for r in range(len(grid.channels))],
+                    [f"B={w}" for w in sorted(grid.channels)])
+    axes.grid(False)
+    axes.tick_params(length=0)
+    axes.set_title(f"{augmentation}: seeds trained")
+
+
+def architecture() -> Figure:
+    """The network of the experiments: five halvings of the image, each at one channel number.
+
+    Examples
+    --------
+    >>> drawing = architecture()
+    """
+    with figure(7.0, 2.6) as (drawing, axes):
+        x = 0.0
+        for block in range(BLOCKS + 1):
+            side = 32 >> block
+            size = 0.45 + 1.6 * (side / 32) ** 0.5
+            name = "image" if block == 0 else f"block {block}"
+            for layer in range(3, -1, -1):
+                axes.add_patch(Rectangle((x + 0.09 * layer, 0.09 * layer - size / 2), size, size,
+                                         facecolor="white", edgecolor=INK, linewidth=0.9))
+            if block < BLOCKS:
+                dot = size * 0.22
+                axes.add_patch(Rectangle((x + size * 0.2, -dot / 2), dot, dot,
+                                         facecolor=RECEPTIVE_FIELD_COLORS[3], edgecolor="none"))
+            axes.text(x + size / 2 + 0.1, -1.32, f"{name}\n{side}×{side}", ha="center", va="top",
+                      fontsize=9)
+            x += size + 0.62
+        axes.text(x - 0.1, 0, "10 scores", va="center", fontsize=10)
+        axes.set_xlim(-0.2, x + 1.4)
+        axes.set_ylim(-2.1, 1.5)
+        axes.set_aspect("equal")
+        axes.axis("off")
+    return drawing
+
+
+def stored_panels() -> Figure:
+    """The four panels of the stored CIFAR-10 runs, for the chapter.
+
+    Examples
+    --------
+    >>> drawing = stored_panels()
+    """
+    return draw_four_panels(cells(read(STORED / "laptop.jsonl")[1]))
+
+
+BOOK_FIGURES = {"experiment-network": architecture, "experiment-accuracy": stored_panels}
