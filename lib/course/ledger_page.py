@@ -33,11 +33,37 @@ def ledger_markdown(claims, checks, documents):
     for page in dict.fromkeys(claim["page"] for claim in claims.values()):
         group = [claim for claim in claims.values() if claim["page"] == page]
         stated = stated_labels(page, documents)
-        lines += [f"## [](/{page})" if page.removesuffix(".md") in documents else f"## {page}", "",
-                  "| Claim | Source | Status | Evidence | Checked in |", "|---|---|---|---|---|"]
+        lines += [f"## {page_title(page, documents)}", "",
+                  "| Claim | Source | Status | Evidence | Notebook |", "|---|---|---|---|---|"]
         lines += [ledger_row(claim, checks, claim["id"] in stated, documents) for claim in group]
         lines.append("")
     return "\n".join(lines)
+
+
+def page_title(page, documents):
+    """The title of a page as a link to it; its file name if the book lacks it.
+
+    Parameters
+    ----------
+    page : str
+        As in ``claims.yml``.
+    documents : collection of str
+
+    Returns
+    -------
+    str
+        Markdown.
+
+    Examples
+    --------
+    >>> page_title("book/ledger.md", {"book/ledger"}), page_title("book/none.md", set())
+    ('[Claims ledger](/book/ledger.md)', 'book/none.md')
+    """
+    if page.removesuffix(".md") not in documents or not (ROOT / page).is_file():
+        return page
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    title = next((line[2:].strip() for line in lines if line.startswith("# ")), page)
+    return f"[{title}](/{page})"
 
 
 def stated_labels(page, documents):
@@ -81,7 +107,9 @@ def ledger_row(claim, checks, linked, documents):
     own = [check for check in checks if check.claim == claim["id"]]
     evidence = [f"**{check.evidence}** {check.detail}".strip() for check in own]
     notebooks = dict.fromkeys(f"notebooks/{check.notebook}" for check in own)
-    where = [f"[](/{name}.ipynb)" if name in documents else name for name in notebooks]
+    numbers = {name: name.removeprefix("notebooks/").partition("_")[0] for name in notebooks}
+    where = [f"[{number}](/{name}.ipynb)" if name in documents else number
+             for name, number in numbers.items()]
     cells = [
         f"{{prf:ref}}`{claim['id']}`: {claim['title']}" if linked else claim["title"],
         claim["source"],

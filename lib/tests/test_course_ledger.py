@@ -126,7 +126,7 @@ def test_the_table_links_claim_page_and_notebook(here):
     assert "1 claims: 1 as stated, 0 corrected, 0 new. 1 stored checks." in table
     row = next(line for line in table.splitlines() if "{prf:ref}`cp-rank`" in line)
     assert r"A rank \| a bound" in row and "**exact** 13 networks, M < 5" in row
-    assert "[](/notebooks/90_trial.ipynb)" in row and "## [](/book/cp.md)" in table
+    assert "[90](/notebooks/90_trial.ipynb)" in row and "## [CP](/book/cp.md)" in table
 
 
 def test_the_table_links_nothing_that_the_book_lacks(here):
