@@ -1,7 +1,7 @@
 """Grid tensors: what any network computes on all combinations of a few template inputs.
 
-Templates x^(1), ..., x^(M) are inputs for one position (image patches, say).  The entry
-(d_1, ..., d_N) of the grid tensor is the network's output when position i sees template d_i.
+Templates x^(0), ..., x^(M-1) are inputs for one position (image patches, say).  The entry
+(d_0, ..., d_{N-1}) of the grid tensor is the network's output when position i sees template d_i.
 Everything here evaluates the network as a black box; :mod:`lib.blocks` is faster where a product
 network can be taken apart.
 """

@@ -67,7 +67,7 @@ generator = torch.Generator().manual_seed(2)
 #
 # A star joins all $N$ positions in one node. Its width $Z$ is the number of hidden channels. Channel
 # $\gamma$ has a vector $v^{i,\gamma}\in\mathbb R^M$ at every position $i$, and an output weight $a_\gamma$;
-# the tensor is $\mathcal A=\sum_\gamma a_\gamma\,v^{1,\gamma}\otimes\dots\otimes v^{N,\gamma}$.
+# the tensor is $\mathcal A=\sum_\gamma a_\gamma\,v^{0,\gamma}\otimes\dots\otimes v^{N-1,\gamma}$.
 #
 # The tensor as a sum of outer products, by the recursion of the tree, and as the answers of the
 # network on unit vectors (templates with $F$ the identity):
@@ -198,9 +198,10 @@ with figure(6, 3.2) as (drawing, axes):
 # %% [markdown]
 # ## Enough channels for any tensor
 #
-# Unshared, $Z=M^{N-1}$ channels make every tensor: one channel for each choice of $d_2,\dots,d_N$, whose
-# vectors are the column $\mathcal A[:,d_2,\dots,d_N]$ and unit vectors. Take a random tensor, write the weights
-# down, and compare all entries.
+# Unshared, $Z=M^{N-1}$ channels make every tensor: one channel for each choice of
+# $d_1,\dots,d_{N-1}$, whose vectors are the column $\mathcal A[:,d_1,\dots,d_{N-1}]$ and unit vectors. Take a
+# random tensor, write the weights down, and compare all entries. Half of the modes (rounded down) against the
+# others, a random tensor has full rank, so no fewer channels than that rank can make it.
 
 
 # %%
@@ -219,10 +220,11 @@ for modes, dim in [(2, 3), (3, 2), (3, 4), (4, 2), (4, 3), (6, 2), (5, 3)]:
     target = field.random((dim,) * modes, generator)
     star, weights = universal_weights(target)
     exact &= torch.equal(coefficient_tensor(star, weights, field), target)
-    least = dim ** (modes // 2)
+    least = exact_rank(matricize(target, range(modes // 2))).rank
+    exact &= least == dim ** (modes // 2)
     print(f"N={modes} M={dim}: rebuilt with {star.root.width:3} channels (quoted {dim**modes:3});",
           f"no fewer than {least} can do")
-verify("cp-universal", exact, detail="random tensors rebuilt with M^(N-1) channels")
+verify("cp-universal", exact, detail="7 random tensors rebuilt with M^(N-1) channels; their ranks")
 
 # %% [markdown]
 # ## Shared weights are never enough

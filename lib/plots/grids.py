@@ -215,7 +215,7 @@ def draw_zero_set(axes: Axes, steps: torch.Tensor, values: torch.Tensor) -> None
 
 def _grid_tensor_figure() -> Figure:
     tree, weights = pairs_network()
-    representation = torch.tensor([[1.0, 0.0], [1.0, 1.0]]).double()  # (f_1, f_2) = (1, x)
+    representation = torch.tensor([[1.0, 0.0], [1.0, 1.0]]).double()  # (f_0, f_1) = (1, x)
     matrix = grid_block(lambda inputs: evaluate(tree, weights, inputs), representation,
                         "left-right", (2, 2), indices(2, 2), indices(2, 2))
     with figure(5.0, 4.8) as (drawing, axes):
