@@ -6,18 +6,15 @@ matrix that mixes the child's channels before the product.  A star is the CP dec
 perfect tree the hierarchical Tucker (HT) decomposition.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
+from lib import tree_weights
 from lib.mincut import multiplicative_mincut
 from lib.tensors import partition
+from lib.tree_weights import Path, Weights
 
 __all__ = ["ModeTree", "Node", "Path", "Weights"]
-
-Path = tuple[int, ...]
-Weights = Mapping[Path, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -208,77 +205,12 @@ class ModeTree:
                 if isinstance(child, Node):
                     waiting.append(((*path, t), child))
 
-    def weight_shapes(self) -> dict[Path, tuple[int, ...]]:
-        """The shape of every weight: the output vector at ``()``, a matrix above every child.
+    # Views: functions of a tree, offered here as methods; lib/tree_weights.py documents them.
 
-        Examples
-        --------
-        >>> ModeTree.perfect(4, 2, 3, (2, 5)).weight_shapes()[(1,)]
-        (5, 2)
-        """
-        shapes: dict[Path, tuple[int, ...]] = {(): (self.root.width,)}
-        for path, node in self.inner_nodes():
-            for t, child in enumerate(node.children):
-                inputs = child.width if isinstance(child, Node) else self.dim
-                shapes[(*path, t)] = (node.width, inputs)
-        return shapes
-
-    def weight_groups(self, shared: bool) -> dict[Path, Path]:
-        """For every weight the path of the weight it equals: itself, or with ``shared`` the first
-        of its level.
-
-        Raises
-        ------
-        ValueError
-            If weights are to be shared between nodes of one level that differ in width.
-        """
-        shapes = self.weight_shapes()
-        if not shared:
-            return {path: path for path in shapes}
-        first: dict[tuple[int, bool], Path] = {}
-        groups: dict[Path, Path] = {(): ()}
-        for path, node in self.inner_nodes():
-            for t, child in enumerate(node.children):
-                edge = (*path, t)
-                owner = first.setdefault((node.height, isinstance(child, Node)), edge)
-                if shapes[owner] != shapes[edge]:
-                    raise ValueError(
-                        f"weight_groups: cannot share the weights at paths {owner} and {edge}: "
-                        f"shapes {shapes[owner]} and {shapes[edge]} differ"
-                    )
-                groups[edge] = owner
-        return groups
-
-    def random_weights(
-        self, arithmetic, generator: torch.Generator, shared: bool = False
-    ) -> dict[Path, torch.Tensor]:
-        """Independent random weights; with ``shared``, equal ones for all nodes of a level.
-
-        Parameters
-        ----------
-        arithmetic : lib.arithmetic.Real or lib.arithmetic.Modular
-            Where the entries are drawn: standard normal numbers, or residues mod p.
-        generator : torch.Generator
-        shared : bool
-
-        Returns
-        -------
-        dict from path to torch.Tensor, with the shapes of :meth:`weight_shapes`
-        """
-        shapes = self.weight_shapes()
-        drawn: dict[Path, torch.Tensor] = {}
-        for path, owner in self.weight_groups(shared).items():
-            if owner == path:
-                drawn[path] = arithmetic.random(shapes[path], generator)
-            else:
-                drawn[path] = drawn[owner]
-        return drawn
-
-    def parameter_count(self, shared: bool = False) -> int:
-        """The number of weights of the network, the output vector included."""
-        shapes = self.weight_shapes()
-        owners = set(self.weight_groups(shared).values())
-        return sum(torch.Size(shapes[path]).numel() for path in owners)
+    weight_shapes = tree_weights.weight_shapes
+    weight_groups = tree_weights.weight_groups
+    random_weights = tree_weights.random_weights
+    parameter_count = tree_weights.parameter_count
 
     def mincut(self, rows) -> int:
         """The multiplicative minimum cut between row and column modes; see :mod:`lib.mincut`."""
