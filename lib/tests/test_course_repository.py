@@ -100,6 +100,13 @@ def test_files_stay_small(path):
     assert lines <= 300
 
 
+def test_the_developer_page_places_every_module():
+    page = (ROOT / "book" / "developer.md").read_text(encoding="utf-8")
+    modules = {path.relative_to(ROOT / "lib").parts[0].removesuffix(".py") for path in LIBRARY}
+    unplaced = {name for name in modules - {"__init__", "benchmarks"} if f"`{name}`" not in page}
+    assert not unplaced, f"add {unplaced} to the table of layers in book/developer.md"
+
+
 def test_importing_lib_does_not_wait_for_torch():
     program = "import lib, lib.claims, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
