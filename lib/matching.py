@@ -1,8 +1,8 @@
 """Matchings between the two sides of a partition, as the corrected Theorem 2 counts them.
 
 A window anchored at a cell p reaches the cells q >= p, coordinate by coordinate, within its
-extent. Two cells can therefore be multiplied by one window exactly if they are comparable:
-one reaches the other. The matching number of a partition (P, Q) is the largest number of
+extent. Two cells are comparable if the window anchored at one of them reaches the other, which
+can then multiply what it sees at both. The matching number of a partition (P, Q) is the largest number of
 disjoint comparable pairs with one cell in P and one in Q. Integers only.
 """
 

@@ -19,9 +19,9 @@ class TwoLayerConstruction(Construction):
     axis, cut, shift : int
         The axis that the partition cuts, the cells before the cut, the distance in a pair.
     base : int
-        D, the channels in use.
+        min(M, D), the channels in use.
     constant : int
-        Added to the factor of every pair: 1 if that raises its rank from D to D + 1, else 0.
+        The bias b of layer 2 at every cell: 1 if it has biases, else 0.
     """
 
     axis: int
@@ -31,7 +31,9 @@ class TwoLayerConstruction(Construction):
     constant: int
 
     def predicted_output(self, templates):
-        """Product over the pairs (p, p + shift) across the cut of ``[d_p = d_q < D] + constant``.
+        """Product over the cells p of ``[d_p = d_q < base] + constant``, with q = p + shift.
+
+        Where q lies beyond the border, the factor is ``[d_p < base] + constant``.
 
         Parameters
         ----------
@@ -43,16 +45,18 @@ class TwoLayerConstruction(Construction):
         """
         self._require(templates)
         shown = templates.unflatten(1, self.architecture.size)
-        before, after = (shown.narrow(1 + self.axis, start, self.shift).flatten(1)
-                         for start in (self.cut - self.shift, self.cut))
-        factors = ((before == after) & (before < self.base)) + float(self.constant)
-        return self.arithmetic.prod(factors.double(), 1)
+        paired = shown.shape[1 + self.axis] - self.shift
+        first = shown.narrow(1 + self.axis, 0, paired)
+        same = shown < self.base
+        same.narrow(1 + self.axis, 0, paired).logical_and_(
+            first == shown.narrow(1 + self.axis, self.shift, paired))
+        return self.arithmetic.prod((same + float(self.constant)).flatten(1), 1)
 
     def rank(self):
-        """``(D + constant)`` to the number of pairs: no cell belongs to two of them."""
+        """``min(M, D + constant)`` to the number of pairs across the cut."""
         net = self.architecture
         pairs = self.shift * torch.Size(net.size).numel() // net.size[self.axis]
-        return Bound(self.base + self.constant, pairs, 1, self.shift)
+        return Bound(min(net.channels, net.widths[1] + self.constant), pairs, 1, self.shift)
 
 
 def two_layer_construction(net, representation, arithmetic, partition="left-right", cut=None,
@@ -70,7 +74,7 @@ def two_layer_construction(net, representation, arithmetic, partition="left-righ
     cut : int, optional
         Columns (or rows) before the cut; half of them, rounded down, by default.
     last_bias : bool
-        Whether layer 2 may use its biases, which adds 1 to the rank of a pair when D_1 < M.
+        Whether layer 2 has biases, which adds 1 to the rank of a pair when D_1 < M.
 
     Returns
     -------
@@ -83,9 +87,10 @@ def two_layer_construction(net, representation, arithmetic, partition="left-righ
 
     Notes
     -----
-    New here; book/overlap-theorem.md. The last ``shift`` columns before the cut are paired with
-    the first ones after it. A pair contributes the matrix ``I_D + 0`` (padded to M x M), plus the
-    all-ones matrix if D < M, which then has rank D + 1.
+    New here: the lower bound of "Two layers" in book/overlap-theorem.md. Every window compares
+    its first cell with the one ``shift`` further on. A comparison across the cut contributes the
+    matrix ``I_D + 0`` (padded to M x M), plus the all-ones matrix if layer 2 has biases; for
+    D < M this has rank D + 1.
 
     Examples
     --------
@@ -103,17 +108,16 @@ def two_layer_construction(net, representation, arithmetic, partition="left-righ
     axis, shift = cut_axis(net, partition), exact.shift
     cut = cut_position(net, axis, cut)
     base = min(net.channels, net.widths[1])
-    constant = int(bool(last_bias) and base < net.channels)
+    constant = int(bool(last_bias))
 
     first, last = idle_layer(net, 1), idle_layer(net, 2)
-    unit = fit(representation, torch.eye(base, net.channels).double(), 0, arithmetic)
+    unit = torch.eye(base, net.channels).double()              # channel c on template d
     partner = [0] * net.ndim
     partner[axis] = shift
-    for offset in ([0] * net.ndim, partner):
-        write(*first, slice(base), offset, unit, 0)
-    paired = [slice(extent) for extent in net.size]
-    paired[axis] = slice(cut - shift, cut)
-    last[0][(0, slice(base), *paired)] = 1
-    last[1][(0, *paired)] = constant
+    for offset, padding in (([0] * net.ndim, 0), (partner, 1)):
+        write(*first, slice(base), offset, fit(representation, unit, padding, arithmetic), padding)
+    inside = [slice(extent) for extent in net.size]            # a larger window reads padding
+    last[0][(0, slice(base), *inside)] = 1
+    last[1][(0, *inside)] = constant
     return TwoLayerConstruction(net, [first, last], representation, arithmetic,
                                 axis, cut, shift, base, constant)
