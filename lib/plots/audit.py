@@ -1,0 +1,158 @@
+"""Pictures of audits: paths that meet, fields that grow with depth, bounds by layer."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon, Rectangle
+
+from lib.plots.style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
+
+__all__ = ["draw_bounds_by_layer", "draw_field_growth", "draw_paths", "path_field"]
+
+Path = list[tuple[int, int, int]]
+
+
+def path_field(path: Path, unit: int) -> tuple[int, int]:
+    """First and last pixel that a unit sees along one path, as if the image had no border.
+
+    Parameters
+    ----------
+    path : list of (window, stride, padding)
+        From the image upwards, one axis; ``padding`` counts the cells before the map.
+    unit : int
+
+    Returns
+    -------
+    (int, int)
+
+    Examples
+    --------
+    >>> path_field([(3, 2, 1), (3, 1, 1)], 3)
+    (3, 9)
+    """
+    first = last = unit
+    for window, stride, padding in reversed(path):
+        first, last = first * stride - padding, last * stride - padding + window - 1
+    return first, last
+
+
+def draw_paths(axes: Axes, paths: dict[str, Path], size: int, unit: int, title: str) -> None:
+    """One unit where branches meet, and what it sees along each of them.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    paths : dict from name to list of (window, stride, padding)
+        Drawn in this order, the widest first.
+    size : int
+        Pixels of the image, one axis.
+    unit : int
+    title : str
+
+    Examples
+    --------
+    >>> with figure() as (drawing, axes):
+    ...     draw_paths(axes, {"branch": [(3, 2, 1)], "shortcut": [(1, 2, 0)]}, 8, 2, "aligned")
+    """
+    fields = {name: path_field(path, unit) for name, path in paths.items()}
+    colors = (COLORS["rows"], COLORS["columns"])
+    top = (min(a for a, _ in fields.values()) + max(b for _, b in fields.values()) + 1) / 2
+    for pixel in range(size):
+        axes.add_patch(Rectangle((pixel + 0.07, 0), 0.86, 0.86, facecolor="white", edgecolor=INK,
+                                 linewidth=0.8, zorder=3))
+    axes.add_patch(Rectangle((top - 0.5, 4.2), 1, 0.86, facecolor=INK, edgecolor=INK, zorder=4))
+    for depth, ((name, (first, last)), color) in enumerate(zip(fields.items(), colors,
+                                                               strict=False)):
+        axes.add_patch(Polygon([(top - 0.3, 4.2), (first, 0.9), (last + 1, 0.9), (top + 0.3, 4.2)],
+                               closed=True, facecolor=color, alpha=0.25 + 0.3 * depth,
+                               edgecolor=color, zorder=1 + depth))
+        for pixel in range(max(first, 0), min(last + 1, size)):
+            axes.add_patch(Rectangle((pixel + 0.07, 0), 0.86, 0.86, zorder=4 + depth,
+                                     facecolor=color, alpha=0.35 + 0.4 * depth, edgecolor="none"))
+        low = -0.75 - 1.15 * depth
+        axes.plot([first, last + 1], [low, low], color=color, linewidth=2.5,
+                  solid_capstyle="butt")
+        axes.plot([(first + last + 1) / 2], [low], "o", color=color, markersize=7)
+        axes.text(last + 1.3, low, name, color=color, va="center", fontweight="bold")
+    axes.set_title(title)
+    axes.set_xlim(-0.2, size + 2.2)
+    axes.set_ylim(-2.6, 5.3)
+    axes.set_aspect("equal")
+    axes.axis("off")
+
+
+def draw_field_growth(
+    axes: Axes, fields: dict[str, list[int]], size: int, left: tuple[str, ...] = ()
+) -> None:
+    """Largest field reached up to every layer, against the layer's number.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    fields : dict from name to list of int
+    size : int
+        Pixels of the image, drawn as a line, and half of it.
+    left : tuple of str
+        Names to be written to the left of their line's end.
+
+    Examples
+    --------
+    >>> with figure() as (drawing, axes):
+    ...     draw_field_growth(axes, {"plain": [3, 5, 10]}, 32)
+    """
+    palette = list(RECEPTIVE_FIELD_COLORS.values())
+    for (name, values), color in zip(fields.items(), palette, strict=False):
+        axes.plot(range(1, len(values) + 1), values, color=color, drawstyle="steps-post")
+        side = {"xytext": (-4, 8), "ha": "right"} if name in left else {"xytext": (6, -4)}
+        label_line(axes, len(values), values[-1], name, color, **side)
+    longest = max(len(values) for values in fields.values())
+    for height, text in ((size, "image"), (size / 2, "half of it")):
+        axes.axhline(height, color=COLORS["neutral"], linestyle="--", linewidth=1.2, zorder=0)
+        axes.text(longest * 1.12, height, text, color=COLORS["neutral"], va="bottom", ha="right")
+    axes.set_xlim(0, longest * 1.13)
+    axes.set_ylim(0, None)
+    axes.set_xlabel("layer")
+    axes.set_ylabel("$T_R$, pixels")
+
+
+def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) -> None:
+    """Bounds as powers of ten, by the layer K that gives them.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    names : list of str
+        The layers.
+    bounds : dict from name to list of float or None
+        Base-ten logarithms, one entry per layer, None where the bound is silent.
+
+    Examples
+    --------
+    >>> with figure() as (drawing, axes):
+    ...     draw_bounds_by_layer(axes, ["a", "b"], {"Theorem 1": [None, 5.0]})
+    """
+    colors, markers = (COLORS["exact"], COLORS["bound"]), ("o", "s")
+    for (name, values), color, marker in zip(bounds.items(), colors, markers, strict=False):
+        points = [(place, value) for place, value in enumerate(values) if value is not None]
+        axes.plot(*zip(*points, strict=True), marker + "-", color=color)
+        peak = max(reversed(points), key=lambda point: point[1])
+        label_line(axes, *peak, name, color, xytext=(10, 8))
+    axes.set_yscale("log")
+    low = min(v for values in bounds.values() for v in values if v is not None)
+    high = max(v for values in bounds.values() for v in values if v is not None)
+    axes.set_ylim(low / 2, high * 3)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=9)
+    axes.set_xlabel("layer K")
+    axes.set_ylabel(r"$\log_{10}$ of the bound (log scale)")
+
+
+def _opening() -> Figure:
+    shortcut = [(1, 2, 0)]
+    with figure(7, 2.5, columns=2) as (drawing, axes):
+        draw_paths(axes[0], {"branch": [(3, 2, 1), (3, 1, 1)], "shortcut": shortcut}, 14, 3,
+                   "Padding on both sides")
+        draw_paths(axes[1], {"branch": [(3, 2, 0), (3, 1, 1)], "shortcut": shortcut}, 14, 3,
+                   "Padding at the end only")
+    return drawing
+
+
+BOOK_FIGURES = {"residual-paths": _opening}
