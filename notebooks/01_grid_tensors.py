@@ -203,8 +203,9 @@ full, lost = (exact_rank(matricize(t, "even-odd")).rank for t in (coefficients, 
 independent = field.tensor([[1, 0, 1], [0, 1, 1]])  # f_0, f_1, f_0 + f_1 in the basis f_0, f_1
 reduced = change_basis(coefficients, independent, field)  # coefficients over f_0 and f_1 alone
 separation = exact_rank(matricize(reduced, "even-odd")).rank
+same = torch.equal(change_basis(reduced, singular[:, :2], field), answers)  # the same function
 print("even-odd rank of the coefficients:", full, "| of the answers:", lost)
-print("separation rank:", separation)
+print("separation rank:", separation, "| the same answers:", same)
 
 # %% [markdown]
 # ## The separation rank
@@ -306,7 +307,7 @@ print("bias, and f_0 = 1:", with_constant)
 
 plain, bias, overlap, more = table_of_ranks.values()
 limits = (
-    lost == separation < full  # dependent representation functions
+    same and lost == separation < full  # dependent representation functions
     and set(plain) == set(with_constant) == {4}
     and max(bias) == 5 and max(overlap) > 4 and max(more) > 4
 )
