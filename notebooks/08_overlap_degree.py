@@ -202,7 +202,45 @@ print("layers of the large network that play those of the small one:", correspon
 imitation = simulate(large, small, weights)
 images = field.random((500, 2, 4, 4), generator)
 same = torch.equal(forward(large, imitation, images, field), forward(small, weights, images, field))
-verify("shrinking-windows", same, detail="500 random images, 4 layers imitating 2")
+print("equal on 500 random images:", same)
+
+# %% [markdown]
+# The same for random networks. Draw a large one. Keep every layer whose stride is above 1, keep or
+# remove the others (a layer is removed only if it is as wide as its input), and shrink every window
+# that is kept to a random size. Every third small network is the one without overlaps, $R'=S$.
+
+
+# %%
+def draw(low, high):
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def random_pair(tiling):
+    layers, kept, width = [], [], 2  # width: what the small network carries at this depth
+    for _ in range(draw(2, 4)):
+        stride = draw(1, 2)
+        layer = Layer(draw(stride, 4), stride, draw(1, 4))
+        layers.append(layer)
+        if stride == 1 and layer.channels >= width and not tiling and draw(0, 1):
+            continue
+        window = stride if tiling else draw(1, layer.window)
+        kept.append(Layer(window, stride, layer.channels))
+        width = layer.channels
+    return (Architecture(5, 2, tuple(stack)) for stack in (layers, kept or layers))
+
+
+pairs, removed = 60, 0
+for number in range(pairs):
+    large, small = random_pair(tiling=number % 3 == 0)
+    weights = random_weights(small, field, generator)
+    images = field.random((20, 2, 5, 5), generator)
+    expected = forward(small, weights, images, field)
+    found = forward(large, simulate(large, small, weights), images, field)
+    same &= torch.equal(found[:, : expected.shape[1]], expected)
+    removed += large.depth - small.depth
+print("layers removed in all:", removed)
+verify("shrinking-windows", same, detail=f"{pairs} random pairs of networks, 20 images each")
+glue("08-imitations", pairs)
 
 # %% [markdown]
 # Without biases the imitation is impossible, and one number shows it: without biases every product

@@ -88,7 +88,7 @@ glue("11-partitions", len(everything))
 glue("11-deficient", len(deficient))
 
 # %% [markdown]
-# A few of the partitions in which no window arrangement can pair everything:
+# A few of the partitions in which no choice of comparable pairs uses every pixel:
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-deficient", "caption": "Partitions of the 4×4 grid with matching number 7. Numbers mark pairs; the framed cells stay alone."}, "image": {"alt": "Four grids of 16 cells in two colors. In each, one color gathers towards the lower left and the other towards the upper right corner, and one framed cell of each color has no number."}}
 with figure(7, 2.2, columns=4) as (drawing, axes):
@@ -195,10 +195,30 @@ for rows in corners:
 verify("corner-partition", bound_holds, detail=f"{len(corners)} partitions of 4×4, 8 networks on 3×4")
 
 # %% [markdown]
+# More channels help. Ranks of the 18 deficient partitions of the $4\times4$ grid with two templates, and
+# of the corner of the $3\times4$ grid with three:
+
+# %%
+print("4×4, M=2:  D  kernels   bias in layer 2  ranks")
+for width, shared, bias in [(2, False, True), (2, True, True), (3, True, False), (4, False, False)]:
+    candidate = network(4, 4, 2, width)
+    ranks = {
+        certify(candidate, rows, shared=shared, biases=(True, bias), seed=6).rank for rows in deficient
+    }
+    print(f"{width:12}  {'shared' if shared else 'unshared':8}  {bias!s:15}  {ranks}")
+
+print("3×4, M=3:  D  kernels   bias in layer 2  rank, of 729")
+for width in (4, 9, 36):
+    candidate = network(3, 4, 3, width)
+    rank = certify(candidate, (0, 1, 2, 3, 7, 11), biases=(True, False), seed=6).rank
+    print(f"{width:12}  {'shared':8}  {'False':15}  {rank}")
+
+# %% [markdown]
 # ## The corrected bound
 #
 # For every partition the rank is at least $\min(M,D)^\nu$. Certify it for all deficient partitions and a
-# sample of the others, with unshared kernels and, for comparison, shared ones.
+# sample of the others, with unshared kernels and, for comparison, shared ones with as few channels. On
+# the $2\times2$ grid, where $\nu=2$, take all partitions and also $D<M$.
 
 # %%
 sample = deficient + everything[::120]
@@ -211,12 +231,21 @@ for shared in (False, True):
 print(len(sample), "partitions, unshared and shared: smallest rank", smallest)
 glue("11-smallest-rank", smallest)
 
+tiny = {}
+for channels in (2, 3, 4):
+    for width, shared in itertools.product((channels - 1, channels, 2 * channels), (False, True)):
+        ranks = {certify(network(2, 2, channels, width), rows, shared=shared, seed=7).rank
+                 for rows in even_partitions(4)}
+        reached &= min(ranks) >= min(channels, width) ** 2
+        tiny.setdefault(channels, set()).update(ranks)
+print("2×2 grid, ranks found for M templates:", tiny)
+
 # %% [markdown]
-# The proof's weights: one matched pair per location. Shared kernels recognize their location by the padding that
+# The proof's weights: one pair per location. Shared kernels recognize their location by the padding that
 # their window sees, at the price of more channels. Both reach $2^\nu$ exactly, and equal their closed form on every input.
 
 # %%
-wide = network(4, 4, 2, 2 * 8 + 8)
+wide = network(4, 4, 2, 2 * 8 + 8)  # M ν + H² - ν channels for ν = 8; ν = 7 needs one more
 exact = True
 for rows in (corner, *(partition(name, (4, 4))[0] for name in ("left-right", "checkerboard"))):
     for architecture, shared in ((net, False), (wide, True)):

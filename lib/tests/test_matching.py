@@ -10,6 +10,7 @@ import torch
 
 from lib import Architecture, Layer
 from lib.arithmetic import Modular
+from lib.certificates import certify
 from lib.constructions import matching_construction
 from lib.matching import matching_number, maximum_matching, reaches
 from lib.tests import brute_force
@@ -145,6 +146,17 @@ def test_the_counterexample_in_exact_ranks():
         order = [positions[p] for p in (*rows, *(p for p in range(16) if p not in rows))]
         values = brute_force.outputs(net, weights, templates, index, order)
         assert brute_force.rank(values.reshape(256, 256)) == rank
+
+
+@pytest.mark.parametrize("channels, width, shared, bias, rank", [
+    (4, 4, False, True, 2000), (3, 3, False, True, 576), (3, 3, False, False, 243),
+    (3, 4, True, False, 576), (3, 9, True, False, 729), (3, 36, True, False, 729)])
+def test_first_row_and_last_column_of_three_by_four(channels, width, shared, bias, rank):
+    """The bound (D + bias)^3 M^2 of the corner, reached unless D channels are plenty."""
+    found = certify(network((3, 4), channels, width), (0, 1, 2, 3, 7, 11), shared=shared,
+                    biases=(True, bias), seed=2)
+    assert found.rank == rank and not found.sampled
+    assert rank <= (width + bias) ** 3 * channels**2
 
 
 def test_errors_say_what_is_missing():
