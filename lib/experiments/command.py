@@ -61,7 +61,8 @@ def configure(arguments):
     settings, grid = PRESETS[arguments.preset]
     changes = {
         name: getattr(arguments, name)
-        for name in ("data", "images", "epochs", "batch_size", "learning_rate", "precision", "model")
+        for name in ("data", "images", "epochs", "batch_size", "learning_rate", "model",
+                     "precision")
         if getattr(arguments, name) is not None
     }
     strength = {

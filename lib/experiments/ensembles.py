@@ -17,6 +17,7 @@ from lib.experiments import products
 from lib.experiments.convnets import BLOCKS, CLASSES, COLORS, initial_weights
 
 VECTOR_CHANNELS = 16  # float32 values in one 512-bit vector; oneDNN pads channels to this number
+SMALL_BATCH = 32
 MECHANISMS = ("block", "grouped", "matmul")
 
 
@@ -232,12 +233,13 @@ def unfolded_convolution(images, weight, groups=1):
     return product.reshape(len(weight), batch, height, width).transpose(0, 1)
 
 
-def arrange(networks, device_type="cpu"):
+def arrange(networks, device_type="cpu", batch_size=128):
     """Split networks that share a stream into ensembles, by width.
 
     On a CPU, narrow networks are packed while their channels together fit one vector
-    (lib/benchmarks/training.py measures why); the others run alone.  On a GPU, networks of equal
-    width are grouped.
+    (lib/benchmarks/training.py measures why); the others run alone.  A step on a small batch costs
+    mostly its calls, so that there a little more is packed.  On a GPU, networks of equal width are
+    grouped.
 
     Parameters
     ----------
@@ -245,6 +247,7 @@ def arrange(networks, device_type="cpu"):
         All with the same window.
     device_type : str
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    batch_size : int
 
     Returns
     -------
@@ -260,11 +263,12 @@ def arrange(networks, device_type="cpu"):
     """
     parts = []
     ordered = sorted(networks, key=lambda network: network.channels)
+    limit = VECTOR_CHANNELS if batch_size > SMALL_BATCH else VECTOR_CHANNELS * 3 // 2
     if device_type == "cpu":
         for network in ordered:
             packed = parts[-1][0] if parts else []
             together = sum(member.channels for member in packed) + network.channels
-            if packed and together <= VECTOR_CHANNELS:
+            if packed and together <= limit:
                 packed.append(network)
             else:
                 parts.append(([network], "block"))

@@ -169,6 +169,25 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None):
     ], []
 
 
+def train_grid(grid, settings, device="cpu"):
+    """Train a small grid here and now, and keep the results in memory.
+
+    Parameters
+    ----------
+    grid : Grid
+    settings : Settings
+    device : str
+
+    Returns
+    -------
+    list of dict
+        One record per network; `sweep.run_sweep` is the same for grids worth a file.
+    """
+    data = load_data(settings.data, settings.images)
+    jobs = make_jobs(grid.networks(), torch.device(device).type)
+    return [record for job in jobs for record in train_job(job, settings, data, device)[0]]
+
+
 def _in_pieces(pieces, settings, data, device, report):
     records, failures = [], []
     for piece in pieces:

@@ -113,7 +113,7 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
         lines.append(f"  B={window}  C={widths}  {sum(v for _, v in chosen):.2f} hours")
     if any(max(n.channels for n in job) > MEASURED_CHANNELS for job in jobs):
         lines.append(f"widths beyond {MEASURED_CHANNELS} are estimated from their arithmetic")
-    example = arrange(jobs[0], device) if jobs else []
+    example = arrange(jobs[0], device, settings.batch_size) if jobs else []
     lines.append("first job   " + "; ".join(
         f"{mechanism}: " + ", ".join(n.name for n in members) for members, mechanism in example))
     return "\n".join(lines)

@@ -10,7 +10,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lib.experiments import jobs as work
 from lib.experiments.convnets import forward_operations

@@ -54,7 +54,7 @@ class Trainer:
         pairs = sorted({(network.augmentation, network.seed) for network in self.networks})
         self.streams = Streams(data, pairs, settings.batch_size, settings.strength, device)
         if mechanism == "auto":
-            parts = arrange(self.networks, self.device.type)
+            parts = arrange(self.networks, self.device.type, settings.batch_size)
         elif mechanism == "loop":
             parts = [([network], "block") for network in self.networks]
         else:

@@ -24,6 +24,14 @@ from lib.experiments.training import Trainer
 TOLERANCE = 2e-5
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def pixels(count=6, seed=0):
     return torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8,
                          generator=generator_for("test", seed))
@@ -105,7 +113,7 @@ def test_trainer_follows_a_hand_written_loop():
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += float(loss) * len(labels)
+            total += loss.item() * len(labels)
         losses.append(total / len(data))
     assert trainer.curves[0]["loss"] == pytest.approx(losses, abs=TOLERANCE)
 
@@ -160,6 +168,8 @@ def test_arrangement_by_width():
     networks = [Network(1, c, "none", 0) for c in (64, 2, 16, 4, 8)]
     shape = [[n.channels for n in members] for members, _ in arrange(networks)]
     assert shape == [[2, 4, 8], [16], [64]]
+    small = arrange([Network(1, c, "none", 0) for c in (8, 16, 32)], batch_size=10)
+    assert [[n.channels for n in members] for members, _ in small] == [[8, 16], [32]]
     on_gpu = arrange([Network(1, 8, "none", s) for s in range(3)], "cuda")
     assert [(len(members), kind) for members, kind in on_gpu] == [(3, "grouped")]
 
@@ -177,3 +187,40 @@ def test_errors_name_what_is_wrong():
         Settings(epochs=0)
     with pytest.raises(ValueError, match="uint8"):
         Augmenter(torch.zeros(2, 3, 32, 32), "none")
+
+
+def test_product_network_is_an_arithmetic_circuit():
+    """The scaled, shifted computation gives the scores of plain products, up to a factor."""
+    network = Network(2, 3, "none", 0)
+    ensemble = Ensemble([network, Network(2, 5, "none", 1)], model="convac").double()
+    images = torch.randn((3, 3, 32, 32), generator=generator_for("x"), dtype=torch.float64)
+    ours = ensemble(images)[:, 0]
+    weights = ensemble.network(0)
+    features = 1 + images
+    for block in range(5):
+        padded = F.pad(features, (0, 1, 0, 1), value=1.0)  # one is neutral for products
+        kernel = weights[f"conv{block}"]
+        shift = 1 + weights[f"bias{block}"] - kernel.sum((1, 2, 3))
+        features = F.conv2d(padded, kernel, shift)
+        features = features.unfold(2, 2, 2).unfold(3, 2, 2).prod(-1).prod(-1)
+    plain = (features.flatten(1) - 1) @ weights["head"]
+    ratio = ours / plain
+    assert bool((ratio > 0).all())
+    torch.testing.assert_close(ratio, ratio[:, :1].expand_as(ratio))
+
+
+def test_product_networks_train_without_overflow_alone_as_together():
+    settings = Settings(images=20, batch_size=10, epochs=4, model="convac")
+    networks = [Network(3, 2, "color", 0), Network(3, 4, "color", 0)]
+    together = Trainer(networks, settings, dead_leaves(20))
+    together.run()
+    for place, network in enumerate(together.order):
+        alone = Trainer([network], settings, dead_leaves(20), mechanism="loop")
+        alone.run()
+        assert together.curves[place]["loss"] == pytest.approx(
+            alone.curves[0]["loss"], abs=1e-3)  # products amplify the rounding of float32
+    wild = Ensemble(networks, model="convac")
+    with torch.no_grad():
+        for parameter in wild.conv:
+            parameter.mul_(1000)
+    assert bool(torch.isfinite(wild(torch.randn(2, 3, 32, 32, generator=generator_for(1)))).all())
