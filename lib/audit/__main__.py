@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
+import inspect
 import json
 import sys
 
@@ -46,21 +48,33 @@ def load(target):
         raise ValueError(f"cannot import {module_name!r}: {error}") from error
     for name in path.split("."):
         if not hasattr(found, name):
-            public = [n for n in dir(found) if not n.startswith("_")]
-            raise ValueError(f"{module_name!r} has no {path!r}; it has {', '.join(public)}")
+            near = difflib.get_close_matches(name, dir(found), n=5)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise ValueError(f"{module_name!r} has no {path!r}{hint}")
         found = getattr(found, name)
     if isinstance(found, torch.nn.Module):
         return found
     if not callable(found):
         raise ValueError(f"{target!r} is a {type(found).__name__}: neither a module nor a function "
                          "that returns one")
-    try:
-        model = found()
-    except TypeError as error:
-        raise ValueError(f"{target!r} cannot be called without arguments: {error}") from error
+    missing = _required(found)
+    if missing:
+        raise ValueError(f"{target!r} needs arguments ({', '.join(missing)}): name a function that "
+                         "needs none")
+    model = found()
     if not isinstance(model, torch.nn.Module):
         raise ValueError(f"{target!r} returned a {type(model).__name__}, not a torch.nn.Module")
     return model
+
+
+def _required(function):
+    """Names of the arguments without which a function cannot be called."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:                              # some built-in functions tell no signature
+        return []
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
 
 
 def main(arguments=None):
@@ -76,6 +90,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         found = audit(load(options.target), options.size, options.channels)
+        found.name = options.target
     except (TypeError, ValueError, UnsupportedOperation) as error:
         print(f"lib.audit: {error}", file=sys.stderr)
         return 2

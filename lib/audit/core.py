@@ -86,7 +86,7 @@ class Audit:
         return self.geometry(self.trace.source)
 
     def bounds(self, partition="left-right", representation=None, avoid=(), collapse=()):
-        """Theorem 1 and its stronger form for the ConvAC surrogate of the network.
+        """Theorem 1 and the crossing bound for the ConvAC surrogate of the network.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class Audit:
 
         Notes
         -----
-        Theorem 1 of [Sharir & Shashua, 2018] as corrected, and its stronger form; which chain
+        Theorem 1 of [Sharir & Shashua, 2018] as corrected, and the crossing bound; which chain
         through the graph they apply to is explained in book/audit-a-network.md.
 
         Examples
@@ -166,8 +166,10 @@ def audit(model, size=224, channels=None):
 
     Notes
     -----
-    Normalization with stored statistics is an affine map of each channel; normalization with the
-    map's own statistics sees the whole map and is listed as a layer. See
+    A field says what a unit can depend on through the structure of the network. Numbers are not
+    looked into: a weight that happens to be zero, or an attention mask, may make a unit depend on
+    less. Normalization with stored statistics is an affine map of each channel; normalization with
+    the map's own statistics sees the whole map and is listed as a layer. See
     book/audit-a-network.md.
 
     Examples

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from math import prod
 
-from .fields import Field, hull, reduce
+import torch
+
+from .fields import Field, gather, hull, reduce
 from .rules import LayerInfo, refuse, rule
 
 
@@ -51,10 +53,12 @@ def along_one_dimension(call, a, shapes):
 
 
 def _cumulative(x, dim):
+    """Every unit depends on those before it along a dimension, and on itself."""
     edges, step = [], []
     for axis in x.axes:
         edge = x.clipped(axis) if x.virtual else x.edges[axis]
-        edge = edge.cummin(dim + 1).values
+        if edge.shape[dim + 1] > 1:
+            edge = edge.cummin(dim + 1).values
         edges.append(edge)
         step.append(x.step[axis] if x.step[axis] and x.step[axis][0] != dim else None)
     return x.replace(edges=edges, step=step)
@@ -144,17 +148,26 @@ def _factors(name, a):
       "_scaled_dot_product_fused_attention_overrideable", "_scaled_dot_product_attention_math",
       "_scaled_dot_product_attention_math_for_mps", "scaled_dot_product_attention")
 def attention(call, a, shapes):
-    """Every query sees every key and value; a mask is not looked into."""
-    if a.get("is_causal"):
-        refuse(call, "causal attention")
-    shape = shapes[0]
-    parts = []
+    """Every query sees every key and value, or those before it; masks are not looked into."""
+    shape, parts = shapes[0], []
     for name in ("query", "key", "value"):
         if isinstance(a[name], Field):
-            seen = reduce(a[name], [-1] if name == "query" else [-2, -1], keepdim=True)
+            seen = reduce(a[name], [-1], keepdim=True)
+            if name != "query":
+                whole = not a.get("is_causal")
+                seen = reduce(seen, [-2], True) if whole else _cumulative(seen, len(shape) - 2)
             parts.append(seen)
     call.layer = LayerInfo("attention", channels_in=shape[-1], channels=shape[-1])
     return hull(parts, shape)
+
+
+@rule("glu")
+def gated(call, a, shapes):
+    """Every unit depends on the one at its place in either half."""
+    x, dim = a["self"], a["dim"] % len(a["self"].shape)
+    half = shapes[0][dim]
+    index = torch.arange(half)
+    return gather(x, dim, torch.stack([index, index + half], 1), None)
 
 
 @rule("zero", "fill")

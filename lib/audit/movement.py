@@ -6,7 +6,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from .fields import EMPTY, Field, common_step, compress, gather
-from .rules import LayerInfo, refuse, rule
+from .rules import LayerInfo, flat, refuse, rule
 
 MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "permute", "transpose",
          "t", "expand", "unsqueeze", "squeeze", "select", "split", "split_with_sizes", "unbind",
@@ -19,7 +19,7 @@ MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "perm
 @rule(*MOVES)
 def move(call, a, shapes):
     """Perform the operation on the boxes of every axis, and find out where the grid went."""
-    fields = [entry for entry in a.values() if isinstance(entry, Field)]
+    fields = [entry for entry in flat(a) if isinstance(entry, Field)]
     if len(fields) != 1:
         refuse(call, "which units it moves depends on numbers computed from the input")
     if call.name == "view" and "dtype" in a:
@@ -142,6 +142,29 @@ def _measured(edges, dim, period):
     shift = int(edges.select(dim + 1, period)[0].flatten()[0]
                 - edges.select(dim + 1, 0)[0].flatten()[0])
     return shift if shift > 0 and _periodic(edges, dim, period, shift) else None
+
+
+@rule("strided")
+def rewritten(call, a, shapes):
+    """A tensor put together from everything that was written to its memory, in order."""
+    model = next(part for part in a["values"] if isinstance(part, Field))
+    length = 1 + max(offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+                     for size, stride, offset in (*a["layouts"], a["layout"]))
+    edges, step = [], []
+    for axis in model.axes:
+        memory = torch.full((2, length), EMPTY)
+        for part, layout in zip(a["values"], a["layouts"], strict=True):
+            source = part.full(axis) if isinstance(part, Field) else torch.tensor(EMPTY)
+            _window(memory, layout).copy_(source)
+        edges.append(compress(_window(memory, a["layout"]).clone()))
+        step.append(_found(model, edges[axis], shapes[0]))
+    return model.replace(shapes[0], edges, step)
+
+
+def _window(memory, layout):
+    """A strided view of both sides of a memory."""
+    size, stride, offset = layout
+    return memory.as_strided((2, *size), (memory.shape[1], *stride), offset)
 
 
 @rule("as_strided")

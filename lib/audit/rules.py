@@ -72,10 +72,10 @@ def interpret(call, fields):
     """
     arguments = {key: _resolve(entry, fields) for key, entry in call.arguments.items()}
     shapes = [value.shape for value in call.outputs]
-    unknown = next((f for f in _flat(arguments) if isinstance(f, Unknown)), None)
+    unknown = next((f for f in flat(arguments) if isinstance(f, Unknown)), None)
     if unknown is not None:
         return [unknown for _ in shapes]
-    tracked = [f for f in _flat(arguments) if isinstance(f, Field)]
+    tracked = [f for f in flat(arguments) if isinstance(f, Field)]
     function = RULES.get(call.name)
     if not tracked:
         result = None
@@ -100,6 +100,7 @@ def _resolve(entry, fields):
     return fields[entry] if isinstance(entry, Value) else entry
 
 
-def _flat(arguments):
+def flat(arguments):
+    """All arguments, those in lists one by one."""
     for entry in arguments.values():
         yield from entry if isinstance(entry, list) else (entry,)

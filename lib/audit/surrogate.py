@@ -69,7 +69,7 @@ class Surrogate:
     Attributes
     ----------
     overlap, crossing : LayerBound or None
-        Theorem 1 and its stronger form at their best layers; None if no layer is admissible.
+        Theorem 1 and the crossing bound at their best layers; None if no layer is admissible.
     overlap_by_layer, crossing_by_layer : dict
         Name of layer K to its bound.
     notes : list of str
@@ -98,7 +98,7 @@ def _largest(bounds):
 
 
 def find_bounds(audit, partition="left-right", representation=None, avoid=(), collapse=()):
-    """Theorem 1 and its stronger form at every layer of a network's surrogate.
+    """Theorem 1 and the crossing bound at every layer of a network's surrogate.
 
     Parameters
     ----------

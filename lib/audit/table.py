@@ -45,12 +45,12 @@ def layer_dict(layer, found=None):
            "seen": one(g.seen for g in axes), "sees_everything": layer.everything}
     if found is not None:
         theorem = found.overlap_by_layer.get(layer.name)
-        stronger = found.crossing_by_layer.get(layer.name)
+        crossing = found.crossing_by_layer.get(layer.name)
         row |= {"alpha_minimal": theorem and theorem.bound.shift + 1,
                 "theorem_1": theorem and str(theorem),
                 "theorem_1_log10": theorem and round(theorem.bound.log10, 2),
-                "stronger": stronger and str(stronger),
-                "stronger_log10": stronger and round(stronger.bound.log10, 2)}
+                "crossing": crossing and str(crossing),
+                "crossing_log10": crossing and round(crossing.bound.log10, 2)}
     return row
 
 
@@ -65,7 +65,7 @@ COLUMNS = (("layer", "layer"), ("kind", "kind"), ("R", "window"), ("S", "stride"
            ("pad", "padding"), ("dil", "dilation"), ("D", "channels"), ("map", "output"),
            ("T_R", "receptive_field"), ("T_S", "total_stride"), ("start", "start"),
            ("center", "center"), ("T_R/T_S", "overlap_degree"), ("T_R(H/2)", "alpha_minimal"),
-           ("Theorem 1", "theorem_1"), ("stronger", "stronger"))
+           ("Theorem 1", "theorem_1"), ("crossing", "crossing"))
 
 
 def _cell(row, key):
@@ -114,7 +114,8 @@ def summary(audit):
         lines.append(f"Last grid over the image, {axis}: field {found.size}, stride "
                      f"{found.stride}, effective padding {found.padding}, first center "
                      f"{_number(found.center)}, overlap degree {_number(found.overlap)}.")
-    lines.append(f"Output: {'every unit sees the whole image' if all(g.everything for g in audit.output) else 'units see a part of the image'}.")  # noqa: E501
+    whole = all(g.everything for g in audit.output)
+    lines.append(f"Output: units see {'the whole image' if whole else 'a part of the image'}.")
     wrong = [join for join in audit.joins if not join.aligned]
     lines.append(f"Joins of branches: {len(audit.joins)}, misaligned: {len(wrong)}.")
     lines += [f"  {join.name}: {'; '.join(join.problems)}" for join in wrong[:10]]
@@ -134,7 +135,7 @@ def _bounds_lines(found):
     if found.reason:
         return [f"Bounds, {found.partition}: none; {found.reason}."]
     lines = []
-    for title, best in (("Theorem 1", found.overlap), ("stronger form", found.crossing)):
+    for title, best in (("Theorem 1", found.overlap), ("crossing bound", found.crossing)):
         if best is None:
             lines.append(f"Bound, {found.partition}, {title}: silent, no layer has T_R > H/2 "
                          "along a chain that it admits, or the size is odd.")

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from .calls import Call, Trace, UnsupportedOperation, Value
+from .memory import Memory
 
 FACTORIES = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like",
              "new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided"}
@@ -29,8 +30,8 @@ class _Recorder(TorchDispatchMode):
     def __init__(self, names):
         super().__init__()
         self.names, self.stack = names, []
-        self.calls, self.values, self.origin = [], {}, {}
-        self.versions, self.alive, self.constants = {}, [], {}
+        self.calls, self.constants = [], {}
+        self.memory = Memory(self.calls)
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -51,26 +52,29 @@ class _Recorder(TorchDispatchMode):
         written = [x for x in tree_flatten(written)[0] if isinstance(x, torch.Tensor)]
         if not inputs:
             for x in made + written:
-                self.remember(x, None)
+                self.memory.remember(x, None)
             if function.overloadpacket.__name__ == "lift_fresh":
                 self.constants[id(made[0])] = args[0]   # the numbers of a literal list, say
             return result
         if not made and not written:
             raise UnsupportedOperation(f"{self.place(function)} turns a tensor into a number")
-        scope, leaf = self.stack[-1] if self.stack else ("", False)
         name = function.overloadpacket.__name__
-        call = Call(name.removesuffix("_") if written else name, scope, leaf, function,
+        call = Call(name.removesuffix("_") if written else name, *self.scope, function,
                     self.bind(schema, args, kwargs), inputs)
         self.calls.append(call)
-        for x in written:
-            self.touch(x)
         for x in written or made:
             value = Value(tuple(x.shape), call)
             call.outputs.append(value)
-            self.remember(x, value)
+            (self.memory.write if written else self.memory.remember)(x, value)
         for x, y in zip(made, written, strict=False):
-            self.remember(x, self.values[id(y)])
+            if x is not y:
+                self.memory.remember(x, self.memory.values[id(y)])
         return result
+
+    @property
+    def scope(self):
+        """Name of the module that is running, and whether it has no submodules."""
+        return self.stack[-1] if self.stack else ("", False)
 
     def bind(self, schema, args, kwargs):
         """Arguments by name with their defaults, values in place of tensors that depend."""
@@ -84,42 +88,19 @@ class _Recorder(TorchDispatchMode):
         return bound
 
     def named(self, entry):
-        return self.values.get(id(entry)) or self.constants.get(id(entry), entry)
-
-    def remember(self, tensor, value):
-        self.alive.append(tensor)                   # so that no id is ever used twice
-        self.values[id(tensor)] = value
-        self.origin[id(tensor)] = self.versions.get(self.storage(tensor), 0)
-
-    def touch(self, tensor):
-        """A write: other tensors that share the memory are no longer what was recorded."""
-        storage = self.storage(tensor)
-        self.versions[storage] = self.versions.get(storage, 0) + 1
-
-    def storage(self, tensor):
-        try:
-            return tensor.untyped_storage()._cdata
-        except (NotImplementedError, RuntimeError):
-            return id(tensor)
+        return self.memory.values.get(id(entry)) or self.constants.get(id(entry), entry)
 
     def look_up(self, tensor, function):
         """The value of a tensor, None if it does not depend on the input."""
-        if id(tensor) not in self.values:
-            if isinstance(tensor, FakeTensor):
-                raise UnsupportedOperation(f"{self.place(function)} reads a tensor of shape "
-                                           f"{tuple(tensor.shape)} whose origin was not recorded")
-            return None                             # a parameter, a buffer or a stored constant
-        value = self.values[id(tensor)]
-        stale = self.origin[id(tensor)] != self.versions.get(self.storage(tensor), 0)
-        if stale:
+        if tensor in self.memory:
+            return self.memory.read(tensor, *self.scope)
+        if isinstance(tensor, FakeTensor):
             raise UnsupportedOperation(f"{self.place(function)} reads a tensor of shape "
-                                       f"{tuple(tensor.shape)} after its memory was written "
-                                       "through another view (an assignment to a slice, say)")
-        return value
+                                       f"{tuple(tensor.shape)} whose origin was not recorded")
+        return None                                 # a parameter, a buffer or a stored constant
 
     def place(self, function):
-        scope = self.stack[-1][0] if self.stack else ""
-        return f"operation {function} in module {scope or '(the model itself)'!r}"
+        return f"operation {function} in module {self.scope[0] or '(the model itself)'!r}"
 
 
 @contextmanager
@@ -177,18 +158,17 @@ def trace(model, shape):
     Raises
     ------
     UnsupportedOperation
-        If the run leaves PyTorch (NumPy, ``.item()``) or writes to a slice.
+        If the run leaves PyTorch (NumPy, ``.item()``).
     ValueError
         If the module refuses an input of this shape.
     """
     anchor = next((p for p in model.parameters() if p.is_floating_point()), torch.zeros(()))
     recorder = _Recorder({id(module): name for name, module in model.named_modules()})
-    with _evaluating(model), _scopes(recorder), torch.enable_grad():
+    with _evaluating(model), _scopes(recorder), torch.no_grad():
         with FakeTensorMode(allow_non_fake_inputs=True), recorder:
-            start = torch.zeros(shape, dtype=anchor.dtype, device=anchor.device)
-            image = start.requires_grad_().clone()
+            image = torch.zeros(shape, dtype=anchor.dtype, device=anchor.device)
             source = Value(tuple(shape))
-            recorder.remember(image, source)
+            recorder.memory.remember(image, source)
             try:
                 result = model(image)
             except UnsupportedOperation:
@@ -206,11 +186,11 @@ def trace(model, shape):
 
 def _explained(error, recorder, shape):
     """An error of the model's own code, with the module in which it happened."""
-    scope = recorder.stack[-1][0] if recorder.stack else ""
-    where = f"module {scope or '(the model itself)'!r}"
+    where = f"module {recorder.scope[0] or '(the model itself)'!r}"
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     kind = type(error).__name__
-    if "DataDependent" in kind or "DynamicOutput" in kind or "fake" in first.lower():
+    signs = ("DataDependent", "DynamicOutput", "fake", "Fake", "tensor subclasses")
+    if any(sign in f"{kind} {first}" for sign in signs):
         return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
                                     f"its shape ({kind}: {first})")
     return ValueError(f"{where} fails on an input of shape {tuple(shape)}: {first}")

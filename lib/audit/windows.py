@@ -50,7 +50,7 @@ def mix_channels(x, groups, channels):
     return x.replace(shape, edges)
 
 
-@rule("convolution")
+@rule("convolution", "_convolution")
 def convolution(call, a, shapes):
     x, weight = a["input"], a["weight"]
     if not isinstance(weight, torch.Tensor):

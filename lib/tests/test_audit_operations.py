@@ -1,0 +1,251 @@
+"""Single operations: right, or refused by name; and the module is left as it was."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from lib.audit import UnsupportedOperation, audit
+from lib.audit.fields import EMPTY
+from lib.tests.audit_oracle import boxes, positive
+
+
+class Run(nn.Module):
+    """A function of a map of 4 channels, after one 3x3 convolution of the image."""
+
+    def __init__(self, function, *modules):
+        super().__init__()
+        self.first, self.function = nn.Conv2d(3, 4, 3, padding=1), function
+        self.rest = nn.ModuleList(modules)
+
+    def forward(self, x):
+        return self.function(self.first(x), *self.rest)
+
+
+def channels_last_linear(x, layer):
+    return layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def squeeze_and_excite(x, layer):
+    return x * torch.sigmoid(layer(x.mean((2, 3), keepdim=True)))
+
+
+def windows_of_four(x, layer):
+    """Dense attention inside windows of 4 x 4 cells, the partition of window transformers."""
+    n, c, h, w = x.shape
+    tokens = x.view(n, c, h // 4, 4, w // 4, 4).permute(0, 2, 4, 3, 5, 1).reshape(-1, 16, c)
+    tokens = tokens + (tokens @ tokens.transpose(1, 2)) @ layer(tokens)
+    tokens = tokens.view(n, h // 4, w // 4, 4, 4, c)
+    return tokens.permute(0, 5, 1, 3, 2, 4).reshape(n, c, h, w)
+
+
+def focus(x):
+    return torch.cat([x[..., ::2, ::2], x[..., 1::2, ::2], x[..., ::2, 1::2],
+                      x[..., 1::2, 1::2]], 1)
+
+
+def assemble(x):
+    left, right = torch.split(x, 2, dim=1)
+    return torch.stack([left + 1, 2 * right], 2).flatten(1, 2)
+
+
+def write_to_slice(x):
+    y = torch.zeros_like(x)
+    y[:, :, 1:] = x[:, :, :-1]
+    y[:, 2, :, 3] = 0
+    return y
+
+
+def write_to_half(x):
+    left, right = x[:, :2], x[:, 2:]
+    left.add_(right.flip(2))
+    return right + x[:, :2]
+
+
+EXACT = {
+    "functional pooling": Run(lambda x: F.max_pool2d(x, 2)),
+    "operators": Run(lambda x: (x + x * 2 - 1) / 3 + 0.5),
+    "functional convolution": Run(lambda x: F.conv2d(x, x.new_ones(2, 4, 3, 1), stride=2)),
+    "in place": Run(lambda x: x.add_(1).mul_(2).relu_()),
+    "rectangular": Run(lambda x, m: m(x), nn.Conv2d(4, 2, (1, 5), (2, 1), (0, 1), (1, 2))),
+    "depthwise": Run(lambda x, m: m(x), nn.Conv2d(4, 8, 3, groups=4)),
+    "identity": Run(lambda x, m: m(x), nn.Identity()),
+    "adaptive": Run(lambda x: F.adaptive_avg_pool2d(x, (5, 3))),
+    "global average": Run(lambda x: F.adaptive_avg_pool2d(x, 1)),
+    "global by mean": Run(lambda x: x.mean((2, 3))),
+    "mean over rows": Run(lambda x: x.mean(2)),
+    "global maximum": Run(lambda x: x.flatten(2).sum(2)),
+    "pixel shuffle": Run(lambda x, m: m(x), nn.PixelShuffle(2)),
+    "pixel unshuffle": Run(lambda x, m: m(x), nn.PixelUnshuffle(2)),
+    "transposed": Run(lambda x, m: m(x), nn.ConvTranspose2d(4, 2, 3, 2, 1, 1)),
+    "transposed with gaps": Run(lambda x, m: m(x), nn.ConvTranspose2d(4, 2, 2, 3)),
+    "bilinear": Run(lambda x: F.interpolate(x, scale_factor=2, mode="bilinear")),
+    "bilinear, corners": Run(lambda x: F.interpolate(x, (20, 20), mode="bilinear",
+                                                     align_corners=True)),
+    "nearest": Run(lambda x: F.interpolate(x, (24, 9))),
+    "reflect": Run(lambda x: F.pad(x, (2, 1, 0, 3), mode="reflect")),
+    "replicate": Run(lambda x: F.pad(x, (2, 1, 0, 3), mode="replicate")),
+    "crop": Run(lambda x: x[:, :, 3:-2, 1::3]),
+    "padding as text": Run(lambda x, m: m(x), nn.Conv2d(4, 2, 5, padding="same")),
+    "ceil mode": Run(lambda x: F.avg_pool2d(x, 3, 2, ceil_mode=True)),
+    "channel list": Run(lambda x: x[:, [2, 0]]),
+    "split and stack": Run(assemble),
+    "focus": Run(focus),
+    "flip": Run(lambda x: x.flip(3)),
+    "roll": Run(lambda x: torch.roll(x, (3, -2), (2, 3))),
+    "transpose the image": Run(lambda x, m: m(x.transpose(2, 3)), nn.Conv2d(4, 2, (3, 1))),
+    "dense": Run(lambda x, m: m(x.flatten(1)), nn.Linear(4 * 16 * 16, 5)),
+    "linear on channels": Run(channels_last_linear, nn.Linear(4, 6)),
+    "einsum": Run(lambda x: torch.einsum("bchw,dc->bdhw", x, x.new_ones(2, 4))),
+    "unfold": Run(lambda x: F.unfold(x, 3, padding=1, stride=2)),
+    "windowed attention": Run(windows_of_four, nn.Linear(4, 4)),
+    "concatenate rows": Run(lambda x: torch.cat([x, x[:, :, :3]], 2)),
+    "with a constant": Run(lambda x: torch.cat([x, torch.ones_like(x)], 1) + torch.ones(16)),
+    "upsampled skip": Run(lambda x: F.interpolate(F.avg_pool2d(x, 2), scale_factor=2) + x),
+    "circular padding": Run(lambda x, m: m(x), nn.Conv2d(4, 2, 3, padding=2,
+                                                         padding_mode="circular")),
+    "written to a slice": Run(write_to_slice),
+    "written to a half": Run(write_to_half),
+    "gated": Run(lambda x: F.glu(x, 3)),
+    "recurrent": Run(lambda x, m: m(x[:, :, 0].transpose(1, 2))[0], nn.GRU(4, 2, batch_first=True)),
+    "cumulative sum": Run(lambda x: x.cumsum(3)),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_operations_agree_with_derivatives_at_every_unit(name):
+    model, size = EXACT[name], (16, 16)
+    found = audit(model, size)
+    seen = found.seen[found.trace.outputs[0]]
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        shape = positive(model, generator)(torch.zeros(1, 3, *size, dtype=torch.float64)).shape
+    assert seen.shape == tuple(shape)
+    flat = torch.randint(shape.numel(), (25,), generator=generator).tolist()
+    units = {tuple(int(i) for i in torch.unravel_index(torch.tensor(f), shape)) for f in flat}
+    truth = boxes(model, (1, 3, *size), lambda _: units, generator)
+    for index, expected in truth.items():
+        for axis in range(2):
+            low, minus_high = (int(e) for e in seen.full(axis)[(slice(None), *index)])
+            mine = None if low > EMPTY // 2 else (low, -minus_high)
+            assert mine == (expected and expected[axis]), (index, axis)
+
+
+# These see everything, or all of one row, for every unit (derivatives of a normalization or of a
+# softmax can be zero by accident, so the statement itself is tested).
+EVERYTHING = {
+    "group normalization": (Run(lambda x, m: m(x), nn.GroupNorm(2, 4)), "norm"),
+    "instance normalization": (Run(lambda x, m: m(x), nn.InstanceNorm2d(4)), "norm"),
+    "layer normalization of the map": (Run(lambda x: F.layer_norm(x, x.shape[1:])), "norm"),
+    "batch statistics": (Run(lambda x, m: m(x), nn.BatchNorm2d(4, track_running_stats=False)),
+                         "norm"),
+    "squeeze and excitation": (Run(squeeze_and_excite, nn.Conv2d(4, 4, 1)), "conv"),
+    "attention": (Run(lambda x, m: m(*[x.flatten(2).transpose(1, 2)] * 3)[0],
+                      nn.MultiheadAttention(4, 2, batch_first=True)), "attention"),
+    "attention by hand": (Run(lambda x: torch.softmax(x.flatten(2).transpose(1, 2) @ x.flatten(2),
+                                                      -1)), "attention"),
+    "encoder layer": (Run(lambda x, m: m(x.flatten(2).transpose(1, 2)),
+                          nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)), "attention"),
+    "softmax over the image": (Run(lambda x: torch.softmax(x.flatten(2), 2)), None),
+}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_what_sees_everything_is_said_to(name):
+    model, kind = EVERYTHING[name]
+    found = audit(model, 16)
+    assert all(axis.everything for axis in found.output)
+    assert kind is None or kind in {layer.kind for layer in found.layers}
+
+
+@pytest.mark.parametrize("module", [nn.BatchNorm2d(4), nn.LayerNorm(4), nn.Dropout(0.5),
+                                    nn.Softmax2d()])
+def test_what_stays_at_its_position_adds_nothing(module):
+    def run(x, m):
+        if isinstance(m, nn.LayerNorm):
+            return m(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return m(x)
+
+    found = audit(Run(run, module).train(), 16)
+    assert [axis.size for axis in found.output] == [3, 3]
+
+
+REFUSED = {
+    "grid_sampler_2d": Run(lambda x: F.grid_sample(x, x.permute(0, 2, 3, 1)[..., :2],
+                                                   align_corners=False)),
+    "max_unpool2d": Run(lambda x, p, u: u(*p(x)), nn.MaxPool2d(2, return_indices=True),
+                        nn.MaxUnpool2d(2)),
+    "col2im": Run(lambda x: F.fold(F.unfold(x, 2, stride=2), (16, 16), 2, stride=2)),
+    "mkldnn_rnn_layer": Run(lambda x, m: m(x.flatten(2).transpose(1, 2))[0],
+                            nn.LSTM(4, 5, batch_first=True)),
+    "numbers in a tensor": Run(lambda x: x * (2.0 if x.sum().item() > 0 else 1.0)),
+    "boolean": Run(lambda x: x if x.mean() > 0 else -x),
+    "index": Run(lambda x: x[:, x.mean((0, 2, 3)).argsort()]),
+    "kernel itself depends": Run(lambda x: F.conv2d(x, x[:, :, :3, :3])),
+    "convolution": Run(lambda x: F.conv2d(x, x[:, :, :3, :3])),
+    "does not depend": Run(torch.zeros_like),
+    "numpy": Run(lambda x: torch.from_numpy(x.detach().numpy())),
+    "_fft": Run(torch.fft.fft2),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_the_unknown_is_refused_by_name(what):
+    with pytest.raises(UnsupportedOperation) as caught:
+        audit(REFUSED[what], 16)
+    message = str(caught.value)
+    assert {"boolean": "computes with the numbers", "numpy": "numpy",
+            "does not depend": "no tensor that depends",
+            "numbers in a tensor": "numbers in a tensor"}.get(what, what) in message
+
+
+def test_the_refusal_names_the_module():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), REFUSED["grid_sampler_2d"])
+    model[1].first = nn.Conv2d(4, 4, 3)
+    with pytest.raises(UnsupportedOperation, match="in module '1'"):
+        audit(model, 16)
+
+
+def test_the_module_is_left_as_it_was():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout()).train()
+    model[2].eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    audit(model, 16)
+    assert [module.training for module in model.modules()] == [True, True, True, False]
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_models_on_meta_in_half_precision_and_shared_modules():
+    with torch.device("meta"):
+        heavy = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3).half().float())
+    assert audit(heavy, 16).output[0].size == 5
+    assert audit(nn.Sequential(nn.Conv2d(3, 8, 3).bfloat16()), 16).output[0].size == 3
+    layer = nn.Conv2d(3, 3, 3)
+    found = audit(nn.Sequential(layer, layer, layer), 16)
+    assert [record.geometry[0].size for record in found.layers] == [3, 5, 7]
+    assert [record.name for record in found.layers] == ["0", "0 #2", "0 #3"]
+
+
+def test_one_and_three_axes():
+    line = audit(nn.Sequential(nn.Conv1d(2, 4, 3, dilation=4), nn.MaxPool1d(2)), (40,))
+    assert [layer.window for layer in line.layers] == [(3,), (2,)]
+    assert line.output[0].size == 10
+    volume = audit(nn.Sequential(nn.Conv3d(1, 4, (1, 3, 5)), nn.MaxPool3d(2)), (8, 9, 10))
+    assert [axis.size for axis in volume.output] == [2, 4, 6]
+    assert "one or two axes" in str(volume)
+
+
+@pytest.mark.parametrize(("size", "error"), [(0, ValueError), ((), ValueError),
+                                             ((8, 8, 8, 8), ValueError), ((8.0, 8), ValueError)])
+def test_bad_sizes(size, error):
+    with pytest.raises(error, match="positive integers"):
+        audit(nn.Conv2d(3, 3, 3), size)
+
+
+def test_other_errors_say_where():
+    with pytest.raises(TypeError, match=r"torch\.nn\.Module"):
+        audit(lambda x: x, 16)
+    with pytest.raises(ValueError, match="module '1' fails on an input of shape"):
+        audit(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(5, 4, 3)), 16)
