@@ -10,42 +10,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import partial
 
-import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812
 
+from .parts import EndPadding, Parallel, Residual
 
-class EndPadding(nn.Module):
-    """Pad as TensorFlow's SAME does: just enough, half of it rounded down before the map."""
-
-    def __init__(self, window, stride):
-        super().__init__()
-        self.window, self.stride = window, stride
-
-    def forward(self, x):
-        amounts = []
-        for size in reversed(x.shape[2:]):
-            total = max(0, (-(-size // self.stride) - 1) * self.stride + self.window - size)
-            amounts += [total // 2, total - total // 2]
-        return F.pad(x, amounts)
-
-
-class Parallel(nn.Sequential):
-    """Branches on the same input, their outputs side by side."""
-
-    def forward(self, x):
-        return torch.cat([branch(x) for branch in self], 1)
-
-
-class Residual(nn.Module):
-    """A branch added to a shortcut."""
-
-    def __init__(self, branch, shortcut):
-        super().__init__()
-        self.branch, self.shortcut = branch, shortcut
-
-    def forward(self, x):
-        return F.relu(self.branch(x) + self.shortcut(x))
+__all__ = ["FAMOUS", "EndPadding", "Parallel", "Residual", "alexnet", "conv", "dilated_stack",
+           "googlenet", "inception_v3", "mobilenet_v1", "resnet", "vgg"]
 
 
 def conv(inputs, outputs, window, stride=1, padding=None, groups=1, dilation=1, relu=True):
@@ -68,6 +38,13 @@ def _classifier(features, channels, classes=1000):
                                      flatten=nn.Flatten(), fc=nn.Linear(channels, classes)))
 
 
+def _dense_head(channels, size):
+    """The three dense layers of AlexNet and VGG."""
+    return OrderedDict(average=nn.AdaptiveAvgPool2d(size), flatten=nn.Flatten(),
+                       fc6=nn.Linear(channels * size ** 2, 4096), relu6=nn.ReLU(),
+                       fc7=nn.Linear(4096, 4096), relu7=nn.ReLU(), fc8=nn.Linear(4096, 1000))
+
+
 def alexnet(first_padding=2):
     """AlexNet in its single-column form; ``first_padding=0`` for the published table."""
     channels = [3, 64, 192, 384, 256, 256]
@@ -79,10 +56,7 @@ def alexnet(first_padding=2):
         layers[f"relu{i + 1}"] = nn.ReLU(inplace=True)
         if i in (0, 1, 4):
             layers[f"pool{i + 1}"] = nn.MaxPool2d(3, 2)
-    layers.update(average=nn.AdaptiveAvgPool2d(6), flatten=nn.Flatten(),
-                  fc6=nn.Linear(256 * 36, 4096), relu6=nn.ReLU(), fc7=nn.Linear(4096, 4096),
-                  relu7=nn.ReLU(), fc8=nn.Linear(4096, 1000))
-    return nn.Sequential(layers)
+    return nn.Sequential(layers | _dense_head(256, 6))
 
 
 def vgg(depth=16):
@@ -95,10 +69,7 @@ def vgg(depth=16):
             layers[f"conv{block}_{i}"] = nn.Conv2d(channels, width, 3, padding=1)
             layers[f"relu{block}_{i}"], channels = nn.ReLU(inplace=True), width
         layers[f"pool{block}"] = nn.MaxPool2d(2)
-    layers.update(average=nn.AdaptiveAvgPool2d(7), flatten=nn.Flatten(),
-                  fc6=nn.Linear(512 * 49, 4096), relu6=nn.ReLU(), fc7=nn.Linear(4096, 4096),
-                  relu7=nn.ReLU(), fc8=nn.Linear(4096, 1000))
-    return nn.Sequential(layers)
+    return nn.Sequential(layers | _dense_head(512, 7))
 
 
 RESNETS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3),
@@ -118,9 +89,10 @@ def resnet(depth=50, stride="first unit", at=None):
         Which convolution of a bottleneck halves: the paper's code takes the first 1x1, PyTorch
         users the 3x3 (the default).
     """
-    if depth not in RESNETS or stride not in ("first unit", "last unit"):
-        raise ValueError(f"resnet({depth}, {stride!r}): depth is one of {sorted(RESNETS)}, stride "
-                         "is 'first unit' or 'last unit'")
+    if depth not in RESNETS or stride not in ("first unit", "last unit") or (
+            at not in ("1x1", "3x3", None)):
+        raise ValueError(f"resnet({depth}, {stride!r}, {at!r}): depth is one of {sorted(RESNETS)}, "
+                         "stride 'first unit' or 'last unit', at '1x1' or '3x3'")
     counts, wide = RESNETS[depth], depth >= 50
     late = stride == "last unit"
     pool = nn.MaxPool2d(3, 2, ceil_mode=True) if late else nn.MaxPool2d(3, 2, 1)
@@ -223,6 +195,9 @@ def inception_v3():
 
 def mobilenet_v1(padding="both sides"):
     """MobileNet-v1; ``padding="end"`` pads as TensorFlow does, as in the published table."""
+    if padding not in ("both sides", "end"):
+        raise ValueError(f"padding={padding!r} of MobileNet-v1: valid are 'both sides' and 'end'")
+
     def step(inputs, outputs, window, stride, groups=1):
         if padding == "both sides":
             return conv(inputs, outputs, window, stride, groups=groups)

@@ -246,7 +246,8 @@ def test_the_command_line_says_what_is_wrong(arguments, said, capsys):
 
 def test_the_command_line(capsys):
     assert main(["lib.audit.models:dilated_stack", "--size", "32x48"]) == 0
-    assert capsys.readouterr().out.startswith("lib.audit.models:dilated_stack on an input of 32 x 48")
+    title = capsys.readouterr().out.splitlines()[0]
+    assert title == "lib.audit.models:dilated_stack on an input of 32 x 48"
     assert main(["lib.audit.models:dilated_stack", "--size", "32", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[4]["receptive_field"] == 63
     with pytest.raises(SystemExit):
