@@ -34,12 +34,14 @@ def parser():
     add("--model", choices=("convnet", "convac"))
     add("--precision", choices=("float32", "bfloat16"))
     add("--output", help="results file; default notebooks/results/PRESET.jsonl")
-    add("--data-folder", help="local CIFAR-10 folder in the binary layout")
+    add("--data-folder", help="local CIFAR-10 folder in the binary layout; with --scheduler, "
+        "the same path on every machine")
     add("--cache", help="cache folder for downloads; default $OVERLAPS_DATA or ~/.cache/overlaps")
     add("--device", help="cpu, cuda or mps; default: the best present")
     add("--workers", type=int, default=1, help="processes on this machine")
     add("--threads", type=int, help="threads per worker; default: cores / workers")
     add("--scheduler", help="address of a Dask scheduler, e.g. tcp://host:8786")
+    add("--compile", action="store_true", help="compile the networks (CUDA graphs on a GPU)")
     add("--dry-run", action="store_true", help="print the plan and its estimated cost")
     add("--quiet", action="store_true", help="no progress bar")
     return result
@@ -115,6 +117,7 @@ def main(argv=None):
         failures = sweep.run_sweep(
             grid, settings, output, (arguments.data_folder, arguments.cache), device,
             arguments.workers, arguments.scheduler, threads, not arguments.quiet,
+            arguments.compile,
         )
     except KeyboardInterrupt:
         count = len(read(output)[1])

@@ -117,7 +117,7 @@ def processor_name(device):
     return platform.processor() or platform.machine()
 
 
-def train_job(job, settings, data, device="cpu", checkpoint=None, report=None):
+def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, compiled=False):
     """Train the networks of a job and describe the results.
 
     Parameters
@@ -128,6 +128,8 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None):
     device : str
     checkpoint : pathlib.Path, optional
     report : callable, optional
+    compiled : bool
+        See `training.Trainer`.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None):
     recorded as diverged.  When the memory does not suffice, the job is cut in half.
     """
     try:
-        trainer = Trainer(job, settings, data, device)
+        trainer = Trainer(job, settings, data, device, compiled=compiled)
         trainer.run(checkpoint, report)
         accuracies = trainer.evaluate()
         status = "finished"
@@ -198,7 +200,7 @@ def _in_pieces(pieces, settings, data, device, report):
 
 
 def _out_of_memory(error):
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or any(
         words in str(error).lower() for words in ("out of memory", "can't allocate memory",
                                                   "not enough memory")
     )
@@ -224,7 +226,8 @@ def _record(network, curve, accuracy, status, trainer):
     }
 
 
-def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, report=None):
+def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, compiled=False,
+            report=None):
     """`train_job` in any process or on any machine: loads the data itself, returns failures.
 
     Parameters
@@ -238,6 +241,7 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
         Folder for checkpoints.
     threads : int, optional
         Threads of PyTorch in this process.
+    compiled : bool
     report : callable, optional
 
     Returns
@@ -251,7 +255,7 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     checkpoint = Path(checkpoints) / f"{job_name(job)}.pt" if checkpoints else None
     try:
         data = load_data(settings.data, settings.images, *source)
-        return job, *train_job(job, settings, data, device, checkpoint, report)
+        return job, *train_job(job, settings, data, device, checkpoint, report, compiled)
     except Exception as error:  # reported by the sweep, which goes on with the other jobs
         names = ", ".join(network.name for network in job)
         return job, [], [f"{names}: {type(error).__name__}: {error}"]

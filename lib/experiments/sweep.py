@@ -34,7 +34,7 @@ def missing_jobs(grid, results, device_type="cpu"):
 
 
 def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers=1,
-              scheduler=None, threads=None, progress=True):
+              scheduler=None, threads=None, progress=True, compiled=False):
     """Train every network of a grid that is not stored yet.
 
     Parameters
@@ -54,6 +54,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     threads : int, optional
         Threads of PyTorch per worker.
     progress : bool
+    compiled : bool
+        Compile the networks first; worth it for long runs on a GPU.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
             work.remove_checkpoint(job, checkpoints)
             bar.set_postfix_str(f"{len(results.names())} networks stored")
 
-        options = (settings, source, device, checkpoints, threads)
+        options = (settings, source, device, checkpoints, threads, compiled)
         if workers == 1 and scheduler is None:
             before = 0
             for job in todo:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from lib.experiments import products
+from lib.experiments.choose import measured_arrangement
 from lib.experiments.ensembles import Ensemble, arrange
 from lib.experiments.streams import Streams
 
@@ -32,8 +33,10 @@ class Trainer:
     data : ImageSet
     device : torch.device or str
     mechanism : str
-        ``"auto"`` chooses by width (`ensembles.arrange`); ``"loop"`` trains each network for
-        itself on the same batches; ``"block"``, ``"grouped"`` and ``"matmul"`` put all into one.
+        ``"by width"`` follows `ensembles.arrange`, ``"measured"`` times the possibilities first
+        (choose.py); ``"auto"`` is the former on a CPU, the latter on a GPU.  ``"loop"`` trains each
+        network for itself on the same batches; ``"block"``, ``"grouped"`` and ``"matmul"`` put all
+        into one.
     compiled : bool
         Compile the ensembles with torch.compile (CUDA graphs on a GPU).
 
@@ -54,29 +57,38 @@ class Trainer:
         pairs = sorted({(network.augmentation, network.seed) for network in self.networks})
         self.streams = Streams(data, pairs, settings.batch_size, settings.strength, device)
         if mechanism == "auto":
+            mechanism = "measured" if self.device.type == "cuda" else "by width"
+        if mechanism == "by width":
             parts = arrange(self.networks, self.device.type, settings.batch_size)
+        elif mechanism == "measured":
+            parts = measured_arrangement(self.networks, settings, data, self.device)
         elif mechanism == "loop":
             parts = [([network], "block") for network in self.networks]
         else:
             parts = [(self.networks, mechanism)]
+        self.pairs, self.compiled = pairs, compiled
+        self.epoch, self.seconds = 0, 0.0
+        self._build(parts)
+
+    def _build(self, parts):
+        """Ensembles, optimizer and empty curves for an arrangement (see `ensembles.arrange`)."""
+        self.parts = parts
         self.ensembles, self.stream_of = [], []
         for members, kind in parts:
-            places = [pairs.index((member.augmentation, member.seed)) for member in members]
+            places = [self.pairs.index((member.augmentation, member.seed)) for member in members]
             used = sorted(set(places))
             self.stream_of.append((used, [used.index(place) for place in places]))
-            ensemble = Ensemble(members, self.stream_of[-1][1], kind, settings.model)
+            ensemble = Ensemble(members, self.stream_of[-1][1], kind, self.settings.model)
             self.ensembles.append(ensemble.to(self.device))
         self.forwards = [
-            torch.compile(ensemble, mode="reduce-overhead") if compiled else ensemble
+            torch.compile(ensemble, mode="reduce-overhead") if self.compiled else ensemble
             for ensemble in self.ensembles
         ]
         parameters = [p for ensemble in self.ensembles for p in ensemble.parameters()]
         fused = self.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=fused)
+        self.optimizer = torch.optim.Adam(parameters, lr=self.settings.learning_rate, fused=fused)
         self.order = [network for ensemble in self.ensembles for network in ensemble.networks]
-        self.epoch, self.seconds = 0, 0.0
         self.curves = [{"loss": [], "accuracy": []} for _ in self.order]
-        self.single_stream = len(pairs) == 1
 
     def _autocast(self):
         if self.settings.precision == "float32":
@@ -86,7 +98,7 @@ class Trainer:
     def _scores(self, images, labels):
         """Scores (batch, networks, 10) and labels (batch, networks) of every ensemble."""
         for forward, (used, places) in zip(self.forwards, self.stream_of, strict=True):
-            if not self.single_stream:
+            if len(self.pairs) > 1:
                 colors = [3 * stream + color for stream in used for color in range(3)]
                 picked = images[:, colors].contiguous(memory_format=torch.channels_last)
             else:
@@ -191,7 +203,7 @@ class Trainer:
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         torch.save({
             "settings": self.settings.identifier,
-            "networks": [network.name for network in self.order],
+            "parts": [([n.name for n in members], kind) for members, kind in self.parts],
             "epoch": self.epoch, "seconds": self.seconds, "curves": self.curves,
             "ensembles": [ensemble.state_dict() for ensemble in self.ensembles],
             "optimizer": self.optimizer.state_dict(),
@@ -204,9 +216,12 @@ class Trainer:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except Exception:  # damaged: torch raises many types
             return
-        names = [network.name for network in self.order]
-        if state["settings"] != self.settings.identifier or state["networks"] != names:
+        known = {network.name: network for network in self.networks}
+        stored = {name for names, _ in state.get("parts", []) for name in names}
+        if state["settings"] != self.settings.identifier or stored != set(known):
             return
+        # a measured arrangement may come out differently this time: take the one of the checkpoint
+        self._build([([known[name] for name in names], kind) for names, kind in state["parts"]])
         for ensemble, values in zip(self.ensembles, state["ensembles"], strict=True):
             ensemble.load_state_dict(values)
         self.optimizer.load_state_dict(state["optimizer"])

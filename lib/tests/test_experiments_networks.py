@@ -69,7 +69,7 @@ def test_scores_and_gradients_are_those_of_the_plain_network(window, mechanism):
         torch.testing.assert_close(found["head"], plain[-1].weight.grad.T)
 
 
-@pytest.mark.parametrize("mechanism", ["loop", "block", "auto"])
+@pytest.mark.parametrize("mechanism", ["loop", "block", "auto", "measured"])
 def test_together_and_alone_give_the_same_numbers(mechanism):
     data, settings = dead_leaves(40), Settings(images=40, batch_size=10, epochs=3)
     networks = [Network(2, 2, "color", 0), Network(2, 4, "color", 0), Network(2, 8, "spatial", 1)]

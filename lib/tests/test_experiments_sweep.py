@@ -145,6 +145,10 @@ def test_checkpoint_continues_to_the_same_numbers(tmp_path):
     resumed.run(path, epochs.append)
     assert epochs == [3, 4, 5, 6]
     assert resumed.curves == through.curves and resumed.evaluate() == through.evaluate()
+    assert path.exists()
+    other = training.Trainer(networks, settings, data, mechanism="loop")
+    other.run(path)  # an arrangement of its own gives way to that of the checkpoint
+    assert other.curves == through.curves
     path.write_bytes(b"damaged")
     afresh = training.Trainer(networks, settings, data)
     afresh.run(path)
