@@ -100,11 +100,13 @@ def draw_field_growth(
     ...     draw_field_growth(axes, {"plain": [3, 5, 10]}, 32)
     """
     palette = list(RECEPTIVE_FIELD_COLORS.values())
+    longest = max(len(values) for values in fields.values())
     for (name, values), color in zip(fields.items(), palette, strict=False):
         axes.plot(range(1, len(values) + 1), values, color=color, drawstyle="steps-post")
         side = {"xytext": (-4, 8), "ha": "right"} if name in left else {"xytext": (6, -4)}
+        if len(values) < longest / 10:              # no room beside a short line
+            side = {"xytext": (-8, 9), "ha": "left"}
         label_line(axes, len(values), values[-1], name, color, **side)
-    longest = max(len(values) for values in fields.values())
     for height, text in ((size, "image"), (size / 2, "half of it")):
         axes.axhline(height, color=COLORS["neutral"], linestyle="--", linewidth=1.2, zorder=0)
         axes.text(longest * 1.12, height, text, color=COLORS["neutral"], va="bottom", ha="right")
@@ -147,7 +149,7 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
 
 def _opening() -> Figure:
     shortcut = [(1, 2, 0)]
-    with figure(7, 2.5, columns=2) as (drawing, axes):
+    with figure(5.4, 4.3, rows=2) as (drawing, axes):
         draw_paths(axes[0], {"branch": [(3, 2, 1), (3, 1, 1)], "shortcut": shortcut}, 14, 3,
                    "Padding on both sides")
         draw_paths(axes[1], {"branch": [(3, 2, 0), (3, 1, 1)], "shortcut": shortcut}, 14, 3,
