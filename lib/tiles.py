@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import torch
 
-TILE = (1024, 512)  # rows x columns on a CPU
+TILE = (512, 512)  # rows x columns on a CPU
 TILE_ON_GPU = (4096, 1 << 20)  # on a GPU, the fewer kernels the better
 
 

@@ -21,21 +21,22 @@ from lib.ranks import exact_rank
 def peak_copies(size, device="cpu"):
     """Return the peak memory of ranking a full size x size matrix, in copies of that matrix."""
     exact_rank(Modular().random((1500, 1500), generator(0)), device=device)  # load libraries
-    before = peak_memory(device)
+    before = _memory(device, "VmRSS")
     matrix = Modular().random((size, size), generator(0)).to(device)
     exact_rank(matrix, device=device)
-    return (peak_memory(device) - before) / (8 * size**2)
+    return (_memory(device, "VmHWM") - before) / (8 * size**2)
 
 
-def peak_memory(device="cpu"):
-    """Return the largest memory this process (or its GPU) has used so far, in bytes."""
+def _memory(device, entry):
+    """Return the bytes this process, or its GPU, uses now (VmRSS) or used at its peak (VmHWM)."""
     if device == "cuda":
-        return torch.cuda.max_memory_allocated()
+        peak = entry == "VmHWM"
+        return torch.cuda.max_memory_allocated() if peak else torch.cuda.memory_allocated()
     status = Path("/proc/self/status")
     if status.exists():  # Linux: `resource` would count the parent process in
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith(entry)]
         return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: the peak, in bytes
 
 
 if __name__ == "__main__":
