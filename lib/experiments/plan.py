@@ -5,14 +5,15 @@ import time
 
 import torch
 
-from lib.experiments.convnets import Network
+from lib.experiments.convnets import Network, forward_operations
 from lib.experiments.embedded import dead_leaves
 from lib.experiments.ensembles import arrange
 from lib.experiments.jobs import make_jobs
 from lib.experiments.sweep import weight
 from lib.experiments.training import Trainer
 
-MEASURED_CHANNELS = 64  # wider networks are estimated from the arithmetic of this width
+MEASURED_CHANNELS = 256  # wider networks are estimated from the arithmetic of this width
+WIDE, WIDE_BATCH = 64, 16  # wider networks than this are measured on smaller batches
 SECONDS_PER_MEASUREMENT = 0.25
 
 
@@ -30,8 +31,12 @@ def seconds_per_image(job, settings, device="cpu"):
     float
         Seconds, for all networks of the job together.
     """
-    quick = dataclasses.replace(settings, data="dead-leaves", images=settings.batch_size, epochs=1)
-    trainer = Trainer(job, quick, dead_leaves(max(10, settings.batch_size)), device)
+    batch = max(10, settings.batch_size)
+    if max(network.channels for network in job) > WIDE:
+        batch = min(batch, WIDE_BATCH)
+    quick = dataclasses.replace(
+        settings, data="dead-leaves", images=batch, batch_size=batch, epochs=1)
+    trainer = Trainer(job, quick, dead_leaves(batch, leaves=10), device)
     trainer.run_epoch()
     steps, start = 0, time.perf_counter()
     while time.perf_counter() - start < SECONDS_PER_MEASUREMENT:
@@ -96,7 +101,8 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     # the evaluation passes cost about a third of a training epoch each
     passes = settings.epochs + settings.evaluations / 3
     hours = [value * count * passes / 3600 for value in per_image]
-    operations = sum(3 * n_operations * count * passes for n_operations in map(weight, jobs))
+    operations = 3 * count * passes * sum(
+        forward_operations(n.window, n.channels) for n in rest)
     lines = [
         f"data        {settings.data}, {count} images, {settings.epochs} epochs, "
         f"batches of {settings.batch_size}",
