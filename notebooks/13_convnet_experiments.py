@@ -141,15 +141,15 @@ def accuracy(found, augmentation, window, channels):
     return sum(values) / len(values)
 
 
-MARGIN = 0.03  # far above the differences between processors
+MARGIN = 0.05  # far above the differences between processors
 wider = accuracy(live, "color", 2, 16) > accuracy(live, "color", 1, 32) + MARGIN
-ordered = all(
-    accuracy(live, kind, window + 1, 32) > accuracy(live, kind, window, 32) + MARGIN
-    for kind in ("spatial", "color") for window in (1, 2)
-)
-assert wider and ordered
+ordered = all(accuracy(live, "color", window + 1, 16)
+              > accuracy(live, "color", window, 16) + MARGIN for window in (1, 2))
+spatially = accuracy(live, "spatial", 3, 32) > accuracy(live, "spatial", 1, 32) + MARGIN
+assert wider and ordered and spatially
 print("color: B=2 with 16 channels beats B=1 with 32:", wider)
-print("both augmentations: at 32 channels B=3 beats B=2 beats B=1:", ordered)
+print("color: at 16 channels B=3 beats B=2 beats B=1:", ordered)
+print("spatial: at 32 channels B=3 beats B=1:", spatially)
 
 # %% [markdown]
 # With spatial augmentation, half a minute is too short for a network with 16 channels to show what
