@@ -210,6 +210,10 @@ def quoted_overlap_bound(net, partition="left-right"):
     Takes T_R(K, floor(H/2)) for any size with T_R(K) > H/2 and asks nothing of the layers after
     K. Where it exceeds the generic rank, the hypotheses of `overlap_bound` are what is missing.
 
+    Notes
+    -----
+    "Hypotheses that cannot be dropped" in book/overlap-theorem.md.
+
     Examples
     --------
     >>> from lib import Architecture, Layer

@@ -165,8 +165,8 @@ def crossing_bound(net, partition="left-right", cut=None, halved="before"):
     Notes
     -----
     New here: any size and any cut, and no condition on T_R; the other hypotheses of Theorem 1
-    stand. With ``s = T_R(K, W/2) - 1`` and ``cut = W/2`` it is Theorem 1. Proof in
-    book/overlap-theorem.md, weights in lib/constructions.
+    stand. With ``s = T_R(K, W/2) - 1`` and ``cut = W/2`` it is Theorem 1. Stated in
+    book/overlap-theorem.md, proved in book/proof-construction.md, weights in lib/constructions.
 
     Examples
     --------

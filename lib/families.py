@@ -182,7 +182,8 @@ def googlenet_stack(start="conv1", window=5, channels=32):
     Notes
     -----
     The concatenated width flatters the module: its 5 x 5 branch passes through 16 to 48
-    channels. Windows and widths from table 1 of [Szegedy et al., 2015].
+    channels. Windows and widths from table 1 of [Szegedy et al., 2015]. See "GoogLeNet" in
+    book/overlap-theorem.md.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Matchings between the two sides of a partition, as the corrected Theorem 2 counts them.
 
 A window anchored at a cell p reaches the cells q >= p, coordinate by coordinate, within its
-extent. Two cells are comparable if the window anchored at one of them reaches the other, which
-can then multiply what it sees at both. The matching number of a partition (P, Q) is the largest number of
-disjoint comparable pairs with one cell in P and one in Q. Integers only.
+extent. Two cells are comparable if the window anchored at one of them reaches the other: it
+can multiply what it sees at both. The matching number of a partition (P, Q) is the largest
+number of disjoint comparable pairs with one cell in P and one in Q. Integers only.
 """
 
 from __future__ import annotations
@@ -98,6 +98,10 @@ def matching_number(rows, size, window=None):
     Returns
     -------
     int
+
+    Notes
+    -----
+    The exponent of the corrected Theorem 2, and its lower bound: book/any-partition.md.
 
     Examples
     --------

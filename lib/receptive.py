@@ -52,7 +52,8 @@ def total_receptive_field(net, layer, axis=-1):
     -----
     ``T_R(l) = 1 + sum over k <= l of (R_k - 1) T_S(k - 1)``: the first cell of the field, and
     how much further the last cell of every window reaches. It equals the paper's
-    ``R_l T_S(l - 1) + sum over k < l of (R_k - S_k) T_S(k - 1)``.
+    ``R_l T_S(l - 1) + sum over k < l of (R_k - S_k) T_S(k - 1)``. See
+    book/receptive-field-algebra.md.
 
     Examples
     --------

@@ -17,7 +17,8 @@
 #
 # A network is specified by its list of windows and strides. Here its receptive fields are first
 # predicted by arithmetic and then measured by changing one input cell at a time. The definitions
-# and proofs are on [the page](../book/receptive-field-algebra.md).
+# and proofs are on [the page](../book/receptive-field-algebra.md). Each call of `verify` names one of
+# its statements; the [ledger](../book/ledger.md) lists the names.
 
 # %% tags=["setup", "remove-cell"]
 # Let Python find `lib`; on Colab, fetch the course first.
@@ -78,8 +79,8 @@ for number, layer in enumerate(net.layers, 1):
 # neighbor.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-projection", "caption": "What one cell of each layer sees (blue) and what its right neighbor sees (orange, dashed), on a 16×16 input. The squares grow and the share that both see grows with them."}, "image": {"alt": "Four grids of 16 by 16 cells, one per layer. The blue squares have sides 3, 4, 8 and 10, the orange squares are shifted right by 1, 2, 2 and 4 columns."}}
-with figure(7, 2.4, columns=4) as (drawing, axes):
-    for number, ax in enumerate(axes, 1):
+with figure(6, 6.2, columns=2, rows=2) as (drawing, axes):
+    for number, ax in enumerate(axes.flat, 1):
         draw_projection(ax, net, number)
 
 # %% [markdown]

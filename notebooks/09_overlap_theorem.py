@@ -17,7 +17,8 @@
 #
 # Every bound of the overlap theorem is an integer computed from a list of windows, strides and
 # channels. Here each is held against the exact rank of networks with random weights. Statements and
-# proofs are on [the page](../book/overlap-theorem.md).
+# proofs are on [the page](../book/overlap-theorem.md). Each call of `verify` names one of them; the
+# [ledger](../book/ledger.md) lists the names.
 
 # %% tags=["setup", "remove-cell"]
 # Let Python find `lib`; on Colab, fetch the course first.
@@ -50,7 +51,7 @@ from lib.bounds import quoted_overlap_bound
 from lib.certificates import certify_weights
 from lib.claims import verify
 from lib.constructions import two_layer_construction
-from lib.course.glue import glue
+from lib.course.glue import glue, raised
 from lib.families import (
     block_network,
     googlenet_stack,
@@ -208,7 +209,7 @@ for size, channels, stack in networks:
     holds &= certificate.rank >= crossing.value
     beats &= crossing.value >= theorem.value
 six = found[6, layers((4, 2, 2), (3, 3, 1))]
-glue("09-six-bound", str(six[0]))
+glue("09-six-bound", raised(six[0]))
 glue("09-six-rank", six[1])
 
 # %% [markdown]
@@ -360,7 +361,7 @@ print("Theorem 1:     ", [str(b) if not (b := net.overlap_bound()).silent else "
 assert certified == [bound.value for bound in formula]
 
 # %% [markdown]
-# ## Blocks of $B\times B$ convolutions
+# ## Blocks of convolutions
 #
 # Proposition 2 in closed form, against Theorem 1 applied to the network itself, for every $B$ from 2 to 11
 # and every power of two up to 1024.
@@ -386,8 +387,8 @@ for window, size in [(2, 8), (3, 32), (5, 16), (5, 32), (5, 256), (7, 32)]:
     assert bound.shift + 1 == net.alpha_minimal(bound.layer, size // 2) == size // 2 + 1
     print(f"{window:3}  {size:3}  {step:3}  {bound.exponent:10}  {lower:11.1f}  {area:8}")
     assert net.crossing_bound().exponent >= area
-glue("09-blocks-theorem", str(proposition_2_bound(5, 32, 64)))
-glue("09-blocks-area", str(block_network(5, 32, 64, 128).crossing_bound()))
+glue("09-blocks-theorem", raised(proposition_2_bound(5, 32, 64)))
+glue("09-blocks-area", raised(block_network(5, 32, 64, 128).crossing_bound()))
 
 # %% [markdown]
 # The exponent $(2B-1)^2/4$ of the talk holds exactly from $H\ge(2B-1)/\sqrt2$ on; below, it exceeds
@@ -405,7 +406,7 @@ for window, size in pairs:
 verify("slides-exponent", decided, detail=f"{len(pairs)} pairs (B, H)")
 print("B=5: 64^20 holds from H =", min(h for b, h in pairs if b == 5 and 2 * h * h >= 81))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-block-bounds", "caption": "Exponents of M for blocks of 3×3 convolutions. Proposition 2 levels off; the area law, from the same network, grows with the image."}, "image": {"alt": "Both axes logarithmic. The area law rises as a straight line from 8 at H=4 to 512 at H=256; Proposition 2 stays at 8 to 32 and levels off; the dotted line of the talk is constant at 6.25."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-block-bounds", "caption": "Exponents of M for blocks of 3×3 convolutions. Proposition 2 levels off; the area law, from the same network, grows with the image."}, "image": {"alt": "Both axes logarithmic. The area law rises as a straight line from 8 at H=4 to 512 at H=256; Proposition 2 is 8 up to H=16 and 32 from there on; the gray line of the talk is constant at 6.25."}}
 sizes = [4, 8, 16, 32, 64, 128, 256]
 exponents = {
     "area law": [block_network(3, h, 64, 128).crossing_bound().exponent for h in sizes],
@@ -445,8 +446,8 @@ verify(
     detail="32^98 at module 4a",
 )
 bottleneck = 16 // 2  # the 5×5 branch of module 4a passes through 16 channels
-glue("09-googlenet-bottleneck", f"{bottleneck}^{stack.overlap_bound().exponent}")
-glue("09-googlenet-three", str(googlenet_stack(window=3).overlap_bound()))
+glue("09-googlenet-bottleneck", raised(f"{bottleneck}^{stack.overlap_bound().exponent}"))
+glue("09-googlenet-three", raised(googlenet_stack(window=3).overlap_bound()))
 
 # %% [markdown]
 # ## What to remember

@@ -17,7 +17,8 @@
 #
 # The overlap theorem is proved by one network with hand-written weights. Here it is built, layer by
 # layer, looked at, and certified; then it is run at sizes where no matrix could be stored. The proof
-# is on [the page](../book/proof-construction.md).
+# is on [the page](../book/proof-construction.md). Each call of `verify` names one of its statements; the
+# [ledger](../book/ledger.md) lists the names.
 
 # %% tags=["setup", "remove-cell"]
 # Let Python find `lib`; on Colab, fetch the course first.
@@ -51,9 +52,8 @@ from lib.circuits import forward
 from lib.claims import verify
 from lib.constructions import overlap_construction
 from lib.constructions.pieces import fit, overhangs
-from lib.course.glue import glue
+from lib.course.glue import glue, raised
 from lib.families import block_network, googlenet_stack
-from lib.grids import grid_tensor
 from lib.plots.proof import draw_chains, draw_kernel, draw_matrix
 from lib.plots.style import figure
 from lib.ranks import exact_rank
@@ -100,7 +100,7 @@ print("offset 0 recognizes templates:", torch.equal(factors[0][:, :3], identity)
 print("offset 1 is constantly 1:     ", bool((factors[1] == 1).all()))
 print("offset 2 recognizes templates:", torch.equal(factors[2][:, :3], identity))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernel", "caption": "The three factors of a window of the constructed layer 1. The outer two compare, the middle one is ignored."}, "image": {"alt": "Three small tables, channels by templates. The tables for offsets 0 and 2 are identity matrices, with a last column of 0 and of 0.333 for padding; the table for offset 1 is all ones."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernel", "caption": "The three factors of a window of the constructed layer 1. The outer two compare, the middle one is ignored."}, "image": {"alt": "Three small tables, channels by templates. The tables for offsets 0 and 2 are identity matrices, with a last column for padding, 0 in the first and 0.333 in the other; the table for offset 1 is all ones."}}
 with figure(7, 2.3, columns=3) as (drawing, axes):
     for offset, ax in enumerate(axes):
         draw_kernel(ax, factors[offset].numpy(), f"offset {offset}")
@@ -117,7 +117,7 @@ kronecker = torch.kron(identity, identity)
 print("zero exactly where the Kronecker product is:", bool(((matrix != 0) == (kronecker != 0)).all()))
 print("rank:", exact_rank((matrix != 0).double()).rank)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kronecker", "caption": "One comparison is a 3×3 identity. Two comparisons on different pixels multiply to the 9×9 identity."}, "image": {"alt": "Two black and white matrices: a 3 by 3 identity on the left and a 9 by 9 identity on the right."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kronecker", "caption": "One comparison is a 3×3 identity. Two comparisons on different pixels multiply to the 9×9 identity."}, "image": {"alt": "Two matrices whose nonzero entries are filled: a 3 by 3 diagonal on the left and a 9 by 9 diagonal on the right."}}
 with figure(5, 2.5, columns=2) as (drawing, axes):
     draw_matrix(axes[0], identity.numpy(), "one comparison")
     draw_matrix(axes[1], matrix.numpy(), "the network")
@@ -174,7 +174,8 @@ verify("fit-templates", fitted, detail="100 random representation matrices")
 #
 # With windows of 3 a pixel four columns away takes two layers. Half of the channels keep the pixel
 # in place, the other half carry its partner one step further per layer. Here is what the second
-# layer makes of two test images, against the closed form of the proof.
+# half of the channels holds, layer by layer, against the lemma of the page: for this network, for one
+# of four layers with strides, and for a two-dimensional one.
 
 # %%
 deep = Architecture((8,), 2, layers((3, 1, 4), (3, 1, 2), (8, 8, 1)))
@@ -381,7 +382,7 @@ for window in (3, 5):
         rank = f"{built.rank()} (10^{built.rank().log10:.0f})"
         print(f"{window}  {layer:7}  {built.digits!s:15}  {built.base}  {rank:24}  {nonzero}")
         if (window, layer) == (5, 1):
-            glue("10-real-size-rank", str(built.rank()))
+            glue("10-real-size-rank", raised(built.rank()))
 
 # %% [markdown]
 # The GoogLeNet-like stack up to module 4a, the layer of the quoted bound, followed by one product

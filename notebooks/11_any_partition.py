@@ -17,7 +17,8 @@
 #
 # One overlapping layer with windows as large as the image has a large rank for every partition of the
 # pixels. How large is decided by a matching. Statements and proofs are on
-# [the page](../book/any-partition.md).
+# [the page](../book/any-partition.md). Each call of `verify` names one of them; the
+# [ledger](../book/ledger.md) lists the names.
 
 # %% tags=["setup", "remove-cell"]
 # Let Python find `lib`; on Colab, fetch the course first.
@@ -262,7 +263,7 @@ verify("any-partition", reached and exact, detail=f"{len(sample)} partitions and
 # ## Other pooling geometries
 #
 # A network without overlaps can pool in many ways. Each line below is a mode tree on the 16 pixels with widths
-# $(4,16,16)$ or $(16,8)$; its min-cut bounds the rank of every partition from above. The smallest over all
+# $(4,16,16,8)$ or $(16,8)$; its min-cut bounds the rank of every partition from above. The smallest over all
 # partitions is never more than the root's width.
 
 # %%

@@ -34,6 +34,10 @@ def fit(representation, targets, padding, arithmetic):
     torch.Tensor, shape (k, M)
         ``W`` with ``<W[c], F[d]> + padding = targets[c, d]``, that is ``F^-1 (target - padding)``.
 
+    Notes
+    -----
+    "Fitting a factor" in book/proof-construction.md.
+
     Examples
     --------
     >>> from lib.arithmetic import Real

@@ -107,7 +107,8 @@ def simulate(larger, smaller, weights):
 
     Notes
     -----
-    Offsets outside a smaller window get weight 0 and bias 1, a factor 1. A deleted layer reads
+    The proof of Proposition 1 in book/receptive-field-algebra.md. Offsets outside a smaller
+    window get weight 0 and bias 1, a factor 1. A deleted layer reads
     its channel c at offset 0 and multiplies by such factors. Biases are needed for both.
 
     Examples

@@ -5,6 +5,8 @@ run computed. The stored output is the one that myst-nb's own ``glue`` leaves; w
 myst-nb out of the notebooks, so that they run on Colab, where nothing is displayed.
 """
 
+import re
+
 PREFIX = "application/papermill.record/"  # a type that no front end displays
 
 
@@ -43,3 +45,24 @@ def glue(name, value):
     if get_ipython() is not None:
         record = {"scrapbook": {"name": name, "mime_prefix": PREFIX}}
         display({PREFIX + "text/plain": str(value)}, metadata=record, raw=True)
+
+
+def raised(bound):
+    """A bound as a sentence writes it, with its exponent raised.
+
+    Parameters
+    ----------
+    bound : object
+        Anything whose text holds powers written with a caret, such as a ``lib.bounds.Bound``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> raised("64^32")
+    '64³²'
+    """
+    superscripts = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return re.sub(r"\^(\d+)", lambda power: power[1].translate(superscripts), str(bound))

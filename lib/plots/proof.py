@@ -68,7 +68,7 @@ def draw_kernel(axes: Axes, values: np.ndarray, title: str = "", padding: bool =
     >>> with figure() as (drawing, axes):
     ...     draw_kernel(axes, np.eye(2, 3))
     """
-    axes.imshow(values, cmap="Blues", vmin=-0.25, vmax=1.6, aspect="equal")
+    axes.imshow(values, cmap="Blues", vmin=-0.25, vmax=2.6, aspect="equal")
     for (i, j), value in np.ndenumerate(values):
         axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9, color=INK)
     names = [str(d) for d in range(values.shape[1])]
