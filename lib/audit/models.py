@@ -56,7 +56,7 @@ def alexnet(first_padding=2):
         layers[f"relu{i + 1}"] = nn.ReLU(inplace=True)
         if i in (0, 1, 4):
             layers[f"pool{i + 1}"] = nn.MaxPool2d(3, 2)
-    return nn.Sequential(layers | _dense_head(256, 6))
+    return nn.Sequential(layers | _dense_head(256, 6 if first_padding else 5))
 
 
 def vgg(depth=16):

@@ -8,6 +8,7 @@ fake: they have shapes and types but no numbers, so that a deep network takes ab
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -122,14 +123,18 @@ def _scopes(recorder):
 
 @contextmanager
 def _evaluating(model):
-    """Evaluation mode, and every submodule's own mode again afterwards."""
+    """Evaluation mode, no log of errors that are reported anyway; all as before afterwards."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    silent = log.disabled
     modes = [(module, module.training) for module in model.modules()]
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
         model.eval()
+        log.disabled = True
         torch.backends.mha.set_fastpath_enabled(False)  # fused encoders hide what they compute
         yield
     finally:
+        log.disabled = silent
         torch.backends.mha.set_fastpath_enabled(fast)
         for module, mode in modes:
             module.training = mode
