@@ -122,8 +122,8 @@ def _forward(node, call, source, result, same, notes):
         node.role = "cat" if call.arguments["dim"] % len(result.shape) == 1 else "opaque"
         node.width = sum(parent.width for parent in node.parents)
     elif len(node.parents) > 1:
-        node.role = {"sub": "add", "div": "mul"}.get(call.name, call.name)
-        node.role = node.role if node.role in ("add", "mul") else "opaque"
+        roles = {"add": "add", "sub": "add", "mul": "mul"}     # a quotient is no polynomial
+        node.role = roles.get(call.name, "opaque")
     elif call.name in RESHAPES or (same and call.name in PADS):
         node.role = "pass"
     elif same and call.name in (*MOVES, "slice"):   # some of the channels, or in another order

@@ -110,7 +110,7 @@ def find_endings(nodes):
 
 def _onward(node, ways):
     """A layer and what follows it, None if it cannot be part of the way on."""
-    if node not in ways:
+    if node not in ways or node.channels < 1:       # copies for a residual sum may leave none
         return None
     window = (1,) * len(node.window) if node.linear else node.window
     small = any(r < s for r, s in zip(window, node.stride, strict=True))

@@ -198,6 +198,9 @@ def _obstacle(nodes, endings):
     for node in nodes[1:]:
         if any(parent in reached for parent in node.edges):
             reached.add(node)
+    if any(node.role == "layer" and node in endings for node in reached):
+        return ("every layer that could be layer K, or a layer before it, has too few channels "
+                "(two, and four before it), or no window up to it is larger than one cell")
     if nodes[-1] in reached:
         return ("every path to the output has a layer whose window is smaller than its stride, "
                 "or ends where layer K would be")

@@ -252,3 +252,47 @@ def test_the_command_line(capsys):
     assert json.loads(capsys.readouterr().out)[4]["receptive_field"] == 63
     with pytest.raises(SystemExit):
         main(["lib.audit.models:vgg", "--size", "0"])
+
+
+class Quotient(nn.Module):
+    """One map divided by another: not a polynomial, so no chain may pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.above, self.below, self.after = (
+            nn.Conv2d(inputs, 8, 3, padding=1) for inputs in (3, 3, 8))
+
+    def forward(self, x):
+        return self.after(self.above(x) / self.below(x).exp())
+
+
+def test_a_quotient_stops_every_chain():
+    found = audit(Quotient(), 16).bounds()
+    assert found.crossing is None and "past div" in found.reason
+
+
+def test_too_few_channels_are_named_as_the_reason():
+    narrow = nn.Sequential(nn.Conv2d(3, 1, 3, padding=1), nn.Conv2d(1, 8, 3, padding=1))
+    found = audit(narrow, 16).bounds()
+    assert found.crossing is None and "too few channels" in found.reason
+
+
+@pytest.mark.parametrize(("width", "passes"), [(1, False), (2, True)])
+def test_a_branch_too_narrow_for_its_copies_is_not_walked_through(width, passes):
+    """A branch that cancels its shortcut carries a copy of it: one channel is then too few."""
+
+    class Narrow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv2d(3, 8, 3, padding=1)
+            self.branch = nn.Conv2d(8, 8, 3, padding=1)
+            self.narrow, self.last = nn.Conv2d(8, width, 1), nn.Conv2d(width, 8, 1)
+            self.after = nn.Conv2d(8, 8, 1)
+
+        def forward(self, x):
+            x = self.first(x)
+            return self.after(x + self.last(self.narrow(self.branch(x))))
+
+    found = audit(Narrow(), 8).bounds()
+    assert ("branch" in found.crossing_by_layer) == passes
+    assert "first" in found.crossing_by_layer
