@@ -46,6 +46,7 @@ RECEPTIVE_FIELD_COLORS = {
 
 _STYLE = {
     "figure.dpi": 110,
+    "figure.max_open_warning": 0,
     "figure.facecolor": "white",  # a white card, so that dark pages show the same picture
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
