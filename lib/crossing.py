@@ -30,10 +30,17 @@ def crossing_pairs(net, layer, shift, axis, cut):
     >>> [crossing_pairs(net, 1, shift, axis=0, cut=4) for shift in range(4)]
     [0, 0, 1, 1]
     """
-    return _separated(net.total_stride(layer, axis), net.size[axis], shift, cut)
+    return separated_pairs(net.total_stride(layer, axis), net.size[axis], shift, cut)
 
 
-def _separated(step, extent, shift, cut):
+def separated_pairs(step, extent, shift, cut):
+    """Number of v >= 0 with ``v step < cut <= v step + shift <= extent - 1``.
+
+    Examples
+    --------
+    >>> separated_pairs(step=1, extent=8, shift=3, cut=4)
+    3
+    """
     first = max(0, -(-(cut - shift) // step))
     last = min(cut - 1, extent - 1 - shift) // step
     return max(0, last - first + 1)
@@ -42,7 +49,7 @@ def _separated(step, extent, shift, cut):
 def _farthest_reaching(net, layer, reachable, axis, cut):
     """Most separated pairs over the given shifts, and the smallest shift that attains them."""
     step, extent = net.total_stride(layer, axis), net.size[axis]
-    pairs, nearest = max((_separated(step, extent, shift, cut), -shift) for shift in reachable)
+    pairs, nearest = max((separated_pairs(step, extent, shift, cut), -shift) for shift in reachable)
     return pairs * sampled_rows(net, layer, axis), -nearest
 
 

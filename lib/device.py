@@ -98,6 +98,24 @@ def describe_device():
     return "; ".join(parts)
 
 
+def device_name(device="cpu"):
+    """Return the name of the chip behind a device, as results record it.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        The GPU's name for a CUDA device, the processor's for any other.
+
+    Examples
+    --------
+    >>> bool(device_name("cpu"))
+    True
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return _processor()
+
+
 def _processor():
     """Return the processor's name; Linux alone keeps it in a file rather than in `platform`."""
     try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from lib.bounds import Bound
+from lib.crossing import separated_pairs
 from lib.overlap import Architecture, Layer
 
 from .graph import build_graph
@@ -150,18 +151,12 @@ def _measure(path, endings, size, axis, base, result):
         return
     far = [s for s in shifts if s >= cut]
     candidates = far[:1] + [s for s in shifts if s <= extent - cut][-1:]
-    pairs, nearest = max((_pairs(s, step, cut, extent), -s) for s in candidates)
+    pairs, nearest = max((separated_pairs(step, extent, s, cut), -s) for s in candidates)
     _keep(result.crossing_by_layer, path, onward, size, base, pairs * rows, -nearest, output)
     if extent % 2 == 0 and far:
         columns = max(0, (extent - far[0] - 1) // step + 1)
         _keep(result.overlap_by_layer, path, onward, size, base, columns * rows, far[0],
               output)
-
-
-def _pairs(shift, step, cut, extent):
-    """Number of v with ``v T_S < cut <= v T_S + shift < extent``."""
-    first = max(0, -(-(cut - shift) // step))
-    return max(0, min(cut - 1, extent - 1 - shift) // step - first + 1)
 
 
 def _keep(table, path, onward, size, base, exponent, shift, output):

@@ -8,6 +8,7 @@ import threading
 
 import torch
 
+from lib.device import training_device
 from lib.experiments import plan, sweep
 from lib.experiments.datasets import DatasetError
 from lib.experiments.records import RecordsError, ResultsFile, read
@@ -86,13 +87,6 @@ def configure(arguments):
     ), settings
 
 
-def best_device():
-    """``"cuda"``, ``"mps"`` or ``"cpu"``."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def stop(number, frame):
     """Treat a request to end (Ctrl-C, SIGTERM of a batch system) as Ctrl-C."""
     raise KeyboardInterrupt
@@ -105,7 +99,7 @@ def main(argv=None):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)  # ignored by default when started in the background
     output = arguments.output or f"notebooks/results/{arguments.preset}.jsonl"
-    device = arguments.device or best_device()
+    device = arguments.device or training_device().type
     threads = arguments.threads or max(1, torch.get_num_threads() // arguments.workers)
     try:
         grid, settings = configure(arguments)

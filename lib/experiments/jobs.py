@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from lib.device import device_name
 from lib.experiments import datasets, embedded
 from lib.experiments.convnets import forward_operations, parameter_count
 from lib.experiments.training import Diverged, Trainer
@@ -102,19 +103,6 @@ def code_digest():
     for name in ("augment", "convnets", "embedded", "ensembles", "streams", "training"):
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return digest.hexdigest()[:12]
-
-
-def processor_name(device):
-    """What the numbers were computed on."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, compiled=False):
@@ -218,7 +206,7 @@ def _record(network, curve, accuracy, status, trainer):
             "trained_with": sorted(other.name for other in trainer.order),
             "job_seconds": round(trainer.seconds, 2),
             "job_images_per_second": round(images / max(trainer.seconds, 1e-9)),
-            "device": processor_name(trainer.device), "threads": torch.get_num_threads(),
+            "device": device_name(trainer.device), "threads": torch.get_num_threads(),
             "torch": torch.__version__, "python": platform.python_version(),
             "code": code_digest(),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -1,6 +1,7 @@
-"""Fixtures for the tests of the course's tools: a small course in a temporary folder."""
+"""Fixtures: one thread for many small products, a small course in a temporary folder."""
 
 import pytest
+import torch
 
 HEADER = """\
 # ---
@@ -27,6 +28,15 @@ print("total", total)
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A line."}}
 total * 2
 """
+
+
+@pytest.fixture
+def one_thread():
+    """Many small products: threads that wait for each other cost more than they give."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -14,14 +14,7 @@ from lib.families import block_network, googlenet_stack
 from lib.overlap import Architecture, Layer
 from lib.tests.test_constructions import FIELD, agrees, random_templates, telling_templates
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Many small products: threads that wait for each other cost more than they give."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("window, layer, partition, bound", [

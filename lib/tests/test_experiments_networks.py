@@ -24,12 +24,7 @@ from lib.experiments.training import Trainer
 TOLERANCE = 2e-5
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def pixels(count=6, seed=0):

@@ -10,7 +10,6 @@ import threading
 import time
 
 import pytest
-import torch
 
 from lib.experiments import command, jobs, records, sweep, training
 from lib.experiments.convnets import Network
@@ -26,12 +25,7 @@ def quick_sweep(path, grid=GRID, settings=QUICK, **options):
     return sweep.run_sweep(grid, settings, path, progress=False, threads=1, **options)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def stored(path):
