@@ -8,9 +8,9 @@ network can be taken apart.
 
 from collections.abc import Callable, Iterable
 
-import numpy as np
 import torch
 
+from lib.photograph import photograph
 from lib.tensors import Shape, indices, partition
 
 __all__ = ["change_basis", "grid_block", "grid_tensor", "photograph_patches", "place"]
@@ -180,14 +180,13 @@ def photograph_patches(size: int, count: int, generator: torch.Generator) -> tor
     >>> photograph_patches(8, 3, torch.Generator().manual_seed(0)).shape
     torch.Size([3, 192])
     """
-    from matplotlib import cbook, image
-
-    with cbook.get_sample_data("grace_hopper.jpg") as file:
-        pixels = np.array(image.imread(file, format="jpg"))  # (600, 512, 3) uint8
+    pixels = photograph()  # (600, 512, 3) uint8
     height, width = pixels.shape[:2]
     if not 1 <= size <= min(height, width):
         raise ValueError(f"photograph_patches: size {size} is not in 1..{min(height, width)}")
     tops = torch.randint(height - size + 1, (count,), generator=generator).tolist()
     lefts = torch.randint(width - size + 1, (count,), generator=generator).tolist()
-    cut = [pixels[t : t + size, x : x + size].reshape(-1) for t, x in zip(tops, lefts)]
-    return torch.as_tensor(np.array(cut, dtype=np.int64).reshape(count, -1))
+    patches = torch.empty(count, size, size, 3, dtype=torch.int64)
+    for patch, top, left in zip(patches, tops, lefts):
+        patch.copy_(pixels[top : top + size, left : left + size])
+    return patches.flatten(1)

@@ -9,6 +9,7 @@ import torch
 
 from lib.experiments.convnets import CLASSES, SIZE, generator_for
 from lib.experiments.imageset import ImageSet
+from lib.photograph import photograph
 
 
 def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):
@@ -93,17 +94,14 @@ def photograph_patches(count=200, seed=0):
     >>> photograph_patches(20).labels.bincount().tolist()
     [2, 2, 2, 2, 2, 2, 2, 2, 2, 2]
     """
-    from matplotlib import cbook, image
-
-    with cbook.get_sample_data("grace_hopper.jpg") as file:
-        photograph = torch.from_numpy(image.imread(file, format="jpg").copy())  # (H, W, 3)
-    height, width = (int(length) - SIZE + 1 for length in photograph.shape[:2])
+    pixels = photograph()  # (H, W, 3)
+    height, width = (int(length) - SIZE + 1 for length in pixels.shape[:2])
     if not CLASSES <= count <= height * width:
         raise ValueError(
             f"photograph_patches: count={count}, must lie between {CLASSES} and {height * width}"
         )
     places = torch.randperm(height * width, generator=generator_for("photograph", seed))[:count]
-    windows = photograph.unfold(0, SIZE, 1).unfold(1, SIZE, 1)  # (H', W', 3, 32, 32)
+    windows = pixels.unfold(0, SIZE, 1).unfold(1, SIZE, 1)  # (H', W', 3, 32, 32)
     images = windows[places // width, places % width].to(torch.uint8)
     return _with_arbitrary_classes(images, {
         "name": "photograph-patches", "official": True,
