@@ -1,9 +1,8 @@
 """What the course calls: tensors, circuits, exact ranks, and the bounds they are held against.
 
-Two specifications carry everything. A :class:`~lib.trees.ModeTree` is a tree over tensor modes, an
-:class:`~lib.overlap.Architecture` a stack of generalized convolutions; networks, tensors, bounds
-and drawings are views of one of them. The names below are the ones every chapter leans on; the
-rest is imported from its module, for instance ``from lib.tensors import matricize``.
+Two specifications carry everything. A `ModeTree` is a tree over tensor modes, an `Architecture` a
+stack of generalized convolutions; networks, tensors, bounds and drawings are views of one of them.
+The names below are the ones that the chapters use; each folder says what else it holds.
 
 Examples
 --------
@@ -17,20 +16,38 @@ from importlib import import_module
 __version__ = "1.0.0"
 
 # Loaded on first use: `import lib` then costs nothing, and integer work never waits for torch.
-_HOMES = {
-    "Architecture": "lib.overlap",
-    "Layer": "lib.overlap",
-    "ModeTree": "lib.trees",
-    "certify": "lib.certificates",
-    "exact_rank": "lib.ranks",
+_NAMES = {
+    "exact.arithmetic": ("Modular", "Real"),
+    "exact.ranks": ("exact_rank",),
+    "trees.tree": ("ModeTree", "Node"),
+    "trees.tensors": ("indices", "khatri_rao", "matricize", "partition"),
+    "trees.decompositions": ("coefficient_tensor",),
+    "trees.circuit": ("TreeCircuit", "evaluate"),
+    "trees.constructions": ("even_odd_weights",),
+    "networks.architecture": ("Architecture", "Layer"),
+    "networks.families": ("block_network", "googlenet_stack", "proposition_2_bound",
+                          "proposition_2_exponent", "stacked_blocks"),
+    "networks.weights": ("random_weights",),
+    "networks.convolutional": ("forward", "generalized_conv", "grid_network"),
+    "networks.modules": ("ConvAC", "GeneralizedConv"),
+    "bounds.overlap": ("quoted_overlap_bound",),
+    "bounds.matching": ("matching_number",),
+    "grids.grid": ("change_basis", "grid_tensor", "photograph_patches", "place"),
+    "grids.certify": ("certify", "certify_weights"),
+    "constructions.simulation": ("correspondence", "simulate"),
+    "constructions.two_layers": ("two_layer_construction",),
+    "constructions.overlaps": ("overlap_construction",),
+    "constructions.partitions": ("matching_construction",),
 }
+_HOMES = {name: f".{home}" for home, names in _NAMES.items() for name in names}
 __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name):
     if name not in _HOMES:
-        raise AttributeError(f"module 'lib' has no attribute {name!r}; it offers {sorted(_HOMES)}")
-    value = getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers "
+                             f"{sorted(_HOMES)}")
+    value = getattr(import_module(_HOMES[name], __name__), name)
     globals()[name] = value
     return value
 

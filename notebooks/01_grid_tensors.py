@@ -46,19 +46,19 @@ from textwrap import fill
 import torch
 
 from lib import Architecture, Layer, ModeTree, exact_rank
-from lib.arithmetic import Modular, Real
-from lib.circuits import grid_network, random_weights
-from lib.circuits.tree import evaluate
-from lib.claims import verify
+from lib.exact.arithmetic import Modular, Real
+from lib import grid_network, random_weights
+from lib.trees.circuit import evaluate
+from lib.course.claims import verify
 from lib.course.glue import glue
-from lib.decompositions import coefficient_tensor
-from lib.grids import change_basis, grid_tensor, photograph_patches
+from lib.trees.decompositions import coefficient_tensor
+from lib.grids.grid import change_basis, grid_tensor, photograph_patches
 from lib.plots.grids import (
     draw_curves, draw_grid_matrix, draw_mosaic, draw_patches, draw_rank_counts, draw_zero_set,
     pairs_network,
 )
 from lib.plots.style import COLORS, PALETTE, figure
-from lib.tensors import indices, matricize
+from lib.trees.tensors import indices, matricize
 
 field = Modular()  # integers modulo a prime: no rounding anywhere
 generator = torch.Generator().manual_seed(1)

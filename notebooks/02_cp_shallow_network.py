@@ -48,16 +48,16 @@ from math import comb
 import torch
 
 from lib import ModeTree, exact_rank
-from lib.arithmetic import Modular
-from lib.circuits.tree import evaluate
-from lib.claims import verify
+from lib.exact.arithmetic import Modular
+from lib.trees.circuit import evaluate
+from lib.course.claims import verify
 from lib.course.glue import glue
-from lib.decompositions import coefficient_tensor
-from lib.grids import grid_tensor, photograph_patches, place
+from lib.trees.decompositions import coefficient_tensor
+from lib.grids.grid import grid_tensor, photograph_patches, place
 from lib.plots.cp import draw_growth, draw_ranks, three_terms
 from lib.plots.grids import draw_mosaic
 from lib.plots.style import COLORS, figure
-from lib.tensors import indices, khatri_rao, matricize, partition
+from lib.trees.tensors import indices, khatri_rao, matricize, partition
 
 field = Modular()  # integers modulo a prime: no rounding anywhere
 generator = torch.Generator().manual_seed(2)

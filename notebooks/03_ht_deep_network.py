@@ -48,20 +48,20 @@ from operator import mul
 import torch
 
 from lib import ModeTree, certify, exact_rank
-from lib.arithmetic import Modular, Real
-from lib.certificates import certify_weights
-from lib.circuits.tree import TreeCircuit
-from lib.claims import verify
+from lib.exact.arithmetic import Modular, Real
+from lib.grids.certify import certify_weights
+from lib.trees.circuit import TreeCircuit
+from lib.course.claims import verify
 from lib.course.glue import glue
-from lib.decompositions import coefficient_tensor
-from lib.grids import grid_tensor
+from lib.trees.decompositions import coefficient_tensor
+from lib.grids.grid import grid_tensor
 from lib.plots.depth import (
     draw_blocks, draw_captured, draw_channels_needed, draw_rank_against_parameters,
 )
 from lib.plots.style import COLORS, figure
 from lib.plots.trees import draw_tree
-from lib.tensors import indices, matricize
-from lib.tree_constructions import even_odd_weights
+from lib.trees.tensors import indices, matricize
+from lib.trees.constructions import even_odd_weights
 
 field = Modular()  # integers modulo a prime: no rounding anywhere
 generator = torch.Generator().manual_seed(3)

@@ -46,12 +46,12 @@ import itertools
 import torch
 
 from lib import Architecture, Layer
-from lib.arithmetic import Modular
-from lib.circuits import forward, random_weights
-from lib.claims import verify
-from lib.constructions import correspondence, simulate
+from lib.exact.arithmetic import Modular
+from lib import forward, random_weights
+from lib.course.claims import verify
+from lib import correspondence, simulate
 from lib.course.glue import glue
-from lib.families import block_network
+from lib.networks.families import block_network
 from lib.plots.architectures import draw_cones, draw_projection, draw_reachable_fields
 from lib.plots.style import figure
 

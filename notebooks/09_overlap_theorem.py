@@ -46,13 +46,13 @@ import itertools
 import torch
 
 from lib import Architecture, Layer, certify
-from lib.arithmetic import Modular
-from lib.bounds import quoted_overlap_bound
-from lib.certificates import certify_weights
-from lib.claims import verify
-from lib.constructions import two_layer_construction
+from lib.exact.arithmetic import Modular
+from lib.bounds.overlap import quoted_overlap_bound
+from lib.grids.certify import certify_weights
+from lib.course.claims import verify
+from lib import two_layer_construction
 from lib.course.glue import glue, raised
-from lib.families import (
+from lib.networks.families import (
     block_network,
     googlenet_stack,
     proposition_2_bound,

@@ -46,18 +46,18 @@ import itertools
 import torch
 
 from lib import Architecture, Layer, certify
-from lib.arithmetic import Modular, Real
-from lib.certificates import certify_weights
-from lib.circuits import forward
-from lib.claims import verify
-from lib.constructions import overlap_construction
+from lib.exact.arithmetic import Modular, Real
+from lib.grids.certify import certify_weights
+from lib import forward
+from lib.course.claims import verify
+from lib import overlap_construction
 from lib.constructions.pieces import fit, overhangs
 from lib.course.glue import glue, raised
-from lib.families import block_network, googlenet_stack
+from lib.networks.families import block_network, googlenet_stack
 from lib.plots.proof import draw_chains, draw_kernel, draw_matrix
 from lib.plots.style import figure
-from lib.ranks import exact_rank
-from lib.tensors import indices, matricize
+from lib.exact.ranks import exact_rank
+from lib.trees.tensors import indices, matricize
 
 field = Modular()
 generator = torch.Generator().manual_seed(10)

@@ -47,15 +47,15 @@ from collections import Counter
 import torch
 
 from lib import Architecture, Layer, ModeTree, certify
-from lib.arithmetic import Modular
-from lib.certificates import certify_weights
-from lib.claims import verify
-from lib.constructions import matching_construction
+from lib.exact.arithmetic import Modular
+from lib.grids.certify import certify_weights
+from lib.course.claims import verify
+from lib import matching_construction
 from lib.course.glue import glue
-from lib.matching import matching_number
+from lib.bounds.matching import matching_number
 from lib.plots.partitions import draw_partition
 from lib.plots.style import figure
-from lib.tensors import partition
+from lib.trees.tensors import partition
 
 field = Modular()
 generator = torch.Generator().manual_seed(11)

@@ -44,7 +44,7 @@ import textwrap
 
 import torch
 
-from lib.claims import verify
+from lib.course.claims import verify
 from lib.course.glue import glue
 from lib.experiments.analysis import abscissa_at, cells, curve, missing, ratio_at
 from lib.experiments.augment import Augmenter

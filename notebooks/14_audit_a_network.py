@@ -48,18 +48,18 @@ from torch import nn
 from torch.nn import functional as F
 
 from lib import Architecture, Layer, certify
-from lib.arithmetic import Modular, Real
+from lib.exact.arithmetic import Modular, Real
 from lib.audit import UnsupportedOperation, audit, models
 from lib.audit.__main__ import main
-from lib.circuits import forward, generalized_conv, random_weights
-from lib.claims import verify
+from lib import forward, generalized_conv, random_weights
+from lib.course.claims import verify
 from lib.course.glue import glue
-from lib.families import googlenet_stack
-from lib.grids import grid_tensor
+from lib.networks.families import googlenet_stack
+from lib.grids.grid import grid_tensor
 from lib.plots.audit import draw_bounds_by_layer, draw_field_growth, path_field
 from lib.plots.style import figure
-from lib.ranks import exact_rank
-from lib.tensors import matricize
+from lib.exact.ranks import exact_rank
+from lib.trees.tensors import matricize
 
 field = Modular()
 generator = torch.Generator().manual_seed(14)

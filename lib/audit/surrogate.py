@@ -13,10 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
-from lib.bounds import Bound
-from lib.crossing import separated_pairs
-from lib.overlap import Architecture, Layer
-
+from ..bounds.crossing import separated_pairs
+from ..bounds.overlap import Bound
+from ..networks.architecture import Architecture, Layer
 from .graph import build_graph
 from .paths import find_endings, find_paths, layer_shape
 
@@ -38,7 +37,7 @@ class LayerBound:
 
     Parameters
     ----------
-    bound : lib.bounds.Bound
+    bound : lib.bounds.overlap.Bound
         Its ``layer`` counts the chain's layers from 1.
     name : str
         Layer K.

@@ -13,14 +13,14 @@ import time
 
 import torch
 
-from lib.arithmetic import Modular
-from lib.blocks import matricization_block, modes_of
-from lib.circuits.convolutional import grid_network
-from lib.circuits.weights import random_weights
-from lib.device import describe_device, exact_device, generator
-from lib.grids import grid_block
-from lib.overlap import Architecture, Layer
-from lib.tensors import partition, sample_indices
+from ..exact.arithmetic import Modular
+from ..exact.device import describe_device, exact_device, generator
+from ..grids.blocks import matricization_block, modes_of
+from ..grids.grid import grid_block
+from ..networks.architecture import Architecture, Layer
+from ..networks.convolutional import grid_network
+from ..networks.weights import random_weights
+from ..trees.tensors import partition, sample_indices
 
 FIELD = Modular()
 SMALL = 2**14  # entries by forward passes in the scaling table

@@ -9,11 +9,11 @@ import argparse
 
 import torch
 
-from lib.benchmarks.blocks import Clock, Instance, two_layers
-from lib.certificates import certify
-from lib.device import describe_device, exact_device
-from lib.overlap import Architecture, Layer
-from lib.trees import ModeTree
+from ..exact.device import describe_device, exact_device
+from ..grids.certify import certify
+from ..networks.architecture import Architecture, Layer
+from ..trees.tree import ModeTree
+from .blocks import Clock, Instance, two_layers
 
 SUBJECTS = {
     "HT, N=32, widths 4": (ModeTree.perfect(32, 2, 2, (4,) * 5), "even-odd"),

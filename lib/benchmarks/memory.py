@@ -13,9 +13,9 @@ from pathlib import Path
 
 import torch
 
-from lib.arithmetic import Modular
-from lib.device import exact_device, generator
-from lib.ranks import exact_rank
+from ..exact.arithmetic import Modular
+from ..exact.device import exact_device, generator
+from ..exact.ranks import exact_rank
 
 
 def peak_copies(size, device="cpu"):

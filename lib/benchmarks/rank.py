@@ -22,10 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lib.arithmetic import DEFAULT_PRIME, Modular
-from lib.device import describe_device, exact_device
-from lib.elimination import rank_in_place
-from lib.ranks import exact_rank
+from ..exact.arithmetic import DEFAULT_PRIME, Modular
+from ..exact.device import describe_device, exact_device
+from ..exact.elimination import rank_in_place
+from ..exact.ranks import exact_rank
 
 KINDS = {"full": None, "nearly full": -1, "half": 0.5}
 PATIENCE = 20.0  # seconds after which a measurement is not repeated

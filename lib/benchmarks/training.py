@@ -15,11 +15,11 @@ import warnings
 import torch
 import torch.nn.functional as F
 
-from lib.experiments.convnets import Network, forward_operations, generator_for, plain_network
-from lib.experiments.embedded import dead_leaves
-from lib.experiments.ensembles import Ensemble
-from lib.experiments.settings import Settings
-from lib.experiments.training import Trainer
+from ..experiments.convnets import Network, forward_operations, generator_for, plain_network
+from ..experiments.embedded import dead_leaves
+from ..experiments.ensembles import Ensemble
+from ..experiments.settings import Settings
+from ..experiments.training import Trainer
 
 BATCH = 128
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import torch
 
-from lib.bounds import Bound, cut_axis, cut_position, missing_hypotheses, sampled_rows
-from lib.constructions.pieces import (
+from ..bounds.crossing import crossing_pairs, shift_digits
+from ..bounds.overlap import Bound, cut_axis, cut_position, missing_hypotheses, sampled_rows
+from .pieces import (
     Construction,
     fit,
     idle_layer,
@@ -26,7 +27,6 @@ from lib.constructions.pieces import (
     reciprocal,
     write,
 )
-from lib.crossing import crossing_pairs, shift_digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,7 @@ def overlap_construction(net, representation, arithmetic, partition="left-right"
     Examples
     --------
     >>> from lib import Architecture, Layer
-    >>> from lib.arithmetic import Modular
+    >>> from lib.exact.arithmetic import Modular
     >>> net = Architecture(4, 2, (Layer(3, 1, 2), Layer(4, 4, 1)))
     >>> field = Modular()
     >>> built = overlap_construction(net, field.tensor([[1, 2], [3, 4]]), field)

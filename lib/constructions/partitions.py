@@ -13,15 +13,15 @@ from itertools import product
 
 import torch
 
-from lib.bounds import Bound, missing_hypotheses
-from lib.constructions.pieces import (
+from ..bounds.matching import maximum_matching
+from ..bounds.overlap import Bound, missing_hypotheses
+from .pieces import (
     Construction,
     fit,
     idle_layer,
     multiply_cells,
     product_layers,
 )
-from lib.matching import maximum_matching
 
 __all__ = ["MatchingConstruction", "matching_construction"]
 
@@ -106,12 +106,12 @@ def matching_construction(net, rows, representation, arithmetic, shared=False, s
     Notes
     -----
     Theorem 2 of [Sharir & Shashua, 2018] as corrected, book/any-partition.md: rank at least
-    ``min(M, D_1) ** nu`` where nu is `lib.matching.matching_number`.
+    ``min(M, D_1) ** nu`` where nu is `lib.bounds.matching.matching_number`.
 
     Examples
     --------
     >>> from lib import Architecture, Layer
-    >>> from lib.arithmetic import Modular
+    >>> from lib.exact.arithmetic import Modular
     >>> net = Architecture(2, 2, (Layer(2, 1, 2), Layer(2, 2, 1)))
     >>> field = Modular()
     >>> built = matching_construction(net, (0, 3), field.tensor([[1, 2], [3, 4]]), field)

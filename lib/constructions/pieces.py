@@ -7,10 +7,10 @@ from itertools import product
 
 import torch
 
-from lib.circuits.convolutional import forward
-from lib.circuits.weights import weight_shapes
-from lib.grids import place
-from lib.overlap import Architecture
+from ..grids.grid import place
+from ..networks.architecture import Architecture
+from ..networks.convolutional import forward
+from ..networks.weights import weight_shapes
 
 __all__ = ["Construction", "fit", "idle_layer", "multiply_cells", "overhangs", "product_layers",
            "reciprocal", "write"]
@@ -40,7 +40,7 @@ def fit(representation, targets, padding, arithmetic):
 
     Examples
     --------
-    >>> from lib.arithmetic import Real
+    >>> from lib.exact.arithmetic import Real
     >>> fit(torch.tensor([[2.0, 0.0], [0.0, 4.0]]).double(), torch.eye(2).double(), 0, Real())
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]], dtype=torch.float64)
@@ -138,7 +138,7 @@ class Construction:
     ----------
     architecture : Architecture
     weights : list of (weight, bias)
-        In the format of :mod:`lib.circuits.weights`.
+        In the format of :mod:`lib.networks.weights`.
     representation : torch.Tensor, shape (M, M)
         F, the channels of the M templates.
     arithmetic : Real or Modular

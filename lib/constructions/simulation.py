@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from lib.circuits.weights import check_weights
-from lib.constructions.pieces import idle_layer
+from ..networks.weights import check_weights
+from .pieces import idle_layer
 
 __all__ = ["correspondence", "simulate"]
 
@@ -114,8 +114,8 @@ def simulate(larger, smaller, weights):
     Examples
     --------
     >>> from lib import Architecture, Layer
-    >>> from lib.arithmetic import Real
-    >>> from lib.circuits import forward, random_weights
+    >>> from lib.exact.arithmetic import Real
+    >>> from lib import forward, random_weights
     >>> larger = Architecture(4, 2, [Layer(3, 1, 2), Layer(3, 2, 3), Layer(2, 1, 4),
     ...                              Layer(4, 2, 1)])
     >>> smaller = Architecture(4, 2, [Layer(2, 2, 3), Layer(2, 2, 1)])

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from lib.bounds import Bound, cut_axis, cut_position
-from lib.constructions.pieces import Construction, fit, idle_layer, write
+from ..bounds.overlap import Bound, cut_axis, cut_position
+from .pieces import Construction, fit, idle_layer, write
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def two_layer_construction(net, representation, arithmetic, partition="left-righ
     Examples
     --------
     >>> from lib import Architecture, Layer
-    >>> from lib.arithmetic import Real
+    >>> from lib.exact.arithmetic import Real
     >>> net = Architecture((6,), 3, (Layer(3, 1, 2), Layer(6, 6, 1)))
     >>> built = two_layer_construction(net, torch.eye(3).double(), Real())
     >>> str(built.rank()), str(net.exact_two_layer_rank())

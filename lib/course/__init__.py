@@ -1,4 +1,4 @@
-"""The tools that keep the book honest: twins, execution, budgets, launch links, the ledger.
+"""What keeps the book honest: claims and their ledger, twins, runs of notebooks, links.
 
-Nothing that computes imports this package; the Makefile, the tests and the book's build do.
+Open :mod:`lib.course.claims` first. Nothing that computes depends on this folder.
 """

@@ -8,7 +8,7 @@ import ast
 import inspect
 import re
 
-from lib.course.files import ROOT
+from .files import ROOT
 
 PLACE = "<!-- api -->"
 LEFT_OUT = {"tests", "benchmarks", "course"}
@@ -27,7 +27,7 @@ def module_paths(root=ROOT):
 
     Examples
     --------
-    >>> ROOT / "lib" / "claims.py" in module_paths()
+    >>> ROOT / "lib" / "photograph.py" in module_paths()
     True
     """
     return [path for path in sorted((root / "lib").rglob("*.py"))

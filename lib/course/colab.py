@@ -5,8 +5,8 @@ import re
 import subprocess
 import sys
 
-from lib.course.files import ROOT
-from lib.course.links import repository
+from .files import ROOT
+from .links import repository
 
 # Identical in every notebook: `make sync` writes it into the cell tagged "setup".
 TEMPLATE = '''\

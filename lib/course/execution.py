@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from lib.course.colab import stamp_setup
-from lib.course.files import NOTEBOOKS, read_notebook, read_twin, twins
+from .colab import stamp_setup
+from .files import NOTEBOOKS, read_notebook, read_twin, twins
 
 TIMEOUT = 300  # seconds a cell may take here; the budgets are much tighter (lib/course/budgets.py)
 METADATA = {

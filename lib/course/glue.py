@@ -53,7 +53,7 @@ def raised(bound):
     Parameters
     ----------
     bound : object
-        Anything whose text holds powers written with a caret, such as a ``lib.bounds.Bound``.
+        Anything whose text holds powers written with a caret, such as a `Bound`.
 
     Returns
     -------

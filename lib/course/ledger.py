@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib.claims import EVIDENCE, PREFIX, load_claims
-from lib.course.files import ROOT, notebooks, read_notebook
+from .claims import EVIDENCE, PREFIX, load_claims
+from .files import ROOT, notebooks, read_notebook
 
 LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[(\w+)\] ?(.*)$", re.MULTILINE)
 STATEMENT = re.compile(r"^[`:]{3,}\{prf:(\w+)\}[^\n]*\n((?::[^\n]*\n)*)", re.MULTILINE)
@@ -21,7 +21,7 @@ ASSERTING = ("theorem", "proposition", "lemma", "corollary", "claim")
 
 @dataclass(frozen=True)
 class Check:
-    """One line that :func:`lib.claims.verify` printed in a stored run."""
+    """One line that :func:`lib.course.claims.verify` printed in a stored run."""
 
     claim: str
     evidence: str

@@ -3,9 +3,9 @@
 The page holds ``<!-- ledger -->`` where the tables go.
 """
 
-from lib.claims import STATUS, load_claims
-from lib.course.files import ROOT
-from lib.course.ledger import statements, stored_checks
+from .claims import STATUS, load_claims
+from .files import ROOT
+from .ledger import statements, stored_checks
 
 PLACE = "<!-- ledger -->"
 

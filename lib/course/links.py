@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from lib.course.files import ROOT
+from .files import ROOT
 
 ADDRESS = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+)")
 SERVICES = {
@@ -233,7 +233,7 @@ def main(arguments=None):
             sys.exit(f"make repository URL=...: {error}")
         print("\n".join(changed) or "nothing to change")
     if options.html is not None:
-        from lib.course.pages import page_problems
+        from .pages import page_problems
 
         found = page_problems(options.html)
         print("\n".join(found), end="\n" if found else "")

@@ -10,9 +10,9 @@ import sys
 from itertools import zip_longest
 from pathlib import Path
 
-from lib.course.colab import stamp_setup
-from lib.course.execution import finished, keep_outputs, write
-from lib.course.files import NOTEBOOKS, cell_content, notebooks, read_notebook, read_twin, twins
+from .colab import stamp_setup
+from .execution import finished, keep_outputs, write
+from .files import NOTEBOOKS, cell_content, notebooks, read_notebook, read_twin, twins
 
 ASPECTS = ("type", "source", "tags", "figure settings")
 

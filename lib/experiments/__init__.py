@@ -1,1 +1,4 @@
-"""Training experiments: many small ConvNets on CIFAR-10 or on images made on the spot."""
+"""ConvNets trained on images: one network, many at once, and the sweeps of the figures.
+
+Open :mod:`lib.experiments.convnets` first (the network), then :mod:`lib.experiments.training`.
+"""

@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from lib.experiments.convnets import parameter_count
+from .convnets import parameter_count
 
 
 def cells(records):

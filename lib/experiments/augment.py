@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lib.experiments.convnets import SIZE
+from .convnets import SIZE
 
 
 @dataclass(frozen=True)

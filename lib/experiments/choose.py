@@ -31,7 +31,7 @@ def seconds_per_step(networks, settings, data, device, mechanism):
     float
         Infinite if the mechanism does not fit into memory.
     """
-    from lib.experiments.training import Trainer
+    from .training import Trainer
 
     def wait():
         if device.type == "cuda":

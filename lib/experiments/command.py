@@ -8,11 +8,11 @@ import threading
 
 import torch
 
-from lib.device import training_device
-from lib.experiments import plan, sweep
-from lib.experiments.datasets import DatasetError
-from lib.experiments.records import RecordsError, ResultsFile, read
-from lib.experiments.settings import DATA_SETS, PRESETS, Grid
+from ..exact.device import training_device
+from . import plan, sweep
+from .datasets import DatasetError
+from .records import RecordsError, ResultsFile, read
+from .settings import DATA_SETS, PRESETS, Grid
 
 
 def parser():

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lib.experiments import download
-from lib.experiments.convnets import CLASSES, SIZE
-from lib.experiments.imageset import ImageSet
+from . import download
+from .convnets import CLASSES, SIZE
+from .imageset import ImageSet
 
 FOLDER = "cifar-10-batches-bin"
 TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))

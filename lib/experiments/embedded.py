@@ -7,9 +7,9 @@ images have the statistics of natural ones.
 
 import torch
 
-from lib.experiments.convnets import CLASSES, SIZE, generator_for
-from lib.experiments.imageset import ImageSet
-from lib.photograph import photograph
+from ..photograph import photograph
+from .convnets import CLASSES, SIZE, generator_for
+from .imageset import ImageSet
 
 
 def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):

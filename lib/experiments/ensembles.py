@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lib.experiments import products
-from lib.experiments.convnets import BLOCKS, CLASSES, COLORS, initial_weights
+from . import products
+from .convnets import BLOCKS, CLASSES, COLORS, initial_weights
 
 VECTOR_CHANNELS = 16  # float32 values in one 512-bit vector; oneDNN pads channels to this number
 SMALL_BATCH = 32

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from lib.experiments.convnets import CLASSES, SIZE, generator_for
+from .convnets import CLASSES, SIZE, generator_for
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from lib.device import device_name
-from lib.experiments import datasets, embedded
-from lib.experiments.convnets import forward_operations, parameter_count
-from lib.experiments.training import Diverged, Trainer
+from ..exact.device import device_name
+from . import datasets, embedded
+from .convnets import forward_operations, parameter_count
+from .training import Diverged, Trainer
 
 JOB_CHANNELS = {"cpu": 32, "cuda": 512, "mps": 128}
 

@@ -5,12 +5,12 @@ import time
 
 import torch
 
-from lib.experiments.convnets import Network, forward_operations
-from lib.experiments.embedded import dead_leaves
-from lib.experiments.ensembles import arrange
-from lib.experiments.jobs import make_jobs
-from lib.experiments.sweep import weight
-from lib.experiments.training import Trainer
+from .convnets import Network, forward_operations
+from .embedded import dead_leaves
+from .ensembles import arrange
+from .jobs import make_jobs
+from .sweep import weight
+from .training import Trainer
 
 MEASURED_CHANNELS = 256  # wider networks are estimated from the arithmetic of this width
 WIDE, WIDE_BATCH = 64, 16  # wider networks than this are measured on smaller batches

@@ -5,8 +5,8 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from lib.experiments.augment import Strength
-from lib.experiments.convnets import Network
+from .augment import Strength
+from .convnets import Network
 
 DATA_SETS = ("dead-leaves", "photograph-patches", "cifar-10")
 

@@ -7,8 +7,8 @@ one machine or on ten, from the start or from a checkpoint.
 
 import torch
 
-from lib.experiments.augment import Augmenter
-from lib.experiments.convnets import generator_for
+from .augment import Augmenter
+from .convnets import generator_for
 
 
 class Streams:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lib.experiments import jobs as work
-from lib.experiments.convnets import forward_operations
-from lib.experiments.records import ResultsFile
+from . import jobs as work
+from .convnets import forward_operations
+from .records import ResultsFile
 
 # a network costs its arithmetic plus what every network costs, whatever its width (measured: about
 # as much as three million operations)
@@ -143,6 +143,6 @@ def in_parallel(todo, options, workers, scheduler=None):
 
 
 if __name__ == "__main__":
-    from lib.experiments.command import main
+    from .command import main
 
     sys.exit(main())

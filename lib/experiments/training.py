@@ -7,10 +7,10 @@ import time
 import torch
 import torch.nn.functional as F
 
-from lib.experiments import products
-from lib.experiments.choose import measured_arrangement
-from lib.experiments.ensembles import Ensemble, arrange
-from lib.experiments.streams import Streams
+from . import products
+from .choose import measured_arrangement
+from .ensembles import Ensemble, arrange
+from .streams import Streams
 
 
 class Diverged(ArithmeticError):

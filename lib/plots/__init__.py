@@ -1,1 +1,4 @@
-"""Every figure of the book, drawn from the objects that the code runs."""
+"""Figures, drawn from the specifications that the code runs.
+
+Open :mod:`lib.plots.style` first; one file for each chapter's figures.
+"""

@@ -4,8 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from lib.overlap import Architecture, Layer
-from lib.plots.style import COLORS, INK, figure, label_line
+from ..networks.architecture import Architecture, Layer
+from .style import COLORS, INK, figure, label_line
 
 __all__ = ["draw_cones", "draw_projection", "draw_reachable_fields", "field_of_cell"]
 

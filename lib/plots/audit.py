@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from lib.plots.style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
+from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
 __all__ = ["draw_bounds_by_layer", "draw_field_growth", "draw_paths", "path_field"]
 

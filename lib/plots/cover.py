@@ -2,8 +2,8 @@
 
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from lib.overlap import Architecture, Layer
-from lib.plots.style import COLORS, INK, figure
+from ..networks.architecture import Architecture, Layer
+from .style import COLORS, INK, figure
 
 __all__ = ["cover", "cover_ranks"]
 

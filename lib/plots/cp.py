@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from lib.decompositions import coefficient_tensor
-from lib.plots.style import COLORS, INK, PALETTE, figure, label_line
-from lib.tensors import khatri_rao, matricize
-from lib.trees import ModeTree
+from ..trees.decompositions import coefficient_tensor
+from ..trees.tensors import khatri_rao, matricize
+from ..trees.tree import ModeTree
+from .style import COLORS, INK, PALETTE, figure, label_line
 
 __all__ = ["BOOK_FIGURES", "draw_growth", "draw_outer_product", "draw_ranks", "three_terms"]
 

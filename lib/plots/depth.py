@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from lib.plots.style import COLORS, INK, PALETTE, figure, label_line
-from lib.plots.trees import draw_tree
-from lib.trees import ModeTree
+from ..trees.tree import ModeTree
+from .style import COLORS, INK, PALETTE, figure, label_line
+from .trees import draw_tree
 
 __all__ = [
     "draw_blocks",

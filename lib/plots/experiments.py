@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lib.experiments.analysis import cells, curve
-from lib.experiments.convnets import BLOCKS
-from lib.experiments.records import STORED, read
-from lib.plots.style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
+from ..experiments.analysis import cells, curve
+from ..experiments.convnets import BLOCKS
+from ..experiments.records import STORED, read
+from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
 __all__ = ["draw_accuracy", "draw_four_panels", "draw_missing"]
 

@@ -7,8 +7,8 @@ shows is computed here from an Architecture and stored in ``book/assets/explorer
 import json
 from pathlib import Path
 
-from lib.families import block_network
-from lib.overlap import Architecture, Layer
+from ..networks.architecture import Architecture, Layer
+from ..networks.families import block_network
 
 __all__ = ["explorer_data", "write"]
 

@@ -13,10 +13,9 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot
 
-import lib.plots
-
 __all__ = ["book_figures", "export"]
 
+HERE = Path(__file__).resolve().parent
 FOLDER = Path(__file__).resolve().parents[2] / "book" / "assets" / "figures"
 
 
@@ -29,9 +28,10 @@ def book_figures() -> dict[str, Callable]:
     True
     """
     found: dict[str, Callable] = {}
-    for module in pkgutil.iter_modules(lib.plots.__path__):
+    for module in pkgutil.iter_modules([str(HERE)]):
         if module.name != "export":
-            drawn = getattr(importlib.import_module(f"lib.plots.{module.name}"), "BOOK_FIGURES", {})
+            loaded = importlib.import_module(f".{module.name}", __package__)
+            drawn = getattr(loaded, "BOOK_FIGURES", {})
             repeated = set(drawn) & set(found)
             if repeated:
                 raise ValueError(f"book_figures: {sorted(repeated)} are drawn by two modules")

@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lib.circuits.tree import evaluate
-from lib.grids import grid_block
-from lib.plots.style import COLORS, INK, figure, label_line
-from lib.tensors import indices, partition
-from lib.tree_constructions import even_odd_weights
-from lib.trees import ModeTree
+from ..grids.grid import grid_block
+from ..trees.circuit import evaluate
+from ..trees.constructions import even_odd_weights
+from ..trees.tensors import indices, partition
+from ..trees.tree import ModeTree
+from .style import COLORS, INK, figure, label_line
 
 __all__ = [
     "BOOK_FIGURES",

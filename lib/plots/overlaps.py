@@ -5,9 +5,9 @@ from math import log2
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lib.bounds import Bound
-from lib.overlap import Architecture, Layer
-from lib.plots.style import COLORS, figure, label_line
+from ..bounds.overlap import Bound
+from ..networks.architecture import Architecture, Layer
+from .style import COLORS, figure, label_line
 
 __all__ = ["draw_block_bounds", "draw_threshold", "window_sweep"]
 

@@ -4,8 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lib.matching import maximum_matching
-from lib.plots.style import COLORS, INK, figure
+from ..bounds.matching import maximum_matching
+from .style import COLORS, INK, figure
 
 __all__ = ["draw_partition"]
 

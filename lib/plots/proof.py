@@ -6,7 +6,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from lib.plots.style import COLORS, INK, figure
+from .style import COLORS, INK, figure
 
 __all__ = ["draw_chains", "draw_kernel", "draw_matrix"]
 

@@ -2,8 +2,8 @@
 
 from matplotlib.axes import Axes
 
-from lib.plots.style import COLORS, INK
-from lib.trees import ModeTree, Node
+from ..trees.tree import ModeTree, Node
+from .style import COLORS, INK
 
 __all__ = ["draw_tree"]
 

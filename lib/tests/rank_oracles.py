@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import flint
 
-from lib.arithmetic import DEFAULT_PRIME
+from lib.exact.arithmetic import DEFAULT_PRIME
 
 
 def textbook_rank(matrix, divide):

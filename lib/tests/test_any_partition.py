@@ -8,12 +8,11 @@ from itertools import combinations
 
 import torch
 
-from lib import Architecture, Layer, exact_rank
-from lib.arithmetic import Modular
-from lib.blocks import matricization_block
-from lib.circuits import random_weights
-from lib.matching import matching_number
-from lib.tensors import matricize
+from lib import Architecture, Layer, exact_rank, random_weights
+from lib.bounds.matching import matching_number
+from lib.exact.arithmetic import Modular
+from lib.grids.blocks import matricization_block
+from lib.trees.tensors import matricize
 
 EVERY = 10
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib.arithmetic import DEFAULT_PRIME, LARGEST_EXACT, Modular, Real
-from lib.device import generator
-from lib.residues import is_prime
+from lib.exact.arithmetic import DEFAULT_PRIME, LARGEST_EXACT, Modular, Real
+from lib.exact.device import generator
+from lib.exact.residues import is_prime
 
 PRIMES = [2, 3, 5, 7, 101, 65537, 4194301, DEFAULT_PRIME]
 

@@ -9,16 +9,15 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lib import Architecture, Layer
-from lib.arithmetic import Modular
+from lib import Architecture, Layer, generalized_conv
 from lib.audit import audit, models
 from lib.audit.__main__ import main
-from lib.circuits import generalized_conv
-from lib.families import googlenet_stack
-from lib.grids import grid_tensor
-from lib.ranks import exact_rank
-from lib.tensors import matricize
+from lib.exact.arithmetic import Modular
+from lib.exact.ranks import exact_rank
+from lib.grids.grid import grid_tensor
+from lib.networks.families import googlenet_stack
 from lib.tests.audit_oracle import Branches
+from lib.trees.tensors import matricize
 
 FIELD = Modular()
 SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}

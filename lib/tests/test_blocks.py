@@ -5,18 +5,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import lib.pairs
-from lib.arithmetic import Modular, Real
-from lib.blocks import matricization_block, modes_of
-from lib.circuits.convolutional import grid_network
-from lib.circuits.networks import ConvAC
-from lib.circuits.tree import TreeCircuit
-from lib.circuits.weights import random_weights
-from lib.decompositions import coefficient_tensor
-from lib.grids import change_basis, grid_block
-from lib.overlap import Architecture, Layer
-from lib.tensors import activation_pooling, matricize, partition, sample_indices
-from lib.trees import ModeTree, Node
+import lib.grids.pairs
+from lib.exact.arithmetic import Modular, Real
+from lib.grids.blocks import matricization_block, modes_of
+from lib.grids.grid import change_basis, grid_block
+from lib.networks.architecture import Architecture, Layer
+from lib.networks.convolutional import grid_network
+from lib.networks.modules import ConvAC
+from lib.networks.weights import random_weights
+from lib.trees.circuit import TreeCircuit
+from lib.trees.decompositions import coefficient_tensor
+from lib.trees.tensors import activation_pooling, matricize, partition, sample_indices
+from lib.trees.tree import ModeTree, Node
 
 FIELD = Modular()
 
@@ -82,7 +82,7 @@ def test_merging_and_tiling_change_nothing(monkeypatch, name, value):
     weights = random_weights(net, FIELD, seeded())
     sampled = [sample_indices(2, n, 33, seeded(1)) for n in (10, 15)]
     before = matricization_block(net, weights, "left-right", *sampled, arithmetic=FIELD)
-    monkeypatch.setattr(lib.pairs, name, value)
+    monkeypatch.setattr(lib.grids.pairs, name, value)
     after = matricization_block(net, weights, "left-right", *sampled, arithmetic=FIELD)
     assert torch.equal(before, after)
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lib import Architecture, Layer
-from lib.families import block_network
+from lib.networks.families import block_network
 from lib.tests import brute_force
 
 small = st.integers(1, 3)

@@ -5,18 +5,18 @@ import math
 import pytest
 import torch
 
-from lib.arithmetic import Modular, Real
-from lib.blocks import modes_of
-from lib.certificates import certify, certify_weights, entry_degree
-from lib.circuits.convolutional import forward, grid_network
-from lib.circuits.weights import random_weights
-from lib.decompositions import coefficient_tensor
-from lib.grids import grid_block
-from lib.overlap import Architecture, Layer
-from lib.ranks import exact_rank
-from lib.tensors import indices, matricize, partition
+from lib.exact.arithmetic import Modular, Real
+from lib.exact.ranks import exact_rank
+from lib.grids.blocks import modes_of
+from lib.grids.certify import certify, certify_weights, entry_degree
+from lib.grids.grid import grid_block
+from lib.networks.architecture import Architecture, Layer
+from lib.networks.convolutional import forward, grid_network
+from lib.networks.weights import random_weights
 from lib.tests.rank_oracles import flint_rank
-from lib.trees import ModeTree
+from lib.trees.decompositions import coefficient_tensor
+from lib.trees.tensors import indices, matricize, partition
+from lib.trees.tree import ModeTree
 
 OTHER_PRIME = 8388587
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib import claims
+from lib.course import claims
 
 ENTRY = """\
 - id: {id}

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from lib import Architecture, Layer
-from lib.arithmetic import Modular, Real
-from lib.constructions import overlap_construction, two_layer_construction
+from lib import Architecture, Layer, overlap_construction, two_layer_construction
+from lib.bounds.crossing import shift_digits
 from lib.constructions.pieces import overhangs
-from lib.crossing import shift_digits
-from lib.families import block_network
+from lib.exact.arithmetic import Modular, Real
+from lib.networks.families import block_network
 from lib.tests import brute_force
 from lib.tests.test_bounds import TABLE, architectures, chain, partitions
 

@@ -8,10 +8,10 @@ output is 0). The rank then follows from the Kronecker structure of the closed f
 import pytest
 import torch
 
-from lib.arithmetic import Modular, Real
-from lib.constructions import matching_construction, overlap_construction
-from lib.families import block_network, googlenet_stack
-from lib.overlap import Architecture, Layer
+from lib import matching_construction, overlap_construction
+from lib.exact.arithmetic import Modular, Real
+from lib.networks.architecture import Architecture, Layer
+from lib.networks.families import block_network, googlenet_stack
 from lib.tests.test_constructions import FIELD, agrees, random_templates, telling_templates
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lib.arithmetic import Modular, Real
-from lib.circuits.convolutional import forward, generalized_conv, grid_network
-from lib.circuits.networks import ConvAC, GeneralizedConv
-from lib.circuits.weights import random_weights
-from lib.overlap import Architecture, Layer
+from lib.exact.arithmetic import Modular, Real
+from lib.networks.architecture import Architecture, Layer
+from lib.networks.convolutional import forward, generalized_conv, grid_network
+from lib.networks.modules import ConvAC, GeneralizedConv
+from lib.networks.weights import random_weights
 
 
 def seeded(seed=0):

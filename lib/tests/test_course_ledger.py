@@ -5,8 +5,8 @@ import types
 
 import pytest
 
-from lib.claims import load_claims
 from lib.course import ledger_page
+from lib.course.claims import load_claims
 from lib.course.ledger import Check, problems, stored_checks
 from lib.course.ledger_page import PLACE, insert_ledger, ledger_markdown
 

@@ -108,7 +108,7 @@ def test_the_developer_page_places_every_module():
 
 
 def test_importing_lib_does_not_wait_for_torch():
-    program = "import lib, lib.claims, sys; print('torch' in sys.modules)"
+    program = "import lib, lib.course.claims, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
 
@@ -143,12 +143,12 @@ def test_an_installed_lib_knows_the_claims(tmp_path):
                "--no-build-isolation", "--disable-pip-version-check", "--target", str(tmp_path)]
     subprocess.run([*install, str(copy_of_sources(tmp_path / "source"))], check=True,
                    capture_output=True)
-    program = "import lib.claims as c; print(c.__file__); print(len(c.load_claims()))"
+    program = "import lib.course.claims as c; print(c.__file__); print(len(c.load_claims()))"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment,
                           capture_output=True, text=True, check=True)
     where, count = done.stdout.split()
-    assert where == str(tmp_path / "lib" / "claims.py")
+    assert where == str(tmp_path / "lib" / "course" / "claims.py")
     assert int(count) == len(ledger.load_claims())
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lib.device import describe_device, exact_device, generator, training_device
+from lib.exact.device import describe_device, exact_device, generator, training_device
 
 
 def pretend(monkeypatch, cuda, mps):

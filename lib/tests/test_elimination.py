@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from lib import elimination, tiles
-from lib.arithmetic import DEFAULT_PRIME, LARGEST_EXACT, Modular
-from lib.device import generator
-from lib.elimination import nonsingular_block, rank_in_place
-from lib.parallel_inverse import parallel_inverse
-from lib.ranks import exact_rank
+from lib.exact import elimination, tiles
+from lib.exact.arithmetic import DEFAULT_PRIME, LARGEST_EXACT, Modular
+from lib.exact.device import generator
+from lib.exact.elimination import nonsingular_block, rank_in_place
+from lib.exact.parallel_inverse import parallel_inverse
+from lib.exact.ranks import exact_rank
 from lib.tests.rank_oracles import flint_rank, rank_modulo, rank_over_rationals
 
 

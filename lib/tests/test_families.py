@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from lib import Architecture
-from lib.families import (
+from lib.networks.families import (
     block_network,
     equivalent_window,
     googlenet_stack,

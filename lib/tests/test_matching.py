@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from lib import Architecture, Layer
-from lib.arithmetic import Modular
-from lib.certificates import certify
-from lib.constructions import matching_construction
-from lib.matching import matching_number, maximum_matching, reaches
+from lib import Architecture, Layer, matching_construction
+from lib.bounds.matching import matching_number, maximum_matching, reaches
+from lib.exact.arithmetic import Modular
+from lib.grids.certify import certify
 from lib.tests import brute_force
 
 FIELD = Modular()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import shifts
-from lib.overlap import Architecture, Layer
+from lib.bounds import shifts
+from lib.networks.architecture import Architecture, Layer
 
 small = st.integers(1, 4)
 layers = st.lists(st.builds(Layer, small, small, small), min_size=1, max_size=4)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib.arithmetic import DEFAULT_PRIME, Modular
-from lib.device import generator
-from lib.ranks import (
+from lib.exact.arithmetic import DEFAULT_PRIME, Modular
+from lib.exact.device import generator
+from lib.exact.ranks import (
     Certificate,
     entanglement_entropy,
     exact_rank,

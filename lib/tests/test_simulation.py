@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lib import Architecture, Layer
-from lib.arithmetic import Modular
-from lib.circuits import forward, random_weights
-from lib.constructions import correspondence, simulate
+from lib import Architecture, Layer, correspondence, forward, random_weights, simulate
+from lib.exact.arithmetic import Modular
 from lib.tests.test_bounds import chain
 
 FIELD = Modular()

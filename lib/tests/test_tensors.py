@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.tensors import (
+from lib.trees.tensors import (
     OPERATORS,
     activation_pooling,
     generalized_product,

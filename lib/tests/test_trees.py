@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from lib.arithmetic import Modular, Real
-from lib.circuits.tree import TreeCircuit, evaluate
-from lib.decompositions import check_weights, coefficient_tensor
-from lib.grids import change_basis, grid_block, grid_tensor, photograph_patches
-from lib.mincut import multiplicative_mincut
-from lib.tensors import activation_pooling, indices, matricize, partition
-from lib.tree_constructions import even_odd_weights
-from lib.trees import ModeTree, Node
+from lib.exact.arithmetic import Modular, Real
+from lib.grids.grid import change_basis, grid_block, grid_tensor, photograph_patches
+from lib.trees.circuit import TreeCircuit, evaluate
+from lib.trees.constructions import even_odd_weights
+from lib.trees.decompositions import check_weights, coefficient_tensor
+from lib.trees.mincut import multiplicative_mincut
+from lib.trees.tensors import activation_pooling, indices, matricize, partition
+from lib.trees.tree import ModeTree, Node
 
 TREES = [
     ModeTree.star(modes=4, dim=3, width=5),

@@ -10,9 +10,9 @@ from itertools import product
 
 import torch
 
-from lib.arithmetic import Modular, Real
-from lib.circuits.weights import ConvWeights, check_layer, check_weights
-from lib.overlap import Architecture
+from ..exact.arithmetic import Modular, Real
+from .architecture import Architecture
+from .weights import ConvWeights, check_layer, check_weights
 
 __all__ = ["POOLINGS", "forward", "generalized_conv", "grid_network", "offset_factors"]
 
@@ -138,7 +138,7 @@ def forward(
     ----------
     architecture : Architecture
     weights : list of (weight, bias), one pair per layer
-        As drawn by :func:`lib.circuits.weights.random_weights`.
+        As drawn by :func:`lib.networks.weights.random_weights`.
     x : torch.Tensor, shape (batch, M, *cells)
         Representation values.
     arithmetic, pooling, activation
@@ -155,8 +155,8 @@ def forward(
 
     Examples
     --------
-    >>> from lib.circuits.weights import random_weights
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.weights import random_weights
+    >>> from lib.networks.architecture import Layer
     >>> net = Architecture(4, 2, (Layer(3, 2, 2), Layer(2, 2, 1)))
     >>> weights = random_weights(net, Real(), torch.Generator().manual_seed(0))
     >>> forward(net, weights, torch.ones(5, 2, 4, 4, dtype=torch.float64)).shape
@@ -184,7 +184,7 @@ def grid_network(
     pooling: str = "product",
     activation: str | Activation | None = None,
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The network as :mod:`lib.grids` takes it: from (batch, N, M) to (batch,).
+    """The network as :mod:`lib.grids.grid` takes it: from (batch, N, M) to (batch,).
 
     Parameters
     ----------
@@ -195,8 +195,8 @@ def grid_network(
 
     Examples
     --------
-    >>> from lib.circuits.weights import random_weights
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.weights import random_weights
+    >>> from lib.networks.architecture import Layer
     >>> net = Architecture(2, 3, (Layer(2, 2, 1),))
     >>> weights = random_weights(net, Real(), torch.Generator().manual_seed(0))
     >>> grid_network(net, weights)(torch.ones(5, 4, 3, dtype=torch.float64)).shape

@@ -2,7 +2,7 @@
 
 import torch
 
-from lib.trees import ModeTree, Path
+from .tree import ModeTree, Path
 
 __all__ = ["even_odd_weights"]
 
@@ -36,8 +36,8 @@ def even_odd_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
 
     Examples
     --------
-    >>> from lib.decompositions import coefficient_tensor
-    >>> from lib.tensors import matricize
+    >>> from lib.trees.decompositions import coefficient_tensor
+    >>> from lib.trees.tensors import matricize
     >>> tree = ModeTree.perfect(modes=4, pool=2, dim=2, widths=(2, 1))
     >>> tensor = coefficient_tensor(tree, even_odd_weights(tree))
     >>> bool((matricize(tensor, "even-odd") == torch.eye(4)).all())

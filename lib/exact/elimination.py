@@ -18,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lib.parallel_inverse import parallel_inverse
-from lib.tiles import center, on_gpu, product, subtract_product, workers
+from .parallel_inverse import parallel_inverse
+from .tiles import center, on_gpu, product, subtract_product, workers
 
 PANEL = 512  # columns stripped at a time, at most 512 to keep the products exact
 SMALL = 32  # blocks of at most this height and width are eliminated entry by entry
@@ -42,7 +42,7 @@ def rank_in_place(matrix, field, panel=PANEL):
 
     Examples
     --------
-    >>> from lib.arithmetic import Modular
+    >>> from lib.exact.arithmetic import Modular
     >>> field = Modular(7)
     >>> rank_in_place(field.tensor([[1, 2], [4, 1]]), field)
     1
@@ -81,7 +81,7 @@ def nonsingular_block(matrix, field):
 
     Examples
     --------
-    >>> from lib.arithmetic import Modular
+    >>> from lib.exact.arithmetic import Modular
     >>> field = Modular(7)
     >>> nonsingular_block(field.tensor([[0, 0, 0], [0, 0, 2]]), field)
     (tensor([1]), tensor([2]), tensor([[-3.]], dtype=torch.float64))

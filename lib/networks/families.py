@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from lib.bounds import Bound
-from lib.overlap import Architecture, Layer
+from ..bounds.overlap import Bound
+from .architecture import Architecture, Layer
 
 
 def _halvings(size, what):

@@ -4,7 +4,7 @@ A cell of a product network is a product of affine maps of earlier cells. Once t
 split into row positions and column positions, the factors that see rows only make up a vector for
 every row index, those that see columns only one for every column index, and only the factors of
 cells that see both have to be evaluated for pairs. This module sorts the factors;
-:mod:`lib.blocks` evaluates the pairs.
+:mod:`lib.grids.blocks` evaluates the pairs.
 """
 
 import math
@@ -13,9 +13,9 @@ from itertools import product
 
 import torch
 
-from lib.circuits.weights import ConvWeights
-from lib.overlap import Architecture
-from lib.trees import ModeTree, Node, Path, Weights
+from ..networks.architecture import Architecture
+from ..networks.weights import ConvWeights
+from ..trees.tree import ModeTree, Node, Path, Weights
 
 __all__ = ["Cell", "Factor", "Side", "conv_cell", "input_cells", "multiply", "tree_cell"]
 
@@ -126,7 +126,7 @@ def multiply(factors: list[Factor], arithmetic) -> Cell:
 
     Examples
     --------
-    >>> from lib.arithmetic import Real
+    >>> from lib.exact.arithmetic import Real
     >>> left = Cell(row=torch.ones(1, 5), row_modes=frozenset([0]))
     >>> right = Cell(column=torch.ones(1, 3), column_modes=frozenset([1]))
     >>> double = torch.full((1, 1), 2.0)

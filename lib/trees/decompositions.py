@@ -2,9 +2,9 @@
 
 import torch
 
-from lib.arithmetic import Real
-from lib.tensors import Operator
-from lib.trees import ModeTree, Node, Path, Weights
+from ..exact.arithmetic import Real
+from .tensors import Operator
+from .tree import ModeTree, Node, Path, Weights
 
 __all__ = ["MAX_ENTRIES", "check_weights", "coefficient_tensor"]
 
@@ -29,7 +29,7 @@ def coefficient_tensor(
         Real numbers unless given.
     operator : callable, optional
         The activation-pooling operator g of the generalized tensor product, elementwise and
-        broadcasting (:func:`lib.tensors.activation_pooling`).  By default the product.
+        broadcasting (:func:`lib.trees.tensors.activation_pooling`).  By default the product.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def coefficient_tensor(
     if tree.dim**tree.modes > MAX_ENTRIES:
         raise ValueError(
             f"coefficient_tensor: {tree.dim} ** {tree.modes} = {tree.dim**tree.modes} entries are "
-            f"more than {MAX_ENTRIES}; use blocks of the matricization instead (lib.blocks)"
+            f"more than {MAX_ENTRIES}; use blocks of the matricization instead (lib.grids.blocks)"
         )
     check_weights(tree, weights)
 

@@ -17,7 +17,7 @@ def multiplicative_mincut(tree, row_modes: tuple[int, ...]) -> int:
 
     Parameters
     ----------
-    tree : lib.trees.ModeTree
+    tree : lib.trees.tree.ModeTree
     row_modes : tuple of int
 
     Returns
@@ -33,7 +33,7 @@ def multiplicative_mincut(tree, row_modes: tuple[int, ...]) -> int:
 
     Examples
     --------
-    >>> from lib.trees import ModeTree
+    >>> from lib.trees.tree import ModeTree
     >>> multiplicative_mincut(ModeTree.star(modes=4, dim=2, width=3), (0, 1))
     3
     """

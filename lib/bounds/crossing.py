@@ -8,8 +8,8 @@ not the receptive field exceeds half of the input.
 
 from __future__ import annotations
 
-from lib import shifts
-from lib.bounds import (
+from . import shifts
+from .overlap import (
     Bound,
     best,
     channel_base,
@@ -181,7 +181,7 @@ def crossing_bound(net, partition="left-right", cut=None, halved="before"):
     >>> net = Architecture(4, 2, (Layer(2, 1, 2), Layer(4, 4, 1)))
     >>> net.crossing_bound()
     Bound(base=2, exponent=4, layer=1, shift=1)
-    >>> from lib.families import googlenet_stack
+    >>> from lib.networks.families import googlenet_stack
     >>> [str(googlenet_stack().crossing_bound(halved=h)) for h in ("before", "between")]
     ['32^280', '64^280']
     """

@@ -2,16 +2,16 @@
 
 Templates x^(0), ..., x^(M-1) are inputs for one position (image patches, say).  The entry
 (d_0, ..., d_{N-1}) of the grid tensor is the network's output when position i sees template d_i.
-Everything here evaluates the network as a black box; :mod:`lib.blocks` is faster where a product
-network can be taken apart.
+Everything here evaluates the network as a black box; :mod:`lib.grids.blocks` is faster where a
+product network can be taken apart.
 """
 
 from collections.abc import Callable, Iterable
 
 import torch
 
-from lib.photograph import photograph
-from lib.tensors import Shape, indices, partition
+from ..photograph import photograph
+from ..trees.tensors import Shape, indices, partition
 
 __all__ = ["change_basis", "grid_block", "grid_tensor", "photograph_patches", "place"]
 
@@ -87,10 +87,10 @@ def grid_block(
     network, representation
         As in :func:`grid_tensor`.
     rows, shape
-        The partition, as in :func:`lib.tensors.partition`.
+        The partition, as in :func:`lib.trees.tensors.partition`.
     row_indices : torch.Tensor of int64, shape (n_rows, number of row modes)
-        The templates shown at the row modes; for all of them :func:`lib.tensors.indices`, for a
-        sample :func:`lib.tensors.sample_indices`.
+        The templates shown at the row modes; for all of them `indices`, for a sample
+        `sample_indices`, both in lib/trees/tensors.py.
     column_indices : torch.Tensor of int64, shape (n_columns, number of column modes)
 
     Returns
@@ -149,7 +149,7 @@ def change_basis(tensor: torch.Tensor, matrix: torch.Tensor, arithmetic) -> torc
 
     Examples
     --------
-    >>> from lib.arithmetic import Real
+    >>> from lib.exact.arithmetic import Real
     >>> change_basis(torch.eye(2).double(), torch.tensor([[1., 1.], [0., 1.]]).double(), Real())
     tensor([[2., 1.],
             [1., 1.]], dtype=torch.float64)

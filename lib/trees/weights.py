@@ -24,7 +24,7 @@ def weight_shapes(tree) -> dict[Path, tuple[int, ...]]:
 
     Examples
     --------
-    >>> from lib.trees import ModeTree
+    >>> from lib.trees.tree import ModeTree
     >>> ModeTree.perfect(4, 2, 3, (2, 5)).weight_shapes()[(1,)]
     (5, 2)
     """
@@ -50,7 +50,7 @@ def weight_groups(tree, shared: bool) -> dict[Path, Path]:
 
     Examples
     --------
-    >>> from lib.trees import ModeTree
+    >>> from lib.trees.tree import ModeTree
     >>> ModeTree.star(modes=3, dim=2, width=4).weight_groups(shared=True)
     {(): (), (0,): (0,), (1,): (0,), (2,): (0,)}
     """
@@ -79,7 +79,7 @@ def random_weights(
 
     Parameters
     ----------
-    arithmetic : lib.arithmetic.Real or lib.arithmetic.Modular
+    arithmetic : lib.exact.arithmetic.Real or lib.exact.arithmetic.Modular
         Where the entries are drawn: standard normal numbers, or residues mod p.
     generator : torch.Generator
     shared : bool
@@ -96,8 +96,8 @@ def random_weights(
 
     Examples
     --------
-    >>> from lib.arithmetic import Modular
-    >>> from lib.trees import ModeTree
+    >>> from lib.exact.arithmetic import Modular
+    >>> from lib.trees.tree import ModeTree
     >>> tree = ModeTree.star(modes=3, dim=2, width=4)
     >>> weights = tree.random_weights(Modular(), torch.Generator().manual_seed(0), shared=True)
     >>> weights[()].shape, bool((weights[(0,)] == weights[(2,)]).all())
@@ -118,7 +118,7 @@ def parameter_count(tree, shared: bool = False) -> int:
 
     Examples
     --------
-    >>> from lib.trees import ModeTree
+    >>> from lib.trees.tree import ModeTree
     >>> ModeTree.star(modes=3, dim=2, width=4).parameter_count()
     28
     """

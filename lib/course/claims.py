@@ -37,7 +37,7 @@ def claims_file():
     >>> claims_file().name
     'claims.yml'
     """
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     places = [package.parent / "book" / "claims.yml", package / "book" / "claims.yml"]
     for place in places:
         if place.is_file():

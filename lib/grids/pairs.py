@@ -14,8 +14,8 @@ import math
 
 import torch
 
-from lib.arithmetic import Modular
-from lib.cells import Cell, Factor, Side
+from ..exact.arithmetic import Modular
+from .cells import Cell, Factor, Side
 
 __all__ = ["evaluate_pairs"]
 
@@ -47,7 +47,7 @@ def evaluate_pairs(cell: Cell, rows: Side, columns: Side, arithmetic) -> torch.T
 
     Examples
     --------
-    >>> from lib.arithmetic import Real
+    >>> from lib.exact.arithmetic import Real
     >>> templates = torch.tensor([[1.0], [2.0]])
     >>> index = torch.tensor([[0], [1]])
     >>> cell = Cell(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), [],

@@ -1,8 +1,8 @@
 """Certify the rank of a network's matricized grid tensor, from random or explicit weights.
 
 One random instance modulo a prime proves a lower bound for almost all weights; see
-:class:`lib.ranks.Certificate` for what follows and what does not. The same call serves a mode tree
-and an architecture.
+:class:`lib.exact.ranks.Certificate` for what follows and what does not. The same call serves a
+mode tree and an architecture.
 """
 
 import math
@@ -11,15 +11,15 @@ from itertools import product
 
 import torch
 
-from lib.arithmetic import DEFAULT_PRIME, Modular
-from lib.blocks import matricization_block, modes_of
-from lib.circuits.weights import bias_flags, random_weights
-from lib.device import exact_device, generator
-from lib.overlap import Architecture
-from lib.ranks import Certificate, exact_rank
-from lib.tensors import indices, sample_indices
-from lib.tensors import partition as split_modes
-from lib.trees import ModeTree, Node
+from ..exact.arithmetic import DEFAULT_PRIME, Modular
+from ..exact.device import exact_device, generator
+from ..exact.ranks import Certificate, exact_rank
+from ..networks.architecture import Architecture
+from ..networks.weights import bias_flags, random_weights
+from ..trees.tensors import indices, sample_indices
+from ..trees.tensors import partition as split_modes
+from ..trees.tree import ModeTree, Node
+from .blocks import matricization_block, modes_of
 
 __all__ = ["LARGEST", "SAMPLE", "certify", "certify_weights", "entry_degree"]
 
@@ -48,7 +48,7 @@ def certify(
     ----------
     subject : ModeTree or Architecture
     partition : str or iterable of int
-        The row modes or a name, as in :func:`lib.tensors.partition`.
+        The row modes or a name, as in :func:`lib.trees.tensors.partition`.
     shared : bool, optional
         Whether weights are shared within a level or layer. By default they are in an architecture,
         as in the overlap theorem, and are not in a mode tree.
@@ -85,7 +85,7 @@ def certify(
 
     Examples
     --------
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.architecture import Layer
     >>> certify(Architecture(4, 2, (Layer(3, 1, 2), Layer(4, 4, 1))), "left-right").rank
     256
     >>> certify(ModeTree.star(modes=4, dim=3, width=9), "even-odd", shared=True).rank
@@ -224,7 +224,7 @@ def entry_degree(subject, representation=None, output: int = 0) -> int:
 
     Examples
     --------
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.architecture import Layer
     >>> entry_degree(Architecture((4,), 2, (Layer(2, 2, 3), Layer(2, 2, 1))))
     6
     >>> entry_degree(ModeTree.star(modes=4, dim=2, width=3))

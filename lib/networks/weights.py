@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from lib.overlap import Architecture
+from .architecture import Architecture
 
 __all__ = [
     "ConvWeights",
@@ -37,7 +37,7 @@ def weight_shapes(architecture: Architecture, shared: bool = True) -> list[Shape
 
     Examples
     --------
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.architecture import Layer
     >>> net = Architecture(4, 3, (Layer(2, 2, 5), Layer(2, 2, 1)))
     >>> weight_shapes(net)
     [((5, 3, 2, 2), (5, 2, 2)), ((1, 5, 2, 2), (1, 2, 2))]
@@ -57,7 +57,7 @@ def bias_flags(architecture: Architecture, biases: bool | Sequence[bool]) -> tup
 
     Examples
     --------
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.architecture import Layer
     >>> bias_flags(Architecture(4, 3, (Layer(2, 2, 5), Layer(2, 2, 1))), True)
     (True, True)
     """
@@ -91,8 +91,8 @@ def random_weights(
 
     Examples
     --------
-    >>> from lib.arithmetic import Modular
-    >>> from lib.overlap import Layer
+    >>> from lib.exact.arithmetic import Modular
+    >>> from lib.networks.architecture import Layer
     >>> net = Architecture(4, 3, (Layer(2, 2, 5), Layer(2, 2, 1)))
     >>> drawn = random_weights(net, Modular(), torch.Generator().manual_seed(0),
     ...                        biases=(True, False))
@@ -115,7 +115,7 @@ def check_weights(architecture: Architecture, weights: ConvWeights) -> None:
 
     Examples
     --------
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.architecture import Layer
     >>> net = Architecture(4, 3, (Layer(4, 4, 1),))
     >>> check_weights(net, [(torch.ones(1, 2, 4, 4), None)])
     Traceback (most recent call last):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from lib.circuits.convolutional import Activation, forward, generalized_conv
-from lib.circuits.weights import ConvWeights, Shapes, bias_flags, check_weights, weight_shapes
-from lib.overlap import Architecture
+from .architecture import Architecture
+from .convolutional import Activation, forward, generalized_conv
+from .weights import ConvWeights, Shapes, bias_flags, check_weights, weight_shapes
 
 __all__ = ["ConvAC", "GeneralizedConv", "initial_weights"]
 
@@ -26,14 +26,14 @@ def initial_weights(
     Parameters
     ----------
     shapes : (weight shape, bias shape)
-        As in :func:`lib.circuits.weights.weight_shapes`.
+        As in :func:`lib.networks.weights.weight_shapes`.
     axes : int
         1 or 2, the number of window axes.
     bias : bool
         Whether the layer has biases.
     generator : torch.Generator
     pooling, activation
-        As in :func:`lib.circuits.convolutional.generalized_conv`.
+        As in :func:`lib.networks.convolutional.generalized_conv`.
 
     Returns
     -------
@@ -87,7 +87,7 @@ class GeneralizedConv(nn.Module):
     locations : tuple of int, optional
         Output cells per axis. Given, every output cell has its own kernel (unshared).
     pooling, activation
-        As in :func:`lib.circuits.convolutional.generalized_conv`.
+        As in :func:`lib.networks.convolutional.generalized_conv`.
     generator : torch.Generator
         Source of the weights of :func:`initial_weights`.
 
@@ -165,7 +165,7 @@ class ConvAC(nn.Module):
 
     Examples
     --------
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.architecture import Layer
     >>> architecture = Architecture(4, 2, (Layer(3, 2, 8), Layer(2, 2, 10)))
     >>> net = ConvAC(architecture, generator=torch.Generator().manual_seed(0))
     >>> net(torch.ones(5, 2, 4, 4)).shape
@@ -213,7 +213,7 @@ class ConvAC(nn.Module):
 
         Examples
         --------
-        >>> from lib.overlap import Layer
+        >>> from lib.networks.architecture import Layer
         >>> architecture = Architecture((2,), 1, (Layer(2, 2, 1),))
         >>> net = ConvAC.from_weights(architecture, [(torch.ones(1, 1, 2), None)])
         >>> net(torch.tensor([[[3.0, 5.0]]])).item()

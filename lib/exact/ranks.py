@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from lib.arithmetic import DEFAULT_PRIME, Modular
-from lib.device import exact_device
-from lib.elimination import rank_in_place
+from .arithmetic import DEFAULT_PRIME, Modular
+from .device import exact_device
+from .elimination import rank_in_place
 
 WORTH_MOVING = 1 << 18  # entries from which a matrix is sent to a GPU without being asked
 
@@ -121,8 +121,8 @@ def exact_rank(matrix, prime=DEFAULT_PRIME, device=None, sampled=False, degree=N
 
     Notes
     -----
-    Elimination by Schur complements, see `lib.elimination`. Reducing elimination over a finite
-    field to matrix products is the subject of C.-P. Jeannerod, C. Pernet, A. Storjohann,
+    Elimination by Schur complements, see `lib.exact.elimination`. Reducing elimination over a
+    finite field to matrix products is the subject of C.-P. Jeannerod, C. Pernet, A. Storjohann,
     "Rank-profile revealing Gaussian elimination and the CUP matrix decomposition", Journal of
     Symbolic Computation 56, 2013. What one rank proves is explained in book/grid-tensors.md.
 

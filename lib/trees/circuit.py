@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from lib.arithmetic import Real
-from lib.decompositions import check_weights
-from lib.tensors import Operator
-from lib.trees import ModeTree, Node, Path, Weights
+from ..exact.arithmetic import Real
+from .decompositions import check_weights
+from .tensors import Operator
+from .tree import ModeTree, Node, Path, Weights
 
 __all__ = ["TreeCircuit", "evaluate"]
 
@@ -136,7 +136,7 @@ class TreeCircuit(nn.Module):
 
     @property
     def weights(self) -> dict[Path, torch.Tensor]:
-        """The weights by path, as :func:`lib.decompositions.coefficient_tensor` takes them."""
+        """The weights by path, as `coefficient_tensor` takes them."""
         return {p: self._parameters_by_owner[_name(o)] for p, o in self._owners.items()}
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:

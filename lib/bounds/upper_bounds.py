@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lib.bounds import Bound, cut_axis, cut_position, sampled_rows
-from lib.crossing import crossing_pairs
+from .crossing import crossing_pairs
+from .overlap import Bound, cut_axis, cut_position, sampled_rows
 
 
 def exact_two_layer_rank(net, partition="left-right", cut=None, last_bias=True):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from lib import bounds, crossing, receptive, upper_bounds
+from ..bounds import crossing, overlap, receptive, upper_bounds
 
 
 def _positive(value, what):
@@ -88,8 +88,8 @@ class Architecture:
     Notes
     -----
     The model of section 2 of [Sharir & Shashua, 2018]; see book/receptive-field-algebra.md.
-    The views at the end of the class are documented in lib/receptive.py, lib/bounds.py,
-    lib/crossing.py and lib/upper_bounds.py.
+    The views at the end of the class are documented in lib/bounds: receptive.py, overlap.py, crossing.py and
+    upper_bounds.py.
 
     Examples
     --------
@@ -175,10 +175,10 @@ class Architecture:
     alpha_minimal = receptive.alpha_minimal
     reachable_shifts = receptive.reachable_shifts
 
-    missing_hypotheses = bounds.missing_hypotheses
-    overlap_bound = bounds.overlap_bound
-    overlap_bounds = bounds.overlap_bounds
-    quoted_overlap_bound = bounds.quoted_overlap_bound
+    missing_hypotheses = overlap.missing_hypotheses
+    overlap_bound = overlap.overlap_bound
+    overlap_bounds = overlap.overlap_bounds
+    quoted_overlap_bound = overlap.quoted_overlap_bound
     crossing_bound = crossing.crossing_bound
     crossing_bounds = crossing.crossing_bounds
 

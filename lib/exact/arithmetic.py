@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lib.residues import is_prime, residues
+from .residues import is_prime, residues
 
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here, and 2**53 + 1 no longer
 DEFAULT_PRIME = 8388593  # the largest prime below 2**23

@@ -1,26 +1,26 @@
 """Blocks of matricizations of product networks, at the price of matrix products.
 
 A forward pass per entry repeats the same work over and over: whatever sees row positions only is
-the same along a whole row of the matrix. :mod:`lib.cells` computes such parts once per row index
-(or once per column index); what is left are the cells that see both sides, and
-:mod:`lib.pairs` evaluates those on tiles of pairs.
+the same along a whole row of the matrix. :mod:`lib.grids.cells` computes such parts once per row
+index (or once per column index); what is left are the cells that see both sides, and
+:mod:`lib.grids.pairs` evaluates those on tiles of pairs.
 """
 
 from collections.abc import Iterable
 
 import torch
 
-from lib.arithmetic import Real
-from lib.cells import Side, conv_cell, input_cells, tree_cell
-from lib.circuits.networks import ConvAC
-from lib.circuits.tree import TreeCircuit
-from lib.circuits.weights import check_weights as check_conv_weights
-from lib.decompositions import check_weights as check_tree_weights
-from lib.overlap import Architecture
-from lib.pairs import evaluate_pairs
-from lib.tensors import indices
-from lib.tensors import partition as split_modes
-from lib.trees import ModeTree
+from ..exact.arithmetic import Real
+from ..networks.architecture import Architecture
+from ..networks.modules import ConvAC
+from ..networks.weights import check_weights as check_conv_weights
+from ..trees.circuit import TreeCircuit
+from ..trees.decompositions import check_weights as check_tree_weights
+from ..trees.tensors import indices
+from ..trees.tensors import partition as split_modes
+from ..trees.tree import ModeTree
+from .cells import Side, conv_cell, input_cells, tree_cell
+from .pairs import evaluate_pairs
 
 __all__ = ["matricization_block", "modes_of"]
 
@@ -43,7 +43,7 @@ def matricization_block(
     weights
         As from ``random_weights`` of the subject; None for a module, which has its own.
     partition : str or iterable of int
-        The row modes or a name, as in :func:`lib.tensors.partition`.
+        The row modes or a name, as in :func:`lib.trees.tensors.partition`.
     row_indices : torch.Tensor of int64, shape (n_rows, number of row modes), optional
         The template shown at every row mode; all of them by default, the last mode fastest.
     column_indices : torch.Tensor of int64, shape (n_columns, number of column modes), optional
@@ -63,11 +63,11 @@ def matricization_block(
     ------
     ValueError, TypeError
         If shapes do not fit, or the network does not pool by products of affine maps: only those
-        split. (:func:`lib.grids.grid_block` evaluates any network, by forward passes.)
+        split. (:func:`lib.grids.grid.grid_block` evaluates any network, by forward passes.)
 
     Examples
     --------
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.architecture import Layer
     >>> net = Architecture((2,), 2, (Layer(2, 2, 1),))
     >>> weights = [(torch.tensor([[[1.0, 0.0], [2.0, 3.0]]]), None)]
     >>> matricization_block(net, weights, "left-right")
@@ -90,11 +90,11 @@ def matricization_block(
 
 
 def modes_of(subject: ModeTree | Architecture) -> int | tuple[int, ...]:
-    """What :func:`lib.tensors.partition` needs: the number of modes, or (height, width).
+    """What :func:`lib.trees.tensors.partition` needs: the number of modes, or (height, width).
 
     Examples
     --------
-    >>> from lib.overlap import Layer
+    >>> from lib.networks.architecture import Layer
     >>> modes_of(ModeTree.star(modes=3, dim=2, width=1))
     3
     >>> modes_of(Architecture((4, 5), 2, (Layer(2, 2, 1),)))
@@ -136,7 +136,7 @@ def _require_products(module: TreeCircuit | ConvAC) -> None:
     if not plain:
         raise ValueError(
             f"matricization_block: {found} does not split over a partition; only products of "
-            "affine maps do (lib.grids.grid_block evaluates any network, entry by entry)"
+            "affine maps do (lib.grids.grid.grid_block evaluates any network, entry by entry)"
         )
 
 

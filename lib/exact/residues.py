@@ -11,7 +11,7 @@ PIECE = 1 << 20  # entries converted at a time: the temporaries stay small besid
 def residues(values, prime, device=None):
     """Return the residues 0..prime-1 of integers as a new float64 tensor of the same shape.
 
-    `lib.arithmetic.Modular.tensor` describes what is accepted and what is raised.
+    `lib.exact.arithmetic.Modular.tensor` describes what is accepted and what is raised.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import floor
 
-from lib import shifts
+from . import shifts
 
 
 def _check(net, layer, axis):
@@ -127,7 +127,7 @@ def alpha_minimal(net, layer, alpha, t_min="stride", axis=-1):
     Notes
     -----
     Definition 2 of [Sharir & Shashua, 2018], as we read it; book/receptive-field-algebra.md.
-    Linear in the number of layers: lib/shifts.py has the greedy choice and its proof.
+    Linear in the number of layers: lib/bounds/shifts.py has the greedy choice and its proof.
 
     Examples
     --------

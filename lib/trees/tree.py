@@ -9,10 +9,10 @@ perfect tree the hierarchical Tucker (HT) decomposition.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib import tree_weights
-from lib.mincut import multiplicative_mincut
-from lib.tensors import partition
-from lib.tree_weights import Path, Weights
+from . import weights as tree_weights
+from .mincut import multiplicative_mincut
+from .tensors import partition
+from .weights import Path, Weights
 
 __all__ = ["ModeTree", "Node", "Path", "Weights"]
 
@@ -59,8 +59,8 @@ class ModeTree:
 
     Notes
     -----
-    The tensor of a tree is computed by :func:`lib.decompositions.coefficient_tensor`, its network
-    by :class:`lib.circuits.tree.TreeCircuit`.  See book/notation.md for the letters.
+    The tensor of a tree is computed by :func:`lib.trees.decompositions.coefficient_tensor`,
+    its network by :class:`lib.trees.circuit.TreeCircuit`.  See book/notation.md for the letters.
 
     Examples
     --------
@@ -205,7 +205,7 @@ class ModeTree:
                 if isinstance(child, Node):
                     waiting.append(((*path, t), child))
 
-    # Views: functions of a tree, offered here as methods; lib/tree_weights.py documents them.
+    # Views: functions of a tree, offered here as methods; lib/trees/weights.py documents them.
 
     weight_shapes = tree_weights.weight_shapes
     weight_groups = tree_weights.weight_groups
@@ -213,7 +213,7 @@ class ModeTree:
     parameter_count = tree_weights.parameter_count
 
     def mincut(self, rows) -> int:
-        """The multiplicative minimum cut between row and column modes; see :mod:`lib.mincut`."""
+        """The multiplicative minimum cut between row and column modes."""
         row_modes, _ = partition(rows, self.modes)
         return multiplicative_mincut(self, row_modes)
 

@@ -38,7 +38,7 @@ def parallel_inverse(matrix, field):
 
     Examples
     --------
-    >>> from lib.arithmetic import Modular
+    >>> from lib.exact.arithmetic import Modular
     >>> field = Modular(7)
     >>> parallel_inverse(field.tensor([[1, 2], [3, 5]]), field)
     tensor([[ 2.,  2.],

@@ -1,0 +1,4 @@
+"""Stacks of generalized convolutions: the specification, its weights, its torch modules.
+
+Open :mod:`lib.networks.architecture` first, then :mod:`lib.networks.convolutional`, which runs one.
+"""
