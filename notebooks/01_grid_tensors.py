@@ -47,7 +47,7 @@ import torch
 
 from lib import Architecture, Layer, ModeTree, exact_rank
 from lib.exact.arithmetic import Modular, Real
-from lib import grid_network, random_weights
+from lib import grid_network
 from lib.trees.circuit import evaluate
 from lib.course.claims import verify
 from lib.course.glue import glue
@@ -273,7 +273,7 @@ families = {
 
 def ranks_with_templates(layers, biases, numbers, constant=False):
     net = Architecture((4,), 2, layers)
-    circuit = grid_network(net, random_weights(net, field, generator, biases=biases), field)
+    circuit = grid_network(net, net.random_weights(field, generator, biases=biases), field)
     ranks = []
     for number in numbers:
         F = field.random((number, 2), generator)

@@ -57,7 +57,7 @@ from lib.grids.grid import grid_tensor, photograph_patches, place
 from lib.plots.cp import draw_growth, draw_ranks, three_terms
 from lib.plots.grids import draw_mosaic
 from lib.plots.style import COLORS, figure
-from lib.trees.tensors import indices, khatri_rao, matricize, partition
+from lib import indices, khatri_rao, matricize, split_modes
 
 field = Modular()  # integers modulo a prime: no rounding anywhere
 generator = torch.Generator().manual_seed(2)
@@ -103,7 +103,7 @@ def khatri_rao_modular(matrices):
 
 def factored(weights, rows, modes):
     """U diag(a) W^T for a star with these weights."""
-    row_modes, column_modes = partition(rows, modes)
+    row_modes, column_modes = split_modes(rows, modes)
     U, W = (khatri_rao_modular([weights[(i,)].T for i in side]) for side in (row_modes, column_modes))
     return field.matmul(field.multiply(U, weights[()]), W.T)
 

@@ -47,7 +47,7 @@ import torch
 
 from lib import Architecture, Layer
 from lib.exact.arithmetic import Modular
-from lib import forward, random_weights
+from lib import forward
 from lib.course.claims import verify
 from lib import correspondence, simulate
 from lib.course.glue import glue
@@ -104,7 +104,7 @@ with figure(7, 4.4) as (drawing, axes):
 def cells_that_notice(net, layer):
     """Row x, column v: does cell v of the layer notice a change at input cell x?"""
     lower = Architecture(net.size, net.channels, net.layers[:layer])
-    weights = random_weights(lower, field, generator)
+    weights = lower.random_weights(field, generator)
     (length,) = net.size
     image = field.random((1, net.channels, length), generator)
     changed = image.repeat(length, 1, 1)  # image x differs at cell x only
@@ -198,7 +198,7 @@ verify("fields-tile", tiles, detail="all networks with R >= S among 500 random o
 large = Architecture(4, 2, (Layer(3, 1, 2), Layer(3, 2, 3), Layer(2, 1, 4), Layer(4, 2, 1)))
 small = Architecture(4, 2, (Layer(2, 2, 3), Layer(2, 2, 1)))
 
-weights = random_weights(small, field, generator)
+weights = small.random_weights(field, generator)
 print("layers of the large network that play those of the small one:", correspondence(large, small))
 imitation = simulate(large, small, weights)
 images = field.random((500, 2, 4, 4), generator)
@@ -233,7 +233,7 @@ def random_pair(tiling):
 pairs, removed = 60, 0
 for number in range(pairs):
     large, small = random_pair(tiling=number % 3 == 0)
-    weights = random_weights(small, field, generator)
+    weights = small.random_weights(field, generator)
     images = field.random((20, 2, 5, 5), generator)
     expected = forward(small, weights, images, field)
     found = forward(large, simulate(large, small, weights), images, field)
@@ -250,7 +250,7 @@ glue("08-imitations", pairs)
 
 # %%
 pair = Architecture((2,), 1, (Layer(2, 2, 1),))
-no_bias = random_weights(pair, field, generator, biases=False)
+no_bias = pair.random_weights(field, generator, biases=False)
 image = field.tensor([[[5, 0]]])  # one image, one channel, two cells
 print("output without biases:", int(forward(pair, no_bias, image, field)))
 

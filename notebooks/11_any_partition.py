@@ -55,7 +55,7 @@ from lib.course.glue import glue
 from lib.bounds.matching import matching_number
 from lib.plots.partitions import draw_partition
 from lib.plots.style import figure
-from lib.trees.tensors import partition
+from lib import split_modes
 
 field = Modular()
 generator = torch.Generator().manual_seed(11)
@@ -122,7 +122,7 @@ for side in (4, 6, 8, 10, 12):
     print(f"{side:2}  k = {found[number]:7}  {number:2}  {side**2 // 2:4}  {lowest:8}")
     holds &= above_bound(number, side) and number < side**2 // 2
     for name in ("left-right", "top-bottom", "checkerboard"):
-        holds &= matching_number(partition(name, (side, side))[0], (side, side)) == side**2 // 2
+        holds &= matching_number(split_modes(name, (side, side))[0], (side, side)) == side**2 // 2
 verify("matching-number-bound", holds, detail="all partitions up to 4×4, corners up to 12×12")
 
 # %% [markdown]
@@ -248,7 +248,7 @@ print("2×2 grid, ranks found for M templates:", tiny)
 # %%
 wide = network(4, 4, 2, 2 * 8 + 8)  # M ν + H² - ν channels for ν = 8; ν = 7 needs one more
 exact = True
-for rows in (corner, *(partition(name, (4, 4))[0] for name in ("left-right", "checkerboard"))):
+for rows in (corner, *(split_modes(name, (4, 4))[0] for name in ("left-right", "checkerboard"))):
     for architecture, shared in ((net, False), (wide, True)):
         representation = field.random((2, 2), generator)
         built = matching_construction(architecture, rows, representation, field, shared=shared)

@@ -51,7 +51,7 @@ from lib import Architecture, Layer, certify
 from lib.exact.arithmetic import Modular, Real
 from lib.audit import UnsupportedOperation, audit, models
 from lib.audit.__main__ import main
-from lib import forward, generalized_conv, random_weights
+from lib import forward, generalized_conv
 from lib.course.claims import verify
 from lib.course.glue import glue
 from lib.networks.families import googlenet_stack
@@ -413,7 +413,7 @@ net = Architecture((8,), 3, (Layer(3, 1, 3), Layer(8, 8, 1)))
 templates = torch.eye(3, dtype=torch.float64)
 dead = True
 for _ in range(50):
-    weights = random_weights(net, Real(), generator)
+    weights = net.random_weights(Real(), generator)
     small_weights = (weights[0][0].clamp(-1, 1), -3 + weights[0][1].clamp(-1, 1))
     weights = [small_weights, weights[1]]  # every affine map is at most 1 - 2 < 0
 

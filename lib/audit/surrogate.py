@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
+from ..bounds.bound import Bound
 from ..bounds.crossing import separated_pairs
-from ..bounds.overlap import Bound
 from ..networks.architecture import Architecture, Layer
 from .graph import build_graph
 from .paths import find_endings, find_paths, layer_shape

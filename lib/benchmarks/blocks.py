@@ -13,14 +13,14 @@ import time
 
 import torch
 
+from ..bounds.partitions import split_modes
 from ..exact.arithmetic import Modular
 from ..exact.device import describe_device, exact_device, generator
-from ..grids.blocks import matricization_block, modes_of
+from ..grids.blocks import matricization_block
 from ..grids.grid import grid_block
 from ..networks.architecture import Architecture, Layer
 from ..networks.convolutional import grid_network
-from ..networks.weights import random_weights
-from ..trees.tensors import partition, sample_indices
+from ..trees.tensors import sample_indices
 
 FIELD = Modular()
 SMALL = 2**14  # entries by forward passes in the scaling table
@@ -51,9 +51,9 @@ class Instance:
     def __init__(self, net: Architecture, size: int, device: torch.device, seed: int = 0) -> None:
         draw = generator(seed)
         self.net = net
-        self.weights = [(w.to(device), b.to(device)) for w, b in random_weights(net, FIELD, draw)]
+        self.weights = [(w.to(device), b.to(device)) for w, b in net.random_weights(FIELD, draw)]
         self.representation = FIELD.random((net.channels, net.channels), draw, device)
-        self.modes = partition("left-right", modes_of(net))
+        self.modes = split_modes("left-right", net.grid)
         self.indices = [sample_indices(net.channels, len(m), size, draw) for m in self.modes]
 
     def split(self) -> torch.Tensor:
@@ -62,7 +62,7 @@ class Instance:
 
     def plain(self, rows: slice) -> torch.Tensor:
         network = grid_network(self.net, self.weights, FIELD)
-        return grid_block(network, self.representation, self.modes[0], modes_of(self.net),
+        return grid_block(network, self.representation, self.modes[0], self.net.grid,
                           self.indices[0][rows], self.indices[1])
 
 
@@ -114,7 +114,7 @@ def scaling(clock: Clock) -> None:
           "| plain, ns per entry | ratio |\n|---|---|---|---|---|---|---|---|")
     for name, cases in SCALING:
         for net, size in cases:
-            count = net.channels ** len(partition("left-right", modes_of(net))[0])
+            count = net.channels ** len(split_modes("left-right", net.grid)[0])
             size = min(size, count)
             found = compare(net, size, clock, max(1, min(size, SMALL // size)))
             layers = " ".join(f"({y.window},{y.stride},{y.channels})" for y in net.layers)

@@ -9,9 +9,8 @@ not the receptive field exceeds half of the input.
 from __future__ import annotations
 
 from . import shifts
+from .bound import Bound, best
 from .overlap import (
-    Bound,
-    best,
     channel_base,
     cut_axis,
     cut_position,
@@ -20,7 +19,7 @@ from .overlap import (
 )
 
 
-def crossing_pairs(net, layer, shift, axis, cut):
+def crossing_pairs(net, layer: int, shift: int, axis: int, cut: int) -> int:
     """Number of v >= 0 with ``v T_S < cut <= v T_S + shift <= W - 1`` along the cut axis.
 
     Examples
@@ -33,7 +32,7 @@ def crossing_pairs(net, layer, shift, axis, cut):
     return separated_pairs(net.total_stride(layer, axis), net.size[axis], shift, cut)
 
 
-def separated_pairs(step, extent, shift, cut):
+def separated_pairs(step: int, extent: int, shift: int, cut: int) -> int:
     """Number of v >= 0 with ``v step < cut <= v step + shift <= extent - 1``.
 
     Examples
@@ -53,7 +52,9 @@ def _farthest_reaching(net, layer, reachable, axis, cut):
     return pairs * sampled_rows(net, layer, axis), -nearest
 
 
-def shift_digits(net, layer, shift, axis=-1):
+def shift_digits(
+    net, layer: int, shift: int, axis: int = -1
+) -> tuple[int, tuple[int, ...]]:
     """Offsets inside windows 1..layer that add up to a shift, with the most channels.
 
     Parameters
@@ -123,7 +124,9 @@ def _refined_bounds(net, axis, cut):
             yield Bound(_stretch_base(net, layer, first, last), exponent, layer, shift)
 
 
-def crossing_bounds(net, partition="left-right", cut=None, halved="before"):
+def crossing_bounds(
+    net, partition: str = "left-right", cut: int | None = None, halved: str = "before"
+) -> tuple[Bound, ...]:
     """The stronger form at every layer that satisfies its hypotheses; see `crossing_bound`.
 
     Returns
@@ -149,7 +152,9 @@ def crossing_bounds(net, partition="left-right", cut=None, halved="before"):
     return tuple(bounds)
 
 
-def crossing_bound(net, partition="left-right", cut=None, halved="before"):
+def crossing_bound(
+    net, partition: str = "left-right", cut: int | None = None, halved: str = "before"
+) -> Bound:
     """The stronger form of Theorem 1: a lower bound on the generic rank, at the best layer.
 
     Parameters

@@ -9,12 +9,13 @@ number of disjoint comparable pairs with one cell in P and one in Q. Integers on
 from __future__ import annotations
 
 from itertools import product
-from math import prod
+
+from .partitions import Partition, split_modes
 
 __all__ = ["matching_number", "maximum_matching", "reaches"]
 
 
-def reaches(p, q, window):
+def reaches(p: tuple[int, ...], q: tuple[int, ...], window: tuple[int, ...]) -> bool:
     """Whether the window anchored at p contains q.
 
     Examples
@@ -25,13 +26,15 @@ def reaches(p, q, window):
     return all(a <= b < a + r for a, b, r in zip(p, q, window, strict=True))
 
 
-def maximum_matching(rows, size, window=None):
+def maximum_matching(
+    partition: Partition, size: tuple[int, ...], window: tuple[int, ...] | None = None
+) -> tuple[tuple[int, int], ...]:
     """A largest set of disjoint comparable pairs across a partition.
 
     Parameters
     ----------
-    rows : iterable of int
-        Cells of one side, numbered row by row from 0; the others are the other side.
+    partition : str or iterable of int
+        Cells of one side, numbered row by row from 0, or a name; the others are the other side.
     size : tuple of int
         Cells per axis, (N,) or (H, W).
     window : tuple of int, optional
@@ -44,7 +47,7 @@ def maximum_matching(rows, size, window=None):
 
     Notes
     -----
-    Augmenting paths, from the cells of ``rows``; lib/tests compares the number with networkx.
+    Augmenting paths, from the cells of the first side; lib/tests compares the number with networkx.
 
     Examples
     --------
@@ -55,12 +58,11 @@ def maximum_matching(rows, size, window=None):
     """
     size = tuple(size)
     window = size if window is None else tuple(window)
-    chosen = sorted(set(rows))
-    if chosen and not 0 <= chosen[0] <= chosen[-1] < prod(size):
-        raise ValueError(f"rows {tuple(chosen)} of a grid of size {size}: cells are numbered "
-                         f"0 to {prod(size) - 1}")
+    if len(window) != len(size):
+        raise ValueError(f"maximum_matching: window {window} on a grid of size {size}; need one "
+                         "extent per axis")
+    chosen, others = split_modes(partition, size)
     cells = list(product(*map(range, size)))
-    others = [q for q in range(len(cells)) if q not in set(chosen)]
     neighbors = {p: [q for q in others if reaches(cells[p], cells[q], window)
                      or reaches(cells[q], cells[p], window)] for p in chosen}
     partner, matched = {}, {}                  # other cell -> row cell, and the reverse
@@ -87,12 +89,14 @@ def _augment(start, neighbors, partner, matched):
             return
 
 
-def matching_number(rows, size, window=None):
+def matching_number(
+    partition: Partition, size: tuple[int, ...], window: tuple[int, ...] | None = None
+) -> int:
     """Size of a largest matching across a partition, nu(P, Q).
 
     Parameters
     ----------
-    rows, size, window
+    partition, size, window
         As in `maximum_matching`.
 
     Returns
@@ -108,4 +112,4 @@ def matching_number(rows, size, window=None):
     >>> matching_number((4, 5, 6, 8, 9, 10, 12, 13), (4, 4))    # of 8 pairs
     7
     """
-    return len(maximum_matching(rows, size, window))
+    return len(maximum_matching(partition, size, window))

@@ -13,63 +13,12 @@ paper's formulas, one-dimensional inputs have a single row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import log10, prod
+from math import prod
+
+from .bound import Bound, best
 
 
-@dataclass(frozen=True)
-class Bound:
-    """An integer ``base ** exponent``, with the layer and the shift it comes from.
-
-    Parameters
-    ----------
-    base, exponent : int
-    layer : int or None
-        The layer K of the theorem; None when no layer satisfies the hypotheses, and all that is
-        known is that the generic rank is at least 1.
-    shift : int or None
-        Distance in input cells between the two cells that are compared.
-
-    Examples
-    --------
-    >>> bound = Bound(64, 20, layer=5)
-    >>> str(bound), round(bound.log10, 2), bound.value == 2 ** 120
-    ('64^20', 36.12, True)
-    """
-
-    base: int
-    exponent: int
-    layer: int | None = None
-    shift: int | None = None
-
-    @property
-    def value(self):
-        """The bound as a Python integer."""
-        return self.base ** self.exponent
-
-    @property
-    def log10(self):
-        """Decimal logarithm, without forming the integer."""
-        return self.exponent * log10(self.base) if self.exponent else 0.0
-
-    @property
-    def silent(self):
-        """Whether no layer satisfied the hypotheses."""
-        return self.layer is None
-
-    def __int__(self):
-        return self.value
-
-    def __str__(self):
-        return f"{self.base}^{self.exponent}"
-
-
-def best(candidates):
-    """Largest of several bounds, the earliest layer among equals; silent if there are none."""
-    return max(candidates, key=lambda bound: bound.value, default=Bound(1, 0))
-
-
-def cut_axis(net, partition):
+def cut_axis(net, partition: str) -> int:
     """Axis that a named partition cuts: the last for left-right, the first for top-bottom."""
     if partition == "left-right":
         return net.ndim - 1
@@ -79,17 +28,17 @@ def cut_axis(net, partition):
     raise ValueError(f"partition {partition!r} of a network of size {net.size}: valid: {valid}")
 
 
-def cut_position(net, axis, cut=None):
+def cut_position(net, axis: int, cut: int | None = None) -> int:
     """Cells before the cut; None stands for half of the axis, rounded down."""
     extent = net.size[axis]
     position = extent // 2 if cut is None else cut
-    if position not in range(1, extent):
+    if not isinstance(position, int) or position not in range(1, extent):
         raise ValueError(f"cut={position} along an axis of {extent} cells: valid are 1 to "
                          f"{extent - 1} cells before the cut")
     return position
 
 
-def missing_hypotheses(net, layer):
+def missing_hypotheses(net, layer: int) -> list[str]:
     """Which hypotheses shared by Theorem 1 and its stronger form fail at a layer K.
 
     Parameters
@@ -129,14 +78,14 @@ def missing_hypotheses(net, layer):
     return missing
 
 
-def channel_base(net, layer):
+def channel_base(net, layer: int) -> int:
     """D = min{M, D_K, floor(min of D_l over l < K, halved)}: templates told apart; at least 1."""
     before = net.widths[1:layer]
     halves = [min(before) // 2] if before else []
     return max(1, min([net.widths[0], net.widths[layer], *halves]))
 
 
-def sampled_rows(net, layer, axis):
+def sampled_rows(net, layer: int, axis: int) -> int:
     """Rows of the grid that a layer samples across the axis that is cut, ceil(H / T_S)."""
     sizes = net.output_sizes[layer]
     return prod(n for other, n in enumerate(sizes) if other != axis % net.ndim)
@@ -153,7 +102,9 @@ def _halving_bound(net, layer, axis, t_min="stride"):
     return Bound(channel_base(net, layer), exponent, layer, field - 1)
 
 
-def overlap_bounds(net, partition="left-right", t_min="stride"):
+def overlap_bounds(
+    net, partition: str = "left-right", t_min: str = "stride"
+) -> tuple[Bound, ...]:
     """Theorem 1 at every layer that satisfies its hypotheses; see `overlap_bound`.
 
     Returns
@@ -169,7 +120,7 @@ def overlap_bounds(net, partition="left-right", t_min="stride"):
     return tuple(bound for bound in found if bound is not None)
 
 
-def overlap_bound(net, partition="left-right", t_min="stride"):
+def overlap_bound(net, partition: str = "left-right", t_min: str = "stride") -> Bound:
     """Theorem 1 as corrected: a lower bound on the generic rank, at the best layer.
 
     Parameters
@@ -204,7 +155,7 @@ def overlap_bound(net, partition="left-right", t_min="stride"):
     return best(overlap_bounds(net, partition, t_min))
 
 
-def quoted_overlap_bound(net, partition="left-right"):
+def quoted_overlap_bound(net, partition: str = "left-right") -> Bound:
     """The formula of Theorem 1 as quoted, for comparison: not a bound when the size is odd.
 
     Takes T_R(K, floor(H/2)) for any size with T_R(K) > H/2 and asks nothing of the layers after

@@ -8,21 +8,21 @@ The functions take an `Architecture` first, which also offers them as its method
 from __future__ import annotations
 
 from fractions import Fraction
-from math import floor
+from math import floor, prod
 
 from . import shifts
 
 
 def _check(net, layer, axis):
-    if isinstance(layer, bool) or layer not in range(net.depth + 1):
+    if type(layer) is not int or layer not in range(net.depth + 1):
         raise ValueError(f"layer {layer!r} of an architecture of {net.depth} layers: valid are "
                          f"0 (the representation) to {net.depth}")
-    if isinstance(axis, bool) or axis not in range(-net.ndim, net.ndim):
+    if type(axis) is not int or axis not in range(-net.ndim, net.ndim):
         raise ValueError(f"axis {axis!r} of an architecture with {net.ndim} axes: valid are "
                          f"{-net.ndim} to {net.ndim - 1}")
 
 
-def total_stride(net, layer, axis=-1):
+def total_stride(net, layer: int, axis: int = -1) -> int:
     """Input cells between neighboring cells of a layer, T_S(l) = S_1 ... S_l.
 
     Parameters
@@ -39,13 +39,10 @@ def total_stride(net, layer, axis=-1):
     [1, 2, 4, 8]
     """
     _check(net, layer, axis)
-    product = 1
-    for stride in net.strides[:layer]:
-        product *= stride[axis]
-    return product
+    return prod(stride[axis] for stride in net.strides[:layer])
 
 
-def total_receptive_field(net, layer, axis=-1):
+def total_receptive_field(net, layer: int, axis: int = -1) -> int:
     """Extent in input cells of what one cell of a layer sees, T_R(l).
 
     Notes
@@ -66,7 +63,7 @@ def total_receptive_field(net, layer, axis=-1):
     return 1 + sum(unit * high for unit, high in zip(units, highs, strict=True))
 
 
-def overlap_degree(net, layer, axis=-1):
+def overlap_degree(net, layer: int, axis: int = -1) -> Fraction:
     """T_R(l) / T_S(l): 1 when neighboring fields touch, above 1 when they overlap.
 
     Returns
@@ -82,7 +79,9 @@ def overlap_degree(net, layer, axis=-1):
     return Fraction(total_receptive_field(net, layer, axis), total_stride(net, layer, axis))
 
 
-def digits(net, layer, axis=-1):
+def digits(
+    net, layer: int, axis: int = -1
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Units T_S(i - 1) and bounds R_i - 1 of the offsets inside windows 1..layer.
 
     A cell of the layer sees the pixels at distance ``sum of a_i T_S(i - 1)`` from its first
@@ -105,7 +104,9 @@ def digits(net, layer, axis=-1):
     return tuple(units[:layer]), tuple(window[axis] - 1 for window in net.windows[:layer])
 
 
-def alpha_minimal(net, layer, alpha, t_min="stride", axis=-1):
+def alpha_minimal(
+    net, layer: int, alpha: int | float | Fraction, t_min: str = "stride", axis: int = -1
+) -> int | None:
     """Smallest T_R above ``alpha`` over networks whose first windows t are no larger.
 
     Parameters
@@ -146,7 +147,7 @@ def alpha_minimal(net, layer, alpha, t_min="stride", axis=-1):
     return None if chosen is None else 1 + sum(u * a for u, a in zip(units, chosen, strict=True))
 
 
-def reachable_shifts(net, layer, axis=-1):
+def reachable_shifts(net, layer: int, axis: int = -1) -> tuple[int, ...]:
     """Distances, at most size - 1, between the first pixel that a cell sees and the others.
 
     Examples

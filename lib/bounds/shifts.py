@@ -6,15 +6,19 @@ before. Bounded coin problems are hard in general; along such a chain they are n
 greedy choice is optimal.
 
 Why greedy: let the largest unit u admit at most ``a`` copies in a sum that must stay at or below
-a limit, and suppose that an optimal sum uses fewer. If its smaller coins add up to at least u,
+a limit, and suppose that an optimal sum uses fewer. If its other coins add up to at least u,
 then, taken in decreasing order, their partial sums are multiples of the coin in hand and u is a
 multiple of it too, so they hit u exactly and can be exchanged for one copy of u. If they add up
 to less, replacing all of them by one copy of u gives a larger sum that is still allowed. So some
 optimal sum takes all ``a`` copies, and the argument repeats on what is left.
 """
 
+from collections.abc import Sequence
 
-def largest_at_most(units, highs, limit):
+
+def largest_at_most(
+    units: Sequence[int], highs: Sequence[int], limit: int
+) -> tuple[int, ...] | None:
     """Digits of the largest sum not above ``limit``, digits from 0 to ``highs``.
 
     Parameters
@@ -44,7 +48,9 @@ def largest_at_most(units, highs, limit):
     return tuple(reversed(digits))
 
 
-def smallest_at_least(units, lows, highs, target):
+def smallest_at_least(
+    units: Sequence[int], lows: Sequence[int], highs: Sequence[int], target: int
+) -> tuple[int, ...] | None:
     """Digits of the smallest sum not below ``target``, digits from ``lows`` to ``highs``.
 
     The complement ``highs - digits`` of the answer is the largest sum not above what the full
@@ -76,7 +82,7 @@ def smallest_at_least(units, lows, highs, target):
     return None if spare is None else tuple(h - a for h, a in zip(highs, spare, strict=True))
 
 
-def reachable_sums(units, highs, limit):
+def reachable_sums(units: Sequence[int], highs: Sequence[int], limit: int) -> tuple[int, ...]:
     """All sums from 0 to ``limit`` with digits from 0 to ``highs``, increasing.
 
     Bit s of a Python integer says whether s is reachable; a digit up to ``high`` is added by
@@ -97,7 +103,9 @@ def reachable_sums(units, highs, limit):
     return tuple(s for s in range(limit + 1) if mask >> s & 1)
 
 
-def digits_of(units, highs, shift):
+def digits_of(
+    units: Sequence[int], highs: Sequence[int], shift: int
+) -> tuple[int, ...] | None:
     """Digits from 0 to ``highs`` that sum to exactly ``shift``, or None if there are none.
 
     Examples

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from .bound import Bound
 from .crossing import crossing_pairs
-from .overlap import Bound, cut_axis, cut_position, sampled_rows
+from .overlap import cut_axis, cut_position, sampled_rows
 
 
-def exact_two_layer_rank(net, partition="left-right", cut=None, last_bias=True):
+def exact_two_layer_rank(
+    net, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
+) -> Bound | None:
     """Generic rank, which is also the largest, of a stride-1 layer under a global product.
 
     Parameters
@@ -53,7 +56,9 @@ def exact_two_layer_rank(net, partition="left-right", cut=None, last_bias=True):
     return Bound(base, columns * sampled_rows(net, 1, axis), 1, columns)
 
 
-def non_overlapping_upper_bound(net, partition="left-right", cut=None, last_bias=True):
+def non_overlapping_upper_bound(
+    net, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
+) -> Bound | None:
     """Largest possible rank when no field crosses the cut before the map is a single cell.
 
     Parameters

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 import torch
 
+from ..bounds.bound import Bound
 from ..bounds.crossing import crossing_pairs, shift_digits
-from ..bounds.overlap import Bound, cut_axis, cut_position, missing_hypotheses, sampled_rows
+from ..bounds.overlap import cut_axis, cut_position, missing_hypotheses, sampled_rows
 from .pieces import (
     Construction,
     fit,
     idle_layer,
     multiply_cells,
     product_layers,
-    reciprocal,
     write,
 )
 
@@ -67,7 +67,7 @@ class OverlapConstruction(Construction):
         """
         self._require(templates)
         net, base = self.architecture, self.base
-        z = reciprocal(base, self.arithmetic)
+        z = self.arithmetic.reciprocal(base)
         shown = templates.unflatten(1, net.size)                       # (batch, *cells)
         partner = torch.full_like(shown, base)                         # base: nothing to match
         kept = shown.shape[1 + self.axis] - self.shift
@@ -161,7 +161,7 @@ def overlap_construction(net, representation, arithmetic, partition="left-right"
     layer, shift = _choose(net, partition, layer, shift)
     base, digits = shift_digits(net, layer, shift, axis)
     moving = [i for i, digit in enumerate(digits, 1) if digit]
-    z = reciprocal(base, arithmetic)
+    z = arithmetic.reciprocal(base)
     weights = []
     for i in range(1, layer + 1):
         weight, bias = idle_layer(net, i)

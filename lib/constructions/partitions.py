@@ -13,8 +13,9 @@ from itertools import product
 
 import torch
 
+from ..bounds.bound import Bound
 from ..bounds.matching import maximum_matching
-from ..bounds.overlap import Bound, missing_hypotheses
+from ..bounds.overlap import missing_hypotheses
 from .pieces import (
     Construction,
     fit,

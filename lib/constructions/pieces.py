@@ -10,10 +10,9 @@ import torch
 from ..grids.grid import place
 from ..networks.architecture import Architecture
 from ..networks.convolutional import forward
-from ..networks.weights import weight_shapes
 
 __all__ = ["Construction", "fit", "idle_layer", "multiply_cells", "overhangs", "product_layers",
-           "reciprocal", "write"]
+           "write"]
 
 
 def fit(representation, targets, padding, arithmetic):
@@ -49,14 +48,9 @@ def fit(representation, targets, padding, arithmetic):
     return arithmetic.matmul(arithmetic.reduce(targets - padding), inverse.T)
 
 
-def reciprocal(number, arithmetic):
-    """One over an integer, as a scalar tensor of the arithmetic."""
-    return arithmetic.inverse(arithmetic.tensor([[number]]))[0, 0]
-
-
 def idle_layer(net, layer, shared=True):
     """Weights 0 and biases 1: every channel of the layer (numbered from 1) is constantly 1."""
-    weight, bias = weight_shapes(net, shared)[layer - 1]
+    weight, bias = net.weight_shapes(shared)[layer - 1]
     return torch.zeros(weight, dtype=torch.float64), torch.ones(bias, dtype=torch.float64)
 
 
@@ -138,7 +132,7 @@ class Construction:
     ----------
     architecture : Architecture
     weights : list of (weight, bias)
-        In the format of :mod:`lib.networks.weights`.
+        In the format of :meth:`Architecture.random_weights`.
     representation : torch.Tensor, shape (M, M)
         F, the channels of the M templates.
     arithmetic : Real or Modular

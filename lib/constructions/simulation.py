@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from ..networks.weights import check_weights
 from .pieces import idle_layer
 
 __all__ = ["correspondence", "simulate"]
@@ -115,19 +114,19 @@ def simulate(larger, smaller, weights):
     --------
     >>> from lib import Architecture, Layer
     >>> from lib.exact.arithmetic import Real
-    >>> from lib import forward, random_weights
+    >>> from lib import forward
     >>> larger = Architecture(4, 2, [Layer(3, 1, 2), Layer(3, 2, 3), Layer(2, 1, 4),
     ...                              Layer(4, 2, 1)])
     >>> smaller = Architecture(4, 2, [Layer(2, 2, 3), Layer(2, 2, 1)])
     >>> generator = torch.Generator().manual_seed(0)
-    >>> weights = random_weights(smaller, Real(), generator)
+    >>> weights = smaller.random_weights(Real(), generator)
     >>> x = torch.randn(5, 2, 4, 4, generator=generator).double()
     >>> simulated = forward(larger, simulate(larger, smaller, weights), x)
     >>> bool(torch.allclose(simulated, forward(smaller, weights, x)))
     True
     """
     played = correspondence(larger, smaller)
-    check_weights(smaller, weights)
+    smaller.check_weights(weights)
     result, carried = [], larger.channels
     for i in range(1, larger.depth + 1):
         if i in played:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..bounds.overlap import Bound, cut_axis, cut_position
+from ..bounds.bound import Bound
+from ..bounds.overlap import cut_axis, cut_position
 from .pieces import Construction, fit, idle_layer, write
 
 

@@ -33,31 +33,39 @@ class Real:
         return torch.as_tensor(values, dtype=torch.float64, device=device)
 
     def random(self, shape, generator, device=None):
-        """Return independent standard normal entries, drawn from a CPU `generator`."""
+        """Independent standard normal entries, drawn from a CPU `generator`."""
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(device)
 
     def reduce(self, x):
-        """Return `x`: real numbers need no reduction."""
+        """`x`: real numbers need no reduction."""
         return x
 
     def add(self, a, b):
-        """Return a + b entry by entry, with broadcasting."""
+        """The sum a + b entry by entry, with broadcasting."""
         return a + b
 
     def multiply(self, a, b):
-        """Return a * b entry by entry, with broadcasting."""
+        """The product a * b entry by entry, with broadcasting."""
         return a * b
 
+    def center_(self, x):
+        """`x`, unchanged; see `Modular.center_`."""
+        return x
+
+    def reciprocal(self, number):
+        """One over a number, as a Python float."""
+        return 1 / number
+
     def matmul(self, a, b):
-        """Return the matrix product, broadcast over leading dimensions as `torch.matmul` does."""
+        """The matrix product, broadcast over leading dimensions as `torch.matmul` does."""
         return torch.matmul(a, b)
 
     def prod(self, x, dim):
-        """Return the product of `x` along the dimension `dim`, which disappears."""
+        """The product of `x` along the dimension `dim`, which disappears."""
         return torch.prod(x, dim)
 
     def inverse(self, matrix):
-        """Return the inverse of a square matrix; ValueError if it is exactly singular."""
+        """The inverse of a square matrix; ValueError if it is exactly singular."""
         _require_square(matrix, "Real.inverse")
         inverse, failed = torch.linalg.inv_ex(matrix)
         if failed:
@@ -112,7 +120,7 @@ class Modular:
             )
 
     def tensor(self, values, device=None):
-        """Return the residues of integers.
+        """The residues of integers.
 
         Parameters
         ----------
@@ -137,12 +145,12 @@ class Modular:
         return residues(values, self.prime, device)
 
     def random(self, shape, generator, device=None):
-        """Return independent uniform residues, drawn from a CPU `generator`."""
+        """Independent uniform residues, drawn from a CPU `generator`."""
         draws = torch.randint(0, self.prime, tuple(shape), generator=generator)
         return draws.to(torch.float64).to(device)
 
     def reduce(self, x):
-        """Return the residues 0..p-1 of float64 integers with |x| <= 2**53 - p.
+        """The residues 0..p-1 of float64 integers with |x| <= 2**53 - p.
 
         Notes
         -----
@@ -159,23 +167,32 @@ class Modular:
         return residues.sub_(torch.mul(residues, 1.0 / self.prime).floor_(), alpha=self.prime)
 
     def center(self, x):
-        """Return integers congruent to `x`, of absolute value below p/2 + 3, faster than `reduce`.
+        """Integers congruent to `x`, of absolute value below p/2 + 3, faster than `reduce`.
 
         The proof is in the notes of `reduce`, with the same condition on `x`.
         """
         quotients = torch.mul(x, 1.0 / self.prime).round_()
         return torch.sub(x, quotients, alpha=self.prime, out=quotients)
 
+    def center_(self, x):
+        """`center`, in place; returns `x`."""
+        quotients = torch.mul(x, 1.0 / self.prime).round_()
+        return x.sub_(quotients, alpha=self.prime)
+
+    def reciprocal(self, number):
+        """One over an integer, as an int 0..p-1; ValueError if p divides it."""
+        return pow(number, -1, self.prime)
+
     def add(self, a, b):
-        """Return a + b modulo p entry by entry, with broadcasting."""
+        """The sum a + b modulo p entry by entry, with broadcasting."""
         return self.reduce(a + b)
 
     def multiply(self, a, b):
-        """Return a * b modulo p entry by entry, with broadcasting."""
+        """The product a * b modulo p entry by entry, with broadcasting."""
         return self.reduce(a * b)
 
     def matmul(self, a, b):
-        """Return the matrix product modulo p, broadcast as `torch.matmul` does.
+        """The matrix product modulo p, broadcast as `torch.matmul` does.
 
         The inner dimension is cut into chunks whose sums of products stay below 2**53.
         """
@@ -196,7 +213,7 @@ class Modular:
         return self.reduce(total)
 
     def prod(self, x, dim):
-        """Return the product of `x` modulo p along `dim`, which disappears (empty: ones)."""
+        """The product of `x` modulo p along `dim`, which disappears (empty: ones)."""
         x = x.movedim(dim, 0)
         if len(x) == 0:
             return x.new_ones(x.shape[1:])
@@ -207,7 +224,7 @@ class Modular:
         return x[0]
 
     def inverse(self, matrix):
-        """Return the inverse modulo p of a square matrix of residues, by Gauss-Jordan elimination.
+        """The inverse modulo p of a square matrix of residues, by Gauss-Jordan elimination.
 
         Raises ValueError if the matrix is not square or is singular modulo p.
         """

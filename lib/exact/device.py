@@ -8,9 +8,11 @@ from pathlib import Path
 
 import torch
 
+WORTH_MOVING = 1 << 18  # entries from which a matrix is sent to a GPU without being asked
+
 
 def training_device():
-    """Return the device networks are trained on: CUDA, else Apple's MPS, else the CPU.
+    """The device networks are trained on: CUDA, else Apple's MPS, else the CPU.
 
     Examples
     --------
@@ -23,7 +25,7 @@ def training_device():
 
 
 def exact_device(name=None):
-    """Return the device exact work runs on: CUDA, else the CPU.
+    """The device exact work runs on: CUDA, else the CPU.
 
     Residues live in float64 numbers, which Apple's MPS does not have.
 
@@ -53,7 +55,7 @@ def exact_device(name=None):
 
 
 def generator(seed):
-    """Return a CPU random generator with its own seed, the only source of randomness in `lib`.
+    """A CPU random generator with its own seed, the only source of randomness in `lib`.
 
     It is a CPU generator even where the work runs on a GPU, so that every machine draws the same
     numbers.
@@ -76,7 +78,7 @@ def generator(seed):
 
 
 def describe_device():
-    """Return one line that says what this machine computes with.
+    """One line that says what this machine computes with.
 
     It names the processor, torch's threads, the GPU if there is one, and the versions. The line
     differs from machine to machine: print it beside timings, not in an output that is compared.
@@ -99,7 +101,7 @@ def describe_device():
 
 
 def device_name(device="cpu"):
-    """Return the name of the chip behind a device, as results record it.
+    """The name of the chip behind a device, as results record it.
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ def device_name(device="cpu"):
 
 
 def _processor():
-    """Return the processor's name; Linux alone keeps it in a file rather than in `platform`."""
+    """The processor's name; Linux alone keeps it in a file rather than in `platform`."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -26,7 +26,7 @@ SMALL = 32  # blocks of at most this height and width are eliminated entry by en
 
 
 def rank_in_place(matrix, field, panel=PANEL):
-    """Return the rank of a matrix of residues, which is overwritten.
+    """The rank of a matrix of residues, which is overwritten.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ import torch
 
 
 def parallel_inverse(matrix, field):
-    """Return the inverse of a square matrix, or None if it is singular.
+    """The inverse of a square matrix, or None if it is singular.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def parallel_inverse(matrix, field):
 
 
 def _powers(matrix, count, field):
-    """Return the powers 0..count-1 of a matrix, doubling their number at each step."""
+    """The powers 0..count-1 of a matrix, doubling their number at each step."""
     powers = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)[None]
     step = matrix
     while len(powers) < count:
@@ -92,7 +92,7 @@ def _newton(traces, field):
 
 @cache
 def _inverses(count, prime):
-    """Return the inverses of 1..count modulo a prime, centered."""
+    """The inverses of 1..count modulo a prime, centered."""
     inverses = [_centered(pow(k, -1, prime), prime) for k in range(1, count + 1)]
     return torch.tensor(inverses, dtype=torch.float64)
 

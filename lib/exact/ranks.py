@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from .arithmetic import DEFAULT_PRIME, Modular
-from .device import exact_device
+from .device import WORTH_MOVING, exact_device
 from .elimination import rank_in_place
 
-WORTH_MOVING = 1 << 18  # entries from which a matrix is sent to a GPU without being asked
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """The rank of one matrix modulo a prime, and what follows from it.
 
@@ -25,8 +23,9 @@ class Certificate:
     prime : int
     shape : tuple of int
         Shape of the matrix that was eliminated.
-    sampled : bool
-        Whether that matrix is a block (chosen rows and columns) of a larger one.
+    whole : tuple of int, optional
+        Where that matrix is a block (chosen rows and columns) of a larger one, the shape of the
+        larger one: the rank of the whole is then at least `rank`.
     degree : int, optional
         Total degree of the entries as polynomials in the parameters drawn at random, if known.
 
@@ -41,16 +40,21 @@ class Certificate:
     rank: int
     prime: int
     shape: tuple[int, int]
-    sampled: bool = False
+    whole: tuple[int, int] | None = None
     degree: int | None = None
 
     @property
-    def full(self):
+    def sampled(self) -> bool:
+        """Whether the matrix is a block of a larger one."""
+        return self.whole is not None
+
+    @property
+    def full(self) -> bool:
         """Whether the rank is the largest the shape allows, so that no other point has more."""
         return self.rank == min(self.shape)
 
     @property
-    def failure_probability(self):
+    def failure_probability(self) -> float | None:
         """Bound on the probability that a random point shows less than the generic rank mod p.
 
         By the Schwartz-Zippel lemma it is (degree of a minor) / p, for parameters drawn uniformly
@@ -63,7 +67,7 @@ class Certificate:
         return min(1.0, min(self.shape) * self.degree / self.prime)
 
     @property
-    def statement(self):
+    def statement(self) -> str:
         """What the certificate proves, in words."""
         height, width = self.shape
         what = "block of the matrix" if self.sampled else "matrix"
@@ -85,12 +89,26 @@ class Certificate:
             )
         return " ".join(lines)
 
-    def __str__(self):
-        return self.statement
+    def __str__(self) -> str:
+        height, width = self.shape
+        found = f"{', full' if self.full else ''}, mod {self.prime}"
+        if not self.sampled:
+            return f"rank {self.rank} of {height} × {width}{found}"
+        return (f"AT LEAST {self.rank}: only a block of {height} × {width} entries was looked at, "
+                f"out of {self.whole[0]} × {self.whole[1]}; its rank is {self.rank}{found}")
+
+    def __repr__(self) -> str:
+        return f"<Certificate: {self}>"
 
 
-def exact_rank(matrix, prime=DEFAULT_PRIME, device=None, sampled=False, degree=None):
-    """Return the exact rank of an integer matrix modulo a prime, as a certificate.
+def exact_rank(
+    matrix,
+    prime: int = DEFAULT_PRIME,
+    device: str | torch.device | None = None,
+    whole: tuple[int, int] | None = None,
+    degree: int | None = None,
+) -> Certificate:
+    """The exact rank of an integer matrix modulo a prime, as a certificate.
 
     Parameters
     ----------
@@ -102,8 +120,8 @@ def exact_rank(matrix, prime=DEFAULT_PRIME, device=None, sampled=False, degree=N
     device : torch.device or str, optional
         ``"cpu"`` or a CUDA device. By default the CUDA device the matrix is on, or any CUDA device
         if the matrix is large, or else the CPU.
-    sampled : bool
-        Say True when `matrix` is a block of the matrix meant: recorded in the certificate.
+    whole : tuple of int, optional
+        Where `matrix` is a block of the matrix meant, the shape of that: recorded.
     degree : int, optional
         Total degree of the entries in the random parameters: recorded in the certificate.
 
@@ -131,7 +149,9 @@ def exact_rank(matrix, prime=DEFAULT_PRIME, device=None, sampled=False, degree=N
     >>> certificate = exact_rank([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
     >>> certificate.rank, certificate.shape, certificate.full
     (2, (3, 3), False)
-    >>> print(exact_rank([[1, 2], [3, 4]], prime=101))  # doctest: +NORMALIZE_WHITESPACE
+    >>> print(certificate)
+    rank 2 of 3 × 3, mod 8388593
+    >>> print(exact_rank([[1, 2], [3, 4]], prime=101).statement)
     The 2 x 2 matrix has rank 2 modulo 101. An integer matrix with these residues has rank >= 2
     over the rationals. If its entries are polynomials with integer coefficients, taken at
     parameters modulo 101, the rank is >= 2 for almost all real parameters. No 2 x 2 matrix has
@@ -150,11 +170,11 @@ def exact_rank(matrix, prime=DEFAULT_PRIME, device=None, sampled=False, degree=N
     if device is None and residues.numel() >= WORTH_MOVING:
         residues = residues.to(exact_device())
     shape = tuple(residues.shape)
-    return Certificate(rank_in_place(residues, field), prime, shape, sampled, degree)
+    return Certificate(rank_in_place(residues, field), prime, shape, whole, degree)
 
 
-def singular_values(matrix):
-    """Return the singular values of a real matrix in float64, from the largest down.
+def singular_values(matrix) -> torch.Tensor:
+    """The singular values of a real matrix in float64, from the largest down.
 
     Examples
     --------
@@ -171,8 +191,8 @@ def singular_values(matrix):
     return torch.linalg.svdvals(matrix)
 
 
-def entanglement_entropy(matrix, base=math.e):
-    """Return the von Neumann entropy of the squared singular values, scaled to sum to 1.
+def entanglement_entropy(matrix, base: float = math.e) -> float:
+    """The von Neumann entropy of the squared singular values, scaled to sum to 1.
 
     For the matricization of a tensor read as a quantum state, this is its entanglement between the
     row modes and the column modes. A matrix of rank r has at most log r; unlike the rank it moves
@@ -209,8 +229,8 @@ def entanglement_entropy(matrix, base=math.e):
     return float(torch.special.entr(weights).sum() / math.log(base))
 
 
-def numerical_rank(matrix, tolerance=None):
-    """Return the number of singular values above a tolerance: a guess, unlike `exact_rank`.
+def numerical_rank(matrix, tolerance: float | None = None) -> int:
+    """The number of singular values above a tolerance: a guess, unlike `exact_rank`.
 
     Parameters
     ----------

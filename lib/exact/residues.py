@@ -9,7 +9,7 @@ PIECE = 1 << 20  # entries converted at a time: the temporaries stay small besid
 
 
 def residues(values, prime, device=None):
-    """Return the residues 0..prime-1 of integers as a new float64 tensor of the same shape.
+    """The residues 0..prime-1 of integers as a new float64 tensor of the same shape.
 
     `lib.exact.arithmetic.Modular.tensor` describes what is accepted and what is raised.
 
@@ -27,7 +27,7 @@ def residues(values, prime, device=None):
 
 
 def _as_tensor(values, prime):
-    """Return the values as a real tensor on a device that has float64."""
+    """The values as a real tensor on a device that has float64."""
     if isinstance(values, torch.Tensor) and values.dtype == torch.uint64:
         values = values.cpu().numpy()  # int64 would not hold them
     if not isinstance(values, torch.Tensor):
@@ -59,7 +59,7 @@ def _piece(values, prime):
 
 
 def is_prime(number):
-    """Return whether an int is prime, by trial division (fast enough below 2**23).
+    """Whether an int is prime, by trial division (fast enough below 2**23).
 
     Examples
     --------

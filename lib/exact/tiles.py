@@ -42,16 +42,16 @@ def workers(device):
 
 def center(x, field, run=map):
     """Replace `x` by its centered residues, in place."""
-    list(run(lambda tile: _center(x[tile], field), tiling(x)))
+    list(run(lambda tile: field.center_(x[tile]), tiling(x)))
 
 
 def product(a, b, field, run=map):
-    """Return the centered residues of a b, for a (s, k) and b (k, n)."""
+    """The centered residues of a b, for a (s, k) and b (k, n)."""
     result = a.new_empty(len(a), b.shape[1])
 
     def fill(tile):
         torch.matmul(a[tile[0]], b[:, tile[1]], out=result[tile])
-        _center(result[tile], field)
+        field.center_(result[tile])
 
     list(run(fill, tiling(result)))
     return result
@@ -62,13 +62,13 @@ def subtract_product(target, a, b, field, run=map):
 
     def update(tile):
         target[tile].addmm_(a[tile[0]], b[:, tile[1]], alpha=-1)
-        _center(target[tile], field)
+        field.center_(target[tile])
 
     list(run(update, tiling(target)))
 
 
 def tiling(matrix):
-    """Return the tiles of a matrix as pairs of slices (rows, columns)."""
+    """The tiles of a matrix as pairs of slices (rows, columns)."""
     height, width = TILE_ON_GPU if on_gpu(matrix) else TILE
     return [
         (slice(top, top + height), slice(left, left + width))
@@ -78,10 +78,5 @@ def tiling(matrix):
 
 
 def on_gpu(matrix):
-    """Return whether a tensor is on an accelerator."""
+    """Whether a tensor is on an accelerator."""
     return matrix.device.type != "cpu"
-
-
-def _center(x, field):
-    quotients = torch.mul(x, 1.0 / field.prime).round_()
-    x.sub_(quotients, alpha=field.prime)

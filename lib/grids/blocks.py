@@ -6,29 +6,21 @@ index (or once per column index); what is left are the cells that see both sides
 :mod:`lib.grids.pairs` evaluates those on tiles of pairs.
 """
 
-from collections.abc import Iterable
-
 import torch
 
+from ..bounds.partitions import Partition, split_modes
 from ..exact.arithmetic import Real
-from ..networks.architecture import Architecture
-from ..networks.modules import ConvAC
-from ..networks.weights import check_weights as check_conv_weights
-from ..trees.circuit import TreeCircuit
-from ..trees.decompositions import check_weights as check_tree_weights
 from ..trees.tensors import indices
-from ..trees.tensors import partition as split_modes
-from ..trees.tree import ModeTree
-from .cells import Side, conv_cell, input_cells, tree_cell
+from .cells import Side, Splitter
 from .pairs import evaluate_pairs
 
-__all__ = ["matricization_block", "modes_of"]
+__all__ = ["matricization_block"]
 
 
 def matricization_block(
     subject,
     weights,
-    partition: str | Iterable[int],
+    partition: Partition,
     row_indices: torch.Tensor | None = None,
     column_indices: torch.Tensor | None = None,
     representation: torch.Tensor | None = None,
@@ -43,7 +35,7 @@ def matricization_block(
     weights
         As from ``random_weights`` of the subject; None for a module, which has its own.
     partition : str or iterable of int
-        The row modes or a name, as in :func:`lib.trees.tensors.partition`.
+        The row modes or a name, as in :func:`lib.bounds.partitions.split_modes`.
     row_indices : torch.Tensor of int64, shape (n_rows, number of row modes), optional
         The template shown at every row mode; all of them by default, the last mode fastest.
     column_indices : torch.Tensor of int64, shape (n_columns, number of column modes), optional
@@ -67,82 +59,37 @@ def matricization_block(
 
     Examples
     --------
-    >>> from lib.networks.architecture import Layer
-    >>> net = Architecture((2,), 2, (Layer(2, 2, 1),))
+    >>> from lib import Architecture
+    >>> net = Architecture((2,), 2, ((2, 2, 1),))
     >>> weights = [(torch.tensor([[[1.0, 0.0], [2.0, 3.0]]]), None)]
     >>> matricization_block(net, weights, "left-right")
     tensor([[0., 3.],
             [0., 6.]], dtype=torch.float64)
     """
+    if not hasattr(subject, "product_form"):
+        raise TypeError(f"matricization_block: {subject!r} is not a ModeTree, an Architecture or a "
+                        "module of one")
     arithmetic = Real() if arithmetic is None else arithmetic
-    subject, weights = _specification(subject, weights)
-    first = weights[()] if isinstance(subject, ModeTree) else weights[0][0]
-    templates = _representation(representation, subject, arithmetic).to(first.device)
-    row_modes, column_modes = split_modes(partition, modes_of(subject))
+    specification, weights = subject.product_form(weights)
+    devices = []
+
+    def settled(weight: torch.Tensor) -> torch.Tensor:
+        devices.append(weight.device)
+        return weight.detach().double()
+
+    weights = specification.map_weights(settled, weights)
+    templates = _representation(representation, specification.channels, arithmetic).to(devices[0])
+    row_modes, column_modes = split_modes(partition, specification.grid)
     rows = _side("row", row_modes, row_indices, templates)
     columns = _side("column", column_modes, column_indices, templates)
-    inputs = input_cells(rows, columns)
-    if isinstance(subject, ModeTree):
-        cell = tree_cell(subject, weights, inputs, arithmetic)
-    else:
-        cell = conv_cell(subject, weights, inputs, arithmetic, output)
+    splitter = Splitter(rows, columns, arithmetic)
+    inputs = splitter.input_cells()
+    cell = specification.output_cell(weights, inputs, splitter.multiply, output)
     return evaluate_pairs(cell, rows, columns, arithmetic)
 
 
-def modes_of(subject: ModeTree | Architecture) -> int | tuple[int, ...]:
-    """What :func:`lib.trees.tensors.partition` needs: the number of modes, or (height, width).
-
-    Examples
-    --------
-    >>> from lib.networks.architecture import Layer
-    >>> modes_of(ModeTree.star(modes=3, dim=2, width=1))
-    3
-    >>> modes_of(Architecture((4, 5), 2, (Layer(2, 2, 1),)))
-    (4, 5)
-    """
-    if isinstance(subject, ModeTree):
-        return subject.modes
-    return subject.size[0] if subject.ndim == 1 else subject.size
-
-
-def _specification(subject, weights):
-    """The ModeTree or Architecture and its weights in float64, checked."""
-    if isinstance(subject, TreeCircuit | ConvAC):
-        if weights is not None:
-            raise ValueError("matricization_block: a module has its own weights; give None")
-        _require_products(subject)
-        weights = subject.weights
-        subject = subject.tree if isinstance(subject, TreeCircuit) else subject.architecture
-    if isinstance(subject, ModeTree):
-        check_tree_weights(subject, weights)
-        return subject, {path: w.detach().double() for path, w in weights.items()}
-    if not isinstance(subject, Architecture):
-        raise TypeError(
-            f"matricization_block: {subject!r} is not a ModeTree, Architecture, TreeCircuit or "
-            "ConvAC"
-        )
-    check_conv_weights(subject, weights)
-    return subject, [
-        (w.detach().double(), None if b is None else b.detach().double()) for w, b in weights
-    ]
-
-
-def _require_products(module: TreeCircuit | ConvAC) -> None:
-    if isinstance(module, TreeCircuit):
-        plain, found = module.operator in (None, torch.mul), f"operator {module.operator}"
-    else:
-        plain = module.pooling == "product" and module.activation is None
-        found = f"{module.pooling} pooling with activation {module.activation}"
-    if not plain:
-        raise ValueError(
-            f"matricization_block: {found} does not split over a partition; only products of "
-            "affine maps do (lib.grids.grid.grid_block evaluates any network, entry by entry)"
-        )
-
-
-def _representation(given, subject, arithmetic) -> torch.Tensor:
+def _representation(given, channels: int, arithmetic) -> torch.Tensor:
     """F as a float64 matrix of M columns."""
-    channels = subject.dim if isinstance(subject, ModeTree) else subject.channels
     if given is None:
         return arithmetic.tensor(torch.eye(channels))
     if given.ndim != 2 or given.shape[1] != channels or len(given) == 0:
@@ -153,16 +100,17 @@ def _representation(given, subject, arithmetic) -> torch.Tensor:
     return given.detach().double()
 
 
-def _side(name, modes, given, templates) -> Side:
-    given = indices(len(templates), len(modes)) if given is None else given
+def _side(name: str, modes: tuple[int, ...], given, representation: torch.Tensor) -> Side:
+    count = len(representation)
+    given = indices(count, len(modes)) if given is None else given
     if given.ndim != 2 or given.shape[1] != len(modes) or given.dtype != torch.int64:
         raise ValueError(
             f"matricization_block: {name} indices of shape {tuple(given.shape)} and type "
             f"{given.dtype}; need int64 of shape (any, {len(modes)}) for the modes {modes}"
         )
-    if given.numel() and not (0 <= given.min() and given.max() < len(templates)):
+    if given.numel() and not (0 <= given.min() and given.max() < count):
         raise ValueError(
             f"matricization_block: {name} indices from {given.min()} to {given.max()}; there are "
-            f"{len(templates)} templates"
+            f"{count} templates"
         )
-    return Side(modes, given.to(templates.device), templates)
+    return Side(modes, given.to(representation.device), representation)

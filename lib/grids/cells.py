@@ -7,17 +7,11 @@ cells that see both have to be evaluated for pairs. This module sorts the factor
 :mod:`lib.grids.blocks` evaluates the pairs.
 """
 
-import math
 from dataclasses import dataclass, field
-from itertools import product
 
 import torch
 
-from ..networks.architecture import Architecture
-from ..networks.weights import ConvWeights
-from ..trees.tree import ModeTree, Node, Path, Weights
-
-__all__ = ["Cell", "Factor", "Side", "conv_cell", "input_cells", "multiply", "tree_cell"]
+__all__ = ["Cell", "Factor", "Side", "Splitter"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,17 +22,17 @@ class Side:
     ----------
     modes : tuple of int
     indices : torch.Tensor of int64, shape (n, modes)
-    templates : torch.Tensor, shape (templates, M)
+    representation : torch.Tensor, shape (templates, M)
         F, the representation values of every template.
     """
 
     modes: tuple[int, ...]
     indices: torch.Tensor
-    templates: torch.Tensor
+    representation: torch.Tensor
 
     def values(self, mode: int) -> torch.Tensor:
         """The representation values at a mode, for every index: (M, n)."""
-        return self.templates[self.indices[:, self.modes.index(mode)]].T
+        return self.representation[self.indices[:, self.modes.index(mode)]].T
 
     def labels(self, modes: frozenset[int]) -> torch.Tensor:
         """One number per index, the same for indices that agree on the given modes: (n,).
@@ -50,7 +44,7 @@ class Side:
         [1, 1, 0]
         """
         seen = self.indices[:, [i for i, mode in enumerate(self.modes) if mode in modes]]
-        count = len(self.templates)
+        count = len(self.representation)
         if count ** seen.shape[1] < 2**62:
             places = [count**i for i in range(seen.shape[1])]
             return (seen * torch.tensor(places, device=seen.device)).sum(dim=1).long()
@@ -103,138 +97,64 @@ class Factor:
         return mapped if self.bias is None else arithmetic.add(mapped, self.bias[:, None])
 
 
-def input_cells(rows: Side, columns: Side) -> dict[int, Cell]:
-    """The representation layer: the cell of every mode, on the side where the mode stands.
+@dataclass(frozen=True, eq=False)
+class Splitter:
+    """Products of affine maps of cells, sorted by what the cells see.
 
-    Examples
-    --------
-    >>> templates = torch.eye(2)
-    >>> rows = Side((0,), torch.zeros(5, 1, dtype=torch.int64), templates)
-    >>> columns = Side((1,), torch.zeros(3, 1, dtype=torch.int64), templates)
-    >>> cells = input_cells(rows, columns)
-    >>> cells[0].row.shape, cells[1].column.shape
-    (torch.Size([2, 5]), torch.Size([2, 3]))
-    """
-    cells = {m: Cell(row=rows.values(m), row_modes=frozenset([m])) for m in rows.modes}
-    for m in columns.modes:
-        cells[m] = Cell(column=columns.values(m), column_modes=frozenset([m]))
-    return cells
+    A specification computes its output from input cells and a product of affine maps
+    (:meth:`ModeTree.output_cell`, :meth:`Architecture.output_cell`); this is the one and the other
+    for a matricization.
 
-
-def multiply(factors: list[Factor], arithmetic) -> Cell:
-    """The product of affine maps of cells, sorted by what the cells see.
+    Parameters
+    ----------
+    rows, columns : Side
+    arithmetic : Real or Modular
 
     Examples
     --------
     >>> from lib.exact.arithmetic import Real
-    >>> left = Cell(row=torch.ones(1, 5), row_modes=frozenset([0]))
-    >>> right = Cell(column=torch.ones(1, 3), column_modes=frozenset([1]))
-    >>> double = torch.full((1, 1), 2.0)
-    >>> result = multiply([Factor(double, None, cell) for cell in (left, left, right)], Real())
+    >>> templates, zeros = torch.eye(2).double(), torch.zeros(5, 1, dtype=torch.int64)
+    >>> splitter = Splitter(Side((0,), zeros, templates), Side((1,), zeros[:3], templates), Real())
+    >>> left, right = splitter.input_cells().values()
+    >>> left.row.shape, right.column.shape
+    (torch.Size([2, 5]), torch.Size([2, 3]))
+    >>> double = torch.full((1, 2), 2.0, dtype=torch.float64)
+    >>> result = splitter.multiply([(double, None, cell) for cell in (left, left, right)])
     >>> result.row[0, 0].item(), result.column[0, 0].item(), result.factors
     (4.0, 2.0, [])
     """
-    total = Cell()
-    for factor in factors:
-        cell = factor.cell
-        total.row_modes |= cell.row_modes
-        total.column_modes |= cell.column_modes
-        if cell.is_mixed:
-            total.factors.append(factor)
-        elif cell.row_modes:
-            total.scale(factor.apply(cell.row, arithmetic), "row", arithmetic)
-        else:
-            total.scale(factor.apply(cell.column, arithmetic), "column", arithmetic)
-    return total
 
+    rows: Side
+    columns: Side
+    arithmetic: object
 
-def tree_cell(tree: ModeTree, weights: Weights, inputs: dict[int, Cell], arithmetic) -> Cell:
-    """The output of a mode tree's product network, a cell of one channel.
+    def input_cells(self) -> dict[int, Cell]:
+        """The representation layer: the cell of every mode, on the side where it stands."""
+        cells = {m: Cell(row=self.rows.values(m), row_modes=frozenset([m]))
+                 for m in self.rows.modes}
+        for m in self.columns.modes:
+            cells[m] = Cell(column=self.columns.values(m), column_modes=frozenset([m]))
+        return cells
 
-    Parameters
-    ----------
-    tree : ModeTree
-    weights : dict from path to torch.Tensor
-    inputs : dict from mode to Cell
-        As from :func:`input_cells`.
-    arithmetic : Real or Modular
-    """
-
-    def below(child: Node | int, path: Path) -> Cell:
-        if not isinstance(child, Node):
-            return inputs[child]
-        edges = [(*path, t) for t in range(len(child.children))]
-        parts = [below(part, edge) for part, edge in zip(child.children, edges, strict=True)]
-        factors = [Factor(weights[e], None, cell) for e, cell in zip(edges, parts, strict=True)]
-        return multiply(factors, arithmetic)
-
-    return multiply([Factor(weights[()][None], None, below(tree.root, ()))], arithmetic)
-
-
-def conv_cell(
-    architecture: Architecture,
-    weights: ConvWeights,
-    inputs: dict[int, Cell],
-    arithmetic,
-    output: int = 0,
-) -> Cell:
-    """One output of an architecture's product network, a cell of one channel.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    weights : list of (weight, bias), one pair per layer
-    inputs : dict from mode to Cell
-        As from :func:`input_cells`; modes count the input cells row by row.
-    arithmetic : Real or Modular
-    output : int
-        The entry of the flattened output (channel, then cells row by row).
-
-    Raises
-    ------
-    ValueError
-        If there is no such output.
-    """
-    sizes = architecture.output_sizes
-    outputs = architecture.widths[-1] * math.prod(sizes[-1])
-    if not 0 <= output < outputs:
-        raise ValueError(f"conv_cell: output {output} of a network with {outputs} output(s)")
-    channel, place = divmod(output, math.prod(sizes[-1]))
-    known = {(0, at): inputs[mode] for mode, at in enumerate(product(*map(range, sizes[0])))}
-
-    def cell(layer: int, at: tuple[int, ...]) -> Cell:
-        if (layer, at) not in known:
-            known[layer, at] = window(layer, at)
-        return known[layer, at]
-
-    def window(layer: int, at: tuple[int, ...]) -> Cell:
-        weight, bias = weights[layer - 1]
-        if weight.ndim > 2 + len(at):  # unshared: the kernel of this output cell
-            weight, bias = weight[at], None if bias is None else bias[at]
-        if layer == architecture.depth:
-            weight = weight[channel : channel + 1]
-            bias = None if bias is None else bias[channel : channel + 1]
-        factors, padding = [], []
-        for offset in product(*map(range, architecture.windows[layer - 1])):
-            steps = zip(at, architecture.strides[layer - 1], offset, strict=True)
-            seen = tuple(u * stride + o for u, stride, o in steps)
-            constant = None if bias is None else bias[(..., *offset)]
-            if all(a < n for a, n in zip(seen, sizes[layer - 1], strict=True)):
-                factors.append(Factor(weight[(..., *offset)], constant, cell(layer - 1, seen)))
-            else:  # the window sees padding: only the bias is left
-                zero = torch.zeros_like(weight[(..., 0, *offset)])
-                padding.append(zero if constant is None else constant)
-        result = multiply(factors, arithmetic)
-        if padding:
-            constant = arithmetic.prod(torch.stack(padding), 0)[:, None]  # (D, 1)
-            side = "row" if result.row_modes else "column"
-            count = _count(inputs, side)
-            result.scale(constant.expand(-1, count), side, arithmetic)
-        return result
-
-    return cell(architecture.depth, list(product(*map(range, sizes[-1])))[place])
-
-
-def _count(inputs: dict[int, Cell], side: str) -> int:
-    """How many indices there are on one side."""
-    return next(part.shape[1] for c in inputs.values() if (part := getattr(c, side)) is not None)
+    def multiply(self, maps: list[tuple]) -> Cell:
+        """The product of affine maps (matrix, bias, cell); a cell of None is padding."""
+        total, constant = Cell(), None
+        for matrix, bias, cell in maps:
+            factor = Factor(matrix, bias, cell)
+            if cell is None:  # only the bias is left
+                value = torch.zeros_like(matrix[:, 0]) if bias is None else bias
+                constant = value if constant is None else self.arithmetic.multiply(constant, value)
+                continue
+            total.row_modes |= cell.row_modes
+            total.column_modes |= cell.column_modes
+            if cell.is_mixed:
+                total.factors.append(factor)
+            else:
+                side = "row" if cell.row_modes else "column"
+                values = factor.apply(getattr(cell, side), self.arithmetic)
+                total.scale(values, side, self.arithmetic)
+        if constant is not None:
+            side, among = ("row", self.rows) if total.row_modes else ("column", self.columns)
+            spread = constant[:, None].expand(-1, len(among.indices))
+            total.scale(spread, side, self.arithmetic)
+        return total

@@ -2,38 +2,34 @@
 
 One random instance modulo a prime proves a lower bound for almost all weights; see
 :class:`lib.exact.ranks.Certificate` for what follows and what does not. The same call serves a
-mode tree and an architecture.
+mode tree and an architecture, through what lib/grids/specification.py lists.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Sequence
 
 import torch
 
+from ..bounds.partitions import Partition, split_modes
 from ..exact.arithmetic import DEFAULT_PRIME, Modular
-from ..exact.device import exact_device, generator
+from ..exact.device import WORTH_MOVING, exact_device, generator
 from ..exact.ranks import Certificate, exact_rank
-from ..networks.architecture import Architecture
-from ..networks.weights import bias_flags, random_weights
 from ..trees.tensors import indices, sample_indices
-from ..trees.tensors import partition as split_modes
-from ..trees.tree import ModeTree, Node
-from .blocks import matricization_block, modes_of
+from .blocks import matricization_block
+from .specification import Specification, require_specification
 
 __all__ = ["LARGEST", "SAMPLE", "certify", "certify_weights", "entry_degree"]
 
 LARGEST = 2**26  # entries of a matrix that is built whole: 0.5 GB, and elimination copies it
 SAMPLE = 4096  # rows and columns drawn when the matrix is larger than that
-WORTH_MOVING = 2**18  # entries from which a GPU pays
 
 
 def certify(
-    subject: ModeTree | Architecture,
-    partition: str | Iterable[int],
+    subject: Specification,
+    partition: Partition,
     *,
     shared: bool | None = None,
-    biases: bool | Sequence[bool] = True,
+    biases: bool | Sequence[bool] | None = None,
     seed: int = 0,
     representation: str | torch.Tensor | None = None,
     rows: int | None = None,
@@ -48,12 +44,12 @@ def certify(
     ----------
     subject : ModeTree or Architecture
     partition : str or iterable of int
-        The row modes or a name, as in :func:`lib.trees.tensors.partition`.
+        The row modes or a name, as in :func:`lib.bounds.partitions.split_modes`.
     shared : bool, optional
         Whether weights are shared within a level or layer. By default they are in an architecture,
         as in the overlap theorem, and are not in a mode tree.
-    biases : bool or sequence of bool
-        For architectures: biases in all layers, or layer by layer.
+    biases : bool or sequence of bool, optional
+        For architectures: biases in all layers (the default), or layer by layer.
     seed : int
     representation : None, "random" or torch.Tensor of integers, shape (templates, M)
         F, with F[d, c] = f_c(x^(d)): the identity, random residues (M templates), or given.
@@ -71,7 +67,8 @@ def certify(
     Returns
     -------
     Certificate
-        With ``sampled=True`` if rows or columns were drawn: then the matrix may have more rank.
+        Of the whole matrix, or of a block if rows or columns were drawn: its line then begins with
+        "at least", and the matrix may have more rank.
 
     Raises
     ------
@@ -85,30 +82,27 @@ def certify(
 
     Examples
     --------
-    >>> from lib.networks.architecture import Layer
-    >>> certify(Architecture(4, 2, (Layer(3, 1, 2), Layer(4, 4, 1))), "left-right").rank
-    256
+    >>> from lib import Architecture, ModeTree
+    >>> print(certify(Architecture(4, 2, ((3, 1, 2), (4, 4, 1))), "left-right"))
+    rank 256 of 256 × 256, full, mod 8388593
     >>> certify(ModeTree.star(modes=4, dim=3, width=9), "even-odd", shared=True).rank
     6
     """
+    require_specification(subject, "certify")
     field, draw = Modular(prime), generator(seed)
-    if isinstance(subject, ModeTree):
-        if biases is not True:
-            raise ValueError("certify: mode trees have no biases; leave biases as it is")
-        weights = subject.random_weights(field, draw, bool(shared))
-    elif isinstance(subject, Architecture):
-        flags = bias_flags(subject, biases)
-        weights = random_weights(subject, field, draw, shared is None or shared, flags)
-    else:
-        raise TypeError(f"certify: {subject!r} is not a ModeTree or an Architecture")
-    return _certify(subject, weights, partition, representation, rows, columns, field, draw,
-                    output, entry_degree(subject, representation, output), device)
+    weights = subject.random_weights(field, draw, shared=shared, biases=biases)
+    templates = _templates(representation, subject.channels, field, draw)
+    degree = entry_degree(subject, weights, isinstance(representation, str), output)
+    split = split_modes(partition, subject.grid)
+    chosen, whole = _chosen(split, len(templates), rows, columns, draw)
+    block = _block(subject, weights, split[0], chosen, templates, field, output, device)
+    return exact_rank(block, prime, block.device, whole, degree)
 
 
 def certify_weights(
-    subject: ModeTree | Architecture,
+    subject: Specification,
     weights,
-    partition: str | Iterable[int],
+    partition: Partition,
     *,
     representation: str | torch.Tensor | None = None,
     rows: int | None = None,
@@ -143,52 +137,58 @@ def certify_weights(
 
     Examples
     --------
+    >>> from lib import ModeTree
     >>> tree = ModeTree.star(modes=2, dim=2, width=2)
     >>> identity = torch.eye(2)
     >>> weights = {(): torch.tensor([1.0, -1.0]), (0,): identity, (1,): identity}
     >>> certify_weights(tree, weights, "even-odd").rank
     2
     """
-    field = Modular(prime)
-    if isinstance(subject, ModeTree):
-        weights = {path: field.tensor(w) for path, w in weights.items()}
-    elif isinstance(subject, Architecture):
-        weights = [(field.tensor(w), None if b is None else field.tensor(b)) for w, b in weights]
-    else:
-        raise TypeError(f"certify_weights: {subject!r} is not a ModeTree or an Architecture")
-    return _certify(subject, weights, partition, representation, rows, columns, field,
-                    generator(seed), output, None, device)
+    require_specification(subject, "certify_weights")
+    field, draw = Modular(prime), generator(seed)
+    weights = subject.map_weights(field.tensor, weights)
+    templates = _templates(representation, subject.channels, field, draw)
+    split = split_modes(partition, subject.grid)
+    chosen, whole = _chosen(split, len(templates), rows, columns, draw)
+    block = _block(subject, weights, split[0], chosen, templates, field, output, device)
+    return exact_rank(block, prime, block.device, whole)
 
 
-def _certify(
-    subject, weights, partition, representation, rows, columns, field, draw, output, degree, device
-) -> Certificate:
-    """Build the matrix or a block of it, and eliminate."""
-    templates = _templates(subject, representation, field, draw)
-    split = split_modes(partition, modes_of(subject))
-    available = [len(templates) ** len(modes) for modes in split]
-    whole = math.prod(available) <= LARGEST
-    counts = [
-        min(n, (n if whole else SAMPLE) if asked is None else asked)
-        for n, asked in zip(available, (rows, columns), strict=True)
-    ]
-    if min(counts) < 1:
-        raise ValueError(f"certify: rows={rows}, columns={columns}; take at least one of each")
-    chosen = [
-        indices(len(templates), len(modes)) if count == n
-        else sample_indices(len(templates), len(modes), count, draw)
-        for modes, count, n in zip(split, counts, available, strict=True)
-    ]
-    if device is not None or math.prod(counts) >= WORTH_MOVING:
-        target = exact_device(device)
-        weights, templates = _move(weights, target), templates.to(target)
-    block = matricization_block(subject, weights, split[0], *chosen, templates, field, output)
-    return exact_rank(block, field.prime, block.device, counts != available, degree)
+def entry_degree(
+    subject: Specification, weights, random_templates: bool = False, output: int = 0
+) -> int:
+    """Total degree of the matrix entries as polynomials in all random parameters.
+
+    Parameters
+    ----------
+    subject : ModeTree or Architecture
+    weights
+        As from ``random_weights`` of the subject.
+    random_templates : bool
+        Whether the representation values count as parameters.
+    output : int
+        As in :func:`certify`.
+
+    Notes
+    -----
+    An affine map has one degree more than what it maps (1 on padding), a product the sum of its
+    factors' degrees. An upper bound where biases are missing.
+
+    Examples
+    --------
+    >>> from lib import ModeTree
+    >>> tree = ModeTree.star(modes=4, dim=2, width=3)
+    >>> entry_degree(tree, tree.random_weights(Modular(), generator(0)))
+    5
+    """
+    inputs = dict.fromkeys(range(math.prod(subject.grid)), int(random_templates))
+    return subject.output_cell(
+        weights, inputs, lambda maps: sum(1 + (degree or 0) for _, _, degree in maps), output
+    )
 
 
-def _templates(subject, representation, field, draw) -> torch.Tensor:
+def _templates(representation, channels: int, field: Modular, draw) -> torch.Tensor:
     """F as residues."""
-    channels = subject.dim if isinstance(subject, ModeTree) else subject.channels
     if representation is None:
         return field.tensor(torch.eye(channels))
     if isinstance(representation, str):
@@ -200,52 +200,26 @@ def _templates(subject, representation, field, draw) -> torch.Tensor:
     return field.tensor(representation)
 
 
-def _move(weights, device):
-    if isinstance(weights, dict):
-        return {path: w.to(device) for path, w in weights.items()}
-    return [(w.to(device), None if b is None else b.to(device)) for w, b in weights]
+def _chosen(split, templates: int, rows, columns, draw):
+    """The row and the column indices, and the shape of the whole matrix if they are not all."""
+    available = tuple(templates ** len(modes) for modes in split)
+    default = max(available) if math.prod(available) <= LARGEST else SAMPLE
+    counts = tuple(min(n, default if asked is None else asked)
+                   for n, asked in zip(available, (rows, columns), strict=True))
+    if min(counts) < 1:
+        raise ValueError(f"certify: rows={rows}, columns={columns}; take at least one of each")
+    chosen = [
+        indices(templates, len(modes)) if count == n
+        else sample_indices(templates, len(modes), count, draw)
+        for modes, count, n in zip(split, counts, available, strict=True)
+    ]
+    return chosen, None if counts == available else available
 
 
-def entry_degree(subject, representation=None, output: int = 0) -> int:
-    """Total degree of the matrix entries as polynomials in all random parameters.
-
-    Parameters
-    ----------
-    subject : ModeTree or Architecture
-    representation : None, "random" or torch.Tensor
-        Random representation values count as parameters.
-    output : int
-        As in :func:`certify`.
-
-    Notes
-    -----
-    An affine map has one degree more than what it maps (1 on padding), a product the sum of its
-    factors' degrees. An upper bound where biases are missing.
-
-    Examples
-    --------
-    >>> from lib.networks.architecture import Layer
-    >>> entry_degree(Architecture((4,), 2, (Layer(2, 2, 3), Layer(2, 2, 1))))
-    6
-    >>> entry_degree(ModeTree.star(modes=4, dim=2, width=3))
-    5
-    """
-    start = int(isinstance(representation, str))
-    if isinstance(subject, ModeTree):
-
-        def below(child) -> int:
-            return sum(1 + below(c) for c in child.children) if isinstance(child, Node) else start
-
-        return 1 + below(subject.root)
-    degrees = dict.fromkeys(product(*map(range, subject.size)), start)
-    for window, stride, size in zip(
-        subject.windows, subject.strides, subject.output_sizes[1:], strict=True
-    ):
-        degrees = {
-            at: sum(
-                1 + degrees.get(tuple(u * s + o for u, s, o in zip(at, stride, offset)), 0)
-                for offset in product(*map(range, window))
-            )
-            for at in product(*map(range, size))
-        }
-    return list(degrees.values())[output % len(degrees)]
+def _block(subject, weights, row_modes, chosen, templates, field, output, device) -> torch.Tensor:
+    """The matrix, on the device where it is eliminated."""
+    if device is not None or math.prod(map(len, chosen)) >= WORTH_MOVING:
+        target = exact_device(device)
+        weights = subject.map_weights(lambda weight: weight.to(target), weights)
+        templates = templates.to(target)
+    return matricization_block(subject, weights, row_modes, *chosen, templates, field, output)

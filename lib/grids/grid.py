@@ -1,17 +1,18 @@
 """Grid tensors: what any network computes on all combinations of a few template inputs.
 
-Templates x^(0), ..., x^(M-1) are inputs for one position (image patches, say).  The entry
+Templates x^(0), ..., x^(M-1) are inputs for one position (image patches, say). The entry
 (d_0, ..., d_{N-1}) of the grid tensor is the network's output when position i sees template d_i.
 Everything here evaluates the network as a black box; :mod:`lib.grids.blocks` is faster where a
 product network can be taken apart.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 
+from ..bounds.partitions import Grid, Partition, split_modes
 from ..photograph import photograph
-from ..trees.tensors import Shape, indices, partition
+from ..trees.tensors import indices
 
 __all__ = ["change_basis", "grid_block", "grid_tensor", "photograph_patches", "place"]
 
@@ -75,8 +76,8 @@ def grid_tensor(network: Network, representation: torch.Tensor, modes: int) -> t
 def grid_block(
     network: Network,
     representation: torch.Tensor,
-    rows: str | Iterable[int],
-    shape: Shape,
+    partition: Partition,
+    grid: Grid,
     row_indices: torch.Tensor,
     column_indices: torch.Tensor,
 ) -> torch.Tensor:
@@ -86,8 +87,9 @@ def grid_block(
     ----------
     network, representation
         As in :func:`grid_tensor`.
-    rows, shape
-        The partition, as in :func:`lib.trees.tensors.partition`.
+    partition : str or iterable of int
+    grid : int or (int, int)
+        As in :func:`lib.bounds.partitions.split_modes`.
     row_indices : torch.Tensor of int64, shape (n_rows, number of row modes)
         The templates shown at the row modes; for all of them `indices`, for a sample
         `sample_indices`, both in lib/trees/tensors.py.
@@ -101,10 +103,10 @@ def grid_block(
     --------
     >>> product = lambda inputs: inputs.prod(dim=1)[:, 0]
     >>> grid_block(product, torch.tensor([[1.0], [2.0]]), "left-right", 2,
-    ...            torch.tensor([[0], [1]]), torch.tensor([[1]])).tolist()
+    ...           torch.tensor([[0], [1]]), torch.tensor([[1]])).tolist()
     [[2.0], [4.0]]
     """
-    row_modes, column_modes = partition(rows, shape)
+    row_modes, column_modes = split_modes(partition, grid)
     for name, given, needed in (
         ("row", row_indices, row_modes),
         ("column", column_indices, column_modes),

@@ -14,7 +14,6 @@ import math
 
 import torch
 
-from ..exact.arithmetic import Modular
 from .cells import Cell, Factor, Side
 
 __all__ = ["evaluate_pairs"]
@@ -59,7 +58,7 @@ def evaluate_pairs(cell: Cell, rows: Side, columns: Side, arithmetic) -> torch.T
     labels = _Labels(rows), _Labels(columns)
     heights, widths = len(rows.indices), len(columns.indices)
     step = _tile_side(cell, rows.indices.device.type)
-    result = rows.templates.new_empty(heights, widths)
+    result = rows.representation.new_empty(heights, widths)
     for top in range(0, heights, step):
         for left in range(0, widths, step):
             part = slice(top, top + step), slice(left, left + step)
@@ -154,7 +153,7 @@ class _Tile:
     def outer(self, factor: Factor, cell: Cell) -> list[torch.Tensor]:
         """An affine map of a cell without factors: the bias is the weight of a constant 1."""
         row, column = (self.at(factor.cell, side, cell) for side in SIDES)
-        left = self.settle(factor.matrix[:, :, None] * row)  # (D, C, rows)
+        left = self.arithmetic.center_(factor.matrix[:, :, None] * row)  # (D, C, rows)
         right = column[None]  # (1, C, columns)
         if factor.bias is None:
             return [left, right]
@@ -171,27 +170,20 @@ class _Tile:
         return _take(values, *places)
 
     def matmul(self, a: torch.Tensor, b: torch.Tensor, bias=None) -> torch.Tensor:
-        """A matrix product, settled; residues on the left, centered residues on the right."""
-        exact = isinstance(self.arithmetic, Modular) and a.shape[-1] > LARGEST_SUM
-        value = self.arithmetic.matmul(a, b) if exact else torch.matmul(a, b)
+        """A matrix product, centered; residues on the left, centered residues on the right."""
+        long = a.shape[-1] > LARGEST_SUM
+        value = self.arithmetic.matmul(a, b) if long else torch.matmul(a, b)
         if bias is not None:
             value += bias[:, None]
-        return self.settle(value)
+        return self.arithmetic.center_(value)
 
     def khatri_rao(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """Products of every pair of rows, column by column."""
-        return self.settle((a[:, :, None] * b[:, None]).flatten(1, 2))
+        return self.arithmetic.center_((a[:, :, None] * b[:, None]).flatten(1, 2))
 
     def times(self, value: torch.Tensor | None, other: torch.Tensor) -> torch.Tensor:
         """Multiply in place."""
-        return other if value is None else self.settle(value.mul_(other))
-
-    def settle(self, x: torch.Tensor) -> torch.Tensor:
-        """Bring residues back near zero, in place; real numbers stay as they are."""
-        if isinstance(self.arithmetic, Modular):
-            quotients = torch.mul(x, 1.0 / self.arithmetic.prime).round_()
-            x.sub_(quotients, alpha=self.arithmetic.prime)
-        return x
+        return other if value is None else self.arithmetic.center_(value.mul_(other))
 
 
 def _take(table: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

@@ -8,10 +8,28 @@ axis, and a layer with stride S turns n cells into ceil(n / S).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from importlib import import_module
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 from ..bounds import crossing, overlap, receptive, upper_bounds
+from ..bounds.bound import Bound
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Architecture", "Layer", "Weights"]
+
+Weights = Sequence[tuple["torch.Tensor", "torch.Tensor | None"]]
+"""One (weight, bias) per layer; a bias of None stands for zeros."""
+
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+"""Of a weight and its bias."""
 
 
 def _positive(value, what):
@@ -63,7 +81,19 @@ class Layer:
         object.__setattr__(self, "channels", _positive(self.channels, "Layer channels"))
 
 
-@dataclass(frozen=True)
+def _layer(value):
+    """A Layer, given as one or as (window, stride, channels)."""
+    if isinstance(value, Layer):
+        return value
+    try:
+        window, stride, channels = value
+    except (TypeError, ValueError):
+        raise TypeError(f"Architecture layers must be Layers or (window, stride, channels), got "
+                        f"{value!r}") from None
+    return Layer(window, stride, channels)
+
+
+@dataclass(frozen=True, repr=False)
 class Architecture:
     """A stack of generalized convolutions over a grid of M-channel representations.
 
@@ -75,7 +105,7 @@ class Architecture:
         value is always the tuple.
     channels : int
         Representation channels per cell, M in the paper.
-    layers : sequence of Layer
+    layers : sequence of Layer or of (window, stride, channels)
         From the first layer after the representation to the output.
     ndim : int, optional
         1 or 2. Only needed to read an int ``size`` as one-dimensional.
@@ -87,18 +117,22 @@ class Architecture:
 
     Notes
     -----
-    The model of section 2 of [Sharir & Shashua, 2018]; see book/receptive-field-algebra.md.
-    The views at the end of the class are documented in lib/bounds: receptive.py, overlap.py, crossing.py and
-    upper_bounds.py.
+    The model of section 2 of [Sharir & Shashua, 2018]; see book/receptive-field-algebra.md. The
+    methods of the last part are those of :class:`lib.trees.tree.ModeTree` too, so that whatever
+    takes the one takes the other.
 
     Examples
     --------
-    >>> net = Architecture(4, 2, (Layer(3, 2, 2), Layer(2, 2, 1)))
+    >>> net = Architecture(4, 2, ((3, 2, 2), (2, 2, 1)))
+    >>> print(net)
+    4×4 cells of 2 channels; window/stride:channels 3/2:2, 2/2:1
+    >>> net
+    Architecture((4, 4), 2, ((3, 2, 2), (2, 2, 1)))
     >>> net.size, net.output_sizes
     ((4, 4), ((4, 4), (2, 2), (1, 1)))
     >>> net.total_stride(1), net.total_receptive_field(1), net.total_receptive_field(2)
     (2, 3, 5)
-    >>> Architecture(8, 2, (Layer(3, 1, 4), Layer(8, 8, 1)), ndim=1).size
+    >>> Architecture(8, 2, ((3, 1, 4), (8, 8, 1)), ndim=1).size
     (8,)
     """
 
@@ -113,9 +147,9 @@ class Architecture:
         if ndim not in (1, 2) or self.ndim not in (None, ndim):
             raise ValueError(f"Architecture has one or two axes: size={self.size!r} with "
                              f"ndim={self.ndim!r} is neither (H, W), (N,) nor an int")
-        layers = tuple(self.layers)
-        if not layers or not all(isinstance(layer, Layer) for layer in layers):
-            raise TypeError(f"Architecture layers must be one Layer or more, got {self.layers!r}")
+        layers = tuple(_layer(layer) for layer in self.layers)
+        if not layers:
+            raise TypeError("Architecture layers must be one Layer or more, got none")
         object.__setattr__(self, "size", size if isinstance(size, tuple) else (size,) * ndim)
         object.__setattr__(self, "channels", _positive(self.channels, "Architecture channels"))
         object.__setattr__(self, "layers", layers)
@@ -166,21 +200,294 @@ class Architecture:
         return any(r > s for window, stride in zip(self.windows, self.strides, strict=True)
                    for r, s in zip(window, stride, strict=True))
 
-    # Views: functions of an architecture, offered here as methods ---------------------------
+    # Receptive fields; lib/bounds/receptive.py says more about each -------------------------------
 
-    total_stride = receptive.total_stride
-    total_receptive_field = receptive.total_receptive_field
-    overlap_degree = receptive.overlap_degree
-    digits = receptive.digits
-    alpha_minimal = receptive.alpha_minimal
-    reachable_shifts = receptive.reachable_shifts
+    def total_stride(self, layer: int, axis: int = -1) -> int:
+        """T_S(l): input cells between neighboring cells of a layer."""
+        return receptive.total_stride(self, layer, axis)
 
-    missing_hypotheses = overlap.missing_hypotheses
-    overlap_bound = overlap.overlap_bound
-    overlap_bounds = overlap.overlap_bounds
-    quoted_overlap_bound = overlap.quoted_overlap_bound
-    crossing_bound = crossing.crossing_bound
-    crossing_bounds = crossing.crossing_bounds
+    def total_receptive_field(self, layer: int, axis: int = -1) -> int:
+        """T_R(l): input cells that one cell of a layer sees along an axis."""
+        return receptive.total_receptive_field(self, layer, axis)
 
-    exact_two_layer_rank = upper_bounds.exact_two_layer_rank
-    non_overlapping_upper_bound = upper_bounds.non_overlapping_upper_bound
+    def overlap_degree(self, layer: int, axis: int = -1) -> Fraction:
+        """T_R(l) / T_S(l): 1 when neighboring fields touch, above 1 when they overlap."""
+        return receptive.overlap_degree(self, layer, axis)
+
+    def digits(self, layer: int, axis: int = -1) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Units T_S(i - 1) and bounds R_i - 1 of the offsets inside windows 1..layer."""
+        return receptive.digits(self, layer, axis)
+
+    def alpha_minimal(
+        self, layer: int, alpha: int | float | Fraction, t_min: str = "stride", axis: int = -1
+    ) -> int | None:
+        """The smallest T_R(l) above alpha over networks with windows no larger, or None."""
+        return receptive.alpha_minimal(self, layer, alpha, t_min, axis)
+
+    def reachable_shifts(self, layer: int, axis: int = -1) -> tuple[int, ...]:
+        """Distances between the first pixel that a cell of a layer sees and the others."""
+        return receptive.reachable_shifts(self, layer, axis)
+
+    # Bounds; lib/bounds/overlap.py, crossing.py and upper_bounds.py say more about each -----------
+
+    def missing_hypotheses(self, layer: int) -> list[str]:
+        """Which hypotheses of the overlap theorem fail at a layer K, in words."""
+        return overlap.missing_hypotheses(self, layer)
+
+    def overlap_bound(self, partition: str = "left-right", t_min: str = "stride") -> Bound:
+        """Theorem 1 as corrected, at the best layer: a lower bound on the generic rank."""
+        return overlap.overlap_bound(self, partition, t_min)
+
+    def overlap_bounds(
+        self, partition: str = "left-right", t_min: str = "stride"
+    ) -> tuple[Bound, ...]:
+        """Theorem 1 as corrected, at every layer that satisfies its hypotheses."""
+        return overlap.overlap_bounds(self, partition, t_min)
+
+    def quoted_overlap_bound(self, partition: str = "left-right") -> Bound:
+        """The formula of Theorem 1 as quoted: not a bound when the size is odd."""
+        return overlap.quoted_overlap_bound(self, partition)
+
+    def crossing_bound(
+        self, partition: str = "left-right", cut: int | None = None, halved: str = "before"
+    ) -> Bound:
+        """The crossing bound at the best layer: a lower bound on the generic rank."""
+        return crossing.crossing_bound(self, partition, cut, halved)
+
+    def crossing_bounds(
+        self, partition: str = "left-right", cut: int | None = None, halved: str = "before"
+    ) -> tuple[Bound, ...]:
+        """The crossing bound at every layer that satisfies its hypotheses."""
+        return crossing.crossing_bounds(self, partition, cut, halved)
+
+    def exact_two_layer_rank(
+        self, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
+    ) -> Bound | None:
+        """The generic rank of a stride-1 layer under a global product; None for others."""
+        return upper_bounds.exact_two_layer_rank(self, partition, cut, last_bias)
+
+    def non_overlapping_upper_bound(
+        self, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
+    ) -> Bound | None:
+        """The largest possible rank if no field crosses the cut; None if one does."""
+        return upper_bounds.non_overlapping_upper_bound(self, partition, cut, last_bias)
+
+    # The interface shared with ModeTree -----------------------------------------------------------
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """The sizes of the grid of positions."""
+        return self.size
+
+    def weight_shapes(self, shared: bool = True) -> list[Shapes]:
+        """The shapes (weight, bias) of every layer.
+
+        Parameters
+        ----------
+        shared : bool
+            One kernel for all windows of a layer, or one kernel for every output cell.
+
+        Returns
+        -------
+        list of (weight shape, bias shape)
+            (D, C, *window) and (D, *window); unshared, the output cells come first in both.
+
+        Examples
+        --------
+        >>> net = Architecture(4, 3, ((2, 2, 5), (2, 2, 1)))
+        >>> net.weight_shapes()
+        [((5, 3, 2, 2), (5, 2, 2)), ((1, 5, 2, 2), (1, 2, 2))]
+        >>> net.weight_shapes(shared=False)[0]
+        ((2, 2, 5, 3, 2, 2), (2, 2, 5, 2, 2))
+        """
+        shapes = []
+        for below, window in enumerate(self.windows):
+            inputs, outputs = self.widths[below : below + 2]
+            cells = () if shared else self.output_sizes[below + 1]
+            shapes.append(((*cells, outputs, inputs, *window), (*cells, outputs, *window)))
+        return shapes
+
+    def bias_flags(self, biases: bool | Sequence[bool] | None) -> tuple[bool, ...]:
+        """Whether each layer has biases, from one flag for all or a sequence; None is all.
+
+        Examples
+        --------
+        >>> Architecture(4, 3, ((2, 2, 5), (2, 2, 1))).bias_flags(True)
+        (True, True)
+        """
+        biases = True if biases is None else biases
+        flags = (biases,) * self.depth if isinstance(biases, bool) else tuple(biases)
+        if len(flags) != self.depth or not all(isinstance(flag, bool) for flag in flags):
+            raise ValueError(
+                f"biases={biases!r}: give one bool, or one per layer ({self.depth} layers)"
+            )
+        return flags
+
+    def random_weights(
+        self,
+        arithmetic,
+        generator: torch.Generator,
+        shared: bool | None = None,
+        biases: bool | Sequence[bool] | None = None,
+    ) -> list[tuple[torch.Tensor, torch.Tensor | None]]:
+        """Independent random weights and biases, layer by layer.
+
+        Parameters
+        ----------
+        arithmetic : Real or Modular
+            Where the entries are drawn: standard normal numbers, or residues mod p.
+        generator : torch.Generator
+        shared : bool, optional
+            As in :meth:`weight_shapes`; by default they are.
+        biases : bool or sequence of bool, optional
+            For all layers or layer by layer; by default all have them.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from lib import Modular
+        >>> net = Architecture(4, 3, ((2, 2, 5), (2, 2, 1)))
+        >>> drawn = net.random_weights(Modular(), torch.Generator().manual_seed(0),
+        ...                            biases=(True, False))
+        >>> [(tuple(weight.shape), bias is None) for weight, bias in drawn]
+        [((5, 3, 2, 2), False), ((1, 5, 2, 2), True)]
+        """
+        drawn = []
+        shapes = self.weight_shapes(shared is None or shared)
+        for (weight, bias), flag in zip(shapes, self.bias_flags(biases), strict=True):
+            matrix = arithmetic.random(weight, generator)
+            drawn.append((matrix, arithmetic.random(bias, generator) if flag else None))
+        return drawn
+
+    def check_weights(self, weights: Weights) -> None:
+        """Raise a ValueError unless the weights are those of the architecture.
+
+        Every layer may be shared or unshared, with or without a bias, on its own.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = Architecture(4, 3, ((4, 4, 1),))
+        >>> net.check_weights([(torch.ones(1, 2, 4, 4), None)])
+        Traceback (most recent call last):
+        ...
+        ValueError: check_weights: layer 1 has a weight of shape (1, 2, 4, 4); need \
+(1, 3, 4, 4), or (1, 1, 1, 3, 4, 4) if unshared
+        """
+        if len(weights) != self.depth:
+            raise ValueError(
+                f"check_weights: {len(weights)} pairs (weight, bias) for {self.depth} layers"
+            )
+        either = self.weight_shapes(), self.weight_shapes(shared=False)
+        for layer, (weight, bias) in enumerate(weights, 1):
+            shared, unshared = (shapes[layer - 1] for shapes in either)
+            fitting = [s for s in (shared, unshared) if tuple(weight.shape) == s[0]]
+            if not fitting:
+                raise ValueError(
+                    f"check_weights: layer {layer} has a weight of shape {tuple(weight.shape)}; "
+                    f"need {shared[0]}, or {unshared[0]} if unshared"
+                )
+            if bias is not None and tuple(bias.shape) != fitting[0][1]:
+                raise ValueError(
+                    f"check_weights: layer {layer} has a bias of shape {tuple(bias.shape)}; the "
+                    f"weight {tuple(weight.shape)} needs {fitting[0][1]} or None"
+                )
+
+    def map_weights(
+        self, function: Callable[[torch.Tensor], torch.Tensor], weights: Weights
+    ) -> list[tuple[torch.Tensor, torch.Tensor | None]]:
+        """The weights with a function applied to every tensor."""
+        return [(function(w), None if b is None else function(b)) for w, b in weights]
+
+    def product_form(self, weights: Weights) -> tuple[Architecture, Weights]:
+        """The specification and the weights of this product network, checked: itself."""
+        self.check_weights(weights)
+        return self, weights
+
+    def parameter_count(self, shared: bool = True, biases: bool | Sequence[bool] = True) -> int:
+        """The number of weights and biases of the network.
+
+        Examples
+        --------
+        >>> Architecture(4, 3, ((2, 2, 5), (2, 2, 1))).parameter_count()
+        104
+        """
+        shapes = zip(self.weight_shapes(shared), self.bias_flags(biases), strict=True)
+        return sum(prod(weight) + flag * prod(bias) for (weight, bias), flag in shapes)
+
+    def output_cell(
+        self,
+        weights: Weights,
+        inputs: Mapping[int, Any],
+        multiply: Callable[[list[tuple]], Any],
+        output: int = 0,
+    ) -> Any:
+        """One output of the network, computed from its inputs by products of affine maps.
+
+        Parameters
+        ----------
+        weights : list of (weight, bias), one pair per layer
+        inputs : mapping from mode to cell
+            What stands at every input cell, in whatever form ``multiply`` takes it; modes count
+            the cells row by row.
+        multiply : callable
+            From a list of (matrix, bias, cell) to the cell that is the product of the affine maps
+            ``matrix @ cell + bias``. A bias of None stands for zeros, a cell of None for padding,
+            which is zeros too.
+        output : int
+            The entry of the flattened output (channel, then cells row by row).
+
+        Raises
+        ------
+        ValueError
+            If there is no such output.
+        """
+        sizes = self.output_sizes
+        outputs = self.widths[-1] * prod(sizes[-1])
+        if not 0 <= output < outputs:
+            raise ValueError(f"output_cell: output {output} of a network with {outputs} output(s)")
+        channel, place = divmod(output, prod(sizes[-1]))
+        known = {(0, at): inputs[mode] for mode, at in enumerate(product(*map(range, sizes[0])))}
+
+        def cell(layer: int, at: tuple[int, ...]) -> Any:
+            if any(a >= n for a, n in zip(at, sizes[layer], strict=True)):
+                return None
+            if (layer, at) not in known:
+                known[layer, at] = multiply(window(layer, at))
+            return known[layer, at]
+
+        def window(layer: int, at: tuple[int, ...]) -> list[tuple]:
+            weight, bias = weights[layer - 1]
+            if weight.ndim > 2 + len(at):  # unshared: the kernel of this output cell
+                weight, bias = weight[at], None if bias is None else bias[at]
+            if layer == self.depth:
+                weight = weight[channel : channel + 1]
+                bias = None if bias is None else bias[channel : channel + 1]
+            maps = []
+            for offset in product(*map(range, self.windows[layer - 1])):
+                steps = zip(at, self.strides[layer - 1], offset, strict=True)
+                seen = tuple(u * stride + o for u, stride, o in steps)
+                constant = None if bias is None else bias[(..., *offset)]
+                maps.append((weight[(..., *offset)], constant, cell(layer - 1, seen)))
+            return maps
+
+        return cell(self.depth, list(product(*map(range, sizes[-1])))[place])
+
+    def draw(self, axes=None, **options):
+        """A picture; see :func:`lib.plots.architectures.draw_architecture` for the options."""
+        # loaded when first used: drawing depends on this module, never the other way round
+        module = import_module("..plots.architectures", __package__)
+        return module.draw_architecture(axes, self, **options)
+
+    def __str__(self) -> str:
+        def extent(value: int | tuple[int, ...]) -> str:
+            return "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+        layers = ", ".join(f"{extent(layer.window)}/{extent(layer.stride)}:{layer.channels}"
+                           for layer in self.layers)
+        return (f"{extent(self.size)} cells of {self.channels} channels; "
+                f"window/stride:channels {layers}")
+
+    def __repr__(self) -> str:
+        layers = tuple((layer.window, layer.stride, layer.channels) for layer in self.layers)
+        return f"Architecture({self.size}, {self.channels}, {layers})"

@@ -11,8 +11,7 @@ from itertools import product
 import torch
 
 from ..exact.arithmetic import Modular, Real
-from .architecture import Architecture
-from .weights import ConvWeights, check_layer, check_weights
+from .architecture import Architecture, Weights
 
 __all__ = ["POOLINGS", "forward", "generalized_conv", "grid_network", "offset_factors"]
 
@@ -118,15 +117,46 @@ def generalized_conv(
     activate = _activation(activation, pooling, arithmetic)
     axes = x.ndim - 2
     stride = (stride,) * axes if isinstance(stride, int) else tuple(stride)
-    check_layer(x, weight, bias, stride)
+    _check_layer(x, weight, bias, stride)
     cells = x.movedim((0, 1), (-1, -2))  # (*cells, C, batch)
     pooled = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
     return pooled.movedim((-1, -2), (0, 1))
 
 
+def _check_layer(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, stride: tuple[int, ...]
+) -> None:
+    """Raise a ValueError unless input, weight, bias and stride are those of one layer."""
+    axes = x.ndim - 2
+    if axes not in (1, 2) or len(stride) != axes or any(s < 1 for s in stride):
+        raise ValueError(
+            f"generalized_conv: input of shape {tuple(x.shape)} with stride {stride}; need "
+            "(batch, channels, cells) or (batch, channels, height, width) and one positive "
+            "stride per axis"
+        )
+    outputs = tuple(-(-n // s) for n, s in zip(x.shape[2:], stride, strict=True))
+    lead = tuple(weight.shape[: max(0, weight.ndim - 2 - axes)])
+    if weight.ndim not in (2 + axes, 2 + 2 * axes) or lead not in ((), outputs):
+        raise ValueError(
+            f"generalized_conv: weight of shape {tuple(weight.shape)} for input "
+            f"{tuple(x.shape)}; need (D, C, *window), or {outputs} before it if unshared"
+        )
+    if weight.shape[len(lead) + 1] != x.shape[1]:
+        raise ValueError(
+            f"generalized_conv: weight of shape {tuple(weight.shape)} takes "
+            f"{weight.shape[len(lead) + 1]} channels, the input {tuple(x.shape)} has {x.shape[1]}"
+        )
+    needed = (*weight.shape[: len(lead) + 1], *weight.shape[-axes:])
+    if bias is not None and tuple(bias.shape) != tuple(needed):
+        raise ValueError(
+            f"generalized_conv: bias of shape {tuple(bias.shape)}; weight "
+            f"{tuple(weight.shape)} needs {tuple(needed)} or None"
+        )
+
+
 def forward(
     architecture: Architecture,
-    weights: ConvWeights,
+    weights: Weights,
     x: torch.Tensor,
     arithmetic=None,
     pooling: str = "product",
@@ -138,7 +168,7 @@ def forward(
     ----------
     architecture : Architecture
     weights : list of (weight, bias), one pair per layer
-        As drawn by :func:`lib.networks.weights.random_weights`.
+        As drawn by :meth:`Architecture.random_weights`.
     x : torch.Tensor, shape (batch, M, *cells)
         Representation values.
     arithmetic, pooling, activation
@@ -155,16 +185,14 @@ def forward(
 
     Examples
     --------
-    >>> from lib.networks.weights import random_weights
-    >>> from lib.networks.architecture import Layer
-    >>> net = Architecture(4, 2, (Layer(3, 2, 2), Layer(2, 2, 1)))
-    >>> weights = random_weights(net, Real(), torch.Generator().manual_seed(0))
+    >>> net = Architecture(4, 2, ((3, 2, 2), (2, 2, 1)))
+    >>> weights = net.random_weights(Real(), torch.Generator().manual_seed(0))
     >>> forward(net, weights, torch.ones(5, 2, 4, 4, dtype=torch.float64)).shape
     torch.Size([5, 1, 1, 1])
     """
     arithmetic = Real() if arithmetic is None else arithmetic
     activate = _activation(activation, pooling, arithmetic)
-    check_weights(architecture, weights)
+    architecture.check_weights(weights)
     if tuple(x.shape[1:]) != (architecture.channels, *architecture.size):
         raise ValueError(
             f"forward: input of shape {tuple(x.shape)}; the architecture needs (batch, "
@@ -178,7 +206,7 @@ def forward(
 
 def grid_network(
     architecture: Architecture,
-    weights: ConvWeights,
+    weights: Weights,
     arithmetic=None,
     output: int = 0,
     pooling: str = "product",
@@ -195,10 +223,8 @@ def grid_network(
 
     Examples
     --------
-    >>> from lib.networks.weights import random_weights
-    >>> from lib.networks.architecture import Layer
-    >>> net = Architecture(2, 3, (Layer(2, 2, 1),))
-    >>> weights = random_weights(net, Real(), torch.Generator().manual_seed(0))
+    >>> net = Architecture(2, 3, ((2, 2, 1),))
+    >>> weights = net.random_weights(Real(), torch.Generator().manual_seed(0))
     >>> grid_network(net, weights)(torch.ones(5, 4, 3, dtype=torch.float64)).shape
     torch.Size([5])
     """
@@ -225,9 +251,7 @@ def _layer(cells, weight, bias, stride, arithmetic, pooling, activate):
         pooled = factor if pooled is None else combine(pooled, factor)
         count += 1
     if pooling == "mean":
-        modular = isinstance(arithmetic, Modular)
-        one_over = pow(count, -1, arithmetic.prime) if modular else 1 / count
-        pooled = arithmetic.multiply(pooled, one_over)
+        pooled = arithmetic.multiply(pooled, arithmetic.reciprocal(count))
     return pooled
 
 

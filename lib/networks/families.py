@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..bounds.overlap import Bound
+from ..bounds.bound import Bound
 from .architecture import Architecture, Layer
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from .architecture import Architecture
-from .convolutional import Activation, forward, generalized_conv
-from .weights import ConvWeights, Shapes, bias_flags, check_weights, weight_shapes
+from .architecture import Architecture, Shapes, Weights
+from .convolutional import Activation, forward
 
-__all__ = ["ConvAC", "GeneralizedConv", "initial_weights"]
+__all__ = ["ConvAC", "initial_weights"]
 
 
 def initial_weights(
@@ -26,7 +25,7 @@ def initial_weights(
     Parameters
     ----------
     shapes : (weight shape, bias shape)
-        As in :func:`lib.networks.weights.weight_shapes`.
+        As in :meth:`Architecture.weight_shapes`.
     axes : int
         1 or 2, the number of window axes.
     bias : bool
@@ -72,75 +71,6 @@ def initial_weights(
     return weight, torch.full(bias_shape, start)
 
 
-class GeneralizedConv(nn.Module):
-    """One generalized convolution with trainable weights.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-        C and D.
-    window, stride : int or tuple of int
-        R and S, per axis.
-    ndim : int
-        1 or 2 axes of cells.
-    bias : bool
-    locations : tuple of int, optional
-        Output cells per axis. Given, every output cell has its own kernel (unshared).
-    pooling, activation
-        As in :func:`lib.networks.convolutional.generalized_conv`.
-    generator : torch.Generator
-        Source of the weights of :func:`initial_weights`.
-
-    Notes
-    -----
-    Input (batch, C, *cells), output (batch, D, *ceil(cells / stride)).
-
-    Examples
-    --------
-    >>> layer = GeneralizedConv(3, 8, window=3, stride=2, generator=torch.Generator())
-    >>> layer(torch.ones(10, 3, 5, 5)).shape
-    torch.Size([10, 8, 3, 3])
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        window: int | tuple[int, ...],
-        stride: int | tuple[int, ...] = 1,
-        *,
-        ndim: int = 2,
-        bias: bool = True,
-        locations: tuple[int, ...] | None = None,
-        pooling: str = "product",
-        activation: str | Activation | None = None,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
-        window = (window,) * ndim if isinstance(window, int) else tuple(window)
-        self.stride = (stride,) * ndim if isinstance(stride, int) else tuple(stride)
-        cells = () if locations is None else tuple(locations)
-        if len(window) != ndim or len(self.stride) != ndim or len(cells) not in (0, ndim):
-            raise ValueError(
-                f"GeneralizedConv: window={window}, stride={self.stride}, locations={locations}: "
-                f"every tuple needs ndim={ndim} entries"
-            )
-        shapes = (*cells, out_channels, in_channels, *window), (*cells, out_channels, *window)
-        self.pooling, self.activation = pooling, activation
-        weight, start = initial_weights(shapes, ndim, bias, generator, pooling, activation)
-        self.weight = nn.Parameter(weight)
-        self.bias = None if start is None else nn.Parameter(start)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return generalized_conv(
-            x, self.weight, self.bias, self.stride,
-            pooling=self.pooling, activation=self.activation,
-        )
-
-    def extra_repr(self) -> str:
-        return f"weight={tuple(self.weight.shape)}, stride={self.stride}, pooling={self.pooling}"
-
-
 class ConvAC(nn.Module):
     """The network of an architecture: with product pooling, a convolutional arithmetic circuit.
 
@@ -183,10 +113,10 @@ class ConvAC(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        flags = bias_flags(architecture, biases)
+        flags = architecture.bias_flags(biases)
         drawn = [
             initial_weights(shapes, architecture.ndim, flag, generator, pooling, activation)
-            for shapes, flag in zip(weight_shapes(architecture, shared), flags, strict=True)
+            for shapes, flag in zip(architecture.weight_shapes(shared), flags, strict=True)
         ]
         self._set(architecture, drawn, pooling, activation)
 
@@ -194,7 +124,7 @@ class ConvAC(nn.Module):
     def from_weights(
         cls,
         architecture: Architecture,
-        weights: ConvWeights,
+        weights: Weights,
         pooling: str = "product",
         activation: str | Activation | None = None,
     ) -> "ConvAC":
@@ -219,7 +149,7 @@ class ConvAC(nn.Module):
         >>> net(torch.tensor([[[3.0, 5.0]]])).item()
         15.0
         """
-        check_weights(architecture, weights)
+        architecture.check_weights(weights)
         network = cls.__new__(cls)
         nn.Module.__init__(network)
         copies = [(w.detach().clone(), None if b is None else b.detach().clone())
@@ -238,6 +168,24 @@ class ConvAC(nn.Module):
         """One (weight, bias) per layer, as every function of this course takes them."""
         layers = range(1, self.architecture.depth + 1)
         return [(getattr(self, f"weight{n}"), getattr(self, f"bias{n}")) for n in layers]
+
+    def product_form(self, weights: None = None) -> tuple[Architecture, Weights]:
+        """The architecture and the weights, for whatever takes a product network apart.
+
+        Raises
+        ------
+        ValueError
+            If the network pools otherwise than by products of affine maps, or weights are given
+            beside the module's own.
+        """
+        if weights is not None:
+            raise ValueError("product_form: a module has its own weights; give None")
+        if self.pooling != "product" or self.activation is not None:
+            raise ValueError(
+                f"product_form: {self.pooling} pooling with activation {self.activation} does not "
+                "split over a partition; only products of affine maps do"
+            )
+        return self.architecture, self.weights
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return forward(

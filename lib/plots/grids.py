@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..bounds.partitions import split_modes
 from ..grids.grid import grid_block
 from ..trees.circuit import evaluate
 from ..trees.constructions import even_odd_weights
-from ..trees.tensors import indices, partition
+from ..trees.tensors import indices
 from ..trees.tree import ModeTree
 from .style import COLORS, INK, figure, label_line
 
@@ -56,7 +57,7 @@ def draw_grid_matrix(axes: Axes, matrix: torch.Tensor, rows: str | Sequence[int]
     >>> with figure() as (drawing, axes):
     ...     draw_grid_matrix(axes, torch.ones(4, 4), "left-right")
     """
-    row_modes, column_modes = partition(rows, (2, 2))
+    row_modes, column_modes = split_modes(rows, (2, 2))
     shown = indices(2, 2).tolist()
     for r, row in enumerate(shown):
         _image(axes, 0.0, -1.25 * (r + 1), dict(zip(row_modes, row)), row_modes)

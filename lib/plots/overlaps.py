@@ -5,7 +5,7 @@ from math import log2
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..bounds.overlap import Bound
+from ..bounds.bound import Bound
 from ..networks.architecture import Architecture, Layer
 from .style import COLORS, figure, label_line
 

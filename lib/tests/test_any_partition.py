@@ -8,7 +8,7 @@ from itertools import combinations
 
 import torch
 
-from lib import Architecture, Layer, exact_rank, random_weights
+from lib import Architecture, Layer, exact_rank
 from lib.bounds.matching import matching_number
 from lib.exact.arithmetic import Modular
 from lib.grids.blocks import matricization_block
@@ -21,7 +21,7 @@ def test_the_rank_is_two_to_the_matching_number():
     """M = D = 2, unshared kernels, no bias in layer 2: 256 for all but 18 partitions, with 128."""
     net, field = Architecture(4, 2, (Layer(4, 1, 2), Layer(4, 4, 1))), Modular()
     generator = torch.Generator().manual_seed(0)
-    weights = random_weights(net, field, generator, shared=False, biases=(True, False))
+    weights = net.random_weights(field, generator, shared=False, biases=(True, False))
     top = matricization_block(net, weights, "top-bottom", arithmetic=field)  # rows: cells 0 to 7
     tensor = top.reshape((2,) * 16)
     ranks = Counter()

@@ -6,16 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lib.grids.pairs
+from lib.bounds.partitions import split_modes
 from lib.exact.arithmetic import Modular, Real
-from lib.grids.blocks import matricization_block, modes_of
+from lib.grids.blocks import matricization_block
 from lib.grids.grid import change_basis, grid_block
 from lib.networks.architecture import Architecture, Layer
 from lib.networks.convolutional import grid_network
 from lib.networks.modules import ConvAC
-from lib.networks.weights import random_weights
 from lib.trees.circuit import TreeCircuit
 from lib.trees.decompositions import coefficient_tensor
-from lib.trees.tensors import activation_pooling, matricize, partition, sample_indices
+from lib.trees.tensors import activation_pooling, matricize, sample_indices
 from lib.trees.tree import ModeTree, Node
 
 FIELD = Modular()
@@ -28,13 +28,13 @@ def seeded(seed=0):
 def check_architecture(net, rows, arithmetic=FIELD, samples=40, seed=0, output=0, **choices):
     """Split evaluation of a random block equals forward passes, with a random representation."""
     g = seeded(seed)
-    weights = random_weights(net, arithmetic, g, **choices)
+    weights = net.random_weights(arithmetic, g, **choices)
     representation = arithmetic.random((3, net.channels), g)
-    modes = partition(rows, modes_of(net))
+    modes = split_modes(rows, net.grid)
     sampled = [sample_indices(3, len(m), min(samples, 3 ** len(m)), g) for m in modes]
     split = matricization_block(net, weights, rows, *sampled, representation, arithmetic, output)
     plain = grid_block(grid_network(net, weights, arithmetic, output), representation, rows,
-                       modes_of(net), *sampled)
+                       net.grid, *sampled)
     if isinstance(arithmetic, Modular):
         assert torch.equal(split, plain)
     else:
@@ -79,7 +79,7 @@ def test_three_overlapping_layers_in_both_arithmetics():
 @pytest.mark.parametrize("name, value", [("MERGED", 1), ("MERGED", 200), ("TILE", {"cpu": 7})])
 def test_merging_and_tiling_change_nothing(monkeypatch, name, value):
     net = Architecture(5, 2, (Layer(3, 2, 3), Layer(2, 1, 2), Layer(3, 3, 1)))
-    weights = random_weights(net, FIELD, seeded())
+    weights = net.random_weights(FIELD, seeded())
     sampled = [sample_indices(2, n, 33, seeded(1)) for n in (10, 15)]
     before = matricization_block(net, weights, "left-right", *sampled, arithmetic=FIELD)
     monkeypatch.setattr(lib.grids.pairs, name, value)
@@ -175,7 +175,7 @@ def test_other_poolings_are_refused(module):
 ])
 def test_errors_name_what_is_wrong(changes, message):
     net = Architecture(4, 2, (Layer(4, 4, 1),))
-    arguments = {"subject": net, "weights": random_weights(net, FIELD, seeded()),
+    arguments = {"subject": net, "weights": net.random_weights(FIELD, seeded()),
                  "partition": "left-right", "arithmetic": FIELD} | changes
     with pytest.raises(ValueError, match=message):
         matricization_block(**arguments)

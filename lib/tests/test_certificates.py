@@ -5,17 +5,16 @@ import math
 import pytest
 import torch
 
+from lib.bounds.partitions import split_modes
 from lib.exact.arithmetic import Modular, Real
 from lib.exact.ranks import exact_rank
-from lib.grids.blocks import modes_of
 from lib.grids.certify import certify, certify_weights, entry_degree
 from lib.grids.grid import grid_block
 from lib.networks.architecture import Architecture, Layer
 from lib.networks.convolutional import forward, grid_network
-from lib.networks.weights import random_weights
 from lib.tests.rank_oracles import flint_rank
 from lib.trees.decompositions import coefficient_tensor
-from lib.trees.tensors import indices, matricize, partition
+from lib.trees.tensors import indices, matricize
 from lib.trees.tree import ModeTree
 
 OTHER_PRIME = 8388587
@@ -65,8 +64,8 @@ def test_generic_ranks(net, rank):
 def test_generic_ranks_by_forward_passes_and_another_elimination(net, rank):
     """Another prime, no split evaluation, and FLINT's elimination."""
     field = Modular(OTHER_PRIME)
-    weights = random_weights(net, field, torch.Generator().manual_seed(5))
-    split = partition("left-right", modes_of(net))
+    weights = net.random_weights(field, torch.Generator().manual_seed(5))
+    split = split_modes("left-right", net.grid)
     every = [indices(net.channels, len(modes)) for modes in split]
     network = grid_network(net, weights, field)
     block = grid_block(network, field.tensor(torch.eye(net.channels)), split[0],
@@ -203,7 +202,7 @@ def test_a_degenerate_point_has_less_than_the_generic_rank():
 def degree_by_doubling(net, rows_of_degree):
     """The degree along a random line through the origin: by interpolation over GF(p)."""
     field, g = Modular(), torch.Generator().manual_seed(0)
-    weights = random_weights(net, field, g)
+    weights = net.random_weights(field, g)
     x = field.tensor(torch.eye(net.channels))[torch.zeros(1, math.prod(net.size)).long()]
     values = []
     for t in range(rows_of_degree + 2):
@@ -221,9 +220,10 @@ def degree_by_doubling(net, rows_of_degree):
     grid(2, 2, (2, 1, 2), (2, 2, 1)),
 ])
 def test_degree_of_the_entries(net):
-    predicted = entry_degree(net)
+    weights = net.random_weights(Modular(), torch.Generator().manual_seed(0))
+    predicted = entry_degree(net, weights)
     assert degree_by_doubling(net, predicted) == predicted
-    assert entry_degree(net, "random") > predicted
+    assert entry_degree(net, weights, random_templates=True) > predicted
     found = certify(net, "left-right")
     assert found.degree == predicted
 

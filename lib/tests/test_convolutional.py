@@ -4,14 +4,12 @@ from itertools import product
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lib.exact.arithmetic import Modular, Real
 from lib.networks.architecture import Architecture, Layer
 from lib.networks.convolutional import forward, generalized_conv, grid_network
-from lib.networks.modules import ConvAC, GeneralizedConv
-from lib.networks.weights import random_weights
+from lib.networks.modules import ConvAC
 
 
 def seeded(seed=0):
@@ -149,7 +147,7 @@ def test_one_kernel_for_all_offsets_is_convolution_then_pooling(pooling, activat
 
 def test_network_composes_layers_and_matches_its_module():
     net = Architecture((5, 4), 2, (Layer((3, 2), (2, 1), 3), Layer(2, 1, 2), Layer((3, 4), 4, 2)))
-    weights = random_weights(net, Real(), seeded(), biases=(True, False, True))
+    weights = net.random_weights(Real(), seeded(), biases=(True, False, True))
     x = Real().random((3, 2, 5, 4), seeded(1))
     expected = x
     for (weight, bias), stride in zip(weights, net.strides, strict=True):
@@ -164,7 +162,7 @@ def test_network_composes_layers_and_matches_its_module():
 def test_unshared_network_with_equal_kernels_is_the_shared_one():
     net = Architecture(5, 2, (Layer(3, 2, 3), Layer(3, 3, 2)))
     arithmetic = Modular()
-    shared = random_weights(net, arithmetic, seeded())
+    shared = net.random_weights(arithmetic, seeded())
     spread = [(w.expand(*cells, *w.shape), b.expand(*cells, *b.shape))
               for (w, b), cells in zip(shared, net.output_sizes[1:], strict=True)]
     x = arithmetic.random((4, 2, 5, 5), seeded(1))
@@ -173,7 +171,7 @@ def test_unshared_network_with_equal_kernels_is_the_shared_one():
 
 def test_residues_of_integer_weights_agree_with_real_arithmetic():
     net = Architecture(4, 2, (Layer(3, 2, 2), Layer(2, 2, 1)))
-    small = [(w % 3, b % 3) for w, b in random_weights(net, Modular(), seeded())]
+    small = [(w % 3, b % 3) for w, b in net.random_weights(Modular(), seeded())]
     x = Modular(3).random((50, 2, 4, 4), seeded(1))
     field = Modular()
     # a first-layer output is a product of 9 factors of at most 2 * 2 * 2 + 2: exact in float64,
@@ -220,7 +218,7 @@ def test_initial_scale_of_products_stays_near_one(layers):
 
 def test_gradients_are_those_of_finite_differences():
     net = Architecture((4,), 2, (Layer(3, 2, 2), Layer(2, 2, 1)))
-    pairs = random_weights(net, Real(), seeded())
+    pairs = net.random_weights(Real(), seeded())
     flat = [t.requires_grad_() for pair in pairs for t in pair]
     x = Real().random((2, 2, 4), seeded(1))
 
@@ -231,9 +229,6 @@ def test_gradients_are_those_of_finite_differences():
 
 
 def test_modules_are_plain_modules():
-    layer = GeneralizedConv(3, 4, (1, 2), ndim=2, locations=(2, 3), generator=seeded())
-    assert layer.weight.shape == (2, 3, 4, 3, 1, 2) and layer.bias.shape == (2, 3, 4, 1, 2)
-    assert nn.Sequential(layer)(torch.ones(1, 3, 2, 3)).shape == (1, 4, 2, 3)
     architecture = Architecture(4, 3, (Layer(4, 4, 1),))
     one, two = (ConvAC(architecture, generator=seeded(s)) for s in (0, 1))
     two.load_state_dict(one.state_dict())
@@ -258,7 +253,7 @@ def test_errors_name_what_is_wrong(changes, message):
 
 def test_weights_that_do_not_fit_the_architecture_are_refused():
     net = Architecture(4, 2, (Layer(3, 2, 2), Layer(2, 2, 1)))
-    weights = random_weights(net, Real(), seeded())
+    weights = net.random_weights(Real(), seeded())
     with pytest.raises(ValueError, match="1 pairs"):
         forward(net, weights[:1], torch.ones(1, 2, 4, 4))
     with pytest.raises(ValueError, match="layer 2 has a weight"):
@@ -266,4 +261,4 @@ def test_weights_that_do_not_fit_the_architecture_are_refused():
     with pytest.raises(ValueError, match="input of shape"):
         forward(net, weights, torch.ones(1, 2, 4, 5))
     with pytest.raises(ValueError, match="one per layer"):
-        random_weights(net, Real(), seeded(), biases=(True,))
+        net.random_weights(Real(), seeded(), biases=(True,))

@@ -68,17 +68,21 @@ def test_other_arguments_that_make_no_sense():
 
 
 def test_statement_of_a_full_rank():
-    certificate = exact_rank(np.eye(3, dtype=int), sampled=True, degree=4)
-    assert certificate == Certificate(3, DEFAULT_PRIME, (3, 3), True, 4)
+    certificate = exact_rank(np.eye(3, dtype=int), whole=(9, 27), degree=4)
+    assert certificate == Certificate(3, DEFAULT_PRIME, (3, 3), (9, 27), 4)
     assert certificate.full and certificate.failure_probability == 0
-    assert "3 x 3 block of the matrix has rank 3 modulo 8388593" in str(certificate)
+    assert certificate.sampled and "3 x 3 block of the matrix has rank 3" in certificate.statement
+    assert str(certificate) == ("AT LEAST 3: only a block of 3 × 3 entries was looked at, out of "
+                                "9 × 27; its rank is 3, full, mod 8388593")
+    assert repr(certificate) == f"<Certificate: {certificate}>"
     assert "The whole matrix may" in certificate.statement
     assert "probability" not in certificate.statement
 
 
 def test_statement_of_a_deficient_rank():
     certificate = exact_rank([[1, 1], [1, 1]], prime=101, degree=3)
-    assert not certificate.full
+    assert not certificate.full and not certificate.sampled
+    assert str(certificate) == "rank 1 of 2 × 2, mod 101"
     assert certificate.failure_probability == pytest.approx(6 / 101)
     assert "needs a proof" in certificate.statement
     assert "probability at most 5.9e-02" in certificate.statement

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib import Architecture, Layer, correspondence, forward, random_weights, simulate
+from lib import Architecture, Layer, correspondence, forward, simulate
 from lib.exact.arithmetic import Modular
 from lib.tests.test_bounds import chain
 
@@ -40,7 +40,7 @@ def test_random_networks_simulate_smaller_ones():
             continue
         checked, deleted = checked + 1, deleted + larger.depth - smaller.depth
         shared = bool(rng.integers(2))
-        weights = random_weights(smaller, FIELD, generator, shared, biases=bool(rng.integers(2)))
+        weights = smaller.random_weights(FIELD, generator, shared, biases=bool(rng.integers(2)))
         x = FIELD.random((20, larger.channels, *size), generator)
         expected = forward(smaller, weights, x, FIELD)
         found = forward(larger, simulate(larger, smaller, weights), x, FIELD)
@@ -54,7 +54,7 @@ def test_overlapping_networks_contain_the_non_overlapping_ones():
     smaller = chain(8, 2, (2, 2, 4), (2, 2, 4), (2, 2, 1), ndim=2)
     assert not smaller.is_overlapping and correspondence(larger, smaller) == (2, 3, 4)
     generator = torch.Generator().manual_seed(1)
-    weights = random_weights(smaller, FIELD, generator)
+    weights = smaller.random_weights(FIELD, generator)
     x = FIELD.random((500, 2, 8, 8), generator)
     assert bool((forward(larger, simulate(larger, smaller, weights), x, FIELD)
                  == forward(smaller, weights, x, FIELD)).all())

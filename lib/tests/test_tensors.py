@@ -13,17 +13,17 @@ from lib.trees.tensors import (
     indices,
     khatri_rao,
     matricize,
-    partition,
     sample_indices,
+    split_modes,
 )
 
 
 def test_named_partitions_on_a_grid():
-    assert partition("left-right", (2, 4)) == ((0, 1, 4, 5), (2, 3, 6, 7))
-    assert partition("top-bottom", (4, 2)) == ((0, 1, 2, 3), (4, 5, 6, 7))
-    assert partition("checkerboard", (2, 2)) == ((0, 3), (1, 2))
-    assert partition("left-right", 5) == ((0, 1), (2, 3, 4))
-    assert partition([], 3) == ((), (0, 1, 2))
+    assert split_modes("left-right", (2, 4)) == ((0, 1, 4, 5), (2, 3, 6, 7))
+    assert split_modes("top-bottom", (4, 2)) == ((0, 1, 2, 3), (4, 5, 6, 7))
+    assert split_modes("checkerboard", (2, 2)) == ((0, 3), (1, 2))
+    assert split_modes("left-right", 5) == ((0, 1), (2, 3, 4))
+    assert split_modes([], 3) == ((), (0, 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_named_partitions_on_a_grid():
 )
 def test_wrong_partitions_are_named(rows, shape, message):
     with pytest.raises(ValueError, match=message):
-        partition(rows, shape)
+        split_modes(rows, shape)
 
 
 def test_matricize_against_a_loop():
@@ -62,7 +62,7 @@ def test_matricize_against_a_loop():
 
 def test_matricize_rejects_a_grid_that_does_not_fit():
     with pytest.raises(ValueError, match="does not have the 6 modes"):
-        matricize(torch.zeros(2, 2), "left-right", shape=(2, 3))
+        matricize(torch.zeros(2, 2), "left-right", grid=(2, 3))
 
 
 def test_indices_are_lexicographic_and_samples_distinct():

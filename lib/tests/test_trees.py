@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from lib.bounds.partitions import split_modes
 from lib.exact.arithmetic import Modular, Real
 from lib.grids.grid import change_basis, grid_block, grid_tensor, photograph_patches
 from lib.trees.circuit import TreeCircuit, evaluate
 from lib.trees.constructions import even_odd_weights
-from lib.trees.decompositions import check_weights, coefficient_tensor
+from lib.trees.decompositions import coefficient_tensor
 from lib.trees.mincut import multiplicative_mincut
-from lib.trees.tensors import activation_pooling, indices, matricize, partition
+from lib.trees.tensors import activation_pooling, indices, matricize
 from lib.trees.tree import ModeTree, Node
 
 TREES = [
@@ -126,9 +127,9 @@ def test_wrong_weights_and_inputs_are_named():
     tree = ModeTree.star(2, 3, 4)
     weights = tree.random_weights(Real(), generator())
     with pytest.raises(ValueError, match=r"path \(1,\) has shape \(3, 4\)"):
-        check_weights(tree, weights | {(1,): weights[(1,)].T})
+        tree.check_weights(weights | {(1,): weights[(1,)].T})
     with pytest.raises(ValueError, match="do not belong"):
-        check_weights(tree, weights | {(2,): weights[(1,)]})
+        tree.check_weights(weights | {(2,): weights[(1,)]})
     with pytest.raises(ValueError, match=r"needs \(batch, 2, 3\)"):
         evaluate(tree, weights, torch.zeros(5, 3, 3))
     with pytest.raises(ValueError, match="more than"):
@@ -194,7 +195,7 @@ def test_mincut_against_max_flow():
         widths = tuple(tuple(2 ** rng.integers(0, 4, n)) for n in (4, 2, 1))
         widths = tuple(tuple(int(w) for w in level) for level in widths)
         tree = ModeTree.perfect(8, 2, 4, widths)
-        rows, columns = partition(rng.permutation(8)[: rng.integers(0, 9)].tolist(), 8)
+        rows, columns = split_modes(rng.permutation(8)[: rng.integers(0, 9)].tolist(), 8)
         graph = networkx.DiGraph()
         graph.add_nodes_from(("source", "sink"))
 

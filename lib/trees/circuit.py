@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from ..exact.arithmetic import Real
-from .decompositions import check_weights
 from .tensors import Operator
 from .tree import ModeTree, Node, Path, Weights
 
@@ -49,13 +48,13 @@ def evaluate(
     --------
     >>> tree = ModeTree.star(modes=2, dim=2, width=1)
     >>> weights = {(): torch.tensor([10.0]), (0,): torch.tensor([[1.0, 2.0]]),
-    ...            (1,): torch.tensor([[3.0, 4.0]])}
+    ...          (1,): torch.tensor([[3.0, 4.0]])}
     >>> evaluate(tree, weights, torch.eye(2)[None])  # mode 0 sees template 0, mode 1 template 1
     tensor([40.])
     """
     arithmetic = Real() if arithmetic is None else arithmetic
     combine = arithmetic.multiply if operator is None else operator
-    check_weights(tree, weights)
+    tree.check_weights(weights)
     if inputs.ndim != 3 or tuple(inputs.shape[1:]) != (tree.modes, tree.dim):
         raise ValueError(
             f"evaluate: inputs of shape {tuple(inputs.shape)}; the tree {tree} needs "
@@ -86,7 +85,7 @@ class TreeCircuit(nn.Module):
     operator : callable, optional
         The activation-pooling operator; the product unless given.
     weights : dict from path to torch.Tensor, optional
-        Initial weights.  By default normal, scaled so that every channel has unit variance on
+        Initial weights. By default normal, scaled so that every channel has unit variance on
         inputs of unit variance.
     generator : torch.Generator, optional
         Source of the default weights; required when ``weights`` is not given.
@@ -122,7 +121,7 @@ class TreeCircuit(nn.Module):
             drawn = tree.random_weights(Real(), generator, shared)
             dtype = torch.get_default_dtype()
             weights = {path: (w / w.shape[-1] ** 0.5).to(dtype) for path, w in drawn.items()}
-        check_weights(tree, weights)
+        tree.check_weights(weights)
         self.tree, self.operator = tree, operator
         self._owners = tree.weight_groups(shared)
         for path, owner in self._owners.items():
@@ -138,6 +137,21 @@ class TreeCircuit(nn.Module):
     def weights(self) -> dict[Path, torch.Tensor]:
         """The weights by path, as `coefficient_tensor` takes them."""
         return {p: self._parameters_by_owner[_name(o)] for p, o in self._owners.items()}
+
+    def product_form(self, weights: None = None) -> tuple[ModeTree, Weights]:
+        """The tree and the weights, for whatever takes a product network apart.
+
+        Raises
+        ------
+        ValueError
+            If the operator is not the product, or weights are given beside the module's own.
+        """
+        if weights is not None:
+            raise ValueError("product_form: a module has its own weights; give None")
+        if self.operator not in (None, torch.mul):
+            raise ValueError(f"product_form: operator {self.operator} does not split over a "
+                             "partition; only products of affine maps do")
+        return self.tree, self.weights
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Scores of shape (batch,) for inputs of shape (batch, N, M)."""

@@ -13,7 +13,7 @@ def even_odd_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
     Parameters
     ----------
     tree : ModeTree
-        A perfect tree with pool size 2.  Write r for min(r_0, M) at every lowest node.
+        A perfect tree with pool size 2. Write r for min(r_0, M) at every lowest node.
 
     Returns
     -------
@@ -29,9 +29,9 @@ def even_odd_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
     Notes
     -----
     Leaf channel α < r is the unit vector e_α, every other leaf channel is zero, and above the
-    lowest nodes one channel is passed on with weight 1.  A lowest node then holds the sum of
+    lowest nodes one channel is passed on with weight 1. A lowest node then holds the sum of
     e_α ⊗ e_α, whose matrix is the identity of size r, and the tensor is the product of these: its
-    even-odd matrix is a Kronecker product of N/2 identities.  This is the proof of the lower bound
+    even-odd matrix is a Kronecker product of N/2 identities. This is the proof of the lower bound
     in Theorem 3 (Cohen, Sharir & Shashua, 2016; book/ht-deep-network.md).
 
     Examples

@@ -6,7 +6,7 @@ from ..exact.arithmetic import Real
 from .tensors import Operator
 from .tree import ModeTree, Node, Path, Weights
 
-__all__ = ["MAX_ENTRIES", "check_weights", "coefficient_tensor"]
+__all__ = ["MAX_ENTRIES", "coefficient_tensor"]
 
 MAX_ENTRIES = 2**27
 """The largest tensor built whole: 1 GiB of float64."""
@@ -29,7 +29,7 @@ def coefficient_tensor(
         Real numbers unless given.
     operator : callable, optional
         The activation-pooling operator g of the generalized tensor product, elementwise and
-        broadcasting (:func:`lib.trees.tensors.activation_pooling`).  By default the product.
+        broadcasting (:func:`lib.trees.tensors.activation_pooling`). By default the product.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def coefficient_tensor(
     --------
     >>> tree = ModeTree.star(modes=2, dim=2, width=1)
     >>> weights = {(): torch.tensor([10.0]), (0,): torch.tensor([[1.0, 2.0]]),
-    ...            (1,): torch.tensor([[3.0, 4.0]])}
+    ...          (1,): torch.tensor([[3.0, 4.0]])}
     >>> coefficient_tensor(tree, weights).tolist()
     [[30.0, 40.0], [60.0, 80.0]]
     """
@@ -66,7 +66,7 @@ def coefficient_tensor(
             f"coefficient_tensor: {tree.dim} ** {tree.modes} = {tree.dim**tree.modes} entries are "
             f"more than {MAX_ENTRIES}; use blocks of the matricization instead (lib.grids.blocks)"
         )
-    check_weights(tree, weights)
+    tree.check_weights(weights)
 
     def channels(node: Node, path: Path) -> torch.Tensor:
         """The tensors of all channels of a node, flattened: (width, M ** leaves below)."""
@@ -85,31 +85,3 @@ def coefficient_tensor(
     in_tree_order = total.reshape((tree.dim,) * tree.modes)
     position = {mode: axis for axis, mode in enumerate(tree.leaves)}
     return in_tree_order.permute([position[mode] for mode in range(tree.modes)]).contiguous()
-
-
-def check_weights(tree: ModeTree, weights: Weights) -> None:
-    """Raise a ValueError unless the weights are exactly those that the tree needs.
-
-    Examples
-    --------
-    >>> check_weights(ModeTree.star(2, 2, 1), {(): torch.ones(1)})
-    Traceback (most recent call last):
-    ...
-    ValueError: check_weights: no weight at path (0,); need a matrix of shape (1, 2)
-    """
-    shapes = tree.weight_shapes()
-    for path, shape in shapes.items():
-        if path not in weights:
-            raise ValueError(
-                f"check_weights: no weight at path {path}; need a matrix of shape {shape}"
-            )
-        if tuple(weights[path].shape) != shape:
-            raise ValueError(
-                f"check_weights: the weight at path {path} has shape "
-                f"{tuple(weights[path].shape)}; the tree {tree} needs {shape}"
-            )
-    extra = sorted(set(weights) - set(shapes))
-    if extra:
-        raise ValueError(
-            f"check_weights: weights at paths {extra} do not belong to the tree {tree}"
-        )

@@ -1,8 +1,8 @@
 """Multiplicative minimum cuts of the tensor network behind a mode tree.
 
 The tensor network of a mode tree has one vertex per weight matrix and one hyperedge per inner
-node: the node's channel index, which all matrices around it share.  Cutting a hyperedge of width w
-costs a factor w, once, however many of its legs are cut; cutting a mode costs a factor M.  Every
+node: the node's channel index, which all matrices around it share. Cutting a hyperedge of width w
+costs a factor w, once, however many of its legs are cut; cutting a mode costs a factor M. Every
 cut factors the matricization through a space of that dimension, so the cheapest one bounds the
 rank for all weights (Levine, Yakira, Cohen & Shashua, 2018).
 """
@@ -23,7 +23,7 @@ def multiplicative_mincut(tree, row_modes: tuple[int, ...]) -> int:
     Returns
     -------
     int
-        An upper bound on the rank of the matricization, for all weights.  It is the generic rank
+        An upper bound on the rank of the matricization, for all weights. It is the generic rank
         of unshared weights when M and all widths are powers of one integer.
 
     Notes

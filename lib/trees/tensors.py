@@ -1,7 +1,7 @@
-"""Tensors: partitions of modes, matricization, generalized tensor products.
+"""Tensors: matricization, index tuples, Khatri–Rao and generalized tensor products.
 
-A tensor of order N has N modes, numbered from 0.  A *partition* splits the modes into rows and
-columns; *matricization* lays the tensor out as a matrix along it.  Everything here works on plain
+A tensor of order N has N modes, numbered from 0. A *partition* splits the modes into rows and
+columns; *matricization* lays the tensor out as a matrix along it. Everything here works on plain
 torch tensors, whatever arithmetic their entries come from.
 """
 
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 
 import torch
 
+from ..bounds.partitions import Grid, Partition, split_modes
+
 __all__ = [
     "OPERATORS",
     "activation_pooling",
@@ -17,99 +19,23 @@ __all__ = [
     "indices",
     "khatri_rao",
     "matricize",
-    "partition",
     "sample_indices",
 ]
 
-Shape = int | tuple[int, ...]
 Operator = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def partition(rows: str | Iterable[int], shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Split the modes 0..N-1 into row modes and column modes.
-
-    Parameters
-    ----------
-    rows : str or iterable of int
-        The row modes, or a name: ``"even-odd"`` (even modes are rows), ``"left-right"``,
-        ``"top-bottom"``, ``"checkerboard"``.
-    shape : int or (int, int)
-        The number of modes N of a sequence, or the (height, width) of a grid whose modes are
-        numbered row by row.
-
-    Returns
-    -------
-    row_modes, column_modes : tuple of int
-        Both in increasing order; every mode stands in exactly one of them.
-
-    Raises
-    ------
-    ValueError
-        If a name does not fit the shape, or a mode is repeated or out of range.
-
-    Notes
-    -----
-    The first half gets the smaller share when a side is odd: ``"left-right"`` on width 5 has
-    columns 0, 1 on the left.  The names ``"top-bottom"`` and ``"checkerboard"`` need a grid.
-
-    Examples
-    --------
-    >>> partition("even-odd", 4)
-    ((0, 2), (1, 3))
-    >>> partition("left-right", (2, 4))
-    ((0, 1, 4, 5), (2, 3, 6, 7))
-    """
-    sides = (shape,) if isinstance(shape, int) else tuple(shape)
-    if not 1 <= len(sides) <= 2 or any(not isinstance(s, int) or s < 0 for s in sides):
-        raise ValueError(f"partition: shape {shape!r} is neither a length nor a (height, width)")
-    count = math.prod(sides)
-    chosen = _named(rows, sides) if isinstance(rows, str) else [_mode(m) for m in rows]
-    outside = [m for m in chosen if not 0 <= m < count]
-    if outside:
-        raise ValueError(
-            f"partition: row modes {outside} lie outside 0..{count - 1} (shape {shape})"
-        )
-    if len(set(chosen)) < len(chosen):
-        repeated = sorted({m for m in chosen if chosen.count(m) > 1})
-        raise ValueError(f"partition: row modes {repeated} are named more than once")
-    row_modes = tuple(sorted(chosen))
-    return row_modes, tuple(m for m in range(count) if m not in set(row_modes))
-
-
-def _mode(value: object) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ValueError(f"partition: row mode {value!r} is not an integer")
-    return value.__index__()
-
-
-def _named(name: str, sides: tuple[int, ...]) -> list[int]:
-    width = sides[-1]
-    cell_is_row = {
-        "even-odd": lambda i, j: (i * width + j) % 2 == 0,
-        "left-right": lambda i, j: j < width // 2,
-        "top-bottom": lambda i, j: i < sides[0] // 2,
-        "checkerboard": lambda i, j: (i + j) % 2 == 0,
-    }
-    if name not in cell_is_row:
-        raise ValueError(f"partition: unknown name {name!r}; known: {', '.join(cell_is_row)}")
-    if name in ("top-bottom", "checkerboard") and len(sides) == 1:
-        raise ValueError(f"partition: {name!r} needs a (height, width), got a sequence of {width}")
-    height = sides[0] if len(sides) == 2 else 1
-    belongs = cell_is_row[name]
-    return [i * width + j for i in range(height) for j in range(width) if belongs(i, j)]
-
-
 def matricize(
-    tensor: torch.Tensor, rows: str | Iterable[int], shape: Shape | None = None
+    tensor: torch.Tensor, partition: Partition, grid: Grid | None = None
 ) -> torch.Tensor:
     """Lay a tensor out as the matrix [[A]] whose rows are indexed by the row modes.
 
     Parameters
     ----------
     tensor : torch.Tensor, shape (M_0, ..., M_{N-1})
-    rows : str or iterable of int
-        As in :func:`partition`.
-    shape : (int, int), optional
+    partition : str or iterable of int
+        The row modes or a name, as in :func:`lib.bounds.partitions.split_modes`.
+    grid : (int, int), optional
         The grid on which a named partition is read; by default the modes form a sequence.
 
     Returns
@@ -124,19 +50,19 @@ def matricize(
 
     Examples
     --------
-    >>> matricize(torch.arange(8).reshape(2, 2, 2), rows=[0, 2])
+    >>> matricize(torch.arange(8).reshape(2, 2, 2), [0, 2])
     tensor([[0, 2],
             [1, 3],
             [4, 6],
             [5, 7]])
     """
-    grid = tensor.ndim if shape is None else shape
+    grid = tensor.ndim if grid is None else grid
     if not isinstance(grid, int) and math.prod(grid) != tensor.ndim:
         raise ValueError(
             f"matricize: a tensor of order {tensor.ndim} and shape {tuple(tensor.shape)} "
             f"does not have the {math.prod(grid)} modes of the grid {grid}"
         )
-    row_modes, column_modes = partition(rows, grid)
+    row_modes, column_modes = split_modes(partition, grid)
     height = math.prod(tensor.shape[m] for m in row_modes)
     width = math.prod(tensor.shape[m] for m in column_modes)
     return tensor.permute(row_modes + column_modes).reshape(height, width)

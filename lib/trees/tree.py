@@ -1,20 +1,33 @@
 """Mode trees: the one specification behind every non-overlapping network and its decomposition.
 
-A mode tree has the modes of a tensor as leaves and a width at every inner node.  An inner node of
+A mode tree has the modes of a tensor as leaves and a width at every inner node. An inner node of
 width w multiplies its children w times, once per channel; the edge above each child carries the
-matrix that mixes the child's channels before the product.  A star is the CP decomposition, a
+matrix that mixes the child's channels before the product. A star is the CP decomposition, a
 perfect tree the hierarchical Tucker (HT) decomposition.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
-from . import weights as tree_weights
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from ..bounds.partitions import Partition, split_modes
 from .mincut import multiplicative_mincut
-from .tensors import partition
-from .weights import Path, Weights
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["ModeTree", "Node", "Path", "Weights"]
+
+Path = tuple[int, ...]
+"""Which child to take at every node from the root down; ``()`` is the root itself."""
+
+Weights = Mapping[Path, "torch.Tensor"]
+"""The output vector at ``()``, and at ``(1, 0)`` the matrix above child 0 of child 1."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +46,11 @@ class Node:
     1
     """
 
-    children: tuple["Node | int", ...]
+    children: tuple[Node | int, ...]
     width: int
+
+    def __repr__(self) -> str:
+        return f"Node({self.children!r}, {self.width})"
 
     @property
     def height(self) -> int:
@@ -59,14 +75,18 @@ class ModeTree:
 
     Notes
     -----
-    The tensor of a tree is computed by :func:`lib.trees.decompositions.coefficient_tensor`,
-    its network by :class:`lib.trees.circuit.TreeCircuit`.  See book/notation.md for the letters.
+    The tensor of a tree is computed by :func:`lib.trees.decompositions.coefficient_tensor`, its
+    network by :class:`lib.trees.circuit.TreeCircuit`. The methods from ``channels`` on are those of
+    :class:`lib.networks.architecture.Architecture` too, so that whatever takes the one takes the
+    other. See book/notation.md for the letters.
 
     Examples
     --------
     >>> tree = ModeTree.perfect(modes=4, pool=2, dim=3, widths=(2, 5))
     >>> print(tree)
     [[0 1]:2 [2 3]:2]:5 over dimension 3
+    >>> tree
+    ModeTree.perfect(modes=4, pool=2, dim=3, widths=(2, 5))
     >>> tree.mincut("even-odd"), tree.mincut("left-right")
     (4, 2)
     """
@@ -88,7 +108,7 @@ class ModeTree:
             )
 
     @classmethod
-    def star(cls, modes: int, dim: int, width: int) -> "ModeTree":
+    def star(cls, modes: int, dim: int, width: int) -> ModeTree:
         """The tree of the CP decomposition: all modes below one node.
 
         Parameters
@@ -107,7 +127,7 @@ class ModeTree:
     @classmethod
     def perfect(
         cls, modes: int, pool: int, dim: int, widths: Sequence[int | Sequence[int]]
-    ) -> "ModeTree":
+    ) -> ModeTree:
         """The tree of the HT decomposition: neighbors are joined ``pool`` at a time.
 
         Parameters
@@ -157,7 +177,7 @@ class ModeTree:
             )
         return cls(level[0], dim)
 
-    def permuted(self, order: Sequence[int]) -> "ModeTree":
+    def permuted(self, order: Sequence[int]) -> ModeTree:
         """The same tree with mode ``order[i]`` where mode i stood: another pooling geometry.
 
         Examples
@@ -177,7 +197,7 @@ class ModeTree:
 
         return ModeTree(relabel(self.root), self.dim)
 
-    @property
+    @cached_property
     def leaves(self) -> tuple[int, ...]:
         """The modes in the order in which the tree meets them, left to right."""
 
@@ -196,26 +216,228 @@ class ModeTree:
         return len(self.leaves)
 
     def inner_nodes(self) -> Iterator[tuple[Path, Node]]:
-        """Every inner node with its path from the root, the root first."""
-        waiting: list[tuple[Path, Node]] = [((), self.root)]
-        while waiting:
-            path, node = waiting.pop(0)
+        """Every inner node with its path from the root, the root first, level after level."""
+        found: list[tuple[Path, Node]] = [((), self.root)]
+        for path, node in found:  # grows while it is read
             yield path, node
+            found += [((*path, t), child) for t, child in enumerate(node.children)
+                      if isinstance(child, Node)]
+
+    def mincut(self, partition: Partition) -> int:
+        """The multiplicative minimum cut between row and column modes (lib/trees/mincut.py).
+
+        Examples
+        --------
+        >>> ModeTree.perfect(modes=4, pool=2, dim=3, widths=(2, 5)).mincut("even-odd")
+        4
+        """
+        return multiplicative_mincut(self, split_modes(partition, self.modes)[0])
+
+    # The interface shared with Architecture ------------------------------------------------------
+
+    @property
+    def channels(self) -> int:
+        """M, the number of representation channels."""
+        return self.dim
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """The sizes of the grid of positions, (N,)."""
+        return (self.modes,)
+
+    def weight_shapes(self) -> dict[Path, tuple[int, ...]]:
+        """The shape of every weight: the output vector at ``()``, a matrix above every child.
+
+        Returns
+        -------
+        dict from path to tuple of int
+            (width of the root,) at ``()``, elsewhere (width of the node, channels of the child).
+
+        Examples
+        --------
+        >>> ModeTree.perfect(4, 2, 3, (2, 5)).weight_shapes()[(1,)]
+        (5, 2)
+        """
+        shapes: dict[Path, tuple[int, ...]] = {(): (self.root.width,)}
+        for path, node in self.inner_nodes():
             for t, child in enumerate(node.children):
-                if isinstance(child, Node):
-                    waiting.append(((*path, t), child))
+                inputs = self.dim if isinstance(child, int) else child.width
+                shapes[(*path, t)] = (node.width, inputs)
+        return shapes
 
-    # Views: functions of a tree, offered here as methods; lib/trees/weights.py documents them.
+    def weight_groups(self, shared: bool) -> dict[Path, Path]:
+        """Which weight each weight equals: itself, or with ``shared`` the first of its level.
 
-    weight_shapes = tree_weights.weight_shapes
-    weight_groups = tree_weights.weight_groups
-    random_weights = tree_weights.random_weights
-    parameter_count = tree_weights.parameter_count
+        Returns
+        -------
+        dict from path to path
 
-    def mincut(self, rows) -> int:
-        """The multiplicative minimum cut between row and column modes."""
-        row_modes, _ = partition(rows, self.modes)
-        return multiplicative_mincut(self, row_modes)
+        Raises
+        ------
+        ValueError
+            If weights are to be shared between nodes of one level that differ in width.
+
+        Examples
+        --------
+        >>> ModeTree.star(modes=3, dim=2, width=4).weight_groups(shared=True)
+        {(): (), (0,): (0,), (1,): (0,), (2,): (0,)}
+        """
+        shapes = self.weight_shapes()
+        if not shared:
+            return {path: path for path in shapes}
+        first: dict[tuple[int, bool], Path] = {}
+        groups: dict[Path, Path] = {(): ()}
+        for path, node in self.inner_nodes():
+            for t, child in enumerate(node.children):
+                edge = (*path, t)
+                owner = first.setdefault((node.height, isinstance(child, int)), edge)
+                if shapes[owner] != shapes[edge]:
+                    raise ValueError(
+                        f"weight_groups: cannot share the weights at paths {owner} and {edge}: "
+                        f"shapes {shapes[owner]} and {shapes[edge]} differ"
+                    )
+                groups[edge] = owner
+        return groups
+
+    def random_weights(
+        self,
+        arithmetic,
+        generator: torch.Generator,
+        shared: bool | None = None,
+        biases: None = None,
+    ) -> dict[Path, torch.Tensor]:
+        """Independent random weights; with ``shared``, equal ones for all nodes of a level.
+
+        Parameters
+        ----------
+        arithmetic : Real or Modular
+            Where the entries are drawn: standard normal numbers, or residues mod p.
+        generator : torch.Generator
+        shared : bool, optional
+            By default they are not.
+        biases : None
+            A mode tree has none.
+
+        Returns
+        -------
+        dict from path to torch.Tensor
+            With the shapes of :meth:`weight_shapes`.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`weight_groups`, or if biases are asked for.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from lib import Modular
+        >>> tree = ModeTree.star(modes=3, dim=2, width=4)
+        >>> weights = tree.random_weights(Modular(), torch.Generator().manual_seed(0), shared=True)
+        >>> weights[()].shape, bool((weights[(0,)] == weights[(2,)]).all())
+        (torch.Size([4]), True)
+        """
+        if biases is not None:
+            raise ValueError(f"random_weights: biases={biases!r}, but mode trees have no biases")
+        shapes = self.weight_shapes()
+        drawn: dict[Path, torch.Tensor] = {}
+        for path, owner in self.weight_groups(bool(shared)).items():
+            if owner == path:
+                drawn[path] = arithmetic.random(shapes[path], generator)
+            else:
+                drawn[path] = drawn[owner]
+        return drawn
+
+    def check_weights(self, weights: Weights) -> None:
+        """Raise a ValueError unless the weights are exactly those that the tree needs.
+
+        Examples
+        --------
+        >>> import torch
+        >>> ModeTree.star(2, 2, 1).check_weights({(): torch.ones(1)})
+        Traceback (most recent call last):
+        ...
+        ValueError: check_weights: no weight at path (0,); need a matrix of shape (1, 2)
+        """
+        shapes = self.weight_shapes()
+        for path, shape in shapes.items():
+            if path not in weights:
+                raise ValueError(
+                    f"check_weights: no weight at path {path}; need a matrix of shape {shape}"
+                )
+            if tuple(weights[path].shape) != shape:
+                raise ValueError(
+                    f"check_weights: the weight at path {path} has shape "
+                    f"{tuple(weights[path].shape)}; the tree {self} needs {shape}"
+                )
+        extra = sorted(set(weights) - set(shapes))
+        if extra:
+            raise ValueError(
+                f"check_weights: weights at paths {extra} do not belong to the tree {self}"
+            )
+
+    def map_weights(
+        self, function: Callable[[torch.Tensor], torch.Tensor], weights: Weights
+    ) -> dict[Path, torch.Tensor]:
+        """The weights with a function applied to every tensor."""
+        return {path: function(weight) for path, weight in weights.items()}
+
+    def product_form(self, weights: Weights) -> tuple[ModeTree, Weights]:
+        """The specification and the weights of this product network, checked: itself."""
+        self.check_weights(weights)
+        return self, weights
+
+    def parameter_count(self, shared: bool = False) -> int:
+        """The number of weights of the network, the output vector included.
+
+        Examples
+        --------
+        >>> ModeTree.star(modes=3, dim=2, width=4).parameter_count()
+        28
+        """
+        shapes = self.weight_shapes()
+        return sum(prod(shapes[path]) for path in set(self.weight_groups(shared).values()))
+
+    def output_cell(
+        self,
+        weights: Weights,
+        inputs: Mapping[int, Any],
+        multiply: Callable[[list[tuple]], Any],
+        output: int = 0,
+    ) -> Any:
+        """The output of the network, computed from its inputs by products of affine maps.
+
+        Parameters
+        ----------
+        weights : dict from path to torch.Tensor
+        inputs : mapping from mode to cell
+            What stands at every mode, in whatever form ``multiply`` takes it.
+        multiply : callable
+            From a list of (matrix, bias, cell), here without biases, to the cell that is the
+            product of the affine maps ``matrix @ cell + bias``.
+        output : int
+            0: there is one output.
+
+        Raises
+        ------
+        ValueError
+            If there is no such output.
+        """
+        if output != 0:
+            raise ValueError(f"output_cell: output {output} of a tree, which has one output, 0")
+
+        def below(child: Node | int, path: Path) -> Any:
+            if not isinstance(child, Node):
+                return inputs[child]
+            edges = [((*path, t), part) for t, part in enumerate(child.children)]
+            return multiply([(weights[edge], None, below(part, edge)) for edge, part in edges])
+
+        return multiply([(weights[()][None], None, below(self.root, ()))])
+
+    def draw(self, axes=None, **options):
+        """A picture of the tree; see :func:`lib.plots.trees.draw_tree` for the options."""
+        # loaded when first used: drawing depends on this module, never the other way round
+        return import_module("..plots.trees", __package__).draw_tree(axes, self, **options)
 
     def __str__(self) -> str:
         def text(child: Node | int) -> str:
@@ -224,6 +446,24 @@ class ModeTree:
             return str(child)
 
         return f"{text(self.root)} over dimension {self.dim}"
+
+    def __repr__(self) -> str:
+        children, modes = self.root.children, tuple(range(self.modes))
+        if children == modes:
+            return f"ModeTree.star(modes={len(modes)}, dim={self.dim}, width={self.root.width})"
+        by_level: dict[int, list[int]] = {}
+        for _, node in self.inner_nodes():
+            by_level.setdefault(node.height, []).append(node.width)
+        widths = tuple(level[0] if len(set(level)) == 1 else tuple(level)
+                       for _, level in sorted(by_level.items()))
+        try:
+            perfect = ModeTree.perfect(len(modes), len(children), self.dim, widths)
+        except ValueError:
+            perfect = None
+        if perfect == self:
+            return (f"ModeTree.perfect(modes={len(modes)}, pool={len(children)}, dim={self.dim}, "
+                    f"widths={widths})")
+        return f"ModeTree({self.root!r}, dim={self.dim})"
 
 
 def _positive(what: str, value: object) -> None:
