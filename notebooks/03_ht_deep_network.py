@@ -102,7 +102,7 @@ print("tensor of shape", tuple(by_the_equation.shape), by_the_equation.dtype)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-ht-tree", "caption": "The mode tree of the network above. Every inner node shows its width: how many products of its children it holds. Even positions are blue, odd ones orange."}, "image": {"alt": "A perfect binary tree over the positions 0 to 7. The four lowest nodes have width 2, the two above them width 3, the root width 2."}}
 with figure(6, 3) as (drawing, axes):
-    draw_tree(axes, tree, rows=(0, 2, 4, 6))
+    draw_tree(axes, tree, "even-odd")
 
 # %% [markdown]
 # Now the same tensor in two other ways: by the library's recursion, and by running the network on

@@ -19,6 +19,7 @@ import torch
 from ..bounds.bound import Bound
 from ..bounds.crossing import crossing_pairs, shift_digits
 from ..bounds.overlap import cut_axis, cut_position, missing_hypotheses, sampled_rows
+from ..networks.architecture import Architecture
 from .pieces import (
     Construction,
     fit,
@@ -54,7 +55,7 @@ class OverlapConstruction(Construction):
     digits: tuple[int, ...]
     scale: object
 
-    def predicted_cells(self, templates):
+    def predicted_cells(self, templates: torch.Tensor) -> torch.Tensor:
         """Channels c < D of layer K, from the templates alone.
 
         Parameters
@@ -80,7 +81,7 @@ class OverlapConstruction(Construction):
         matched = torch.where(partner < base, (partner == channel).double(), z)
         return matched * (shown == channel)
 
-    def predicted_output(self, templates):
+    def predicted_output(self, templates: torch.Tensor) -> torch.Tensor:
         """The network's output by the closed form: one factor per sampled cell.
 
         Returns
@@ -90,7 +91,7 @@ class OverlapConstruction(Construction):
         factors = self.predicted_cells(templates).sum(dim=1)           # one term at most is not 0
         return multiply_cells(self.architecture, self.layer, factors, self.scale, self.arithmetic)
 
-    def rank(self, cut=None):
+    def rank(self, cut: int | None = None) -> Bound:
         """Rank of the matricized grid tensor, a Kronecker product of D x D identities.
 
         Parameters
@@ -111,8 +112,15 @@ class OverlapConstruction(Construction):
         return Bound(self.base, exponent, self.layer, self.shift)
 
 
-def overlap_construction(net, representation, arithmetic, partition="left-right", layer=None,
-                         shift=None, scale=2):
+def overlap_construction(
+    net: Architecture,
+    representation: torch.Tensor,
+    arithmetic,
+    partition: str = "left-right",
+    layer: int | None = None,
+    shift: int | None = None,
+    scale=2,
+) -> OverlapConstruction:
     """Weights under which the matricized grid tensor has the rank of Theorem 1.
 
     Parameters

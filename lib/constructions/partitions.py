@@ -16,6 +16,8 @@ import torch
 from ..bounds.bound import Bound
 from ..bounds.matching import maximum_matching
 from ..bounds.overlap import missing_hypotheses
+from ..bounds.partitions import Partition
+from ..networks.architecture import Architecture
 from .pieces import (
     Construction,
     fit,
@@ -47,7 +49,7 @@ class MatchingConstruction(Construction):
     shared: bool
     scale: object
 
-    def predicted_output(self, templates):
+    def predicted_output(self, templates: torch.Tensor) -> torch.Tensor:
         """Product over the pairs of ``[d_p = d_q < D]``.
 
         Parameters
@@ -66,7 +68,7 @@ class MatchingConstruction(Construction):
         cells = factors.unflatten(1, self.architecture.size)
         return multiply_cells(self.architecture, 1, cells, self.scale, self.arithmetic)
 
-    def rank(self):
+    def rank(self) -> Bound:
         """``D ** number of pairs``, if no window after the first reaches into padding.
 
         Returns
@@ -76,7 +78,14 @@ class MatchingConstruction(Construction):
         return Bound(self.base, len(self.pairs), 1)
 
 
-def matching_construction(net, rows, representation, arithmetic, shared=False, scale=2):
+def matching_construction(
+    net: Architecture,
+    partition: Partition,
+    representation: torch.Tensor,
+    arithmetic,
+    shared: bool = False,
+    scale=2,
+) -> MatchingConstruction:
     """Weights under which the matricization by any given partition has rank D to the matching.
 
     Parameters
@@ -84,8 +93,8 @@ def matching_construction(net, rows, representation, arithmetic, shared=False, s
     net : Architecture
         First layer of stride 1. With a window as large as the input, Theorem 2; a smaller one
         reaches fewer pairs.
-    rows : iterable of int
-        Cells on one side of the partition, numbered row by row.
+    partition : str or iterable of int
+        Cells on one side, numbered row by row, or a name.
     representation : torch.Tensor, shape (M, M)
         F, any nonsingular matrix over the arithmetic.
     arithmetic : Real or Modular
@@ -123,7 +132,7 @@ def matching_construction(net, rows, representation, arithmetic, shared=False, s
     if missing or set(net.strides[0]) != {1}:
         reason = "; ".join(missing) or f"its first layer has stride {net.strides[0]}, not 1"
         raise ValueError(f"matching_construction: {net} does not fit: {reason}")
-    pairs = maximum_matching(rows, net.size, net.windows[0])
+    pairs = maximum_matching(partition, net.size, net.windows[0])
     cells = list(product(*map(range, net.size)))
     if shared:
         base = net.channels

@@ -15,7 +15,9 @@ __all__ = ["Construction", "fit", "idle_layer", "multiply_cells", "overhangs", "
            "write"]
 
 
-def fit(representation, targets, padding, arithmetic):
+def fit(
+    representation: torch.Tensor, targets: torch.Tensor, padding, arithmetic
+) -> torch.Tensor:
     """Weights of the affine map that takes given values on the templates and at the padding.
 
     Parameters
@@ -48,26 +50,28 @@ def fit(representation, targets, padding, arithmetic):
     return arithmetic.matmul(arithmetic.reduce(targets - padding), inverse.T)
 
 
-def idle_layer(net, layer, shared=True):
+def idle_layer(
+    net: Architecture, layer: int, shared: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights 0 and biases 1: every channel of the layer (numbered from 1) is constantly 1."""
     weight, bias = net.weight_shapes(shared)[layer - 1]
     return torch.zeros(weight, dtype=torch.float64), torch.ones(bias, dtype=torch.float64)
 
 
-def write(weight, bias, channels, offset, matrix, constant):
+def write(weight, bias, channels, offset: tuple[int, ...], matrix, constant) -> None:
     """Set the affine maps of some channels at one window offset (shared weights), in place."""
     weight[(channels, slice(None), *offset)] = matrix
     bias[(channels, *offset)] = constant
 
 
-def overhangs(net, layer, offset):
+def overhangs(net: Architecture, layer: int, offset: tuple[int, ...]) -> bool:
     """Whether some but not every window of a layer is in the padding at this offset."""
     sizes = zip(net.output_sizes[layer - 1], net.output_sizes[layer], net.strides[layer - 1],
                 offset, strict=True)
     return any((outputs - 1) * s + o >= n for n, outputs, s, o in sizes)
 
 
-def product_layers(net, after, channels, scale):
+def product_layers(net: Architecture, after: int, channels: int, scale) -> list[tuple]:
     """Weights of the layers after ``after``: add up its first channels, multiply all its cells.
 
     Parameters
@@ -99,7 +103,9 @@ def product_layers(net, after, channels, scale):
     return layers
 
 
-def multiply_cells(net, after, cells, scale, arithmetic):
+def multiply_cells(
+    net: Architecture, after: int, cells: torch.Tensor, scale, arithmetic
+) -> torch.Tensor:
     """What `product_layers` computes from the sums, written as products of numbers.
 
     Parameters
@@ -143,7 +149,7 @@ class Construction:
     representation: torch.Tensor
     arithmetic: object
 
-    def output(self, templates, layer=None):
+    def output(self, templates: torch.Tensor, layer: int | None = None) -> torch.Tensor:
         """Run the network forward on templates.
 
         Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..networks.architecture import Architecture
 from .pieces import idle_layer
 
 __all__ = ["correspondence", "simulate"]
@@ -26,7 +27,7 @@ def _can_pass(larger, i, channels):
     return set(larger.strides[i - 1]) == {1} and larger.widths[i] >= channels
 
 
-def correspondence(larger, smaller):
+def correspondence(larger: Architecture, smaller: Architecture) -> tuple[int, ...]:
     """Which layer of the larger network plays each layer of the smaller.
 
     Parameters
@@ -88,7 +89,7 @@ def _explain(larger, smaller):
             "only stride-1 layers as wide as what passes through them")
 
 
-def simulate(larger, smaller, weights):
+def simulate(larger: Architecture, smaller: Architecture, weights) -> list[tuple]:
     """Weights of the larger network under which it computes what the smaller does.
 
     Parameters

@@ -8,6 +8,7 @@ import torch
 
 from ..bounds.bound import Bound
 from ..bounds.overlap import cut_axis, cut_position
+from ..networks.architecture import Architecture
 from .pieces import Construction, fit, idle_layer, write
 
 
@@ -31,7 +32,7 @@ class TwoLayerConstruction(Construction):
     base: int
     constant: int
 
-    def predicted_output(self, templates):
+    def predicted_output(self, templates: torch.Tensor) -> torch.Tensor:
         """Product over the cells p of ``[d_p = d_q < base] + constant``, with q = p + shift.
 
         Where q lies beyond the border, the factor is ``[d_p < base] + constant``.
@@ -53,15 +54,21 @@ class TwoLayerConstruction(Construction):
             first == shown.narrow(1 + self.axis, self.shift, paired))
         return self.arithmetic.prod((same + float(self.constant)).flatten(1), 1)
 
-    def rank(self):
+    def rank(self) -> Bound:
         """``min(M, D + constant)`` to the number of pairs across the cut."""
         net = self.architecture
         pairs = self.shift * torch.Size(net.size).numel() // net.size[self.axis]
         return Bound(min(net.channels, net.widths[1] + self.constant), pairs, 1, self.shift)
 
 
-def two_layer_construction(net, representation, arithmetic, partition="left-right", cut=None,
-                           last_bias=True):
+def two_layer_construction(
+    net: Architecture,
+    representation: torch.Tensor,
+    arithmetic,
+    partition: str = "left-right",
+    cut: int | None = None,
+    last_bias: bool = True,
+) -> TwoLayerConstruction:
     """Weights that attain the exact two-layer rank.
 
     Parameters

@@ -7,7 +7,13 @@ from matplotlib.patches import Polygon, Rectangle
 from ..networks.architecture import Architecture, Layer
 from .style import COLORS, INK, figure, label_line
 
-__all__ = ["draw_cones", "draw_projection", "draw_reachable_fields", "field_of_cell"]
+__all__ = [
+    "draw_architecture",
+    "draw_cones",
+    "draw_projection",
+    "draw_reachable_fields",
+    "field_of_cell",
+]
 
 PAIR = (COLORS["rows"], COLORS["columns"])
 
@@ -31,6 +37,47 @@ def field_of_cell(net: Architecture, layer: int, cell: int, axis: int = -1) -> t
     first = cell * net.total_stride(layer, axis)
     end = first + net.total_receptive_field(layer, axis)
     return first, min(end, net.size[axis])
+
+
+def draw_architecture(axes: Axes | None, net: Architecture, layer: int | None = None) -> Axes:
+    """What two neighboring cells of a layer see: cones in one dimension, windows in two.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes, optional
+        By default those of a new figure.
+    net : Architecture
+    layer : int, optional
+        By default the last one with at least two cells along the last axis.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the layer has no two neighboring cells.
+
+    Examples
+    --------
+    >>> with figure() as (drawing, axes):
+    ...     _ = draw_architecture(axes, Architecture((8,), 2, ((3, 1, 2), (2, 2, 2), (4, 4, 1))))
+    """
+    if axes is None:
+        with figure(7, 4 if net.ndim == 2 else 0.6 * net.depth + 1.4) as (_, axes):
+            return draw_architecture(axes, net, layer)
+    widths = [sizes[-1] for sizes in net.output_sizes]
+    if layer is None:
+        layer = max((n for n, width in enumerate(widths) if width > 1), default=0)
+    if not 1 <= layer <= net.depth or widths[layer] < 2:
+        raise ValueError(f"draw_architecture: layer {layer} of {net} has no two cells side by side")
+    if net.ndim == 2:
+        draw_projection(axes, net, layer)
+    else:
+        below = Architecture(net.size, net.channels, net.layers[:layer])
+        draw_cones(axes, below, (0, 1))
+    return axes
 
 
 def draw_cones(axes: Axes, net: Architecture, cells: tuple[int, int], title: str = "") -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..bounds.partitions import split_modes
+from ..bounds.partitions import Partition, split_modes
 from ..grids.grid import grid_block
 from ..trees.circuit import evaluate
 from ..trees.constructions import even_odd_weights
@@ -41,7 +41,7 @@ def pairs_network() -> tuple[ModeTree, dict]:
     return tree, even_odd_weights(tree)
 
 
-def draw_grid_matrix(axes: Axes, matrix: torch.Tensor, rows: str | Sequence[int]) -> None:
+def draw_grid_matrix(axes: Axes, matrix: torch.Tensor, partition: Partition) -> None:
     """Draw a matricized grid tensor of 2×2 images with the templates 0 and 1, image by image.
 
     Parameters
@@ -49,7 +49,7 @@ def draw_grid_matrix(axes: Axes, matrix: torch.Tensor, rows: str | Sequence[int]
     axes : matplotlib Axes
     matrix : torch.Tensor, shape (4, 4)
         The network's outputs.
-    rows : str or sequence of int
+    partition : str or iterable of int
         The partition of the pixels 0, 1 (above) and 2, 3 (below), two of them row modes.
 
     Examples
@@ -57,7 +57,7 @@ def draw_grid_matrix(axes: Axes, matrix: torch.Tensor, rows: str | Sequence[int]
     >>> with figure() as (drawing, axes):
     ...     draw_grid_matrix(axes, torch.ones(4, 4), "left-right")
     """
-    row_modes, column_modes = split_modes(rows, (2, 2))
+    row_modes, column_modes = split_modes(partition, (2, 2))
     shown = indices(2, 2).tolist()
     for r, row in enumerate(shown):
         _image(axes, 0.0, -1.25 * (r + 1), dict(zip(row_modes, row)), row_modes)

@@ -5,21 +5,22 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.matching import maximum_matching
+from ..bounds.partitions import Partition, split_modes
 from .style import COLORS, INK, figure
 
 __all__ = ["draw_partition"]
 
 
 def draw_partition(
-    axes: Axes, rows: tuple[int, ...], size: tuple[int, int], title: str = ""
+    axes: Axes, partition: Partition, size: tuple[int, int], title: str = ""
 ) -> None:
     """The cells of both sides; cells of a pair of a largest matching carry the same number.
 
     Parameters
     ----------
     axes : matplotlib Axes
-    rows : tuple of int
-        Cells on one side, numbered row by row.
+    partition : str or iterable of int
+        Cells on one side, numbered row by row, or a name.
     size : (int, int)
     title : str
 
@@ -29,6 +30,7 @@ def draw_partition(
     ...     draw_partition(axes, (0, 3), (2, 2))
     """
     height, width = size
+    rows, _ = split_modes(partition, size)
     number = {c: n for n, pair in enumerate(maximum_matching(rows, size), 1) for c in pair}
     for cell in range(height * width):
         i, j = divmod(cell, width)
@@ -49,11 +51,9 @@ BAD = (4, 5, 6, 8, 9, 10, 12, 13)
 
 
 def _opening() -> Figure:
-    left = tuple(c for c in range(16) if c % 4 < 2)
-    checkerboard = tuple(c for c in range(16) if (c // 4 + c % 4) % 2 == 0)
     with figure(7, 2.7, columns=3) as (drawing, axes):
-        draw_partition(axes[0], left, (4, 4), "left–right: 8 pairs")
-        draw_partition(axes[1], checkerboard, (4, 4), "checkerboard: 8 pairs")
+        draw_partition(axes[0], "left-right", (4, 4), "left–right: 8 pairs")
+        draw_partition(axes[1], "checkerboard", (4, 4), "checkerboard: 8 pairs")
         draw_partition(axes[2], BAD, (4, 4), "a corner: only 7 pairs")
     return drawing
 

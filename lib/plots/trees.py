@@ -2,29 +2,41 @@
 
 from matplotlib.axes import Axes
 
+from ..bounds.partitions import Partition, split_modes
 from ..trees.tree import ModeTree, Node
-from .style import COLORS, INK
+from .style import COLORS, INK, figure
 
 __all__ = ["draw_tree"]
 
 
-def draw_tree(axes: Axes, tree: ModeTree, rows: tuple[int, ...] = (), title: str = "") -> None:
-    """Draw a mode tree: modes at the bottom, every inner node with its width.
+def draw_tree(
+    axes: Axes | None, tree: ModeTree, partition: Partition = (), title: str = ""
+) -> Axes:
+    """A mode tree: modes at the bottom, every inner node with its width.
 
     Parameters
     ----------
-    axes : matplotlib Axes
+    axes : matplotlib Axes, optional
+        By default those of a new figure.
     tree : ModeTree
-    rows : tuple of int
-        Modes shown in the color of rows; the others take the color of columns.
+    partition : str or iterable of int
+        Row modes, shown in the color of rows; the others take the color of columns.
     title : str
+
+    Returns
+    -------
+    matplotlib Axes
 
     Examples
     --------
     >>> from lib.plots.style import figure
     >>> with figure() as (drawing, axes):
-    ...     draw_tree(axes, ModeTree.perfect(4, 2, 2, (2, 3)), rows=(0, 2))
+    ...     _ = draw_tree(axes, ModeTree.perfect(4, 2, 2, (2, 3)), "even-odd")
     """
+    if axes is None:
+        with figure(1.2 + 0.6 * tree.modes, 1.2 + 0.8 * tree.root.height) as (_, axes):
+            return draw_tree(axes, tree, partition, title)
+    rows, _ = split_modes(partition, tree.modes)
     position = {mode: place for place, mode in enumerate(tree.leaves)}
 
     def draw(child: Node | int) -> tuple[float, float]:
@@ -48,3 +60,4 @@ def draw_tree(axes: Axes, tree: ModeTree, rows: tuple[int, ...] = (), title: str
     axes.set_ylim(-0.5, tree.root.height + 0.5)
     axes.axis("off")
     axes.set_title(title)
+    return axes
