@@ -17,7 +17,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 # machine without an NVIDIA driver asks PyTorch's index of CPU wheels before anything else.
 # The range is the way out where this very version has no wheel.
 TORCH ?= torch==2.13.0
-TORCH_RANGE := torch>=2.4,<3
+TORCH_RANGE := torch>=2.6,<3
 TORCH_INDEX ?= $(shell test "$$(uname -s)" = Linux && ! command -v nvidia-smi >/dev/null && \
 	echo https://download.pytorch.org/whl/cpu)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30
