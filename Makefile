@@ -1,7 +1,7 @@
 # make book    sets everything up and builds the book      make test    checks everything
 # make help    lists the rest
 .DEFAULT_GOAL := help
-.PHONY: help book serve test run sync lint clean repository budgets
+.PHONY: help book serve test test-slow run sync lint clean repository budgets
 MAKEFLAGS += --no-builtin-rules
 
 VENV := .venv
@@ -17,7 +17,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 # machine without an NVIDIA driver asks PyTorch's index of CPU wheels before anything else.
 # The range is the way out where this very version has no wheel.
 TORCH ?= torch==2.13.0
-TORCH_RANGE := torch>=2.4,<3
+TORCH_RANGE := torch>=2.6,<3
 TORCH_INDEX ?= $(shell test "$$(uname -s)" = Linux && ! command -v nvidia-smi >/dev/null && \
 	echo https://download.pytorch.org/whl/cpu)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30
@@ -29,11 +29,13 @@ AUTHOR := $(VENV)/.author
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # The course runs from its folder, whatever is installed or set elsewhere.
 HERE := PYTHONPATH="$(CURDIR)" PYTHONDONTWRITEBYTECODE=1 PYDEVD_DISABLE_FILE_VALIDATION=1
+PYTEST := $(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 help:
 	@echo 'make book                  set up, build the book, say where it is'
 	@echo 'make serve                 the same, then show it on http://localhost:$(PORT)'
 	@echo 'make test                  set up, check code, notebooks, claims and links'
+	@echo 'make test-slow             the checks that take minutes: once a week, before a release'
 	@echo 'make run [NOTEBOOK=stem]   run notebooks and store their outputs'
 	@echo 'make sync                  copy edited cells from the .py twins into the notebooks'
 	@echo 'make lint                  check the style of lib and notebooks'
@@ -80,7 +82,7 @@ book: $(READER)
 	@mkdir -p _build
 	@$(HERE) $(BIN)/jupyter-book build . --all -W --keep-going --quiet >_build/log \
 		|| { tail -n 30 _build/log >&2; exit 1; }
-	@$(HERE) $(BIN)/python -m lib.course.links _build/html
+	@$(HERE) $(BIN)/python -m lib.course.pages _build/html
 	@echo 'The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)'
 
 serve: book
@@ -89,7 +91,10 @@ serve: book
 
 test: lint
 	@$(HERE) $(BIN)/python -m lib.course.twins
-	@$(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(PYTEST) -m 'not slow'
+
+test-slow: $(AUTHOR)
+	@$(PYTEST) -m slow lib
 
 run: $(AUTHOR)
 	@$(HERE) $(ONE_THREAD) $(BIN)/python -m lib.course.execution $(NOTEBOOK)
@@ -101,10 +106,10 @@ lint: $(AUTHOR)
 	@$(BIN)/ruff check --quiet lib notebooks
 
 budgets: $(AUTHOR)
-	@$(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile notebooks
+	@$(PYTEST) notebooks
 
 repository: $(AUTHOR)
-	@$(HERE) $(BIN)/python -m lib.course.links --stamp '$(URL)'
+	@$(HERE) $(BIN)/python -m lib.course.links '$(URL)'
 
 clean:
 	rm -rf _build $(VENV) .pytest_cache .ruff_cache

@@ -39,6 +39,9 @@ _NAMES = {
     "constructions.two_layers": ("two_layer_construction",),
     "constructions.overlaps": ("overlap_construction",),
     "constructions.partitions": ("matching_construction",),
+    "course.claims": ("checking", "verify"),
+    "course.glue": ("glue",),
+    "course.tables": ("table",),
 }
 _HOMES = {name: f".{home}" for home, names in _NAMES.items() for name in names}
 __all__ = ["__version__", *_HOMES]

@@ -21,24 +21,10 @@
 # are on [the page](../book/cp-shallow-network.md).
 
 # %% tags=["setup", "remove-cell"]
-# Let Python find `lib`; on Colab, fetch the course first.
-import pathlib
-import subprocess
-import sys
-
-course = pathlib.Path.cwd()
-if "google.colab" in sys.modules:
-    course = course / "course"
-    if not course.exists():
-        clone = ["git", "clone", "--quiet", "--depth=1", "https://github.com/your_account/overlapping-convnets"]
-        done = subprocess.run([*clone, str(course)], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"could not fetch the course: {done.stderr.strip()}")
-sys.path[:0] = [str(course), str(course.parent)]
-
-from lib.course.colab import install_missing
-
-install_missing()
+import subprocess, sys
+if "google.colab" in sys.modules:  # there, fetch the course and what it needs
+    subprocess.run(f'(test -d course || git clone -q --depth 1 https://github.com/your_account/overlapping-convnets course) && cd course && "{sys.executable}" -m lib.course.colab', shell=True, check=True)
+sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
 from functools import reduce

@@ -21,24 +21,10 @@
 # [ledger](../book/ledger.md) lists the names.
 
 # %% tags=["setup", "remove-cell"]
-# Let Python find `lib`; on Colab, fetch the course first.
-import pathlib
-import subprocess
-import sys
-
-course = pathlib.Path.cwd()
-if "google.colab" in sys.modules:
-    course = course / "course"
-    if not course.exists():
-        clone = ["git", "clone", "--quiet", "--depth=1", "https://github.com/your_account/overlapping-convnets"]
-        done = subprocess.run([*clone, str(course)], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"could not fetch the course: {done.stderr.strip()}")
-sys.path[:0] = [str(course), str(course.parent)]
-
-from lib.course.colab import install_missing
-
-install_missing()
+import subprocess, sys
+if "google.colab" in sys.modules:  # there, fetch the course and what it needs
+    subprocess.run(f'(test -d course || git clone -q --depth 1 https://github.com/your_account/overlapping-convnets course) && cd course && "{sys.executable}" -m lib.course.colab', shell=True, check=True)
+sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
 import itertools
@@ -51,7 +37,7 @@ from lib.bounds.overlap import quoted_overlap_bound
 from lib.grids.certify import certify_weights
 from lib.course.claims import verify
 from lib import two_layer_construction
-from lib.course.glue import glue, raised
+from lib.course.glue import glue
 from lib.networks.families import (
     block_network,
     googlenet_stack,
@@ -209,7 +195,7 @@ for size, channels, stack in networks:
     holds &= certificate.rank >= crossing.value
     beats &= crossing.value >= theorem.value
 six = found[6, layers((4, 2, 2), (3, 3, 1))]
-glue("09-six-bound", raised(six[0]))
+glue("09-six-bound", six[0])
 glue("09-six-rank", six[1])
 
 # %% [markdown]
@@ -387,8 +373,8 @@ for window, size in [(2, 8), (3, 32), (5, 16), (5, 32), (5, 256), (7, 32)]:
     assert bound.shift + 1 == net.alpha_minimal(bound.layer, size // 2) == size // 2 + 1
     print(f"{window:3}  {size:3}  {step:3}  {bound.exponent:10}  {lower:11.1f}  {area:8}")
     assert net.crossing_bound().exponent >= area
-glue("09-blocks-theorem", raised(proposition_2_bound(5, 32, 64)))
-glue("09-blocks-area", raised(block_network(5, 32, 64, 128).crossing_bound()))
+glue("09-blocks-theorem", proposition_2_bound(5, 32, 64))
+glue("09-blocks-area", block_network(5, 32, 64, 128).crossing_bound())
 
 # %% [markdown]
 # The exponent $(2B-1)^2/4$ of the talk holds exactly from $H\ge(2B-1)/\sqrt2$ on; below, it exceeds
@@ -446,8 +432,8 @@ verify(
     detail="32^98 at module 4a",
 )
 bottleneck = 16 // 2  # the 5×5 branch of module 4a passes through 16 channels
-glue("09-googlenet-bottleneck", raised(f"{bottleneck}^{stack.overlap_bound().exponent}"))
-glue("09-googlenet-three", raised(googlenet_stack(window=3).overlap_bound()))
+glue("09-googlenet-bottleneck", f"{bottleneck}^{stack.overlap_bound().exponent}")
+glue("09-googlenet-three", googlenet_stack(window=3).overlap_bound())
 
 # %% [markdown]
 # ## What to remember

@@ -21,24 +21,10 @@
 # [ledger](../book/ledger.md) lists the names.
 
 # %% tags=["setup", "remove-cell"]
-# Let Python find `lib`; on Colab, fetch the course first.
-import pathlib
-import subprocess
-import sys
-
-course = pathlib.Path.cwd()
-if "google.colab" in sys.modules:
-    course = course / "course"
-    if not course.exists():
-        clone = ["git", "clone", "--quiet", "--depth=1", "https://github.com/your_account/overlapping-convnets"]
-        done = subprocess.run([*clone, str(course)], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"could not fetch the course: {done.stderr.strip()}")
-sys.path[:0] = [str(course), str(course.parent)]
-
-from lib.course.colab import install_missing
-
-install_missing()
+import subprocess, sys
+if "google.colab" in sys.modules:  # there, fetch the course and what it needs
+    subprocess.run(f'(test -d course || git clone -q --depth 1 https://github.com/your_account/overlapping-convnets course) && cd course && "{sys.executable}" -m lib.course.colab', shell=True, check=True)
+sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
 import itertools
@@ -52,7 +38,7 @@ from lib import forward
 from lib.course.claims import verify
 from lib import overlap_construction
 from lib.constructions.pieces import fit, overhangs
-from lib.course.glue import glue, raised
+from lib.course.glue import glue
 from lib.networks.families import block_network, googlenet_stack
 from lib.plots.proof import draw_chains, draw_kernel, draw_matrix
 from lib.plots.style import figure
@@ -382,7 +368,7 @@ for window in (3, 5):
         rank = f"{built.rank()} (10^{built.rank().log10:.0f})"
         print(f"{window}  {layer:7}  {built.digits!s:15}  {built.base}  {rank:24}  {nonzero}")
         if (window, layer) == (5, 1):
-            glue("10-real-size-rank", raised(built.rank()))
+            glue("10-real-size-rank", built.rank())
 
 # %% [markdown]
 # The GoogLeNet-like stack up to module 4a, the layer of the quoted bound, followed by one product

@@ -1,11 +1,16 @@
 """Claims: every statement of the course has an id, and a cell of a notebook that checks it.
 
 ``book/claims.yml`` lists the claims. The page that states a claim labels its theorem with the id,
-and a notebook calls :func:`verify` with the same id. The ledger page of the book is made from the
-lines that :func:`verify` prints, so a claim that nobody checks cannot be listed as checked.
+and a notebook checks it inside ``with checking(id)``, or calls :func:`verify` with one outcome.
+The ledger page of the book is made from the lines that both print, so a claim that nobody checks
+cannot be listed as checked.
 """
 
+from __future__ import annotations
+
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -20,8 +25,8 @@ FIELDS = ("id", "kind", "title", "source", "status", "page")
 PREFIX = "claim holds: "  # lib/course/ledger.py recognises the printed lines by it
 
 
-def claims_file():
-    """Where the list of claims is: in a checkout of the course, or inside the installed package.
+def claims_file() -> Path:
+    """Place of the list of claims: in a checkout of the course, or inside the installed package.
 
     Returns
     -------
@@ -49,8 +54,8 @@ def claims_file():
 
 
 @cache
-def load_claims(path=None):
-    """Read and check the list of claims.
+def load_claims(path: str | Path | None = None) -> dict[str, dict]:
+    """Claims of a list, by id, after a check of every entry.
 
     Parameters
     ----------
@@ -88,62 +93,142 @@ def load_claims(path=None):
     return claims
 
 
-def verify(claim_id, condition, evidence="exact", detail=""):
-    """State that a claim was just checked; stop if the check failed.
+class Checks:
+    """Outcomes of the checks of one claim; made by :func:`checking`.
 
     Parameters
     ----------
     claim_id : str
         An id of ``book/claims.yml``, for instance ``"cp-rank-bound"``.
-    condition : bool
-        The outcome of the check. Only a true or false value is taken: a tensor, a number or a
-        list is refused, because its truth is rarely what was meant.
     evidence : {"exact", "numerical", "trained"}
-        What kind of computation produced ``condition``; see :data:`EVIDENCE`.
+        What kind of computation is checked; see :data:`EVIDENCE`.
     detail : str
-        What was checked, in a few words on one line: ``"14 architectures"``.
+        What was checked, in a few words on one line. ``{count}`` stands for the number of checks.
 
     Raises
     ------
     KeyError
         If the id is unknown; the message names the nearest ones.
-    TypeError
-        If ``condition`` is neither true nor false.
     ValueError
         If ``evidence`` is unknown or ``detail`` holds a line break.
+    """
+
+    def __init__(self, claim_id: str, evidence: str = "exact", detail: str = "") -> None:
+        known = load_claims()
+        if claim_id not in known:
+            near = difflib.get_close_matches(str(claim_id), known, n=3, cutoff=0.4)
+            hint = f"nearest: {', '.join(near)}" if near else "none is near"
+            raise KeyError(f"no claim {claim_id!r} in {claims_file().name} ({hint})")
+        if evidence not in EVIDENCE:
+            raise ValueError(f"claim {claim_id}: evidence {evidence!r}; use one of "
+                             f"{tuple(EVIDENCE)}")
+        self.name = f"{claim_id} ({known[claim_id]['title']})"
+        self.claim_id, self.evidence, self.detail, self.count = claim_id, evidence, detail, 0
+        self.line()
+
+    def __call__(self, condition: bool, about: object = "") -> None:
+        """Count one check that holds; stop at one that does not.
+
+        Parameters
+        ----------
+        condition : bool
+            The outcome. Only a true or false value is taken: a tensor, a number or a list is
+            refused, because its truth is rarely what was meant.
+        about : object
+            What was checked, for the message should it fail: a network, a text.
+
+        Raises
+        ------
+        TypeError
+            If ``condition`` is neither true nor false.
+        AssertionError
+            If ``condition`` is false.
+        """
+        if not _is_truth_value(condition):
+            raise TypeError(
+                f"claim {self.claim_id}: condition is a {type(condition).__name__}; pass True or "
+                "False, for a tensor for instance `bool((a == b).all())`"
+            )
+        if not condition:
+            raise AssertionError(f"claim fails: {self.name} {about}".rstrip())
+        self.count += 1
+
+    def line(self) -> str:
+        """The line that the ledger reads."""
+        detail = self.detail.replace("{count}", str(self.count))
+        if "\n" in detail:
+            raise ValueError(f"claim {self.claim_id}: detail must fit on one line, got {detail!r}")
+        return f"{PREFIX}{self.claim_id} [{self.evidence}] {detail}".rstrip()
+
+
+@contextmanager
+def checking(claim_id: str, evidence: str = "exact", detail: str = "{count} checks",
+             ) -> Iterator[Checks]:
+    """A block of code that checks one claim, as often as it likes and at least once.
+
+    Parameters
+    ----------
+    claim_id, evidence, detail
+        As for :class:`Checks`. What is known only at the end may be set as ``check.detail``.
+
+    Yields
+    ------
+    Checks
+        Call it with every outcome: ``check(rank == predicted, net)``.
+
+    Raises
+    ------
     AssertionError
-        If ``condition`` is false.
+        If a check fails, at that check, or if the block ends without one.
+    KeyError, TypeError, ValueError
+        As for :class:`Checks`.
 
     Notes
     -----
-    Prints one line, which the ledger page collects from the notebook's stored output.
+    Prints one line at the end, which the ledger page collects from the stored output. A block
+    that raises prints none.
 
     Examples
     --------
-    >>> verify("cp-rank-bound", 3 <= 4, detail="one matrix")  # doctest: +SKIP
+    >>> with checking("cp-rank-bound", detail="{count} networks") as check:
+    ...     for rank, width in [(3, 4), (4, 4)]:
+    ...         check(rank <= width, f"width {width}")
+    claim holds: cp-rank-bound [exact] 2 networks
+    """
+    check = Checks(claim_id, evidence, detail)
+    yield check
+    if not check.count:
+        raise AssertionError(f"claim fails: {check.name} nothing was checked")
+    print(check.line())
+
+
+def verify(claim_id: str, condition: bool, evidence: str = "exact", detail: str = "") -> None:
+    """One outcome of one claim: a :func:`checking` block with a single check.
+
+    Parameters
+    ----------
+    claim_id, evidence, detail
+        As for :class:`Checks`.
+    condition : bool
+        The outcome of the check, true or false.
+
+    Raises
+    ------
+    AssertionError
+        If ``condition`` is false.
+    KeyError, TypeError, ValueError
+        As for :class:`Checks`.
+
+    Examples
+    --------
+    >>> verify("cp-rank-bound", 3 <= 4, detail="one matrix")
     claim holds: cp-rank-bound [exact] one matrix
     """
-    known = load_claims()
-    if claim_id not in known:
-        near = difflib.get_close_matches(str(claim_id), known, n=3, cutoff=0.4)
-        hint = f"nearest: {', '.join(near)}" if near else "none is near"
-        raise KeyError(f"verify: no claim {claim_id!r} in {claims_file().name} ({hint})")
-    if evidence not in EVIDENCE:
-        raise ValueError(f"verify({claim_id}): evidence {evidence!r}; use one of {tuple(EVIDENCE)}")
-    if "\n" in detail:
-        raise ValueError(f"verify({claim_id}): detail must fit on one line, got {detail!r}")
-    if not _is_truth_value(condition):
-        raise TypeError(
-            f"verify({claim_id}): condition is a {type(condition).__name__}; pass True or False, "
-            "for a tensor for instance `bool((a == b).all())`"
-        )
-    if not condition:
-        title = known[claim_id]["title"]
-        raise AssertionError(f"claim fails: {claim_id} ({title}) {detail}".rstrip())
-    print(f"{PREFIX}{claim_id} [{evidence}] {detail}".rstrip())
+    with checking(claim_id, evidence, detail) as check:
+        check(condition, detail)
 
 
-def _is_truth_value(value):
+def _is_truth_value(value: object) -> bool:
     # numpy's and torch's own booleans are not `bool`; accept them when they hold a single value.
     if isinstance(value, bool):
         return True

@@ -1,33 +1,27 @@
-"""The set-up cell of every notebook, and what it does on Colab."""
+"""The set-up cell of every notebook, and what it does on Colab.
+
+At home the cell makes `lib` importable. On Colab it clones the course and runs this module, which
+installs what the machine lacks; the message of whatever fails stands above the error.
+"""
+
+from __future__ import annotations
 
 import importlib.util
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from .files import ROOT
 from .links import repository
 
 # Identical in every notebook: `make sync` writes it into the cell tagged "setup".
 TEMPLATE = '''\
-# Let Python find `lib`; on Colab, fetch the course first.
-import pathlib
-import subprocess
-import sys
-
-course = pathlib.Path.cwd()
-if "google.colab" in sys.modules:
-    course = course / "course"
-    if not course.exists():
-        clone = ["git", "clone", "--quiet", "--depth=1", "{address}"]
-        done = subprocess.run([*clone, str(course)], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"could not fetch the course: {{done.stderr.strip()}}")
-sys.path[:0] = [str(course), str(course.parent)]
-
-from lib.course.colab import install_missing
-
-install_missing()'''
+import subprocess, sys
+if "google.colab" in sys.modules:  # there, fetch the course and what it needs
+    subprocess.run(f'(test -d course || git clone -q --depth 1 {address} course) \
+&& cd course && "{{sys.executable}}" -m lib.course.colab', shell=True, check=True)
+sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them'''
 HEADING = '# %% tags=["setup", "remove-cell"]\n'
 
 # Colab's own torch and numpy fit its drivers: a second copy would break them.
@@ -35,7 +29,7 @@ NEVER = ("torch", "numpy")
 IMPORT_NAMES = {"PyYAML": "yaml"}
 
 
-def setup_cell():
+def setup_cell() -> str:
     """The set-up cell, with the course's address in it.
 
     Returns
@@ -45,13 +39,13 @@ def setup_cell():
     Examples
     --------
     >>> print(setup_cell().splitlines()[0])
-    # Let Python find `lib`; on Colab, fetch the course first.
+    import subprocess, sys
     """
     return TEMPLATE.format(address=repository()[0])
 
 
-def stamp_setup(twin):
-    """Write the set-up cell into the cell of a twin that is tagged for it.
+def stamp_setup(twin: Path) -> bool:
+    """The set-up cell written into the cell of a twin that is tagged for it.
 
     Parameters
     ----------
@@ -73,8 +67,8 @@ def stamp_setup(twin):
     return stamped != text
 
 
-def missing_packages(requirements=ROOT / "requirements.txt"):
-    """The lines of a requirements file whose package cannot be imported here.
+def missing_packages(requirements: Path = ROOT / "requirements.txt") -> list[str]:
+    """Lines of a requirements file whose package cannot be imported here, without torch and numpy.
 
     Parameters
     ----------
@@ -98,22 +92,14 @@ def missing_packages(requirements=ROOT / "requirements.txt"):
     return missing
 
 
-def install_missing(requirements=ROOT / "requirements.txt"):
-    """On Colab, install what the notebooks import and the machine lacks, never torch or numpy.
+def main(requirements: Path = ROOT / "requirements.txt") -> None:
+    """Installation of what is missing, with pip's own message should it fail."""
+    missing = missing_packages(requirements)
+    if missing:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", *missing]
+        if subprocess.run(pip).returncode:
+            sys.exit(f"could not install {', '.join(missing)}; the message of pip is above")
 
-    Parameters
-    ----------
-    requirements : pathlib.Path
 
-    Raises
-    ------
-    RuntimeError
-        If pip fails; the message ends with pip's own.
-    """
-    missing = missing_packages(requirements) if "google.colab" in sys.modules else []
-    if not missing:
-        return
-    command = [sys.executable, "-m", "pip", "install", "--quiet", *missing]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"could not install {', '.join(missing)}: {done.stderr.strip()}")
+if __name__ == "__main__":
+    main()

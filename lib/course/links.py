@@ -1,7 +1,7 @@
 """The course's address, and the links that open a notebook on Colab or Binder.
 
-``_config.yml`` holds the address. ``python -m lib.course.links --stamp URL`` changes it there and
-in every badge and set-up cell; ``python -m lib.course.links _build/html`` checks the built pages.
+``_config.yml`` holds the address. ``python -m lib.course.links URL`` changes it there and in every
+badge and set-up cell.
 """
 
 import argparse
@@ -223,21 +223,12 @@ def stamp(url, root=ROOT):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m lib.course.links", description=__doc__)
-    parser.add_argument("html", nargs="?", type=Path, help="folder of the built book")
-    parser.add_argument("--stamp", metavar="URL", help="the repository's new address")
-    options = parser.parse_args(arguments)
-    if options.stamp is not None:
-        try:
-            changed = stamp(options.stamp)
-        except ValueError as error:
-            sys.exit(f"make repository URL=...: {error}")
-        print("\n".join(changed) or "nothing to change")
-    if options.html is not None:
-        from .pages import page_problems
-
-        found = page_problems(options.html)
-        print("\n".join(found), end="\n" if found else "")
-        sys.exit(bool(found))
+    parser.add_argument("url", help="the repository's new address")
+    try:
+        changed = stamp(parser.parse_args(arguments).url)
+    except ValueError as error:
+        sys.exit(f"make repository URL=...: {error}")
+    print("\n".join(changed) or "nothing to change")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,9 @@
-"""The built pages: every local link leads somewhere, nothing is loaded from another machine."""
+"""The built pages: every local link leads somewhere, nothing is loaded from another machine.
 
+``python -m lib.course.pages _build/html`` reports what is wrong, and fails if anything is.
+"""
+
+import sys
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -58,8 +62,9 @@ def page_problems(folder):
     -------
     list of str
     """
-    found = []
-    for path in sorted(Path(folder).rglob("*.html")):
+    paths = sorted(Path(folder).rglob("*.html"))
+    found = [] if paths else [f"{folder} holds no pages; build the book first (make book)"]
+    for path in paths:
         relative = path.relative_to(folder)
         if relative.parts[0] == "_static":
             continue
@@ -116,3 +121,13 @@ def resolves(link, page):
     if not parts.fragment or target.suffix != ".html":
         return True
     return unquote(parts.fragment) in read_page(target).anchors
+
+
+def main():
+    found = page_problems(Path(sys.argv[1]))
+    print("\n".join(found), end="\n" if found else "")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()

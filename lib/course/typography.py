@@ -1,13 +1,21 @@
-"""A Sphinx extension for two details of the type: glued values and the word "Proof".
+"""A Sphinx extension for details of the type: glued values and the word "Proof".
 
-A value glued into a sentence would look like code, and the word that opens a proof like the rest
-of its text. Both get a class here, which course.css styles.
+A value glued into a sentence would look like code, with a caret in its powers, and the word that
+opens a proof like the rest of its text. Both get a class here, which course.css styles, and powers
+become formulas.
 """
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
 
 from docutils import nodes
 from myst_nb.ext.glue.utils import PendingGlueReference
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.directive import ProofDirective
+
+POWER = re.compile(r"(\d+\^\d+)")
 
 
 class MarkGluedText(SphinxPostTransform):
@@ -21,6 +29,43 @@ class MarkGluedText(SphinxPostTransform):
                 mark = nodes.inline(classes=["glued"])
                 reference.replace_self(mark)
                 mark += reference
+
+
+class TypesetPowers(SphinxPostTransform):
+    """Turn the powers of glued values into formulas."""
+
+    default_priority = 6  # just after myst-nb put the values in
+
+    def run(self, **_):
+        for mark in list(self.document.findall(nodes.inline)):
+            if "glued" in mark["classes"] and POWER.search(mark.astext()):
+                mark[:] = list(with_formulas(mark.astext()))
+                equations = self.env.get_domain("math").data["has_equations"]
+                equations[self.env.docname] = True  # or the page would lack MathJax
+
+
+def with_formulas(text: str) -> Iterator[nodes.Node]:
+    """The pieces of a text, with its powers as formulas.
+
+    Parameters
+    ----------
+    text : str
+
+    Yields
+    ------
+    docutils.nodes.Text or docutils.nodes.math
+
+    Examples
+    --------
+    >>> [str(node) for node in with_formulas("at least 64^32")]
+    ['at least ', '<math>64^{32}</math>']
+    """
+    for number, piece in enumerate(POWER.split(text)):
+        if number % 2:
+            formula = re.sub(r"\^(\d+)", r"^{\1}", piece)
+            yield nodes.math(formula, formula)
+        elif piece:
+            yield nodes.Text(piece)
 
 
 class MarkedProof(ProofDirective):
@@ -39,6 +84,7 @@ class MarkedProof(ProofDirective):
 
 def setup(app):
     app.add_post_transform(MarkGluedText)
+    app.add_post_transform(TypesetPowers)
     app.setup_extension("sphinx_proof")
     app.add_directive_to_domain("prf", "proof", MarkedProof, override=True)
     return {"parallel_read_safe": True}

@@ -9,44 +9,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lib import Architecture, Layer
-from lib.networks.families import block_network
 from lib.tests import brute_force
+from lib.tests.networks import NETWORKS, architectures, grid, line, partitions
 
 small = st.integers(1, 3)
 layers = st.lists(st.builds(Layer, small, small, small), min_size=1, max_size=3)
 flat = st.builds(lambda n, m, stack: Architecture((n,), m, stack),
                  st.integers(2, 12), st.integers(1, 4), layers)
-
-
-def random_architecture(rng, size, largest=3):
-    """Some layers, then usually one that closes the map; any window and stride may occur."""
-    sizes, drawn = size, []
-    for _ in range(rng.integers(1, largest + 1)):
-        window = tuple(int(r) for r in rng.integers(1, max(sizes) + 2, len(size)))
-        stride = tuple(int(s) for s in rng.integers(1, 4, len(size)))
-        drawn.append(Layer(window, stride, int(rng.integers(1, 6))))
-        sizes = tuple(-(-n // s) for n, s in zip(sizes, stride, strict=True))
-    if rng.random() < 0.7:
-        drawn.append(Layer(sizes, sizes, 1))
-    return Architecture(size, int(rng.integers(2, 4)), drawn)
-
-
-SIZES = [(n,) for n in range(2, 9)] + [(1, 4), (2, 2), (2, 3), (3, 2), (2, 4), (4, 2), (3, 3)]
-
-
-def architectures(seed, count, most_entries=4096):
-    rng = np.random.default_rng(seed)
-    while count:
-        net = random_architecture(rng, SIZES[rng.integers(len(SIZES))])
-        if brute_force.entries(net) <= most_entries and set(net.output_sizes[-1]) == {1}:
-            count -= 1
-            yield net, rng
-
-
-def partitions(net):
-    """Names and axes of the cuts of a network."""
-    named = [("left-right", net.ndim - 1)] + [("top-bottom", 0)] * (net.ndim == 2)
-    return [(name, axis) for name, axis in named if net.size[axis] > 1]
 
 
 def test_no_bound_is_violated_and_the_quoted_formula_is():
@@ -112,38 +81,7 @@ def test_theorem_1_is_the_crossing_count_at_its_own_shift(net):
     assert net.overlap_bound(t_min="one").value <= net.crossing_bound().value
 
 
-def chain(size, channels, *specification, ndim=1):
-    return Architecture(size, channels, [Layer(*layer) for layer in specification], ndim)
-
-
-# (network, T_R per layer, half-minimal field, Theorem 1, stronger form, generic rank if small)
-TABLE = [
-    (chain(2, 3, (2, 1, 3), (2, 2, 1), ndim=2), (2,), (2,), "3^2", "3^2", 9),
-    (chain(4, 2, (3, 1, 2), (4, 4, 1), ndim=2), (3,), (3,), "2^8", "2^8", 256),
-    (chain(4, 2, (2, 1, 4), (2, 1, 2), (4, 4, 1), ndim=2), (2, 3), (None, 3), "2^8", "2^8", 256),
-    (chain(4, 2, (3, 2, 2), (2, 2, 1), ndim=2), (3,), (3,), "2^2", "2^2", 9),
-    (chain(4, 2, (3, 3, 2), (2, 2, 1), ndim=2), (3,), (3,), "2^2", "2^2", 6),
-    (chain(4, 2, (2, 1, 2), (4, 4, 1), ndim=2), (2,), (None,), None, "2^4", 16),
-    (chain(6, 2, (4, 2, 2), (3, 3, 1), ndim=2), (4,), (4,), "2^6", "2^6", None),
-    (chain(6, 2, (5, 3, 2), (2, 2, 1), ndim=2), (5,), (4,), "2^2", "2^2", None),
-    (chain(8, 2, (2, 2, 4), (3, 2, 2), (2, 2, 1), ndim=2), (2, 6), (None, 6), "2^2", "2^2", None),
-    (chain(8, 2, (3, 2, 4), (3, 2, 2), (2, 2, 1), ndim=2), (3, 7), (None, 5), "2^2", "2^4", None),
-    (chain(8, 2, (3, 1, 4), (3, 1, 2), (8, 8, 1)), (3, 5), (None, 5), "2^4", "2^4", 16),
-    (chain(8, 3, (3, 1, 6), (2, 1, 7), (3, 2, 5), (4, 4, 1)), (3, 4, 6), (None, None, 5),
-     "3^2", "3^3", 81),
-    (chain(10, 2, (4, 4, 4), (3, 1, 2), (3, 3, 1)), (4, 12), (None, 8), "2^1", "2^2", 6),
-    (block_network(3, 16, 2, 4, ndim=1), (3, 4, 8, 10, 18, 22, 38), (None, None, None, 9, 9, 9, 9),
-     "2^2", "2^3", 256),
-    (block_network(2, 4, 2, 4), (2, 3, 5), (None, 3, 3), "2^2", "2^4", 256),
-    (block_network(2, 4, 2, 2), (2, 3, 5), (None, 3, 3), "1^2", "2^4", 105),
-    (chain(3, 2, (2, 1, 2), (3, 3, 1), ndim=2), (2,), (2,), None, "2^3", 8),
-    (chain(5, 2, (3, 2, 2), (3, 3, 1), ndim=2), (3,), (3,), None, "2^3", None),
-    (chain(7, 3, (4, 1, 3), (7, 7, 1)), (4,), (4,), None, "3^3", 27),
-    (chain(9, 2, (5, 2, 2), (5, 5, 1)), (5,), (5,), None, "2^2", 6),
-]
-
-
-@pytest.mark.parametrize("net, fields, minimal, theorem, stronger, rank", TABLE)
+@pytest.mark.parametrize("net, fields, minimal, theorem, stronger, rank", NETWORKS)
 def test_worked_examples(net, fields, minimal, theorem, stronger, rank):
     inner = range(1, net.depth)
     assert tuple(net.total_receptive_field(k) for k in inner) == fields
@@ -158,7 +96,7 @@ def test_worked_examples(net, fields, minimal, theorem, stronger, rank):
 
 def test_quoted_formula_at_odd_sizes():
     """Four networks whose quoted exponent exceeds the rank: 2^6, 2^6, 3^4, 2^3."""
-    quoted = [str(net.quoted_overlap_bound()) for net, *_ in TABLE if net.size[0] % 2]
+    quoted = [str(net.quoted_overlap_bound()) for net, *_ in NETWORKS if net.size[0] % 2]
     assert quoted == ["2^6", "2^6", "3^4", "2^3"]
 
 
@@ -167,13 +105,13 @@ def test_quoted_formula_at_odd_sizes():
     ((4, 4, 1), True, 256), ((1, 4, 1), True, 3), ((2, 4, 1), True, 81)])
 def test_each_hypothesis_is_needed(last, biases, rank):
     """Without biases, or with a later window below its stride, 2^8 = 256 is out of reach."""
-    net = chain(4, 2, (3, 1, 2), last, ndim=2)
+    net = grid(4, 2, (3, 1, 2), last)
     assert brute_force.generic_rank(net, np.random.default_rng(1), biases=biases) == rank
     assert net.overlap_bound().silent == (last[0] < last[1])
 
 
 def test_the_layer_must_be_followed_by_another():
-    net = chain(4, 2, (4, 4, 2))
+    net = line(4, 2, (4, 4, 2))
     assert net.missing_hypotheses(1) == ["layer 1 is not followed by another layer"]
     assert net.crossing_bound().silent and net.crossing_bound().value == 1
     assert brute_force.generic_rank(net, np.random.default_rng(1)) == 1
@@ -181,7 +119,7 @@ def test_the_layer_must_be_followed_by_another():
 
 @pytest.mark.parametrize("templates, rank", [([[1, 2], [3, 6]], 256), ([[1, 2], [1, 2]], 1)])
 def test_templates_need_only_be_affinely_independent(templates, rank):
-    net, rng = chain(4, 2, (3, 1, 2), (4, 4, 1), ndim=2), np.random.default_rng(2)
+    net, rng = grid(4, 2, (3, 1, 2), (4, 4, 1)), np.random.default_rng(2)
     weights = brute_force.random_weights(net, rng)
     assert brute_force.rank(brute_force.grid_matrix(net, weights, np.array(templates))) == rank
 
@@ -189,7 +127,7 @@ def test_templates_need_only_be_affinely_independent(templates, rank):
 def test_exact_two_layer_rank_on_a_grid_of_cases():
     rng = np.random.default_rng(3)
     for window, channels, width, bias in product(range(1, 9), (2, 3), range(1, 5), (True, False)):
-        net = chain(8, channels, (window, 1, width), (8, 8, 1))
+        net = line(8, channels, (window, 1, width), (8, 8, 1))
         rank = brute_force.generic_rank(net, rng, biases=(True, bias))
         assert net.exact_two_layer_rank(last_bias=bias).value == rank, (window, channels, width)
     for window, bias in product(product((1, 2, 3), repeat=2), (True, False)):
@@ -202,11 +140,11 @@ def test_exact_two_layer_rank_on_a_grid_of_cases():
 def test_non_overlapping_rank_is_a_width_and_a_bias():
     rng = np.random.default_rng(4)
     for width, bias in product(range(1, 7), (True, False)):
-        net = chain(4, 2, (2, 2, 2), (2, 2, width), (1, 1, 1), ndim=2)
+        net = grid(4, 2, (2, 2, 2), (2, 2, width), (1, 1, 1))
         bound = net.non_overlapping_upper_bound(last_bias=bias)
         assert bound.value == width + bias
         assert brute_force.generic_rank(net, rng, biases=(True, True, bias)) == bound.value
-    net = chain(4, 2, (2, 2, 2), (2, 2, 3), ndim=2)
+    net = grid(4, 2, (2, 2, 2), (2, 2, 3))
     assert net.non_overlapping_upper_bound().value == 1 == brute_force.generic_rank(net, rng)
 
 
@@ -218,7 +156,7 @@ def test_non_overlapping_rank_is_a_width_and_a_bias():
     ([(2, 2, 2), (4, 4, 2), (1, 1, 1)], True, 55, None)])
 def test_misaligned_windows_escape_the_upper_bound(specification, bias, rank, bound):
     """The first rank is a sample's, hence a lower bound, in all but the aligned row."""
-    net, rng = chain(6, 2, *specification, ndim=2), np.random.default_rng(5)
+    net, rng = grid(6, 2, *specification), np.random.default_rng(5)
     weights = brute_force.random_weights(net, rng, biases=bias)
     templates = rng.integers(0, brute_force.PRIME, (2, 2))
     sample = brute_force.grid_sample(net, weights, templates, rng, (120, 120))
@@ -228,7 +166,7 @@ def test_misaligned_windows_escape_the_upper_bound(specification, bias, rank, bo
 
 
 def test_errors_name_the_partition_and_the_cut():
-    net = chain(4, 2, (2, 1, 2), (4, 4, 1))
+    net = line(4, 2, (2, 1, 2), (4, 4, 1))
     with pytest.raises(ValueError, match="partition 'top-bottom'"):
         net.overlap_bound("top-bottom")
     with pytest.raises(ValueError, match="cut=4 along an axis of 4 cells"):

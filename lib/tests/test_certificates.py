@@ -10,8 +10,8 @@ from lib.exact.arithmetic import Modular, Real
 from lib.exact.ranks import exact_rank
 from lib.grids.certify import certify, certify_weights, entry_degree
 from lib.grids.grid import grid_block
-from lib.networks.architecture import Architecture, Layer
 from lib.networks.convolutional import forward, grid_network
+from lib.tests.networks import NETWORKS, grid, line
 from lib.tests.rank_oracles import flint_rank
 from lib.trees.decompositions import coefficient_tensor
 from lib.trees.tensors import indices, matricize
@@ -20,33 +20,9 @@ from lib.trees.tree import ModeTree
 OTHER_PRIME = 8388587
 
 
-def line(size, channels, *layers):
-    return Architecture((size,), channels, tuple(Layer(*layer) for layer in layers))
-
-
-def grid(size, channels, *layers):
-    return Architecture(size, channels, tuple(Layer(*layer) for layer in layers))
-
-
-BLOCKS = [(2, 1, 4), (2, 2, 4)] * 2
-GENERIC = [  # generic rank for the left-right partition
-    (grid(2, 3, (2, 1, 3), (2, 2, 1)), 9),
-    (grid(4, 2, (3, 1, 2), (4, 4, 1)), 256),
-    (grid(4, 2, (2, 1, 4), (2, 1, 2), (4, 4, 1)), 256),
-    (grid(4, 2, (3, 2, 2), (2, 2, 1)), 9),
-    (grid(4, 2, (3, 3, 2), (2, 2, 1)), 6),
-    (grid(4, 2, (2, 1, 2), (4, 4, 1)), 16),
-    (grid(4, 2, *BLOCKS), 256),
-    (grid(4, 2, *[(r, s, 2) for r, s, _ in BLOCKS]), 105),
-    (grid(3, 2, (2, 1, 2), (3, 3, 1)), 8),
-    (line(8, 2, (3, 1, 4), (3, 1, 2), (8, 8, 1)), 16),
-    (line(8, 3, (3, 1, 6), (2, 1, 7), (3, 2, 5), (4, 4, 1)), 81),
-    (line(10, 2, (4, 4, 4), (3, 1, 2), (3, 3, 1)), 6),
-    (line(16, 2, *[(3, 1, 4), (2, 2, 4)] * 4), 256),
-    (line(7, 3, (4, 1, 3), (7, 7, 1)), 27),
-    (line(9, 2, (5, 2, 2), (5, 5, 1)), 6),
-    (line(4, 2, (3, 1, 4), (1, 4, 1)), 2),
-]
+# Generic ranks for the left-right partition.
+GENERIC = [(net, rank) for net, *_, rank in NETWORKS if rank is not None]
+GENERIC.append((line(4, 2, (3, 1, 4), (1, 4, 1)), 2))
 
 
 @pytest.mark.parametrize("net, rank", GENERIC, ids=lambda value: str(value)[:60])

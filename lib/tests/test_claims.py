@@ -1,4 +1,4 @@
-"""verify: what it prints, and everything it refuses."""
+"""verify and checking: what they print, and everything they refuse."""
 
 import numpy as np
 import pytest
@@ -33,6 +33,55 @@ def test_a_true_claim_prints_one_line(listed, capsys):
     assert capsys.readouterr().out == (
         "claim holds: cp-rank [exact] 13 networks\nclaim holds: ht-rank [numerical]\n"
     )
+
+
+def test_a_block_of_checks_prints_one_line_at_its_end(listed, capsys):
+    with claims.checking("cp-rank", detail="{count} networks of {count}") as check:
+        for width in range(5):
+            check(width < 5, width)
+        assert capsys.readouterr().out == ""
+    with claims.checking("ht-rank", evidence="numerical") as check:
+        check(np.bool_(True))
+    with claims.checking("ht-rank") as check:
+        check(True)
+        check.detail = "all of them"
+    assert capsys.readouterr().out == (
+        "claim holds: cp-rank [exact] 5 networks of 5\n"
+        "claim holds: ht-rank [numerical] 1 checks\n"
+        "claim holds: ht-rank [exact] all of them\n"
+    )
+
+
+def test_a_block_stops_at_the_check_that_fails(listed, capsys):
+    reached = []
+    with pytest.raises(AssertionError, match=r"claim fails: cp-rank \(A theorem\) width 2$"):
+        with claims.checking("cp-rank") as check:
+            for width in range(5):
+                check(width < 2, f"width {width}")
+                reached.append(width)
+    assert reached == [0, 1] and capsys.readouterr().out == ""
+
+
+def test_a_block_that_checks_nothing_or_raises_proves_nothing(listed, capsys):
+    with pytest.raises(AssertionError, match="claim fails: cp-rank .* nothing was checked"):
+        with claims.checking("cp-rank"):
+            pass
+    with pytest.raises(ZeroDivisionError):
+        with claims.checking("cp-rank") as check:
+            check(True)
+            check(1 / 0 > 0)
+    with pytest.raises(ValueError, match="one line"):
+        with claims.checking("cp-rank") as check:
+            check(True)
+            check.detail = "two\nlines"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_block_refuses_before_it_runs(listed):
+    for arguments in ({"claim_id": "cp-rnk"}, {"evidence": "proof"}, {"detail": "two\nlines"}):
+        with pytest.raises((KeyError, ValueError)):
+            with claims.checking(**{"claim_id": "cp-rank", **arguments}):
+                pytest.fail("the block ran")
 
 
 @pytest.mark.parametrize("value", [True, np.bool_(True), np.array(True), torch.tensor(True)])

@@ -12,7 +12,7 @@ from lib.constructions.pieces import overhangs
 from lib.exact.arithmetic import Modular, Real
 from lib.networks.families import block_network
 from lib.tests import brute_force
-from lib.tests.test_bounds import TABLE, architectures, chain, partitions
+from lib.tests.networks import NETWORKS, architectures, grid, line, partitions
 
 FIELD = Modular()
 
@@ -62,7 +62,7 @@ def reads_padding(net, layer):
 
 
 SMALL = [(net, int(stronger.split("^")[0]) ** int(stronger.split("^")[1]))
-         for net, _, _, _, stronger, rank in TABLE if rank is not None]
+         for net, _, _, _, stronger, rank in NETWORKS if rank is not None]
 
 
 @pytest.mark.parametrize("net, rank", SMALL)
@@ -102,7 +102,7 @@ def test_explicit_weights_of_hundreds_of_networks():
 
 def test_padding_needs_the_correction():
     """With zero biases on the hops the tensor vanishes; with 1/D it has the predicted rank."""
-    net = chain(8, 2, (3, 1, 4), (3, 1, 2), (8, 8, 1))
+    net = line(8, 2, (3, 1, 4), (3, 1, 2), (8, 8, 1))
     built = overlap_construction(net, FIELD.tensor([[1, 0], [0, 1]]), FIELD, layer=2, shift=4)
     assert exact_rank(built) == built.rank().value == 16
     weight, bias = built.weights[1]
@@ -136,20 +136,20 @@ def corner_block(built, cut):
     words = torch.cartesian_prod(*[torch.arange(built.base)] * len(letters))
     shown = torch.zeros(len(words), len(words), *net.size, dtype=torch.int64)
     shown = shown.movedim(2 + built.axis, -1)                   # the cut axis last
-    for letter, (line, columns) in enumerate(letters):
+    for letter, (row, columns) in enumerate(letters):
         for column in columns:
             word = words[:, None, letter] if column < cut else words[None, :, letter]
-            shown[:, :, line, column] = word
+            shown[:, :, row, column] = word
     shown = shown.movedim(-1, 2 + built.axis).flatten(2)
     output = torch.cat([built.output(row) for row in shown])
     return output.reshape(len(words), len(words))
 
 
 @pytest.mark.parametrize("net, rank", [
-    (chain(6, 2, (4, 2, 2), (3, 3, 1), ndim=2), 64), (chain(6, 2, (5, 3, 2), (2, 2, 1), ndim=2), 4),
-    (chain(8, 2, (2, 2, 4), (3, 2, 2), (2, 2, 1), ndim=2), 4),
-    (chain(8, 2, (3, 2, 4), (3, 2, 2), (2, 2, 1), ndim=2), 16),
-    (chain(5, 2, (3, 2, 2), (3, 3, 1), ndim=2), 8)])
+    (grid(6, 2, (4, 2, 2), (3, 3, 1)), 64), (grid(6, 2, (5, 3, 2), (2, 2, 1)), 4),
+    (grid(8, 2, (2, 2, 4), (3, 2, 2), (2, 2, 1)), 4),
+    (grid(8, 2, (3, 2, 4), (3, 2, 2), (2, 2, 1)), 16),
+    (grid(5, 2, (3, 2, 2), (3, 3, 1)), 8)])
 def test_larger_networks_by_the_block_that_carries_the_rank(net, rank):
     generator = torch.Generator().manual_seed(2)
     for name, axis in partitions(net):
@@ -165,7 +165,7 @@ def test_two_layer_weights_attain_the_exact_rank():
     generator = torch.Generator().manual_seed(3)
     for window, channels, width, cut, bias in product((2, 3, 5), (2, 3), (1, 2, 3), (1, 3),
                                                       (True, False)):
-        net = chain(6, channels, (window, 1, width), (6 + bias, 6, 1))
+        net = line(6, channels, (window, 1, width), (6 + bias, 6, 1))
         built = two_layer_construction(net, random_templates(net, generator), FIELD, cut=cut,
                                        last_bias=bias)
         assert built.rank() == net.exact_two_layer_rank(cut=cut, last_bias=bias)
@@ -181,7 +181,7 @@ def test_two_layer_weights_attain_the_exact_rank():
 def test_real_arithmetic_agrees_with_the_closed_form():
     generator = torch.Generator().manual_seed(4)
     for net in (block_network(3, 8, channels=4, width=8),
-                chain(9, 3, (3, 2, 6), (2, 1, 6), (5, 5, 1))):
+                line(9, 3, (3, 2, 6), (2, 1, 6), (5, 5, 1))):
         representation = Real().random((net.channels, net.channels), generator)
         built = overlap_construction(net, representation, Real())
         templates = telling_templates(built, generator, 10)
@@ -191,10 +191,10 @@ def test_real_arithmetic_agrees_with_the_closed_form():
 
 
 def test_errors_say_what_is_missing():
-    net, identity = chain(4, 2, (3, 1, 2), (1, 4, 1)), torch.eye(2).double()
+    net, identity = line(4, 2, (3, 1, 2), (1, 4, 1)), torch.eye(2).double()
     with pytest.raises(ValueError, match="window \\(1,\\) smaller than its stride"):
         overlap_construction(net, identity, FIELD, layer=1)
-    net = chain(4, 2, (2, 1, 2), (4, 4, 1))
+    net = line(4, 2, (2, 1, 2), (4, 4, 1))
     with pytest.raises(ValueError, match="shift=3 at layer 1: the windows span only \\(1,\\)"):
         overlap_construction(net, identity, FIELD, layer=1, shift=3)
     with pytest.raises(ValueError, match="name the layer"):
@@ -205,5 +205,5 @@ def test_errors_say_what_is_missing():
     with pytest.raises(ValueError, match=r"need \(batch, 4\)"):
         built.predicted_output(torch.zeros(1, 5, dtype=torch.int64))
     with pytest.raises(ValueError, match="needs a stride-1 layer"):
-        two_layer_construction(chain(4, 2, (2, 2, 2), (2, 2, 1)), identity, FIELD)
+        two_layer_construction(line(4, 2, (2, 2, 2), (2, 2, 1)), identity, FIELD)
     assert shift_digits(net, 1, 1) == (2, (1,))

@@ -112,6 +112,12 @@ def test_a_picture_without_alternative_text_is_named(built):
     assert "no alternative text" in line
 
 
+def test_a_folder_without_pages_is_a_problem(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        (line,) = page_problems(folder)
+        assert "holds no pages" in line
+
+
 def test_addresses_outside_the_book():
     remote = ["https://example.org", "//example.org/a.js", "mailto:a@example.org", "data:,a"]
     assert [is_remote(link) for link in [*remote, "a.html", "#a", "../a?b=c"]] == [True] * 4 + [

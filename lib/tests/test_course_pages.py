@@ -2,7 +2,10 @@
 
 import types
 
+import pytest
+
 from lib.course.api_page import PLACE, insert_reference, module_markdown, module_paths, plain
+from lib.course.typography import with_formulas
 
 MODULE = '''
 """A module about [[A]] and ``x``.
@@ -66,3 +69,11 @@ def test_marks_of_markdown_are_taken_literally_outside_code():
     assert plain("a_b [c](d) `e_f` <g> $h$ {i} j*k | l") == (
         r"a\_b \[c\](d) `e_f` \<g\> \$h\$ \{i\} j\*k \| l"
     )
+
+
+@pytest.mark.parametrize("text, pieces", [
+    ("64^32", ["<math>64^{32}</math>"]),
+    ("2^8, not 2^16.", ["<math>2^{8}</math>", ", not ", "<math>2^{16}</math>", "."]),
+    ("17 of 20", ["17 of 20"]), ("", [])])
+def test_powers_in_glued_values_become_formulas(text, pieces):
+    assert [str(node) for node in with_formulas(text)] == pieces

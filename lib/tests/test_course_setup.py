@@ -9,12 +9,12 @@ import types
 import pytest
 
 from lib.course import colab
-from lib.course.colab import HEADING, install_missing, missing_packages, setup_cell, stamp_setup
+from lib.course.colab import HEADING, main, missing_packages, setup_cell, stamp_setup
 from lib.course.files import ROOT
 from lib.course.links import repository
 
 PRETEND = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
-SHOW = "\nimport lib\n\nprint(lib.__file__)"
+SHOW = "\nimport pathlib, lib\n\nprint(pathlib.Path(lib.__file__).resolve())"
 
 
 def run_cell(code, folder):
@@ -34,11 +34,11 @@ def test_at_home_the_cell_is_silent_and_finds_lib(folder):
 def origin(tmp_path_factory):
     """A repository to clone from, with what is needed of the course as it is now."""
     root = tmp_path_factory.mktemp("origin")
-    for name in ("__init__.py", "course"):
+    for name in ("__init__.py", "bounds", "course"):
         source, target = ROOT / "lib" / name, root / "lib" / name
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    shutil.copy(ROOT / "requirements.txt", root)
+    (root / "requirements.txt").write_text("PyYAML\n")  # is there, so that nothing is installed
     git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "all"]):
         subprocess.run([*git, *command], check=True)
@@ -56,19 +56,29 @@ def test_on_colab_the_course_is_cloned_once_and_used(origin, tmp_path):
 def test_on_colab_a_failing_clone_says_why(tmp_path):
     nowhere = (tmp_path / "nowhere").as_uri()
     done = run_cell(PRETEND + setup_cell().replace(repository()[0], nowhere), tmp_path)
-    assert done.returncode and "RuntimeError: could not fetch the course: fatal:" in done.stderr
+    assert done.returncode and "fatal: " in done.stderr
+    assert "CalledProcessError: Command '(test -d course || git clone" in done.stderr
+    assert not (tmp_path / "course").exists()
+
+
+def test_on_colab_a_missing_git_says_so(tmp_path):
+    done = run_cell(PRETEND + setup_cell().replace("git clone", "no-git clone"), tmp_path)
+    assert done.returncode and "no-git: not found" in done.stderr.replace("command not", "not")
+
+
+def test_the_cell_has_at_most_four_lines():
+    assert len(setup_cell().splitlines()) <= 4
 
 
 @pytest.fixture
 def pip_calls(monkeypatch):
-    """Pretend to be on Colab and record what pip is asked for."""
+    """What pip is asked for, in place of an installation."""
     calls = []
 
     def record(command, **_):
         calls.append(command[5:])
-        return types.SimpleNamespace(returncode=0, stderr="")
+        return types.SimpleNamespace(returncode=0)
 
-    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     monkeypatch.setattr(colab.subprocess, "run", record)
     return calls
 
@@ -77,33 +87,25 @@ def test_only_what_is_missing_is_installed_and_never_torch(tmp_path, pip_calls, 
     listed = tmp_path / "requirements.txt"
     listed.write_text("# a comment\ntorch>=2\nnumpy\nPyYAML>=6,<7\nno-such-package-x>=1,<2\n\n")
     assert missing_packages(listed) == ["no-such-package-x>=1,<2"]
-    install_missing(listed)
+    main(listed)
     assert pip_calls == [["no-such-package-x>=1,<2"]]
     everything_gone = types.SimpleNamespace(util=types.SimpleNamespace(find_spec=lambda _: None))
     monkeypatch.setattr(colab, "importlib", everything_gone)
     assert missing_packages(listed) == ["PyYAML>=6,<7", "no-such-package-x>=1,<2"]
 
 
-def test_nothing_is_installed_where_nothing_is_missing(tmp_path, pip_calls):
-    install_missing()
+def test_nothing_is_installed_where_nothing_is_missing(pip_calls):
+    main()
     assert pip_calls == []
 
 
-def test_at_home_nothing_is_ever_installed(tmp_path, pip_calls, monkeypatch):
-    monkeypatch.delitem(sys.modules, "google.colab")
-    listed = tmp_path / "requirements.txt"
-    listed.write_text("no_such_package_x\n")
-    install_missing(listed)
-    assert pip_calls == []
-
-
-def test_a_failing_installation_says_why(tmp_path, pip_calls, monkeypatch):
-    failed = types.SimpleNamespace(returncode=1, stderr="no network\n")
+def test_a_failing_installation_says_why(tmp_path, monkeypatch):
+    failed = types.SimpleNamespace(returncode=1)
     monkeypatch.setattr(colab.subprocess, "run", lambda *_, **__: failed)
     listed = tmp_path / "requirements.txt"
     listed.write_text("no_such_package_x\n")
-    with pytest.raises(RuntimeError, match="could not install no_such_package_x: no network"):
-        install_missing(listed)
+    with pytest.raises(SystemExit, match="could not install no_such_package_x"):
+        main(listed)
 
 
 def test_the_cell_is_written_where_its_tag_is(tmp_path):

@@ -6,7 +6,7 @@ import torch
 
 from lib import Architecture, Layer, correspondence, forward, simulate
 from lib.exact.arithmetic import Modular
-from lib.tests.test_bounds import chain
+from lib.tests.networks import grid, line
 
 FIELD = Modular()
 
@@ -50,8 +50,8 @@ def test_random_networks_simulate_smaller_ones():
 
 
 def test_overlapping_networks_contain_the_non_overlapping_ones():
-    larger = chain(8, 2, (3, 1, 2), (3, 2, 4), (5, 2, 4), (2, 2, 1), ndim=2)
-    smaller = chain(8, 2, (2, 2, 4), (2, 2, 4), (2, 2, 1), ndim=2)
+    larger = grid(8, 2, (3, 1, 2), (3, 2, 4), (5, 2, 4), (2, 2, 1))
+    smaller = grid(8, 2, (2, 2, 4), (2, 2, 4), (2, 2, 1))
     assert not smaller.is_overlapping and correspondence(larger, smaller) == (2, 3, 4)
     generator = torch.Generator().manual_seed(1)
     weights = smaller.random_weights(FIELD, generator)
@@ -61,11 +61,11 @@ def test_overlapping_networks_contain_the_non_overlapping_ones():
 
 
 @pytest.mark.parametrize("larger, smaller, message", [
-    (chain(4, 2, (2, 2, 4), (2, 2, 1)), chain(4, 2, (3, 2, 4), (2, 2, 1)), "its window"),
-    (chain(4, 2, (2, 2, 3), (2, 2, 1)), chain(4, 2, (2, 2, 4), (2, 2, 1)), "3 channels are fewer"),
-    (chain(4, 2, (2, 1, 4), (4, 4, 1)), chain(4, 2, (2, 2, 4), (2, 2, 1)), "its stride"),
-    (chain(4, 2, (1, 1, 1), (2, 2, 4), (2, 2, 1)), chain(4, 2, (2, 2, 4), (2, 2, 1)), "no way"),
-    (chain(4, 3, (2, 2, 4)), chain(4, 2, (2, 2, 4)), "different inputs")])
+    (line(4, 2, (2, 2, 4), (2, 2, 1)), line(4, 2, (3, 2, 4), (2, 2, 1)), "its window"),
+    (line(4, 2, (2, 2, 3), (2, 2, 1)), line(4, 2, (2, 2, 4), (2, 2, 1)), "3 channels are fewer"),
+    (line(4, 2, (2, 1, 4), (4, 4, 1)), line(4, 2, (2, 2, 4), (2, 2, 1)), "its stride"),
+    (line(4, 2, (1, 1, 1), (2, 2, 4), (2, 2, 1)), line(4, 2, (2, 2, 4), (2, 2, 1)), "no way"),
+    (line(4, 3, (2, 2, 4)), line(4, 2, (2, 2, 4)), "different inputs")])
 def test_what_cannot_be_simulated_is_refused(larger, smaller, message):
     """The fourth pair: a deleted layer of one channel cannot hand two on."""
     with pytest.raises(ValueError, match=message):
