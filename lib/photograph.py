@@ -2,7 +2,7 @@
 
 import torch
 
-__all__ = ["photograph"]
+__all__ = ["photograph", "photograph_patches"]
 
 
 def photograph() -> torch.Tensor:
@@ -22,3 +22,34 @@ def photograph() -> torch.Tensor:
 
     with cbook.get_sample_data("grace_hopper.jpg") as file:
         return torch.from_numpy(image.imread(file, format="jpg").copy())
+
+
+def photograph_patches(size: int, count: int, generator: torch.Generator) -> torch.Tensor:
+    """Patches cut at random from the photograph that Matplotlib ships (Grace Hopper, 1984).
+
+    Parameters
+    ----------
+    size : int
+        Height and width of a patch in pixels.
+    count : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    torch.Tensor of int64 in 0..255, shape (count, size * size * 3)
+
+    Examples
+    --------
+    >>> photograph_patches(8, 3, torch.Generator().manual_seed(0)).shape
+    torch.Size([3, 192])
+    """
+    pixels = photograph()  # (600, 512, 3) uint8
+    height, width = pixels.shape[:2]
+    if not 1 <= size <= min(height, width):
+        raise ValueError(f"photograph_patches: size {size} is not in 1..{min(height, width)}")
+    tops = torch.randint(height - size + 1, (count,), generator=generator).tolist()
+    lefts = torch.randint(width - size + 1, (count,), generator=generator).tolist()
+    patches = torch.empty(count, size, size, 3, dtype=torch.int64)
+    for patch, top, left in zip(patches, tops, lefts):
+        patch.copy_(pixels[top : top + size, left : left + size])
+    return patches.flatten(1)

@@ -28,43 +28,45 @@ class Real:
     tensor([[4.]], dtype=torch.float64)
     """
 
-    def tensor(self, values, device=None):
+    def tensor(self, values, device: torch.device | None = None) -> torch.Tensor:
         """Return `values` as a float64 tensor of the same shape."""
         return torch.as_tensor(values, dtype=torch.float64, device=device)
 
-    def random(self, shape, generator, device=None):
+    def random(
+        self, shape, generator: torch.Generator, device: torch.device | None = None
+    ) -> torch.Tensor:
         """Independent standard normal entries, drawn from a CPU `generator`."""
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(device)
 
-    def reduce(self, x):
+    def reduce(self, x: torch.Tensor) -> torch.Tensor:
         """`x`: real numbers need no reduction."""
         return x
 
-    def add(self, a, b):
+    def add(self, a, b) -> torch.Tensor:
         """The sum a + b entry by entry, with broadcasting."""
         return a + b
 
-    def multiply(self, a, b):
+    def multiply(self, a, b) -> torch.Tensor:
         """The product a * b entry by entry, with broadcasting."""
         return a * b
 
-    def center_(self, x):
+    def center_(self, x: torch.Tensor) -> torch.Tensor:
         """`x`, unchanged; see `Modular.center_`."""
         return x
 
-    def reciprocal(self, number):
+    def reciprocal(self, number: float) -> float:
         """One over a number, as a Python float."""
         return 1 / number
 
-    def matmul(self, a, b):
+    def matmul(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """The matrix product, broadcast over leading dimensions as `torch.matmul` does."""
         return torch.matmul(a, b)
 
-    def prod(self, x, dim):
+    def prod(self, x: torch.Tensor, dim: int) -> torch.Tensor:
         """The product of `x` along the dimension `dim`, which disappears."""
         return torch.prod(x, dim)
 
-    def inverse(self, matrix):
+    def inverse(self, matrix: torch.Tensor) -> torch.Tensor:
         """The inverse of a square matrix; ValueError if it is exactly singular."""
         _require_square(matrix, "Real.inverse")
         inverse, failed = torch.linalg.inv_ex(matrix)
@@ -119,7 +121,7 @@ class Modular:
                 f"example {DEFAULT_PRIME}"
             )
 
-    def tensor(self, values, device=None):
+    def tensor(self, values, device: torch.device | None = None) -> torch.Tensor:
         """The residues of integers.
 
         Parameters
@@ -144,12 +146,14 @@ class Modular:
         """
         return residues(values, self.prime, device)
 
-    def random(self, shape, generator, device=None):
+    def random(
+        self, shape, generator: torch.Generator, device: torch.device | None = None
+    ) -> torch.Tensor:
         """Independent uniform residues, drawn from a CPU `generator`."""
         draws = torch.randint(0, self.prime, tuple(shape), generator=generator)
         return draws.to(torch.float64).to(device)
 
-    def reduce(self, x):
+    def reduce(self, x: torch.Tensor) -> torch.Tensor:
         """The residues 0..p-1 of float64 integers with |x| <= 2**53 - p.
 
         Notes
@@ -166,7 +170,7 @@ class Modular:
         residues = self.center(x)
         return residues.sub_(torch.mul(residues, 1.0 / self.prime).floor_(), alpha=self.prime)
 
-    def center(self, x):
+    def center(self, x: torch.Tensor) -> torch.Tensor:
         """Integers congruent to `x`, of absolute value below p/2 + 3, faster than `reduce`.
 
         The proof is in the notes of `reduce`, with the same condition on `x`.
@@ -174,24 +178,24 @@ class Modular:
         quotients = torch.mul(x, 1.0 / self.prime).round_()
         return torch.sub(x, quotients, alpha=self.prime, out=quotients)
 
-    def center_(self, x):
+    def center_(self, x: torch.Tensor) -> torch.Tensor:
         """`center`, in place; returns `x`."""
         quotients = torch.mul(x, 1.0 / self.prime).round_()
         return x.sub_(quotients, alpha=self.prime)
 
-    def reciprocal(self, number):
+    def reciprocal(self, number: int) -> int:
         """One over an integer, as an int 0..p-1; ValueError if p divides it."""
         return pow(number, -1, self.prime)
 
-    def add(self, a, b):
+    def add(self, a, b) -> torch.Tensor:
         """The sum a + b modulo p entry by entry, with broadcasting."""
         return self.reduce(a + b)
 
-    def multiply(self, a, b):
+    def multiply(self, a, b) -> torch.Tensor:
         """The product a * b modulo p entry by entry, with broadcasting."""
         return self.reduce(a * b)
 
-    def matmul(self, a, b):
+    def matmul(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """The matrix product modulo p, broadcast as `torch.matmul` does.
 
         The inner dimension is cut into chunks whose sums of products stay below 2**53.
@@ -212,7 +216,7 @@ class Modular:
             )
         return self.reduce(total)
 
-    def prod(self, x, dim):
+    def prod(self, x: torch.Tensor, dim: int) -> torch.Tensor:
         """The product of `x` modulo p along `dim`, which disappears (empty: ones)."""
         x = x.movedim(dim, 0)
         if len(x) == 0:
@@ -223,7 +227,7 @@ class Modular:
             x = torch.cat([pairs, x[2 * half :]])
         return x[0]
 
-    def inverse(self, matrix):
+    def inverse(self, matrix: torch.Tensor) -> torch.Tensor:
         """The inverse modulo p of a square matrix of residues, by Gauss-Jordan elimination.
 
         Raises ValueError if the matrix is not square or is singular modulo p.

@@ -11,7 +11,7 @@ import torch
 WORTH_MOVING = 1 << 18  # entries from which a matrix is sent to a GPU without being asked
 
 
-def training_device():
+def training_device() -> torch.device:
     """The device networks are trained on: CUDA, else Apple's MPS, else the CPU.
 
     Examples
@@ -24,7 +24,7 @@ def training_device():
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def exact_device(name=None):
+def exact_device(name: str | torch.device | None = None) -> torch.device:
     """The device exact work runs on: CUDA, else the CPU.
 
     Residues live in float64 numbers, which Apple's MPS does not have.
@@ -54,7 +54,7 @@ def exact_device(name=None):
     return device
 
 
-def generator(seed):
+def generator(seed: int) -> torch.Generator:
     """A CPU random generator with its own seed, the only source of randomness in `lib`.
 
     It is a CPU generator even where the work runs on a GPU, so that every machine draws the same
@@ -77,7 +77,7 @@ def generator(seed):
     return torch.Generator().manual_seed(seed)
 
 
-def describe_device():
+def describe_device() -> str:
     """One line that says what this machine computes with.
 
     It names the processor, torch's threads, the GPU if there is one, and the versions. The line
@@ -100,7 +100,7 @@ def describe_device():
     return "; ".join(parts)
 
 
-def device_name(device="cpu"):
+def device_name(device: str | torch.device = "cpu") -> str:
     """The name of the chip behind a device, as results record it.
 
     Parameters

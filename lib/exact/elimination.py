@@ -25,7 +25,7 @@ PANEL = 512  # columns stripped at a time, at most 512 to keep the products exac
 SMALL = 32  # blocks of at most this height and width are eliminated entry by entry
 
 
-def rank_in_place(matrix, field, panel=PANEL):
+def rank_in_place(matrix: torch.Tensor, field, panel: int = PANEL) -> int:
     """The rank of a matrix of residues, which is overwritten.
 
     Parameters
@@ -63,8 +63,10 @@ def rank_in_place(matrix, field, panel=PANEL):
         return rank
 
 
-def nonsingular_block(matrix, field):
-    """Find a largest nonsingular block of a matrix, and its inverse.
+def nonsingular_block(
+    matrix: torch.Tensor, field
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A largest nonsingular block of a matrix, and its inverse.
 
     Parameters
     ----------

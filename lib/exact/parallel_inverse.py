@@ -17,7 +17,7 @@ from functools import cache
 import torch
 
 
-def parallel_inverse(matrix, field):
+def parallel_inverse(matrix: torch.Tensor, field) -> torch.Tensor | None:
     """The inverse of a square matrix, or None if it is singular.
 
     Parameters

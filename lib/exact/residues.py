@@ -8,7 +8,7 @@ import torch
 PIECE = 1 << 20  # entries converted at a time: the temporaries stay small beside a large matrix
 
 
-def residues(values, prime, device=None):
+def residues(values, prime: int, device: torch.device | None = None) -> torch.Tensor:
     """The residues 0..prime-1 of integers as a new float64 tensor of the same shape.
 
     `lib.exact.arithmetic.Modular.tensor` describes what is accepted and what is raised.
@@ -58,7 +58,7 @@ def _piece(values, prime):
     return exact.add_(0.0)  # turns -0.0 into 0.0
 
 
-def is_prime(number):
+def is_prime(number: int) -> bool:
     """Whether an int is prime, by trial division (fast enough below 2**23).
 
     Examples

@@ -9,6 +9,7 @@ on a busy machine costs far more than the work itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -19,8 +20,8 @@ TILE_ON_GPU = (4096, 1 << 20)  # on a GPU, the fewer kernels the better
 
 
 @contextmanager
-def workers(device):
-    """Give a function that works like `map` on all torch threads, one torch thread for each call.
+def workers(device: torch.device) -> Iterator[Callable]:
+    """A function that works like `map` on all torch threads, one torch thread for each call.
 
     Examples
     --------
@@ -40,12 +41,12 @@ def workers(device):
         torch.set_num_threads(threads)
 
 
-def center(x, field, run=map):
+def center(x: torch.Tensor, field, run: Callable = map) -> None:
     """Replace `x` by its centered residues, in place."""
     list(run(lambda tile: field.center_(x[tile]), tiling(x)))
 
 
-def product(a, b, field, run=map):
+def product(a: torch.Tensor, b: torch.Tensor, field, run: Callable = map) -> torch.Tensor:
     """The centered residues of a b, for a (s, k) and b (k, n)."""
     result = a.new_empty(len(a), b.shape[1])
 
@@ -57,7 +58,9 @@ def product(a, b, field, run=map):
     return result
 
 
-def subtract_product(target, a, b, field, run=map):
+def subtract_product(
+    target: torch.Tensor, a: torch.Tensor, b: torch.Tensor, field, run: Callable = map
+) -> None:
     """Replace `target` (m, n) by the centered residues of target - a b."""
 
     def update(tile):
@@ -67,7 +70,7 @@ def subtract_product(target, a, b, field, run=map):
     list(run(update, tiling(target)))
 
 
-def tiling(matrix):
+def tiling(matrix: torch.Tensor) -> list[tuple[slice, slice]]:
     """The tiles of a matrix as pairs of slices (rows, columns)."""
     height, width = TILE_ON_GPU if on_gpu(matrix) else TILE
     return [
@@ -77,6 +80,6 @@ def tiling(matrix):
     ]
 
 
-def on_gpu(matrix):
+def on_gpu(matrix: torch.Tensor) -> bool:
     """Whether a tensor is on an accelerator."""
     return matrix.device.type != "cpu"

@@ -11,10 +11,9 @@ from collections.abc import Callable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..photograph import photograph
 from ..trees.tensors import indices
 
-__all__ = ["change_basis", "grid_block", "grid_tensor", "photograph_patches", "place"]
+__all__ = ["change_basis", "grid_block", "grid_tensor", "place"]
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 BATCH = 2**14
@@ -161,34 +160,3 @@ def change_basis(tensor: torch.Tensor, matrix: torch.Tensor, arithmetic) -> torc
         flat = arithmetic.matmul(matrix, tensor.reshape(tensor.shape[0], -1))
         tensor = flat.reshape(matrix.shape[0], *rest).movedim(0, -1)
     return tensor
-
-
-def photograph_patches(size: int, count: int, generator: torch.Generator) -> torch.Tensor:
-    """Patches cut at random from the photograph that Matplotlib ships (Grace Hopper, 1984).
-
-    Parameters
-    ----------
-    size : int
-        Height and width of a patch in pixels.
-    count : int
-    generator : torch.Generator
-
-    Returns
-    -------
-    torch.Tensor of int64 in 0..255, shape (count, size * size * 3)
-
-    Examples
-    --------
-    >>> photograph_patches(8, 3, torch.Generator().manual_seed(0)).shape
-    torch.Size([3, 192])
-    """
-    pixels = photograph()  # (600, 512, 3) uint8
-    height, width = pixels.shape[:2]
-    if not 1 <= size <= min(height, width):
-        raise ValueError(f"photograph_patches: size {size} is not in 1..{min(height, width)}")
-    tops = torch.randint(height - size + 1, (count,), generator=generator).tolist()
-    lefts = torch.randint(width - size + 1, (count,), generator=generator).tolist()
-    patches = torch.empty(count, size, size, 3, dtype=torch.int64)
-    for patch, top, left in zip(patches, tops, lefts):
-        patch.copy_(pixels[top : top + size, left : left + size])
-    return patches.flatten(1)

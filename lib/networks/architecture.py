@@ -167,27 +167,27 @@ class Architecture:
         return value if isinstance(value, tuple) else (value,) * self.ndim
 
     @property
-    def depth(self):
+    def depth(self) -> int:
         """Number of layers after the representation layer, L in the paper."""
         return len(self.layers)
 
     @cached_property
-    def windows(self):
+    def windows(self) -> tuple[tuple[int, ...], ...]:
         """Window of every layer as one tuple per layer, one entry per axis."""
         return tuple(self._expand(layer.window) for layer in self.layers)
 
     @cached_property
-    def strides(self):
+    def strides(self) -> tuple[tuple[int, ...], ...]:
         """Stride of every layer as one tuple per layer, one entry per axis."""
         return tuple(self._expand(layer.stride) for layer in self.layers)
 
     @property
-    def widths(self):
+    def widths(self) -> tuple[int, ...]:
         """Channels from the representation to the output: (M, D_1, ..., D_L)."""
         return (self.channels, *(layer.channels for layer in self.layers))
 
     @cached_property
-    def output_sizes(self):
+    def output_sizes(self) -> tuple[tuple[int, ...], ...]:
         """Cells per axis from the input to the output: entry l is the map of layer l."""
         sizes = [self.size]
         for stride in self.strides:
@@ -195,7 +195,7 @@ class Architecture:
         return tuple(sizes)
 
     @property
-    def is_overlapping(self):
+    def is_overlapping(self) -> bool:
         """Whether some layer has a window larger than its stride on some axis."""
         return any(r > s for window, stride in zip(self.windows, self.strides, strict=True)
                    for r, s in zip(window, stride, strict=True))

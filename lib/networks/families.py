@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from ..bounds.bound import Bound
@@ -15,7 +16,15 @@ def _halvings(size, what):
     return size.bit_length() - 1
 
 
-def stacked_blocks(convolutions, window, size, channels, width, outputs=1, ndim=2):
+def stacked_blocks(
+    convolutions: int,
+    window: int,
+    size: int,
+    channels: int,
+    width: int | Sequence[int],
+    outputs: int = 1,
+    ndim: int = 2,
+) -> Architecture:
     """Blocks of some stride-1 convolutions and a 2 x 2 pooling, down to a single cell.
 
     Parameters
@@ -62,7 +71,14 @@ def stacked_blocks(convolutions, window, size, channels, width, outputs=1, ndim=
     return Architecture(size, channels, tuple(layers), ndim)
 
 
-def block_network(window, size, channels, width, outputs=1, ndim=2):
+def block_network(
+    window: int,
+    size: int,
+    channels: int,
+    width: int | Sequence[int],
+    outputs: int = 1,
+    ndim: int = 2,
+) -> Architecture:
     """The network of Proposition 2: blocks of a B x B layer with stride 1 and a 2 x 2 pooling.
 
     Parameters
@@ -81,18 +97,7 @@ def block_network(window, size, channels, width, outputs=1, ndim=2):
     return stacked_blocks(1, window, size, channels, width, outputs, ndim)
 
 
-def equivalent_window(convolutions, window):
-    """Window B that sees as much as several stacked stride-1 windows: K_0 (C - 1) + 1.
-
-    Examples
-    --------
-    >>> equivalent_window(convolutions=2, window=3)      # two 3 x 3 layers of VGG
-    5
-    """
-    return convolutions * (window - 1) + 1
-
-
-def proposition_2_layer(window, size):
+def proposition_2_layer(window: int, size: int) -> int:
     """The first B x B layer whose total receptive field exceeds half the size.
 
     Returns
@@ -115,7 +120,7 @@ def proposition_2_layer(window, size):
     raise AssertionError("the last block always sees more than half")
 
 
-def proposition_2_bound(window, size, channels):
+def proposition_2_bound(window: int, size: int, channels: int) -> Bound:
     """Proposition 2 in closed form: rank at least ``M^E`` with ``E = H^2 / (2 T_S^2)``.
 
     Parameters
@@ -146,7 +151,7 @@ def proposition_2_bound(window, size, channels):
     return Bound(channels, size**2 // (2 * stride**2), layer, size // 2)
 
 
-def proposition_2_exponent(window, size):
+def proposition_2_exponent(window: int, size: int) -> Fraction:
     """What the exponent of Proposition 2 exceeds: ``(2B - 1)^2 / 2 (1 + (2B - 2) / H)^(-2)``.
 
     Returns
@@ -161,7 +166,9 @@ def proposition_2_exponent(window, size):
     return Fraction((2 * window - 1) ** 2 * size**2, 2 * (size + 2 * window - 2) ** 2)
 
 
-def googlenet_stack(start="conv1", window=5, channels=32):
+def googlenet_stack(
+    start: str = "conv1", window: int = 5, channels: int = 32
+) -> Architecture:
     """GoogLeNet read as a chain: every inception module is one layer of its whole width.
 
     Parameters

@@ -7,7 +7,6 @@ import pytest
 from lib import Architecture
 from lib.networks.families import (
     block_network,
-    equivalent_window,
     googlenet_stack,
     proposition_2_bound,
     proposition_2_exponent,
@@ -67,7 +66,7 @@ def test_where_the_quarter_exponent_of_the_lecture_slides_follows():
 def test_stacked_small_windows_act_as_one_larger():
     for convolutions, window, size in [(1, 3, 16), (2, 3, 16), (3, 3, 32), (2, 5, 32), (4, 2, 8)]:
         stacked = stacked_blocks(convolutions, window, size, channels=8, width=32)
-        single = block_network(equivalent_window(convolutions, window), size, 8, width=32)
+        single = block_network(convolutions * (window - 1) + 1, size, 8, width=32)
         layers = stacked.depth // (convolutions + 1)
         for block in range(1, layers + 1):
             ends = block * (convolutions + 1), 2 * block

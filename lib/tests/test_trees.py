@@ -9,7 +9,8 @@ import torch
 
 from lib.bounds.partitions import split_modes
 from lib.exact.arithmetic import Modular, Real
-from lib.grids.grid import change_basis, grid_block, grid_tensor, photograph_patches
+from lib.grids.grid import change_basis, grid_block, grid_tensor
+from lib.photograph import photograph_patches
 from lib.trees.circuit import TreeCircuit, evaluate
 from lib.trees.constructions import even_odd_weights
 from lib.trees.decompositions import coefficient_tensor
