@@ -148,11 +148,12 @@ def installed(tmp_path_factory):
     """A folder into which pip installed the course."""
     pytest.importorskip("setuptools")
     folder = tmp_path_factory.mktemp("installed")
+    sources, target = copy_of_sources(folder / "source"), folder / "to"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
-               "--no-build-isolation", "--disable-pip-version-check", "--target", str(folder / "to")]
-    subprocess.run([*install, str(copy_of_sources(folder / "source"))], check=True,
+               "--no-build-isolation", "--disable-pip-version-check"]
+    subprocess.run([*install, "--target", str(target), str(sources)], check=True,
                    capture_output=True)
-    return folder / "to"
+    return target
 
 
 def run_installed(folder, *arguments):
