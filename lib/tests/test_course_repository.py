@@ -10,17 +10,17 @@ import sys
 import pytest
 import yaml
 
-from lib.course import ledger, twins
+from lib.course import ROOT, ledger
 from lib.course.colab import HEADING, IMPORT_NAMES, setup_cell
-from lib.course.files import NOTEBOOKS, ROOT, cell_content, notebooks, read_notebook
 from lib.course.links import badges, launch_problems, stamped_files
+from lib.course.notebooks import cell_content, notebooks, problems, read_notebook, twins
 
 LIBRARY = sorted(path for path in (ROOT / "lib").rglob("*.py") if "tests" not in path.parts)
 SPHINX_ONLY = re.compile(r"^[`:]{3,}\{|\{(?:cite|ref|numref|prf:ref|glue|doc|eq)(?::\w*)?\}`", re.M)
 
 
 def test_notebooks_and_twins_are_in_step():
-    assert twins.problems() == []
+    assert problems() == []
 
 
 def test_the_ledger_is_complete():
@@ -80,7 +80,7 @@ def imports(path):
 def needed_by_readers():
     """The library without the authors' tools, and the notebooks' twins."""
     library = [p for p in LIBRARY if p.relative_to(ROOT).parts[1] not in ("benchmarks", "course")]
-    return [*library, *NOTEBOOKS.glob("[0-9]*.py")]
+    return [*library, *twins()]
 
 
 # Used when present, replaced or explained when absent; every such import is inside a function.
