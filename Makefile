@@ -90,17 +90,17 @@ serve: book
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 test: lint
-	@$(HERE) $(BIN)/python -m lib.course.twins
+	@$(HERE) $(BIN)/python -m lib.course.notebooks
 	@$(PYTEST) -m 'not slow'
 
 test-slow: $(AUTHOR)
 	@$(PYTEST) -m slow lib
 
 run: $(AUTHOR)
-	@$(HERE) $(ONE_THREAD) $(BIN)/python -m lib.course.execution $(NOTEBOOK)
+	@$(HERE) $(ONE_THREAD) $(BIN)/python -m lib.course.notebooks run $(NOTEBOOK)
 
 sync: $(AUTHOR)
-	@$(HERE) $(BIN)/python -m lib.course.twins --sync
+	@$(HERE) $(BIN)/python -m lib.course.notebooks sync
 
 lint: $(AUTHOR)
 	@$(BIN)/ruff check --quiet lib notebooks
@@ -109,7 +109,7 @@ budgets: $(AUTHOR)
 	@$(PYTEST) notebooks
 
 repository: $(AUTHOR)
-	@$(HERE) $(BIN)/python -m lib.course.links '$(URL)'
+	@$(HERE) $(BIN)/python -m lib.course.links "$$URL"
 
 clean:
 	rm -rf _build $(VENV) .pytest_cache .ruff_cache

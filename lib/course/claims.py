@@ -6,8 +6,6 @@ The ledger page of the book is made from the lines that both print, so a claim t
 cannot be listed as checked.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,15 +4,13 @@ At home the cell makes `lib` importable. On Colab it clones the course and runs 
 installs what the machine lacks; the message of whatever fails stands above the error.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-from .files import ROOT
+from . import ROOT
 from .links import repository
 
 # Identical in every notebook: `make sync` writes it into the cell tagged "setup".

@@ -6,8 +6,6 @@ that myst-nb's own ``glue`` leaves; writing it here keeps myst-nb out of the not
 run on Colab, where nothing is displayed.
 """
 
-from __future__ import annotations
-
 from ..bounds.overlap import Bound
 
 PREFIX = "application/papermill.record/"  # a type that no front end displays

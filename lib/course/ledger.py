@@ -1,6 +1,7 @@
 """The ledger: every claim, where it is stated, and which stored run checked it.
 
-``python -m lib.course.ledger`` prints what is missing and fails if anything is.
+``python -m lib.course.ledger`` prints what is missing and fails if anything is. The page
+book/ledger.md is `ledger_markdown`.
 """
 
 import re
@@ -8,8 +9,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .claims import EVIDENCE, PREFIX, load_claims
-from .files import ROOT, notebooks, read_notebook
+from . import ROOT
+from .claims import EVIDENCE, PREFIX, STATUS, load_claims
+from .notebooks import notebooks, read_notebook
 
 LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[(\w+)\] ?(.*)$", re.MULTILINE)
 STATEMENT = re.compile(r"^[`:]{3,}\{prf:(\w+)\}[^\n]*\n((?::[^\n]*\n)*)", re.MULTILINE)
@@ -29,8 +31,8 @@ class Check:
     notebook: str
 
 
-def stored_checks(folder=ROOT / "notebooks"):
-    """The checks found in the stored outputs of a folder's notebooks.
+def stored_checks(folder: Path = ROOT / "notebooks") -> list[Check]:
+    """Checks found in the stored outputs of a folder's notebooks.
 
     Parameters
     ----------
@@ -50,8 +52,8 @@ def stored_checks(folder=ROOT / "notebooks"):
     return found
 
 
-def statements(page):
-    """The labelled statements of a page.
+def statements(page: Path) -> list[tuple[str, str]]:
+    """Labelled statements of a page.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def statements(page):
     return found
 
 
-def problems(root=ROOT):
+def problems(root: Path = ROOT) -> list[str]:
     """Everything that keeps the ledger from being complete.
 
     Parameters
@@ -101,7 +103,7 @@ def problems(root=ROOT):
     return found + page_problems(claims, root)
 
 
-def page_problems(claims, root):
+def page_problems(claims: dict[str, dict], root: Path) -> list[str]:
     """Claims that their page does not state, and statements that are no claim.
 
     Parameters
@@ -128,7 +130,79 @@ def page_problems(claims, root):
     return found
 
 
-def main():
+def ledger_markdown(claims: dict[str, dict], checks: list[Check], documents) -> str:
+    """The ledger as Markdown: a summary, then one table for each page that states claims.
+
+    Parameters
+    ----------
+    claims : dict of str to dict
+    checks : list of Check
+    documents : collection of str
+        What the book contains, as ``"book/index"``. A claim whose page is not among them is
+        listed without links; `make test` is what refuses it.
+
+    Returns
+    -------
+    str
+    """
+    if not claims:
+        return "No claim has been entered yet."
+    counts = [f"{sum(c['status'] == status for c in claims.values())} {status}"
+              for status in STATUS]
+    lines = [f"{len(claims)} claims: {', '.join(counts)}. {len(checks)} stored checks.", ""]
+    for page in dict.fromkeys(claim["page"] for claim in claims.values()):
+        title, stated = heading(page, documents)
+        rows = [ledger_row(claim, checks, claim["id"] in stated, documents)
+                for claim in claims.values() if claim["page"] == page]
+        lines += [f"## {title}", "", "| Claim | Source | Status | Evidence | Notebook |",
+                  "|---|---|---|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def heading(page: str, documents) -> tuple[str, set[str]]:
+    """The title of a page, as a link, and the labels of its statements.
+
+    Parameters
+    ----------
+    page : str
+        As in ``claims.yml``: ``"book/overlap-theorem.md"``.
+    documents : collection of str
+
+    Returns
+    -------
+    tuple
+        The file's name and no labels if the book lacks the page.
+
+    Examples
+    --------
+    >>> heading("book/ledger.md", {"book/ledger"}), heading("book/none.md", set())
+    (('[Claims ledger](/book/ledger.md)', set()), ('book/none.md', set()))
+    """
+    if page.removesuffix(".md") not in documents or not (ROOT / page).is_file():
+        return page, set()
+    title = re.search(r"^# (.*?)\s*$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return f"[{title[1] if title else page}](/{page})", {label for _, label
+                                                        in statements(ROOT / page)}
+
+
+def ledger_row(claim: dict, checks: list[Check], linked: bool, documents) -> str:
+    """One row of the ledger; ``linked`` says whether the statement is there to be linked to."""
+    own = [check for check in checks if check.claim == claim["id"]]
+    evidence = [f"**{check.evidence}** {check.detail}".strip() for check in own]
+    notebooks = [(check.notebook, check.notebook.partition("_")[0]) for check in own]
+    where = [f"[{number}](/notebooks/{name}.ipynb)" if f"notebooks/{name}" in documents else number
+             for name, number in dict.fromkeys(notebooks)]
+    cells = [
+        f"{{prf:ref}}`{claim['id']}`: {claim['title']}" if linked else claim["title"],
+        claim["source"],
+        f"[{claim['status']}]{{.status .{claim['status'].replace(' ', '-')}}}",
+        "; ".join(dict.fromkeys(evidence)) or "none",
+        ", ".join(where) or "nowhere",
+    ]
+    return "| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"
+
+
+def main() -> None:
     found = problems()
     print("\n".join(found) or f"the ledger is complete: {len(load_claims())} claims")
     sys.exit(bool(found))

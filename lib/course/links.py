@@ -4,7 +4,6 @@
 badge and set-up cell.
 """
 
-import argparse
 import re
 import subprocess
 import sys
@@ -12,20 +11,23 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
-from .files import ROOT
+from . import ROOT
 
-ADDRESS = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+)")
+GITHUB = "https://github.com/"
+# What GitHub allows, and the underscore of the account that stands for one not yet chosen.
+ADDRESS = re.compile(GITHUB + r"([A-Za-z0-9][\w-]{0,38})/(?!\.\.?$)([\w.-]{1,100})(?<!\.git)",
+                     re.ASCII)
 SERVICES = {
     "Colab": re.compile(r"https://colab\.research\.google\.com/github/([^\s\"')<>]*)"),
     "Binder": re.compile(r"https://mybinder\.org/v2/gh/([^\s\"')<>]*)"),
 }
-STAMPED = ("_config.yml", "README.md", "CONTRIBUTING.md", "CITATION.cff", "book/*.md",
-           "notebooks/*.py", "notebooks/*.ipynb")
+STAMPED = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "book/*.md", "notebooks/*.py",
+           "notebooks/*.ipynb", "_config.yml")  # the last holds the address: see `stamp`
 
 
 @cache
-def repository(root=ROOT):
-    """The address and the branch that ``_config.yml`` states.
+def repository(root: Path = ROOT) -> tuple[str, str]:
+    """Address and branch that ``_config.yml`` states.
 
     Parameters
     ----------
@@ -50,36 +52,43 @@ def repository(root=ROOT):
     import yaml
 
     stated = yaml.safe_load((Path(root) / "_config.yml").read_text(encoding="utf-8"))["repository"]
-    check_address(stated["url"])
+    parts_of(stated["url"])
     return stated["url"], stated["branch"]
 
 
-def check_address(url):
-    """Refuse what is not the address of a GitHub repository.
+def parts_of(url: str) -> tuple[str, str]:
+    """Account and name in the address of a GitHub repository.
 
     Parameters
     ----------
     url : str
 
+    Returns
+    -------
+    tuple of str
+
     Raises
     ------
     ValueError
+        If the address is of another form.
 
     Examples
     --------
-    >>> check_address("https://github.com/someone/course.git")
+    >>> parts_of("https://github.com/someone/course")
+    ('someone', 'course')
+    >>> parts_of("https://github.com/someone/course.git")
     Traceback (most recent call last):
     ValueError: repository address 'https://github.com/someone/course.git'; use the form https://github.com/ACCOUNT/NAME
     """
-    if not ADDRESS.fullmatch(url) or url.endswith(".git"):
-        raise ValueError(
-            f"repository address {url!r}; use the form https://github.com/ACCOUNT/NAME"
-        )
+    found = ADDRESS.fullmatch(url)
+    if not found:
+        raise ValueError(f"repository address {url!r}; use the form {GITHUB}ACCOUNT/NAME")
+    return found[1], found[2]
 
 
 @cache
-def committed(root=ROOT):
-    """The files a clone would have: those git tracks, or all files where git is not there.
+def committed(root: Path = ROOT) -> frozenset[str]:
+    """Files a clone would have: those git tracks, or all files where git is not there.
 
     Parameters
     ----------
@@ -97,7 +106,7 @@ def committed(root=ROOT):
     return frozenset(p.relative_to(root).as_posix() for p in Path(root).rglob("*") if p.is_file())
 
 
-def launch_links(text):
+def launch_links(text: str) -> list[tuple[str, str, str, str]]:
     """Every link of a text that opens something on Colab or Binder.
 
     Parameters
@@ -119,16 +128,15 @@ def launch_links(text):
     found = []
     for service, pattern in SERVICES.items():
         for match in pattern.finditer(text):
-            where, _, query = unquote(match.group(1).replace("&amp;", "&")).partition("?")
+            where, _, query = unquote(match[1].replace("&amp;", "&")).partition("?")
             parts = [part for part in where.split("/") if part != "blob"]
             path = "/".join(parts[3:]) if service == "Colab" else query.partition("tree/")[2]
-            branch = parts[2] if len(parts) > 2 else ""
-            found.append((service, "/".join(parts[:2]), branch, path))
+            found.append((service, "/".join(parts[:2]), "".join(parts[2:3]), path))
     return found
 
 
-def badges(stem):
-    """The line that every notebook carries under its title.
+def badges(stem: str) -> str:
+    """The line of links, in Markdown, that every notebook carries under its title.
 
     Parameters
     ----------
@@ -138,7 +146,6 @@ def badges(stem):
     Returns
     -------
     str
-        Markdown.
 
     Examples
     --------
@@ -146,14 +153,13 @@ def badges(stem):
     2
     """
     url, branch = repository()
-    slug = url.removeprefix("https://github.com/")
-    path = f"notebooks/{stem}.ipynb"
-    colab = f"https://colab.research.google.com/github/{slug}/blob/{branch}/{path}"
-    binder = f"https://mybinder.org/v2/gh/{slug}/{branch}?urlpath=lab/tree/{path}"
-    return f"[Run on Colab]({colab}) · [Run on Binder]({binder})"
+    slug, path = url.removeprefix(GITHUB), f"notebooks/{stem}.ipynb"
+    return (f"[Run on Colab](https://colab.research.google.com/github/{slug}/blob/{branch}/{path})"
+            f" · [Run on Binder](https://mybinder.org/v2/gh/{slug}/{branch}"
+            f"?urlpath=lab/tree/{path})")
 
 
-def launch_problems(text, root=ROOT):
+def launch_problems(text: str, root: Path = ROOT) -> list[str]:
     """Launch links that name another repository or branch, or a file that is not committed.
 
     Parameters
@@ -166,7 +172,7 @@ def launch_problems(text, root=ROOT):
     list of str
     """
     url, branch = repository(root)
-    slug = url.removeprefix("https://github.com/")
+    slug = url.removeprefix(GITHUB)
     found = []
     for service, named, on, path in launch_links(text):
         if (named, on) != (slug, branch):
@@ -178,8 +184,8 @@ def launch_problems(text, root=ROOT):
     return found
 
 
-def stamped_files(root=ROOT):
-    """The files that state the repository's address.
+def stamped_files(root: Path = ROOT) -> list[Path]:
+    """The files that state the repository's address; ``_config.yml``, which holds it, is last.
 
     Parameters
     ----------
@@ -189,11 +195,14 @@ def stamped_files(root=ROOT):
     -------
     list of pathlib.Path
     """
-    return sorted(path for pattern in STAMPED for path in Path(root).glob(pattern))
+    return [path for pattern in STAMPED for path in sorted(Path(root).glob(pattern))]
 
 
-def stamp(url, root=ROOT):
-    """Replace the repository's address in every file that states it.
+def stamp(url: str, root: Path = ROOT) -> list[str]:
+    """Files changed when the repository's address is replaced wherever it is stated.
+
+    Each file is written at once or not at all, and the one that holds the address comes last: a run
+    that was interrupted is finished by the next.
 
     Parameters
     ----------
@@ -204,32 +213,35 @@ def stamp(url, root=ROOT):
     Returns
     -------
     list of str
-        The files changed.
+
+    Raises
+    ------
+    ValueError
+        If the address is of another form; no file is then changed.
     """
-    check_address(url)
-    old = ADDRESS.fullmatch(repository(root)[0]).groups()
-    new = ADDRESS.fullmatch(url).groups()
+    new, old = parts_of(url), parts_of(repository(root)[0])
     changed = []
     for path in stamped_files(root):
-        before = path.read_text(encoding="utf-8")
-        after = before.replace("/".join(old), "/".join(new))
-        after = after.replace(f"{old[0]}.github.io/{old[1]}", f"{new[0]}.github.io/{new[1]}")
-        if after != before:
-            path.write_text(after, encoding="utf-8")
+        text = before = path.read_text(encoding="utf-8")
+        for form in ("{}/{}", "{}.github.io/{}"):
+            pattern = rf"(?<![\w.-]){re.escape(form.format(*old))}(?![\w-])"
+            text = re.sub(pattern, form.format(*new), text)
+        if text != before:
+            partial = path.with_name(path.name + ".partial")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
             changed.append(path.relative_to(root).as_posix())
     repository.cache_clear()
     return changed
 
 
-def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m lib.course.links", description=__doc__)
-    parser.add_argument("url", help="the repository's new address")
+def main(arguments: list[str]) -> None:
     try:
-        changed = stamp(parser.parse_args(arguments).url)
+        changed = stamp(arguments[0] if len(arguments) == 1 else "")
     except ValueError as error:
         sys.exit(f"make repository URL=...: {error}")
     print("\n".join(changed) or "nothing to change")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -18,45 +18,36 @@ LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"
 class Page(HTMLParser):
     """What a page links to, what it loads, and the anchors it offers."""
 
-    def __init__(self, html):
+    def __init__(self, html: str) -> None:
         super().__init__()
         self.links, self.loaded, self.anchors, self.no_alt = [], [], set(), []
         self.feed(html)
 
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        self.anchors.update(given[key] for key in ("id", "name") if given.get(key))
-        if tag == "a" and given.get("href"):
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        given = {key: value for key, value in attributes if value}
+        self.anchors.update(given[key] for key in ("id", "name") if key in given)
+        if tag == "a" and "href" in given:
             self.links.append(given["href"])
         if tag == "link" and "stylesheet" in given.get("rel", ""):
             self.loaded.append(given.get("href", ""))
-        if tag == "img" and not given.get("alt"):
+        if tag == "img" and "alt" not in given:
             self.no_alt.append(given.get("src", "")[-60:])
-        self.loaded += [given[key] for name, key in LOADED if name == tag and given.get(key)]
+        self.loaded += [given[key] for name, key in LOADED if name == tag and key in given]
 
 
 @cache
-def read_page(path):
-    """Parse a page once.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-
-    Returns
-    -------
-    Page
-    """
+def read_page(path: Path) -> Page:
+    """A page, parsed once."""
     return Page(path.read_text(encoding="utf-8"))
 
 
-def page_problems(folder):
+def page_problems(folder: Path) -> list[str]:
     """Broken local links, files loaded from elsewhere, and dead launch links of a built book.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Usually ``_build/html``.
+        Usually ``_build/html``. A folder without pages is a problem.
 
     Returns
     -------
@@ -69,17 +60,17 @@ def page_problems(folder):
         if relative.parts[0] == "_static":
             continue
         page = read_page(path)
-        found += [f"{relative}: loads {url}" for url in page.loaded if is_remote(url)]
-        found += [f"{relative}: {line}" for line in launch_problems("\n".join(page.links))]
+        lines = [f"loads {url}" for url in page.loaded if is_remote(url)]
+        lines += launch_problems("\n".join(page.links))
         if relative.parts[0] in ("book", "notebooks"):
-            found += [f"{relative}: no alternative text for the image {src}" for src in page.no_alt]
-        for link in {*page.links, *page.loaded}:
-            if not is_remote(link) and not resolves(link, path):
-                found.append(f"{relative}: broken link {link}")
+            lines += [f"no alternative text for the image {src}" for src in page.no_alt]
+        lines += [f"broken link {link}" for link in {*page.links, *page.loaded}
+                  if not is_remote(link) and not resolves(link, path)]
+        found += [f"{relative}: {line}" for line in lines]
     return found
 
 
-def is_remote(link):
+def is_remote(link: str) -> bool:
     """Whether a link leaves the book.
 
     Parameters
@@ -99,7 +90,7 @@ def is_remote(link):
     return bool(parts.netloc) or parts.scheme in ("mailto", "javascript", "data")
 
 
-def resolves(link, page):
+def resolves(link: str, page: Path) -> bool:
     """Whether a local link leads to a file, and to an anchor in it where it names one.
 
     Parameters
@@ -123,7 +114,7 @@ def resolves(link, page):
     return unquote(parts.fragment) in read_page(target).anchors
 
 
-def main():
+def main() -> None:
     found = page_problems(Path(sys.argv[1]))
     print("\n".join(found), end="\n" if found else "")
     sys.exit(bool(found))

@@ -1,7 +1,5 @@
 """Results as tables: HTML in a notebook and on its page, aligned columns on a terminal."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterable, Sequence

@@ -52,7 +52,7 @@ def course(tmp_path):
 @pytest.fixture(scope="session")
 def finished_notebook(tmp_path_factory):
     """The text of the trial's notebook after one run; a kernel starts once per session."""
-    from lib.course.execution import execute
+    from lib.course.notebooks import execute
 
     twin = tmp_path_factory.mktemp("run") / "90_trial.py"
     twin.write_text(HEADER + CELLS, encoding="utf-8")

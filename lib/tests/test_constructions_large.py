@@ -50,6 +50,7 @@ def test_googlenet_stack_up_to_an_inception_module():
     assert bool((cells == built.predicted_cells(templates)).all()) and bool(cells.any())
 
 
+@pytest.mark.slow
 def test_googlenet_stack_to_its_output():
     net, generator = googlenet_stack(), torch.Generator().manual_seed(8)
     built = overlap_construction(net, random_templates(net, generator), FIELD, layer=8, shift=56)

@@ -5,8 +5,8 @@ import subprocess
 import sys
 import types
 
+from lib.course import ROOT
 from lib.course.budgets import Budgets, peak_memory
-from lib.course.files import ROOT
 
 
 def check(course, **environment):

@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from lib.course.files import ROOT
+from lib.course import ROOT
 
 PAGE = (ROOT / "book" / "developer.md").read_text(encoding="utf-8")
 

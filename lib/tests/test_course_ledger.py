@@ -1,14 +1,12 @@
 """The ledger: every gap between claims, pages and stored runs is noticed."""
 
 import json
-import types
 
 import pytest
 
-from lib.course import ledger_page
+from lib.course import ledger as ledger_module
 from lib.course.claims import load_claims
-from lib.course.ledger import Check, problems, stored_checks
-from lib.course.ledger_page import PLACE, insert_ledger, ledger_markdown
+from lib.course.ledger import Check, ledger_markdown, problems, stored_checks
 
 CLAIM = """\
 - id: cp-rank
@@ -117,7 +115,7 @@ def test_a_page_that_is_not_there(ledger):
 @pytest.fixture
 def here(ledger, monkeypatch):
     """The ledger's page is made from the small course."""
-    monkeypatch.setattr(ledger_page, "ROOT", ledger)
+    monkeypatch.setattr(ledger_module, "ROOT", ledger)
     return load_claims(ledger / "book" / "claims.yml"), stored_checks(ledger / "notebooks")
 
 
@@ -134,11 +132,3 @@ def test_the_table_links_nothing_that_the_book_lacks(here):
     table = ledger_markdown(claims, [], {"book/index"})
     assert "prf:ref" not in table and "](/" not in table
     assert "| none | nowhere |" in table
-
-
-def test_only_the_place_holder_is_replaced():
-    app = types.SimpleNamespace(env=types.SimpleNamespace(found_docs=set()))
-    untouched, page = ["# Other"], [f"# Ledger\n\n{PLACE}\n"]
-    insert_ledger(app, "book/other", untouched)
-    insert_ledger(app, "book/ledger", page)
-    assert untouched == ["# Other"] and PLACE not in page[0] and page[0].startswith("# Ledger")

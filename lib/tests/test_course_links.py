@@ -2,7 +2,8 @@
 
 import pytest
 
-from lib.course.links import badges, check_address, launch_problems, repository, stamp
+from lib.course import links
+from lib.course.links import badges, launch_problems, parts_of, repository, stamp
 from lib.course.pages import is_remote, page_problems
 
 OLD, NEW = "https://github.com/your_account/course", "https://github.com/someone/new-name"
@@ -48,7 +49,7 @@ def test_a_link_to_the_whole_repository_on_binder_passes(published):
 def test_stamping_reaches_every_file_and_only_the_address(published):
     twin = published / "notebooks" / "90_trial.py"
     twin.write_text(twin.read_text() + f"\n# {OLD}\n")
-    assert stamp(NEW, published) == ["README.md", "_config.yml", "notebooks/90_trial.py"]
+    assert stamp(NEW, published) == ["README.md", "notebooks/90_trial.py", "_config.yml"]
     assert repository(published) == (NEW, "main")
     readme = (published / "README.md").read_text()
     assert launch_problems(readme, published) == []
@@ -56,12 +57,42 @@ def test_stamping_reaches_every_file_and_only_the_address(published):
     assert stamp(NEW, published) == []
 
 
+def test_an_interrupted_run_is_finished_by_the_next(published, monkeypatch):
+    twin = published / "notebooks" / "90_trial.py"
+    twin.write_text(twin.read_text() + f"\n# {OLD}\n")
+    replace, calls = links.Path.replace, []
+
+    def interrupted(path, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(links.Path, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            stamp(NEW, published)
+    assert NEW in (published / "README.md").read_text() and OLD in twin.read_text()
+    assert stamp(NEW, published) == ["notebooks/90_trial.py", "_config.yml"]
+    assert OLD not in twin.read_text() and repository(published) == (NEW, "main")
+
+
+def test_stamping_leaves_longer_names_alone(published):
+    readme = published / "README.md"
+    readme.write_text(f"{OLD} {OLD}-2 {OLD}s x{OLD.removeprefix('https://github.com/')}")
+    stamp(NEW, published)
+    assert readme.read_text() == f"{NEW} {OLD}-2 {OLD}s xyour_account/course"
+
+
 @pytest.mark.parametrize(
-    "url", ["", "someone/course", "https://example.org/a/b", NEW + ".git", NEW + "/", "https://github.com/a"]
+    "url", ["", "someone/course", "https://example.org/a/b", NEW + ".git", NEW + "/",
+            "https://github.com/a", "https://github.com/a/..", "https://github.com/-a/b",
+            "https://github.com/a.b/c", "https://github.com/é/b", NEW + "\n", NEW + "';", f" {NEW}",
+            "http://github.com/a/b", "https://github.com/a/b?c", "https://github.com/" + "a/" * 3]
 )
 def test_other_addresses_are_refused(url):
     with pytest.raises(ValueError, match="https://github.com/ACCOUNT/NAME"):
-        check_address(url)
+        parts_of(url)
 
 
 def test_badges_launch_the_notebook_they_stand_in():

@@ -4,8 +4,8 @@ import types
 
 import pytest
 
-from lib.course.api_page import PLACE, insert_reference, module_markdown, module_paths, plain
-from lib.course.typography import with_formulas
+from lib.course.extension import insert_pages, with_formulas
+from lib.course.reference import module_markdown, module_paths, plain
 
 MODULE = '''
 """A module about [[A]] and ``x``.
@@ -59,10 +59,14 @@ def test_the_reference_covers_the_library_and_not_its_tools():
     assert "twins.py" not in names and "claims.py" not in names and "test_claims.py" not in names
 
 
-def test_only_the_place_holder_is_replaced():
-    source = [f"# Reference\n\n{PLACE}\n"]
-    insert_reference(types.SimpleNamespace(), "book/api", source)
-    assert source[0].startswith("# Reference\n\n## `lib`") and PLACE not in source[0]
+def test_only_place_holders_are_replaced():
+    app = types.SimpleNamespace(env=types.SimpleNamespace(found_docs=set()))
+    other, reference, ledger = ["# Other"], ["# R\n\n<!-- api -->\n"], ["# L\n\n<!-- ledger -->\n"]
+    for page in (other, reference, ledger):
+        insert_pages(app, "book/page", page)
+    assert other == ["# Other"]
+    assert reference[0].startswith("# R\n\n## `lib`") and "<!--" not in reference[0]
+    assert ledger[0].startswith("# L\n\n") and "claims: " in ledger[0] and "<!--" not in ledger[0]
 
 
 def test_marks_of_markdown_are_taken_literally_outside_code():

@@ -10,17 +10,17 @@ import sys
 import pytest
 import yaml
 
-from lib.course import ledger, twins
+from lib.course import ROOT, ledger
 from lib.course.colab import HEADING, IMPORT_NAMES, setup_cell
-from lib.course.files import NOTEBOOKS, ROOT, cell_content, notebooks, read_notebook
 from lib.course.links import badges, launch_problems, stamped_files
+from lib.course.notebooks import cell_content, notebooks, problems, read_notebook, twins
 
 LIBRARY = sorted(path for path in (ROOT / "lib").rglob("*.py") if "tests" not in path.parts)
 SPHINX_ONLY = re.compile(r"^[`:]{3,}\{|\{(?:cite|ref|numref|prf:ref|glue|doc|eq)(?::\w*)?\}`", re.M)
 
 
 def test_notebooks_and_twins_are_in_step():
-    assert twins.problems() == []
+    assert problems() == []
 
 
 def test_the_ledger_is_complete():
@@ -80,7 +80,7 @@ def imports(path):
 def needed_by_readers():
     """The library without the authors' tools, and the notebooks' twins."""
     library = [p for p in LIBRARY if p.relative_to(ROOT).parts[1] not in ("benchmarks", "course")]
-    return [*library, *NOTEBOOKS.glob("[0-9]*.py")]
+    return [*library, *twins()]
 
 
 # Used when present, replaced or explained when absent; every such import is inside a function.
@@ -148,11 +148,12 @@ def installed(tmp_path_factory):
     """A folder into which pip installed the course."""
     pytest.importorskip("setuptools")
     folder = tmp_path_factory.mktemp("installed")
+    sources, target = copy_of_sources(folder / "source"), folder / "to"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
-               "--no-build-isolation", "--disable-pip-version-check", "--target", str(folder / "to")]
-    subprocess.run([*install, str(copy_of_sources(folder / "source"))], check=True,
+               "--no-build-isolation", "--disable-pip-version-check"]
+    subprocess.run([*install, "--target", str(target), str(sources)], check=True,
                    capture_output=True)
-    return folder / "to"
+    return target
 
 
 def run_installed(folder, *arguments):

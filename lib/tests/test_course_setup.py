@@ -8,9 +8,8 @@ import types
 
 import pytest
 
-from lib.course import colab
+from lib.course import ROOT, colab
 from lib.course.colab import HEADING, main, missing_packages, setup_cell, stamp_setup
-from lib.course.files import ROOT
 from lib.course.links import repository
 
 PRETEND = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"

@@ -1,11 +1,10 @@
-"""A Sphinx extension for details of the type: glued values and the word "Proof".
+"""The book's Sphinx extension: pages made from the sources, and details of the type.
 
-A value glued into a sentence would look like code, with a caret in its powers, and the word that
-opens a proof like the rest of its text. Both get a class here, which course.css styles, and powers
-become formulas.
+Pages hold ``<!-- ledger -->`` or ``<!-- api -->`` where the ledger and the reference go. A value
+glued into a sentence would look like code, with a caret in its powers, and the word that opens a
+proof like the rest of its text: both get a class here, which course.css styles, and powers become
+formulas.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Iterator
@@ -14,6 +13,10 @@ from docutils import nodes
 from myst_nb.ext.glue.utils import PendingGlueReference
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.directive import ProofDirective
+
+from .claims import load_claims
+from .ledger import ledger_markdown, stored_checks
+from .reference import module_markdown, module_paths
 
 POWER = re.compile(r"(\d+\^\d+)")
 
@@ -82,7 +85,20 @@ class MarkedProof(ProofDirective):
         return found
 
 
-def setup(app):
+def insert_pages(app, docname: str, source: list[str]) -> None:
+    """The place holders of a page that is being read, replaced."""
+    makers = {
+        "<!-- ledger -->": lambda: ledger_markdown(load_claims(), stored_checks(),
+                                                   app.env.found_docs),
+        "<!-- api -->": lambda: "\n\n".join(filter(None, map(module_markdown, module_paths()))),
+    }
+    for place, make in makers.items():
+        if place in source[0]:
+            source[0] = source[0].replace(place, make())
+
+
+def setup(app) -> dict:
+    app.connect("source-read", insert_pages)
     app.add_post_transform(MarkGluedText)
     app.add_post_transform(TypesetPowers)
     app.setup_extension("sphinx_proof")

@@ -7,9 +7,7 @@ import struct
 
 import pytest
 
-from lib.course.execution import execute, main, without_text
-from lib.course.files import read_notebook
-from lib.course.twins import problems, sync
+from lib.course.notebooks import execute, main, problems, read_notebook, sync, without_text
 
 STEM = "90_trial"
 
@@ -95,7 +93,7 @@ def test_a_failing_cell_leaves_the_stored_notebook(run_course, finished_notebook
 def test_the_command_names_the_cell_that_fails(course):
     (course / "notebooks" / f"{STEM}.py").write_text("# %%\nfirst = 1 / 0\n")
     with pytest.raises(SystemExit, match="failed; the stored notebook is as it was(.|\n)*first ="):
-        main(["--folder", str(course / "notebooks")])
+        main(["run", "--folder", str(course / "notebooks")])
 
 
 def test_a_cell_that_warns_is_refused(course):
@@ -124,4 +122,31 @@ def test_only_text_chunks_are_dropped():
 
 def test_an_unknown_name_lists_the_known(course):
     with pytest.raises(SystemExit, match="no twin 12_none.py .* there are: 90_trial"):
-        main(["--folder", str(course / "notebooks"), "12_none"])
+        main(["run", "12_none", "--folder", str(course / "notebooks")])
+
+
+@pytest.mark.parametrize("arguments", [[], ["check"], ["sync"], ["run"]])
+def test_a_folder_without_notebooks_is_refused(tmp_path, arguments, capsys):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(SystemExit) as stopped:
+            main([*arguments, "--folder", str(folder)])
+        assert stopped.value.code not in (0, None)
+        assert str(folder) in capsys.readouterr().out + str(stopped.value.code)
+
+
+def test_the_command_reports_and_sync_rewrites(run_course, capsys):
+    folder = run_course / "notebooks"
+    for arguments, code, line in (([], 0, "are in step"), (["sync"], 0, "are in step")):
+        with pytest.raises(SystemExit) as stopped:
+            main([*arguments, "--folder", str(folder)])
+        assert stopped.value.code == code and line in capsys.readouterr().out
+    twin = folder / f"{STEM}.py"
+    twin.write_text(twin.read_text().replace("total * 2", "total * 3"))
+    with pytest.raises(SystemExit) as stopped:
+        main(["--folder", str(folder)])
+    assert stopped.value.code == 1 and "cell 2 differs" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        main(["sync", "--folder", str(folder)])
+    report = capsys.readouterr().out
+    assert stopped.value.code == 1 and f"{STEM}.ipynb rewritten" in report
+    assert "cell 2 has no stored run" in report and "differs" not in report
