@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .convnets import SIZE
+from .kinds import SIZE
 
 
 @dataclass(frozen=True)

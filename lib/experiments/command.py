@@ -11,7 +11,8 @@ import torch
 from ..exact.device import training_device
 from . import plan, sweep
 from .datasets import DatasetError
-from .records import RecordsError, ResultsFile, read
+from .kinds import KINDS
+from .records import RecordsError, read
 from .settings import DATA_SETS, PRESETS, Grid
 
 
@@ -21,8 +22,8 @@ def parser():
                                      description="Train a grid of ConvNets and store the results.")
     add = result.add_argument
     add("--preset", choices=PRESETS, default="minute", help="grid and settings to start from")
-    add("--windows", type=int, nargs="+", help="receptive fields B")
-    add("--channels", type=int, nargs="+", help="channel numbers C, for every window")
+    add("--kinds", choices=KINDS, nargs="+", metavar="KIND", help=", ".join(KINDS))
+    add("--channels", type=int, nargs="+", help="channel numbers C, for every kind")
     add("--augmentations", nargs="+", choices=("spatial", "color", "none"))
     add("--seeds", type=int, nargs="+")
     add("--data", choices=DATA_SETS)
@@ -32,7 +33,6 @@ def parser():
     add("--learning-rate", type=float)
     add("--translation", type=int, help="largest shift of the spatial augmentation, pixels")
     add("--color-shift", type=float, help="largest shift of the color augmentation")
-    add("--model", choices=("convnet", "convac"))
     add("--precision", choices=("float32", "bfloat16"))
     add("--output", help="results file; default notebooks/results/PRESET.jsonl")
     add("--data-folder", help="local CIFAR-10 folder in the binary layout; with --scheduler, "
@@ -42,7 +42,6 @@ def parser():
     add("--workers", type=int, default=1, help="processes on this machine")
     add("--threads", type=int, help="threads per worker; default: cores / workers")
     add("--scheduler", help="address of a Dask scheduler, e.g. tcp://host:8786")
-    add("--compile", action="store_true", help="compile the networks (CUDA graphs on a GPU)")
     add("--dry-run", action="store_true", help="print the plan and its estimated cost")
     add("--quiet", action="store_true", help="no progress bar")
     return result
@@ -57,14 +56,14 @@ def configure(arguments):
 
     Examples
     --------
-    >>> grid, settings = configure(parser().parse_args(["--windows", "2", "--epochs", "3"]))
-    >>> sorted(grid.channels), settings.epochs
-    ([2], 3)
+    >>> grid, settings = configure(parser().parse_args(["--kinds", "B2", "--epochs", "3"]))
+    >>> list(grid.channels), settings.epochs
+    (['B2'], 3)
     """
     settings, grid = PRESETS[arguments.preset]
     changes = {
         name: getattr(arguments, name)
-        for name in ("data", "images", "epochs", "batch_size", "learning_rate", "model",
+        for name in ("data", "images", "epochs", "batch_size", "learning_rate",
                      "precision")
         if getattr(arguments, name) is not None
     }
@@ -74,11 +73,10 @@ def configure(arguments):
     }
     changes["strength"] = dataclasses.replace(settings.strength, **strength)
     settings = dataclasses.replace(settings, **changes)
-    windows = arguments.windows or sorted(grid.channels)
+    kinds = arguments.kinds or list(grid.channels)
     every = tuple(sorted({c for widths in grid.channels.values() for c in widths}))
     channels = {
-        window: tuple(arguments.channels or grid.channels.get(window, every))
-        for window in windows
+        kind: tuple(arguments.channels or grid.channels.get(kind, every)) for kind in kinds
     }
     return Grid(
         channels,
@@ -104,14 +102,12 @@ def main(argv=None):
     try:
         grid, settings = configure(arguments)
         if arguments.dry_run:
-            header, _ = read(output)
-            stored = ResultsFile.names(_Stored(output)) if header else set()
+            stored = {record["name"] for record in read(output)[1]}
             print(plan.describe(grid, settings, stored, device, arguments.workers, threads))
             return 0
         failures = sweep.run_sweep(
             grid, settings, output, (arguments.data_folder, arguments.cache), device,
             arguments.workers, arguments.scheduler, threads, not arguments.quiet,
-            arguments.compile,
         )
     except KeyboardInterrupt:
         count = len(read(output)[1])
@@ -125,10 +121,3 @@ def main(argv=None):
         print(f"failed: {failure}", file=sys.stderr)
     print(f"{len(read(output)[1])} networks are stored in {output}")
     return 1 if failures else 0
-
-
-class _Stored:
-    """Just enough of a ResultsFile to ask for names without touching the file."""
-
-    def __init__(self, path):
-        self.path = path

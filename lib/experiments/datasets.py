@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from . import download
-from .convnets import CLASSES, SIZE
 from .imageset import ImageSet
+from .kinds import CLASSES, SIZE
 
 FOLDER = "cifar-10-batches-bin"
 TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))

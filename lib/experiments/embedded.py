@@ -8,8 +8,9 @@ images have the statistics of natural ones.
 import torch
 
 from ..photograph import photograph
-from .convnets import CLASSES, SIZE, generator_for
 from .imageset import ImageSet
+from .kinds import CLASSES, SIZE
+from .networks import generator_for
 
 
 def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):

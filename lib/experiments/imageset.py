@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .convnets import CLASSES, SIZE, generator_for
+from .kinds import CLASSES, SIZE
+from .networks import generator_for
 
 
 @dataclass(frozen=True, eq=False)

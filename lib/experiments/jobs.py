@@ -11,24 +11,24 @@ import torch
 
 from ..exact.device import device_name
 from . import datasets, embedded
-from .convnets import forward_operations, parameter_count
+from .imageset import ImageSet
 from .training import Diverged, Trainer
 
-JOB_CHANNELS = {"cpu": 32, "cuda": 512, "mps": 128}
+JOB_CHANNELS = 32  # of the narrow networks that one job trains together
+TEST_IMAGES = 2000
 
 
-def make_jobs(networks, device_type="cpu", first_seed=None):
+def make_jobs(networks, first_seed=None):
     """Group the networks of a grid into jobs, in the order in which they will run.
 
-    On a CPU the networks of a job share the window, the augmentation and the seed, hence every
-    augmented batch; on a GPU they share the window.  The first seed comes first, so that one full
-    figure is there early; then the other seeds, narrow networks before wide ones, so that every
-    hour spent adds as many error bars as it can.
+    The networks of a job share the kind, the augmentation and the seed, hence every augmented
+    batch.  The first seed comes first, so that one full figure is there early; then the other
+    seeds, narrow networks before wide ones, so that every hour spent adds as many error bars as it
+    can.
 
     Parameters
     ----------
     networks : iterable of Network
-    device_type : str
     first_seed : int, optional
         The seed that comes first; the smallest one by default.
 
@@ -38,39 +38,49 @@ def make_jobs(networks, device_type="cpu", first_seed=None):
 
     Examples
     --------
-    >>> from lib.experiments.convnets import Network
-    >>> jobs = make_jobs(Network(2, c, "color", 0) for c in (2, 4, 8, 16, 32, 64))
+    >>> from lib.experiments.networks import Network
+    >>> jobs = make_jobs(Network("B2", c, "color", 0) for c in (2, 4, 8, 16, 32, 64))
     >>> [[network.channels for network in job] for job in jobs]
     [[2, 4, 8, 16], [32], [64]]
     """
-    limit = JOB_CHANNELS.get(device_type, 32)
     families = {}
     for network in networks:
-        key = (network.window,)
-        if device_type == "cpu":
-            key = (network.window, network.augmentation, network.seed)
+        key = (network.block, network.augmentation, network.seed)
         families.setdefault(key, []).append(network)
     jobs = []
     for family in families.values():
         job = []
-        for network in sorted(family, key=lambda n: (n.channels, n.seed, n.augmentation)):
-            if job and sum(n.channels for n in job) + network.channels > limit:
+        for network in sorted(family, key=lambda network: network.channels):
+            if job and sum(n.channels for n in job) + network.channels > JOB_CHANNELS:
                 jobs.append(tuple(job))
                 job = []
             job.append(network)
         jobs.append(tuple(job))
     if first_seed is None:
-        first_seed = min((n.seed for job in jobs for n in job), default=0)
+        first_seed = min((job[0].seed for job in jobs), default=0)
     return sorted(jobs, key=lambda job: (
-        min(n.seed for n in job) != first_seed, max(n.channels for n in job),
-        min(n.seed for n in job), job[0].window, job[0].augmentation,
+        job[0].seed != first_seed, max(n.channels for n in job), job[0].seed, weight(job),
+        job[0].block, job[0].augmentation,
     ))
+
+
+def weight(job):
+    """Rough cost of a job in forward operations per image.
+
+    A network costs its arithmetic plus what every network costs, whatever its width (measured:
+    about as much as three million operations); separate maps for every offset cost about three
+    times that.
+    """
+    return sum(
+        n.kind.forward_operations(n.channels) + (9_000_000 if n.kind.separate else 3_000_000)
+        for n in job
+    )
 
 
 def job_name(job):
     """A short name, unique in its grid, usable as a file name."""
     names = ",".join(network.name for network in job)
-    return f"B{job[0].window}-{len(job)}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
+    return f"{job[0].block}-{len(job)}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
 
 
 @functools.lru_cache(maxsize=2)
@@ -96,16 +106,41 @@ def load_data(name, count, folder=None, cache=None):
     return datasets.cifar10("train", folder=folder, cache=cache).subset(count)
 
 
+@functools.lru_cache(maxsize=2)
+def load_test_data(name, folder=None, cache=None):
+    """The first images of the test set of CIFAR-10; None for image sets that have none.
+
+    Parameters
+    ----------
+    name, folder, cache : str
+        As for `load_data`.
+
+    Returns
+    -------
+    ImageSet or None
+        None also if the folder holds training images only.
+    """
+    if name != "cifar-10":
+        return None
+    try:
+        data = datasets.cifar10("test", folder=folder, cache=cache)
+    except datasets.DatasetError:
+        return None
+    return ImageSet(data.images[:TEST_IMAGES], data.labels[:TEST_IMAGES], data.classes,
+                    data.provenance)
+
+
 @functools.lru_cache(maxsize=1)
 def code_digest():
     """Hash of the files that determine the numbers, stored with every result."""
     digest = hashlib.sha256()
-    for name in ("augment", "convnets", "embedded", "ensembles", "streams", "training"):
+    for name in ("augment", "datasets", "embedded", "ensembles", "imageset", "kinds", "networks",
+                 "products", "streams", "training"):
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return digest.hexdigest()[:12]
 
 
-def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, compiled=False):
+def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, test=None):
     """Train the networks of a job and describe the results.
 
     Parameters
@@ -116,8 +151,8 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, c
     device : str
     checkpoint : pathlib.Path, optional
     report : callable, optional
-    compiled : bool
-        See `training.Trainer`.
+    test : ImageSet, optional
+        Images on which the finished networks are tested.
 
     Returns
     -------
@@ -133,14 +168,15 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, c
     recorded as diverged.  When the memory does not suffice, the job is cut in half.
     """
     try:
-        trainer = Trainer(job, settings, data, device, compiled=compiled)
+        trainer = Trainer(job, settings, data, device)
         trainer.run(checkpoint, report)
         accuracies = trainer.evaluate()
+        tested = trainer.test(test) if test else [None] * len(job)
         status = "finished"
     except Diverged as broken:
         if len(job) > 1:
-            return _in_pieces([(network,) for network in job], settings, data, device, report)
-        accuracies, status = [None], f"diverged in epoch {broken.epoch}"
+            return _in_pieces([(network,) for network in job], settings, data, device, report, test)
+        accuracies, tested, status = [None], [None], f"diverged in epoch {broken.epoch}"
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
@@ -150,11 +186,11 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, c
         if len(job) == 1:
             return [], [f"{job[0].name} does not fit into memory: {error}"]
         halves = [job[:len(job) // 2], job[len(job) // 2:]]
-        return _in_pieces(halves, settings, data, device, report)
+        return _in_pieces(halves, settings, data, device, report, test)
     return [
-        _record(network, curve, accuracy, status, trainer)
-        for network, curve, accuracy in zip(
-            trainer.order, trainer.curves, accuracies, strict=True
+        _record(network, curve, accuracy, tested_accuracy, status, trainer)
+        for network, curve, accuracy, tested_accuracy in zip(
+            trainer.order, trainer.curves, accuracies, tested, strict=True
         )
     ], []
 
@@ -174,14 +210,14 @@ def train_grid(grid, settings, device="cpu"):
         One record per network; `sweep.run_sweep` is the same for grids worth a file.
     """
     data = load_data(settings.data, settings.images)
-    jobs = make_jobs(grid.networks(), torch.device(device).type)
+    jobs = make_jobs(grid.networks())
     return [record for job in jobs for record in train_job(job, settings, data, device)[0]]
 
 
-def _in_pieces(pieces, settings, data, device, report):
+def _in_pieces(pieces, settings, data, device, report, test):
     records, failures = [], []
     for piece in pieces:
-        done, failed = train_job(piece, settings, data, device, None, report)
+        done, failed = train_job(piece, settings, data, device, None, report, test)
         records += done
         failures += failed
     return records, failures
@@ -194,14 +230,14 @@ def _out_of_memory(error):
     )
 
 
-def _record(network, curve, accuracy, status, trainer):
-    images = trainer.streams.count * trainer.epoch * len(trainer.order)
+def _record(network, curve, accuracy, test_accuracy, status, trainer):
+    images = trainer.stream.count * trainer.epoch * len(trainer.order)
     return {
-        "name": network.name, "window": network.window, "channels": network.channels,
-        "augmentation": network.augmentation, "seed": network.seed, "status": status,
-        "accuracy": accuracy, "curve": curve,
-        "parameters": parameter_count(network.window, network.channels),
-        "forward_operations": forward_operations(network.window, network.channels),
+        "name": network.name, "block": network.block, "window": network.kind.window,
+        "channels": network.channels, "augmentation": network.augmentation, "seed": network.seed,
+        "status": status, "accuracy": accuracy, "test_accuracy": test_accuracy, "curve": curve,
+        "parameters": network.kind.parameter_count(network.channels),
+        "forward_operations": network.kind.forward_operations(network.channels),
         "provenance": {
             "trained_with": sorted(other.name for other in trainer.order),
             "job_seconds": round(trainer.seconds, 2),
@@ -214,8 +250,7 @@ def _record(network, curve, accuracy, status, trainer):
     }
 
 
-def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, compiled=False,
-            report=None):
+def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, report=None):
     """`train_job` in any process or on any machine: loads the data itself, returns failures.
 
     Parameters
@@ -229,7 +264,6 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
         Folder for checkpoints.
     threads : int, optional
         Threads of PyTorch in this process.
-    compiled : bool
     report : callable, optional
 
     Returns
@@ -243,7 +277,8 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     checkpoint = Path(checkpoints) / f"{job_name(job)}.pt" if checkpoints else None
     try:
         data = load_data(settings.data, settings.images, *source)
-        return job, *train_job(job, settings, data, device, checkpoint, report, compiled)
+        test = load_test_data(settings.data, *source)
+        return job, *train_job(job, settings, data, device, checkpoint, report, test)
     except Exception as error:  # reported by the sweep, which goes on with the other jobs
         names = ", ".join(network.name for network in job)
         return job, [], [f"{names}: {type(error).__name__}: {error}"]

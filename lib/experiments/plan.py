@@ -5,11 +5,10 @@ import time
 
 import torch
 
-from .convnets import Network, forward_operations
 from .embedded import dead_leaves
 from .ensembles import arrange
-from .jobs import make_jobs
-from .sweep import weight
+from .jobs import make_jobs, weight
+from .networks import Network
 from .training import Trainer
 
 MEASURED_CHANNELS = 256  # wider networks are estimated from the arithmetic of this width
@@ -42,7 +41,7 @@ def seconds_per_image(job, settings, device="cpu"):
     while time.perf_counter() - start < SECONDS_PER_MEASUREMENT:
         trainer.run_epoch()
         steps += 1
-    return (time.perf_counter() - start) / steps / trainer.streams.count
+    return (time.perf_counter() - start) / steps / trainer.stream.count
 
 
 def estimate(jobs, settings, device="cpu"):
@@ -57,10 +56,10 @@ def estimate(jobs, settings, device="cpu"):
     """
     known = {}
 
-    def measured(window, widths):
-        key = (window, widths)
+    def measured(block, widths):
+        key = (block, widths)
         if key not in known:
-            networks = tuple(Network(window, width, "spatial", 0) for width in widths)
+            networks = tuple(Network(block, width, "spatial", 0) for width in widths)
             known[key] = seconds_per_image(networks, settings, device)
         return known[key]
 
@@ -68,10 +67,10 @@ def estimate(jobs, settings, device="cpu"):
     for job in jobs:
         widths = tuple(sorted(network.channels for network in job))
         if max(widths) <= MEASURED_CHANNELS:
-            times.append(measured(job[0].window, widths))
+            times.append(measured(job[0].block, widths))
         else:
-            base = measured(job[0].window, (MEASURED_CHANNELS,))
-            unit = weight((Network(job[0].window, MEASURED_CHANNELS, "spatial", 0),))
+            base = measured(job[0].block, (MEASURED_CHANNELS,))
+            unit = weight((Network(job[0].block, MEASURED_CHANNELS, "spatial", 0),))
             times.append(base * weight(job) / unit)
     return times
 
@@ -95,14 +94,14 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     torch.set_num_threads(threads)
     networks = grid.networks()
     rest = [network for network in networks if network.name not in stored]
-    jobs = make_jobs(rest, device)
+    jobs = make_jobs(rest)
     count = settings.images or 50_000
     per_image = estimate(jobs, settings, device)
     # the evaluation passes cost about a third of a training epoch each
     passes = settings.epochs + settings.evaluations / 3
     hours = [value * count * passes / 3600 for value in per_image]
     operations = 3 * count * passes * sum(
-        forward_operations(n.window, n.channels) for n in rest)
+        n.kind.forward_operations(n.channels) for n in rest)
     lines = [
         f"data        {settings.data}, {count} images, {settings.epochs} epochs, "
         f"batches of {settings.batch_size}",
@@ -112,14 +111,14 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
         f"estimate    {sum(hours):.2f} hours of one worker on this machine ({device}, "
         f"{threads} threads), {sum(hours) / workers:.2f} hours with {workers} workers",
     ]
-    for window in sorted(grid.channels):
+    for block in grid.channels:
         chosen = [(job, value) for job, value in zip(jobs, hours, strict=True)
-                  if job[0].window == window]
+                  if job[0].block == block]
         widths = sorted({n.channels for job, _ in chosen for n in job})
-        lines.append(f"  B={window}  C={widths}  {sum(v for _, v in chosen):.2f} hours")
+        lines.append(f"  {block:12s} C={widths}  {sum(v for _, v in chosen):.2f} hours")
     if any(max(n.channels for n in job) > MEASURED_CHANNELS for job in jobs):
         lines.append(f"widths beyond {MEASURED_CHANNELS} are estimated from their arithmetic")
-    example = arrange(jobs[0], device, settings.batch_size) if jobs else []
+    example = arrange(jobs[0], settings.batch_size) if jobs else []
     lines.append("first job   " + "; ".join(
-        f"{mechanism}: " + ", ".join(n.name for n in members) for members, mechanism in example))
+        ", ".join(n.name for n in members) for members in example))
     return "\n".join(lines)

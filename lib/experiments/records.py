@@ -59,7 +59,11 @@ def read(path):
         return None, []
     if entries[0].get("kind") != "header":
         raise RecordsError(f"read: {path} does not start with a header; is it a results file?")
-    return entries[0], [entry for entry in entries[1:] if entry.get("kind") == "network"]
+    records = [entry for entry in entries[1:] if entry.get("kind") == "network"]
+    for record in records:  # files of version 1.0 know the published networks only
+        if "window" in record:
+            record.setdefault("block", f"B{record['window']}")
+    return entries[0], records
 
 
 class ResultsFile:
@@ -133,6 +137,8 @@ class ResultsFile:
             for key, value in self.header["settings"].items()
             if header["settings"].get(key) != value
         ]
+        if not different and header.get("identifier") != self.header["identifier"]:
+            different = ["settings that this version does not know"]
         there, here = header["data"].get("fingerprint"), self.header["data"].get("fingerprint")
         if there != here:
             different.append(f"data fingerprint: {there!r} there, {here!r} here")

@@ -1,6 +1,6 @@
-"""Streams of augmented batches.
+"""The stream of augmented batches that a network looks at.
 
-A stream is determined by the augmentation and the seed alone: networks of every window and width
+A stream is determined by the augmentation and the seed alone: networks of every kind and width
 with the same seed see the same images in the same order, whether they train alone or together, on
 one machine or on ten, from the start or from a checkpoint.
 """
@@ -8,17 +8,17 @@ one machine or on ten, from the start or from a checkpoint.
 import torch
 
 from .augment import Augmenter
-from .convnets import generator_for
+from .networks import generator_for
 
 
-class Streams:
-    """The batches of several (augmentation, seed) pairs, side by side.
+class Stream:
+    """Batches of augmented images.
 
     Parameters
     ----------
     data : ImageSet
-    pairs : sequence of (str, int)
-        Augmentation and seed of every stream.
+    augmentation : str
+    seed : int
     batch_size : int
     strength : Strength
     device : torch.device or str
@@ -26,19 +26,17 @@ class Streams:
     Examples
     --------
     >>> from lib.experiments.embedded import dead_leaves
-    >>> streams = Streams(dead_leaves(20), [("spatial", 0), ("color", 0)], 5)
-    >>> [images.shape for images, labels in streams.epoch(0)][0]
-    torch.Size([5, 6, 32, 32])
+    >>> stream = Stream(dead_leaves(20), "spatial", 0, 5)
+    >>> [images.shape for images, labels in stream.epoch(0)][0]
+    torch.Size([5, 3, 32, 32])
     """
 
-    def __init__(self, data, pairs, batch_size, strength=None, device="cpu"):
-        self.pairs, self.batch_size, self.count = list(pairs), batch_size, len(data)
+    def __init__(self, data, augmentation, seed, batch_size, strength=None, device="cpu"):
+        self.augmentation, self.seed = augmentation, seed
+        self.batch_size, self.count = batch_size, len(data)
         self.device = torch.device(device)
         self.labels = data.labels.to(self.device)
-        self.augmenters = {
-            kind: Augmenter(data.images, kind, strength, device)
-            for kind in sorted({kind for kind, _ in self.pairs})
-        }
+        self.augmenter = Augmenter(data.images, augmentation, strength, device)
 
     def epoch(self, number, purpose="train"):
         """All batches of one epoch.
@@ -51,19 +49,30 @@ class Streams:
 
         Yields
         ------
-        images : torch.Tensor, shape (batch, 3 * streams, 32, 32)
-        labels : torch.Tensor, shape (batch, streams)
+        images : torch.Tensor, shape (batch, 3, 32, 32)
+        labels : torch.Tensor, shape (batch,)
         """
-        orders, draws = [], []
-        for kind, seed in self.pairs:
-            generator = generator_for("stream", purpose, kind, seed, number)
-            orders.append(torch.randperm(self.count, generator=generator).to(self.device))
-            draws.append(self.augmenters[kind].draw(generator))
-        for start in range(0, self.count, self.batch_size):
-            rows = [order[start:start + self.batch_size] for order in orders]
-            images = [
-                self.augmenters[kind].batch(row, draw)
-                for (kind, _), row, draw in zip(self.pairs, rows, draws, strict=True)
-            ]
-            labels = torch.stack([self.labels[row] for row in rows], 1)
-            yield images[0] if len(images) == 1 else torch.cat(images, 1), labels
+        generator = generator_for("stream", purpose, self.augmentation, self.seed, number)
+        order = torch.randperm(self.count, generator=generator).to(self.device)
+        draws = self.augmenter.draw(generator)
+        for rows in order.split(self.batch_size):
+            yield self.augmenter.batch(rows, draws), self.labels[rows]
+
+    def plain(self, data):
+        """All batches of other images, normalized like these but not augmented.
+
+        Parameters
+        ----------
+        data : ImageSet
+
+        Yields
+        ------
+        images, labels : torch.Tensor
+            As `epoch`.
+        """
+        mean, scale = self.augmenter.mean, self.augmenter.scale
+        for images, labels in zip(data.images.split(self.batch_size),
+                                  data.labels.split(self.batch_size), strict=True):
+            images = (images.to(self.device).float() / 255 - mean) / scale
+            yield (images.contiguous(memory_format=torch.channels_last),
+                   labels.to(self.device))

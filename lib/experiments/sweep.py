@@ -2,7 +2,7 @@
 
     python -m lib.experiments.sweep --preset minute
     python -m lib.experiments.sweep --preset laptop --data-folder ~/cifar --workers 2
-    python -m lib.experiments.sweep --windows 1 2 --channels 8 16 --epochs 10 --output few.jsonl
+    python -m lib.experiments.sweep --kinds B1 conv2 --channels 8 16 --epochs 10 --output few.jsonl
     python -m lib.experiments.sweep --preset paper --scheduler tcp://host:8786
 """
 
@@ -13,28 +13,19 @@ from pathlib import Path
 from tqdm import tqdm
 
 from . import jobs as work
-from .convnets import forward_operations
+from .jobs import weight
 from .records import ResultsFile
 
-# a network costs its arithmetic plus what every network costs, whatever its width (measured: about
-# as much as three million operations)
-OVERHEAD_OPERATIONS = 3_000_000
 
-
-def weight(job):
-    """Rough cost of a job in forward operations per image, for the progress bar."""
-    return sum(forward_operations(n.window, n.channels) + OVERHEAD_OPERATIONS for n in job)
-
-
-def missing_jobs(grid, results, device_type="cpu"):
+def missing_jobs(grid, results):
     """Jobs for the networks of a grid that a results file does not hold yet."""
     stored = results.names() if results else set()
     rest = [network for network in grid.networks() if network.name not in stored]
-    return work.make_jobs(rest, device_type, min(grid.seeds))
+    return work.make_jobs(rest, min(grid.seeds))
 
 
 def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers=1,
-              scheduler=None, threads=None, progress=True, compiled=False):
+              scheduler=None, threads=None, progress=True):
     """Train every network of a grid that is not stored yet.
 
     Parameters
@@ -54,8 +45,6 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     threads : int, optional
         Threads of PyTorch per worker.
     progress : bool
-    compiled : bool
-        Compile the networks first; worth it for long runs on a GPU.
 
     Returns
     -------
@@ -74,7 +63,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         output, settings, {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}
     )
     checkpoints = str(Path(output).with_suffix(".checkpoints").absolute())
-    todo = missing_jobs(grid, results, device)
+    todo = missing_jobs(grid, results)
     failures = []
     total = sum(map(weight, todo))
     bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
@@ -88,7 +77,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
             work.remove_checkpoint(job, checkpoints)
             bar.set_postfix_str(f"{len(results.names())} networks stored")
 
-        options = (settings, source, device, checkpoints, threads, compiled)
+        options = (settings, source, device, checkpoints, threads)
         if workers == 1 and scheduler is None:
             before = 0
             for job in todo:
