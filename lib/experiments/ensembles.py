@@ -37,7 +37,8 @@ class Ensemble(nn.Module):
     Notes
     -----
     Input (batch, 3, 32, 32), output (batch, networks, 10).  Weights off the diagonal are zero and
-    stay zero because `mask_gradients` clears their gradient before every step.
+    stay zero because `mask_gradients` clears their gradient before every step.  Kinds with products
+    compute in float64.
 
     Examples
     --------
@@ -75,6 +76,8 @@ class Ensemble(nn.Module):
         self.register_buffer("membership", membership, persistent=False)
         for k, network in enumerate(self.networks):
             self.load_network(k, initial_weights(network.block, network.channels, network.seed))
+        if self.kind.product:
+            self.double()  # products of hundreds of factors need its range of exponents
 
     def _slices(self, k, tensor_of=lambda parameter: parameter.data):
         """Where network k lives: parameter name -> view of the stored tensor."""
@@ -117,6 +120,7 @@ class Ensemble(nn.Module):
         """Scores (batch, networks, 10) of images (batch, 3, 32, 32)."""
         layers = list(zip(self.conv, self.bias, strict=True))
         if self.kind.product:
+            images = images.to(self.head.dtype)
             features = products.circuit(images, layers, self._products, self.membership)
             scores = features @ self.head  # no bias: the features hold up to a positive factor
         else:

@@ -1,5 +1,6 @@
 """A job is a few networks that one worker trains together; this module forms and runs them."""
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -10,12 +11,12 @@ from pathlib import Path
 import torch
 
 from ..exact.device import device_name
-from . import datasets, embedded
-from .imageset import ImageSet
+from .cifar import load_data, load_test_data
 from .training import Diverged, Trainer
 
 JOB_CHANNELS = 32  # of the narrow networks that one job trains together
-TEST_IMAGES = 2000
+# what the numbers depend on; the rest arranges, stores and shows them
+NUMERICAL = ("augment", "cifar", "ensembles", "images", "kinds", "networks", "products", "training")
 
 
 def make_jobs(networks, first_seed=None):
@@ -68,12 +69,12 @@ def weight(job):
     """Rough cost of a job in forward operations per image.
 
     A network costs its arithmetic plus what every network costs, whatever its width (measured:
-    about as much as three million operations); separate maps for every offset cost about three
-    times that.
+    about as much as three million operations); separate maps for every offset and products cost
+    more, about three times each.
     """
     return sum(
-        n.kind.forward_operations(n.channels) + (9_000_000 if n.kind.separate else 3_000_000)
-        for n in job
+        (n.kind.forward_operations(n.channels) + 3_000_000)
+        * (3 if n.kind.separate else 1) * (3 if n.kind.product else 1) for n in job
     )
 
 
@@ -83,60 +84,13 @@ def job_name(job):
     return f"{job[0].block}-{len(job)}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
 
 
-@functools.lru_cache(maxsize=2)
-def load_data(name, count, folder=None, cache=None):
-    """The training images of a sweep; every process loads them once.
-
-    Parameters
-    ----------
-    name : str
-        See `settings.DATA_SETS`.
-    count : int or None
-    folder, cache : str, optional
-        See `datasets.cifar10`.
-
-    Returns
-    -------
-    ImageSet
-    """
-    if name == "dead-leaves":
-        return embedded.dead_leaves(count)
-    if name == "photograph-patches":
-        return embedded.photograph_patches(count)
-    return datasets.cifar10("train", folder=folder, cache=cache).subset(count)
-
-
-@functools.lru_cache(maxsize=2)
-def load_test_data(name, folder=None, cache=None):
-    """The first images of the test set of CIFAR-10; None for image sets that have none.
-
-    Parameters
-    ----------
-    name, folder, cache : str
-        As for `load_data`.
-
-    Returns
-    -------
-    ImageSet or None
-        None also if the folder holds training images only.
-    """
-    if name != "cifar-10":
-        return None
-    try:
-        data = datasets.cifar10("test", folder=folder, cache=cache)
-    except datasets.DatasetError:
-        return None
-    return ImageSet(data.images[:TEST_IMAGES], data.labels[:TEST_IMAGES], data.classes,
-                    data.provenance)
-
-
 @functools.lru_cache(maxsize=1)
 def code_digest():
-    """Hash of the files that determine the numbers, stored with every result."""
+    """Hash of the files that determine the numbers, `NUMERICAL`, stored with every result."""
     digest = hashlib.sha256()
-    for name in ("augment", "datasets", "embedded", "ensembles", "imageset", "kinds", "networks",
-                 "products", "streams", "training"):
+    for name in NUMERICAL:
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    digest.update((Path(__file__).parents[1] / "photograph.py").read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -250,6 +204,11 @@ def _record(network, curve, accuracy, test_accuracy, status, trainer):
     }
 
 
+def checkpoint_path(job, checkpoints):
+    """Where the state of an unfinished job is kept."""
+    return Path(checkpoints) / f"{job_name(job)}.pt"
+
+
 def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, report=None):
     """`train_job` in any process or on any machine: loads the data itself, returns failures.
 
@@ -258,7 +217,7 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     job : tuple of Network
     settings : Settings
     source : tuple
-        Folder and cache for `load_data`.
+        Folder and cache for `cifar.load_data`.
     device : str
     checkpoints : str, optional
         Folder for checkpoints.
@@ -274,23 +233,29 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     """
     if threads:
         torch.set_num_threads(threads)
-    checkpoint = Path(checkpoints) / f"{job_name(job)}.pt" if checkpoints else None
+    checkpoint = checkpoint_path(job, checkpoints) if checkpoints else None
     try:
         data = load_data(settings.data, settings.images, *source)
         test = load_test_data(settings.data, *source)
-        return job, *train_job(job, settings, data, device, checkpoint, report, test)
+        records, failures = train_job(
+            job, settings, data, device, checkpoint, report or _stop_with(os.getppid()), test)
+        return job, records, failures
     except Exception as error:  # reported by the sweep, which goes on with the other jobs
         names = ", ".join(network.name for network in job)
         return job, [], [f"{names}: {type(error).__name__}: {error}"]
 
 
+def _stop_with(parent):
+    """A report that ends a worker whose parent is gone, so that nobody trains for nobody."""
+    def report(epoch):
+        if os.getppid() != parent:
+            os._exit(1)
+    return report
+
+
 def remove_checkpoint(job, checkpoints):
-    """Remove the checkpoint of a job whose results are stored."""
-    path = Path(checkpoints) / f"{job_name(job)}.pt"
+    """Remove the checkpoint of a job whose results are stored, and the folder if it is empty."""
+    path = checkpoint_path(job, checkpoints)
     path.unlink(missing_ok=True)
-    for leftover in path.parent.glob(f"{path.name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
-    try:
+    with contextlib.suppress(OSError):  # not empty yet, or never made
         os.rmdir(path.parent)
-    except OSError:  # not empty yet, or never made
-        pass

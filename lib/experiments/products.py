@@ -18,7 +18,8 @@ image carries a scale c and the features are stored times c: with n factors, the
 c q' = product of (c + c u) - c^n and c' = c^n, after which both are divided by the larger of c' and
 the largest feature.  The ten scores come out multiplied by one positive number per image, which
 dividing the last features by their root mean square removes.  So the predicted class is exactly
-that of the arithmetic circuit.
+that of the arithmetic circuit.  Small factors of one window in a large image can still leave the
+range of float32, so all this happens in float64.
 """
 
 import torch

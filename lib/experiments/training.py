@@ -3,13 +3,14 @@
 import contextlib
 import os
 import time
+import warnings
 
 import torch
 import torch.nn.functional as F
 
 from . import products
+from .augment import Stream
 from .ensembles import Ensemble, arrange
-from .streams import Stream
 
 
 class Diverged(ArithmeticError):
@@ -39,8 +40,8 @@ class Trainer:
 
     Examples
     --------
+    >>> from lib.experiments.images import dead_leaves
     >>> from lib.experiments.networks import Network
-    >>> from lib.experiments.embedded import dead_leaves
     >>> from lib.experiments.settings import Settings
     >>> trainer = Trainer([Network("B2", 4, "spatial", 0)], Settings(epochs=2), dead_leaves(50))
     >>> trainer.run()
@@ -50,6 +51,7 @@ class Trainer:
 
     def __init__(self, networks, settings, data, device="cpu"):
         self.settings, self.device = settings, torch.device(device)
+        self.fingerprint = data.fingerprint
         pairs = {(network.augmentation, network.seed) for network in networks}
         if len(pairs) != 1:
             raise ValueError(
@@ -184,29 +186,39 @@ class Trainer:
             if report:
                 report(self.epoch)
             if checkpoint is not None and time.perf_counter() - saved >= every_seconds:
-                self._save(checkpoint)
+                try:
+                    self._save(checkpoint)
+                except (OSError, RuntimeError) as error:  # a full disk must not stop the training
+                    warnings.warn(f"Trainer: no checkpoint in {checkpoint.parent}: {error}",
+                                  stacklevel=2)
                 saved = time.perf_counter()
 
     def _save(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        torch.save({
-            "settings": self.settings.identifier,
+        try:
+            torch.save(self._state(), temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _state(self):
+        return {
+            "settings": self.settings.identifier, "data": self.fingerprint,
             "names": [network.name for network in self.order],
             "epoch": self.epoch, "seconds": self.seconds, "curves": self.curves,
             "ensembles": [ensemble.state_dict() for ensemble in self.ensembles],
             "optimizer": self.optimizer.state_dict(),
-        }, temporary)
-        temporary.replace(path)
+        }
 
     def _restore(self, path):
-        """Continue from a checkpoint; one of other settings or unreadable is ignored."""
+        """Continue from a checkpoint; one of something else or unreadable is ignored."""
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except Exception:  # damaged: torch raises many types
             return
-        names = [network.name for network in self.order]
-        if state.get("settings") != self.settings.identifier or state.get("names") != names:
+        mine = self._state()
+        if any(state.get(key) != mine[key] for key in ("settings", "data", "names")):
             return
         for ensemble, values in zip(self.ensembles, state["ensembles"], strict=True):
             ensemble.load_state_dict(values)

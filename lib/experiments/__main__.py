@@ -1,7 +1,14 @@
-"""Command line of the sweep."""
+"""Train a grid of networks from the command line.
+
+    python -m lib.experiments --preset minute
+    python -m lib.experiments --preset laptop --data-folder ~/cifar --workers 2
+    python -m lib.experiments --kinds B1 conv2 --channels 8 16 --epochs 10 --output few.jsonl
+    python -m lib.experiments --preset paper --scheduler tcp://host:8786
+"""
 
 import argparse
 import dataclasses
+import os
 import signal
 import sys
 import threading
@@ -9,17 +16,17 @@ import threading
 import torch
 
 from ..exact.device import training_device
-from . import plan, sweep
-from .datasets import DatasetError
+from . import sweep
+from .cifar import DatasetError
 from .kinds import KINDS
-from .records import RecordsError, read
+from .records import RecordsError, ResultsFile, read
 from .settings import DATA_SETS, PRESETS, Grid
 
 
 def parser():
     """The argument parser."""
-    result = argparse.ArgumentParser(prog="python -m lib.experiments.sweep",
-                                     description="Train a grid of ConvNets and store the results.")
+    result = argparse.ArgumentParser(prog="python -m lib.experiments",
+                                     description="Train a grid of networks and store the results.")
     add = result.add_argument
     add("--preset", choices=PRESETS, default="minute", help="grid and settings to start from")
     add("--kinds", choices=KINDS, nargs="+", metavar="KIND", help=", ".join(KINDS))
@@ -85,6 +92,31 @@ def configure(arguments):
     ), settings
 
 
+def check(arguments, settings):
+    """Refuse what cannot work before anything is written or trained.
+
+    Raises
+    ------
+    ValueError
+        If an argument has no effect, or a value that this machine cannot use.
+    """
+    cores = os.cpu_count() or 1
+    if arguments.workers < 1:
+        raise ValueError(f"--workers {arguments.workers}: must be at least 1")
+    if arguments.threads is not None and not 1 <= arguments.threads <= cores:
+        raise ValueError(f"--threads {arguments.threads}: must lie between 1 and {cores}, the "
+                         "number of cores")
+    if arguments.output is not None and not arguments.output.strip():
+        raise ValueError("--output: is empty, must be the path of a file")
+    if settings.data != "cifar-10" and (arguments.data_folder or arguments.cache):
+        raise ValueError(f"--data-folder, --cache: {settings.data} is made here, must be left out")
+    if arguments.device:
+        try:
+            torch.zeros(1, device=arguments.device)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"--device {arguments.device}: {error}") from error
+
+
 def stop(number, frame):
     """Treat a request to end (Ctrl-C, SIGTERM of a batch system) as Ctrl-C."""
     raise KeyboardInterrupt
@@ -97,13 +129,14 @@ def main(argv=None):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)  # ignored by default when started in the background
     output = arguments.output or f"notebooks/results/{arguments.preset}.jsonl"
-    device = arguments.device or training_device().type
-    threads = arguments.threads or max(1, torch.get_num_threads() // arguments.workers)
     try:
         grid, settings = configure(arguments)
+        check(arguments, settings)
+        device = arguments.device or training_device().type
+        threads = arguments.threads or max(1, torch.get_num_threads() // arguments.workers)
         if arguments.dry_run:
-            stored = {record["name"] for record in read(output)[1]}
-            print(plan.describe(grid, settings, stored, device, arguments.workers, threads))
+            stored = ResultsFile(output, settings).names()
+            print(sweep.describe(grid, settings, stored, device, arguments.workers, threads))
             return 0
         failures = sweep.run_sweep(
             grid, settings, output, (arguments.data_folder, arguments.cache), device,
@@ -114,10 +147,14 @@ def main(argv=None):
         print(f"\ninterrupted: {count} networks are stored in {output}; the same command "
               "continues", file=sys.stderr)
         return 130
-    except (DatasetError, RecordsError, ValueError, ImportError) as error:
+    except (DatasetError, RecordsError, ValueError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     print(f"{len(read(output)[1])} networks are stored in {output}")
     return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
