@@ -1,4 +1,5 @@
 """ConvNets trained on images: one network, many at once, and the sweeps of the figures.
 
-Open :mod:`lib.experiments.convnets` first (the network), then :mod:`lib.experiments.training`.
+Open :mod:`lib.experiments.kinds` first (what the networks compute), then
+:mod:`lib.experiments.training`.  `python -m lib.experiments` trains a grid.
 """

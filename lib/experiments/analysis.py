@@ -3,11 +3,11 @@
 import math
 import statistics
 
-from .convnets import parameter_count
+from .kinds import KINDS
 
 
 def cells(records):
-    """Accuracies by augmentation, window and channels.
+    """Accuracies by augmentation, kind and channels.
 
     Parameters
     ----------
@@ -16,24 +16,24 @@ def cells(records):
 
     Returns
     -------
-    dict of (str, int, int) to list of float
-        Keys (augmentation, window, channels), one accuracy per seed.
+    dict of (str, str, int) to list of float
+        Keys (augmentation, kind, channels), one accuracy per seed.
 
     Examples
     --------
-    >>> record = {"augmentation": "color", "window": 2, "channels": 4, "accuracy": 0.5, "seed": 0}
+    >>> record = {"augmentation": "color", "block": "B2", "channels": 4, "accuracy": 0.5, "seed": 0}
     >>> cells([record, {**record, "seed": 1, "accuracy": 0.7}])
-    {('color', 2, 4): [0.5, 0.7]}
+    {('color', 'B2', 4): [0.5, 0.7]}
     """
     found = {}
     for record in sorted(records, key=lambda record: record["seed"]):
         if record["accuracy"] is not None:
-            key = (record["augmentation"], record["window"], record["channels"])
+            key = (record["augmentation"], record["block"], record["channels"])
             found.setdefault(key, []).append(record["accuracy"])
     return dict(sorted(found.items()))
 
 
-def curve(found, augmentation, window, axis="channels"):
+def curve(found, augmentation, block, axis="channels"):
     """One line of the figure.
 
     Parameters
@@ -41,7 +41,7 @@ def curve(found, augmentation, window, axis="channels"):
     found : dict
         From `cells`.
     augmentation : str
-    window : int
+    block : str
     axis : str
         ``"channels"`` or ``"parameters"``.
 
@@ -52,13 +52,13 @@ def curve(found, augmentation, window, axis="channels"):
 
     Examples
     --------
-    >>> curve({("color", 2, 4): [0.5, 0.7]}, "color", 2, "parameters")
+    >>> curve({("color", "B2", 4): [0.5, 0.7]}, "color", "B2", "parameters")
     [(374, 0.6, 0.14142135623730948, 2)]
     """
     points = []
-    for (kind, size, channels), values in sorted(found.items()):
-        if (kind, size) == (augmentation, window):
-            place = channels if axis == "channels" else parameter_count(window, channels)
+    for (augmented, kind, channels), values in sorted(found.items()):
+        if (augmented, kind) == (augmentation, block):
+            place = channels if axis == "channels" else KINDS[block].parameter_count(channels)
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             points.append((place, statistics.fmean(values), spread, len(values)))
     return points
@@ -94,8 +94,8 @@ def abscissa_at(points, accuracy):
     return None
 
 
-def ratio_at(found, augmentation, accuracy, window, base=1, axis="channels"):
-    """How many times more channels (or parameters) one window needs than another.
+def ratio_at(found, augmentation, accuracy, block, base="B1", axis="channels"):
+    """How many times more channels (or parameters) one kind needs than another.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def ratio_at(found, augmentation, accuracy, window, base=1, axis="channels"):
     augmentation : str
     accuracy : float
         Level at which both are compared.
-    window, base : int
-        The ratio is that of `base` to `window`.
+    block, base : str
+        The ratio is that of `base` to `block`.
     axis : str
 
     Returns
@@ -114,7 +114,7 @@ def ratio_at(found, augmentation, accuracy, window, base=1, axis="channels"):
         None if one of the two was not measured at this level.
     """
     wide = abscissa_at(curve(found, augmentation, base, axis), accuracy)
-    narrow = abscissa_at(curve(found, augmentation, window, axis), accuracy)
+    narrow = abscissa_at(curve(found, augmentation, block, axis), accuracy)
     return None if wide is None or narrow is None else wide / narrow
 
 

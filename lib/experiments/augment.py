@@ -1,18 +1,23 @@
-"""Augmentations in batches, on the device that holds the images, seeded per epoch.
+"""Augmentations in batches, and the stream of augmented batches that a network looks at.
 
 Spatial: a random translation of at most a few pixels and a random horizontal flip.  Color, after
 Dosovitskiy et al.: independent random shifts of hue, saturation and luminance, and random
 multipliers of saturation and luminance.  Luminance is the value of the HSV color space, as in
 Dosovitskiy et al.; the ranges, which the source leaves open, are arguments.
 
-All draws come from a CPU generator, so every device sees the same augmented images.
+All draws come from a CPU generator, so every device sees the same augmented images.  A stream is
+determined by the augmentation and the seed alone: networks of every kind and width with the same
+seed see the same images in the same order, whether they train alone or together, on one machine or
+on ten, from the start or from a checkpoint.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 
-from .convnets import SIZE
+from .kinds import SIZE
+from .networks import generator_for
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,11 @@ class Strength:
     color_factor : tuple of float
         Smallest and largest multiplier of saturation and luminance.
 
+    Raises
+    ------
+    ValueError
+        If a range is negative, not finite or empty.
+
     Examples
     --------
     >>> Strength().translation
@@ -37,6 +47,16 @@ class Strength:
     translation: int = 4
     color_shift: float = 0.1
     color_factor: tuple = (0.7, 1.4)
+
+    def __post_init__(self):
+        low, high = self.color_factor
+        if not (0 <= self.translation < SIZE and 0 <= self.color_shift < math.inf
+                and 0 <= low <= high < math.inf):
+            raise ValueError(
+                f"Strength: translation={self.translation}, color_shift={self.color_shift}, "
+                f"color_factor={self.color_factor}; must have translation from 0 to {SIZE - 1}, "
+                "color_shift >= 0 and finite, 0 <= smallest <= largest factor"
+            )
 
 
 def rgb_to_hsv(images):
@@ -200,46 +220,68 @@ class Augmenter:
         return hsv_to_rgb(torch.cat((images[:, :1] + draws[:, :1], rest.clamp(0, 1)), 1))
 
 
-def reference_image(image, kind, draw, mean, scale, strength=None):
-    """One augmented image computed the slow way, pixel by pixel: the reference for `Augmenter`.
+class Stream:
+    """Batches of augmented images.
 
     Parameters
     ----------
-    image : torch.Tensor, shape (3, 32, 32), uint8
-    kind : str
-    draw : sequence
-        One row of `Augmenter.draw`.
-    mean, scale : torch.Tensor, three entries each
+    data : ImageSet
+    augmentation : str
+    seed : int
+    batch_size : int
     strength : Strength
+    device : torch.device or str
 
-    Returns
-    -------
-    torch.Tensor, shape (3, 32, 32), normalized
+    Examples
+    --------
+    >>> from lib.experiments.images import dead_leaves
+    >>> stream = Stream(dead_leaves(20), "spatial", 0, 5)
+    >>> [images.shape for images, labels in stream.epoch(0)][0]
+    torch.Size([5, 3, 32, 32])
     """
-    import colorsys
 
-    strength = strength or Strength()
-    mean, scale = mean.flatten(), scale.flatten()
-    result = torch.zeros(3, SIZE, SIZE)
-    if kind == "spatial":
-        flip, row, column = (int(value) for value in draw)
-        fill = (mean * 255).round() / 255
-    for i in range(SIZE):
-        for j in range(SIZE):
-            if kind == "spatial":
-                y, x = i + row - strength.translation, j + column - strength.translation
-                inside = 0 <= y < SIZE and 0 <= x < SIZE
-                x = SIZE - 1 - x if flip else x
-                pixel = image[:, y, x] / 255 if inside else fill
-            elif kind == "color":
-                hue, saturation, value = colorsys.rgb_to_hsv(*(image[:, i, j] / 255).tolist())
-                saturation = min(max(saturation * float(draw[3]) + float(draw[1]), 0), 1)
-                value = min(max(value * float(draw[4]) + float(draw[2]), 0), 1)
-                hue = (hue + float(draw[0])) % 1
-                pixel = torch.tensor(colorsys.hsv_to_rgb(hue, saturation, value))
-            else:
-                pixel = image[:, i, j] / 255
-            result[:, i, j] = (pixel - mean) / scale
-    return result
+    def __init__(self, data, augmentation, seed, batch_size, strength=None, device="cpu"):
+        self.augmentation, self.seed = augmentation, seed
+        self.batch_size, self.count = batch_size, len(data)
+        self.device = torch.device(device)
+        self.labels = data.labels.to(self.device)
+        self.augmenter = Augmenter(data.images, augmentation, strength, device)
 
+    def epoch(self, number, purpose="train"):
+        """All batches of one epoch.
 
+        Parameters
+        ----------
+        number : int
+        purpose : str
+            ``"train"`` or ``"evaluate"``: independent draws.
+
+        Yields
+        ------
+        images : torch.Tensor, shape (batch, 3, 32, 32)
+        labels : torch.Tensor, shape (batch,)
+        """
+        generator = generator_for("stream", purpose, self.augmentation, self.seed, number)
+        order = torch.randperm(self.count, generator=generator).to(self.device)
+        draws = self.augmenter.draw(generator)
+        for rows in order.split(self.batch_size):
+            yield self.augmenter.batch(rows, draws), self.labels[rows]
+
+    def plain(self, data):
+        """All batches of other images, normalized like these but not augmented.
+
+        Parameters
+        ----------
+        data : ImageSet
+
+        Yields
+        ------
+        images, labels : torch.Tensor
+            As `epoch`.
+        """
+        mean, scale = self.augmenter.mean, self.augmenter.scale
+        for images, labels in zip(data.images.split(self.batch_size),
+                                  data.labels.split(self.batch_size), strict=True):
+            images = (images.to(self.device).float() / 255 - mean) / scale
+            yield (images.contiguous(memory_format=torch.channels_last),
+                   labels.to(self.device))

@@ -1,4 +1,4 @@
-"""Several networks of the same window trained as one: block-diagonal and grouped convolutions.
+"""Several networks of the same kind trained as one, by block-diagonal convolutions.
 
 A processor's vector unit works on 16 channels at a time, so a network with 2 channels leaves most
 of it idle.  Networks of widths 2, 4 and 8 that look at the same images fit together into one
@@ -14,112 +14,77 @@ import torch.nn.functional as F
 from torch import nn
 
 from . import products
-from .convnets import BLOCKS, CLASSES, COLORS, initial_weights
+from .kinds import BLOCKS, CLASSES, COLORS
+from .networks import initial_weights
 
 VECTOR_CHANNELS = 16  # float32 values in one 512-bit vector; oneDNN pads channels to this number
 SMALL_BATCH = 32
-MECHANISMS = ("block", "grouped", "matmul")
 
 
 class Ensemble(nn.Module):
-    """Independent networks of one window, computed by one sequence of operations.
+    """Independent networks of one kind, computed by one sequence of operations.
 
     Parameters
     ----------
     networks : sequence of Network
-        All with the same window; for ``"grouped"`` and ``"matmul"`` also with the same channels.
-    streams : sequence of int, optional
-        For every network the number of the stream of images it looks at; all 0 by default.
-    mechanism : str
-        ``"block"``: ordinary convolutions with block-diagonal weights.  ``"grouped"``: grouped
-        convolutions.  ``"matmul"``: batched matrix products over unfolded windows.
-        One network alone is ``"block"`` with one block.
-    model : str
-        ``"convnet"``, or ``"convac"`` for the arithmetic circuit of products.py in the same shape.
+        All of the same kind.
 
     Raises
     ------
     ValueError
-        If the networks do not fit together.
+        If there is none, or their kinds differ.
 
     Notes
     -----
-    Input (batch, streams * 3, 32, 32), output (batch, networks, 10).  Weights off the diagonal are
-    zero and stay zero because `mask_gradients` clears their gradient before every step.
+    Input (batch, 3, 32, 32), output (batch, networks, 10).  Weights off the diagonal are zero and
+    stay zero because `mask_gradients` clears their gradient before every step.  Kinds with products
+    compute in float64.
 
     Examples
     --------
-    >>> from lib.experiments.convnets import Network
-    >>> pair = Ensemble([Network(3, 2, "none", 0), Network(3, 4, "none", 0)])
+    >>> from lib.experiments.networks import Network
+    >>> pair = Ensemble([Network("B3", 2, "none", 0), Network("B3", 4, "none", 0)])
     >>> pair(torch.zeros(5, 3, 32, 32)).shape
     torch.Size([5, 2, 10])
     """
 
-    def __init__(self, networks, streams=None, mechanism="block", model="convnet"):
+    def __init__(self, networks):
         super().__init__()
         self.networks = list(networks)
-        self.streams = list(streams) if streams is not None else [0] * len(self.networks)
-        self.mechanism, self.model = mechanism, model
-        self._check()
-        self.window = self.networks[0].window
+        names = sorted({network.block for network in self.networks})
+        if len(names) != 1:
+            raise ValueError(
+                f"Ensemble: {len(self.networks)} networks of the kinds {names}, must be at least "
+                "one network, all of one kind"
+            )
+        self.kind = self.networks[0].kind
         widths = [network.channels for network in self.networks]
         self.starts = [sum(widths[:k]) for k in range(len(widths))]
-        self.shared_input = set(self.streams) == {0}
-        total = sum(widths)
-        compact = mechanism != "block"
-        inputs = COLORS * (max(self.streams) + 1)
-        if compact and not self.shared_input:
-            inputs = COLORS
-        shapes = [(total, inputs if block == 0 else (widths[0] if compact else total),
-                   self.window, self.window) for block in range(BLOCKS)]
+        total, side = sum(widths), self.kind.side
         self.conv = nn.ParameterList(
-            torch.zeros(shape).to(memory_format=torch.channels_last) for shape in shapes
+            torch.zeros(total, COLORS if block == 0 else total, side, side).to(
+                memory_format=torch.channels_last)
+            for block in range(BLOCKS)
         )
-        self.bias = nn.ParameterList(torch.zeros(total) for _ in range(BLOCKS))
+        self.bias = nn.ParameterList(
+            torch.zeros(self.kind.bias_shape(total)) for _ in range(BLOCKS))
         self.head = nn.Parameter(torch.zeros(total, CLASSES * len(widths)))
         self.head_bias = nn.Parameter(torch.zeros(CLASSES * len(widths)))
-        for k, network in enumerate(self.networks):
-            weights = initial_weights(network.window, network.channels, network.seed)
-            if model == "convac":
-                weights = products.calmed(weights)
-            self.load_network(k, weights)
         membership = torch.zeros(total, len(widths))
         for k, (start, width) in enumerate(zip(self.starts, widths, strict=True)):
             membership[start:start + width, k] = 1 / width
         self.register_buffer("membership", membership, persistent=False)
-        self._make_masks()
-
-    def _check(self):
-        if not self.networks:
-            raise ValueError("Ensemble: networks=[], must hold at least one network")
-        if self.mechanism not in MECHANISMS:
-            raise ValueError(
-                f"Ensemble: mechanism={self.mechanism!r}, must be one of {MECHANISMS}"
-            )
-        windows = {network.window for network in self.networks}
-        widths = {network.channels for network in self.networks}
-        if len(windows) > 1:
-            raise ValueError(f"Ensemble: windows {sorted(windows)} differ, must be one window")
-        if self.mechanism != "block" and len(widths) > 1:
-            raise ValueError(
-                f"Ensemble: channels {sorted(widths)} differ, mechanism {self.mechanism!r} needs "
-                "equal channels ('block' does not)"
-            )
-        if len(self.streams) != len(self.networks) or min(self.streams) < 0:
-            raise ValueError(
-                f"Ensemble: streams={self.streams}, must be one number >= 0 per network "
-                f"({len(self.networks)} networks)"
-            )
+        for k, network in enumerate(self.networks):
+            self.load_network(k, initial_weights(network.block, network.channels, network.seed))
+        if self.kind.product:
+            self.double()  # products of hundreds of factors need its range of exponents
 
     def _slices(self, k, tensor_of=lambda parameter: parameter.data):
         """Where network k lives: parameter name -> view of the stored tensor."""
         rows = slice(self.starts[k], self.starts[k] + self.networks[k].channels)
-        stream = self.streams[k] * COLORS
         views = {}
         for block in range(BLOCKS):
-            columns = slice(stream, stream + COLORS) if block == 0 else rows
-            if self.mechanism != "block":
-                columns = slice(None)
+            columns = slice(None) if block == 0 else rows
             views[f"conv{block}"] = tensor_of(self.conv[block])[rows, columns]
             views[f"bias{block}"] = tensor_of(self.bias[block])[rows]
         scores = slice(k * CLASSES, (k + 1) * CLASSES)
@@ -141,139 +106,153 @@ class Ensemble(nn.Module):
         """The weights of network k, in the layout of `initial_weights`, on the CPU."""
         return {name: view.detach().cpu().clone() for name, view in self._slices(k).items()}
 
-    def _make_masks(self):
-        self._masks = []
-        if len(self.networks) == 1:
-            return
-        masked = [self.head] + (list(self.conv) if self.mechanism == "block" else [])
-        saved = [parameter.data for parameter in masked]
-        for parameter in masked:
-            parameter.data = torch.zeros_like(parameter.data)
-        for k in range(len(self.networks)):
-            for name, view in self._slices(k).items():
-                if name == "head" or (name.startswith("conv") and self.mechanism == "block"):
-                    view.fill_(1)
-        for parameter, data in zip(masked, saved, strict=True):
-            self._masks.append((parameter, parameter.data))
-            parameter.data = data
-
     def mask_gradients(self):
         """Clear the gradient of every weight that would connect two networks."""
-        for index, (parameter, mask) in enumerate(self._masks):
-            if mask.device != parameter.device:
-                mask = mask.to(parameter.device)
-                self._masks[index] = (parameter, mask)
-            parameter.grad.mul_(mask)
+        if len(self.networks) == 1:
+            return
+        member = (self.membership > 0).to(self.head.dtype)
+        together = (member @ member.T)[:, :, None, None]  # 1 where both channels have one network
+        for weight in self.conv[1:]:
+            weight.grad.mul_(together)
+        self.head.grad.mul_(member.repeat_interleave(CLASSES, 1))
 
     def forward(self, images):
-        """Scores (batch, networks, 10) of images (batch, streams * 3, 32, 32)."""
-        hidden = images
-        if self.mechanism != "block" and not self.shared_input:
-            order = [3 * stream + color for stream in self.streams for color in range(COLORS)]
-            hidden = images[:, order]  # every network gets its own copy of its stream
+        """Scores (batch, networks, 10) of images (batch, 3, 32, 32)."""
         layers = list(zip(self.conv, self.bias, strict=True))
-        if self.model == "convac":
-            features = products.circuit(hidden, layers, self._convolve, self.membership)
+        if self.kind.product:
+            images = images.to(self.head.dtype)
+            features = products.circuit(images, layers, self._products, self.membership)
             scores = features @ self.head  # no bias: the features hold up to a positive factor
         else:
-            for block, (weight, bias) in enumerate(layers):
-                hidden = F.max_pool2d(self._convolve(hidden, weight, block), 2)
-                hidden = F.relu(hidden + bias[:, None, None])
+            hidden = images
+            for weight, bias in layers:
+                hidden = self._block(hidden, weight, bias)
             scores = torch.addmm(self.head_bias, hidden.flatten(1), self.head)
         return scores.view(len(images), len(self.networks), CLASSES)
 
-    def _convolve(self, hidden, weight, block):
-        shared = self.mechanism == "block" or (block == 0 and self.shared_input)
-        groups = 1 if shared else len(self.networks)
-        convolution = unfolded_convolution if self.mechanism == "matmul" else same_convolution
-        return convolution(hidden, weight, groups)
+    def _block(self, hidden, weight, bias):
+        kind = self.kind
+        if kind.separate:
+            largest = offset_maps(hidden, weight, bias, kind.stride).amax(0)
+            hidden, bias = largest.permute(0, 3, 1, 2), None
+        else:
+            hidden = convolution(hidden, weight, kind)
+        if kind.pool == "max":
+            hidden = F.max_pool2d(hidden, kind.pool_window, 2, ceil_mode=True)
+        hidden = F.relu(hidden if bias is None else hidden + bias[:, None, None])
+        if kind.pool == "mean":
+            hidden = F.avg_pool2d(hidden, kind.pool_window, 2, ceil_mode=True)
+        return hidden
+
+    def _products(self, hidden, scale, weight, bias):
+        kind = self.kind
+        if not kind.separate:
+            deviations = convolution(hidden, weight, kind) + scale * bias[:, None, None]
+            return products.product_pool(deviations, scale)
+        maps = offset_maps(hidden, weight, bias, kind.stride, scale)
+        return products.product_of(list(maps.permute(0, 1, 4, 2, 3)), scale)
 
 
-def same_convolution(images, weight, groups=1):
-    """Stride-1 convolution with as many outputs as inputs; the extra row of an even window is
-    padded at the bottom and right, as PyTorch's ``padding="same"`` does.
+def padded(images, window, stride):
+    """Images with R - S rows and columns of zeros, the odd one at the bottom and right."""
+    before, after = (window - stride) // 2, (window - stride + 1) // 2
+    return F.pad(images, (before, after, before, after)) if after else images
+
+
+def convolution(images, weight, kind):
+    """The linear map of a kind, without bias; one value for every `kind.stride` pixels.
 
     Parameters
     ----------
     images : torch.Tensor, shape (batch, inputs, height, width)
-    weight : torch.Tensor, shape (outputs, inputs / groups, B, B)
-    groups : int
+    weight : torch.Tensor, shape (outputs, inputs, side, side)
+    kind : Kind
 
     Returns
     -------
-    torch.Tensor, shape (batch, outputs, height, width)
+    torch.Tensor, shape (batch, outputs, height / stride, width / stride)
     """
-    window = weight.shape[-1]
-    before, after = (window - 1) // 2, window // 2
-    if before == after:
-        return F.conv2d(images, weight, padding=before, groups=groups)
-    return F.conv2d(F.pad(images, (before, after, before, after)), weight, groups=groups)
+    extra = kind.window - kind.stride
+    if kind.combine == "same":
+        images = padded(images, kind.window, kind.stride)
+        return F.conv2d(F.avg_pool2d(images, kind.window, kind.stride), weight)
+    if extra % 2 == 0:
+        return F.conv2d(images, weight, stride=kind.stride, padding=extra // 2)
+    return F.conv2d(padded(images, kind.window, kind.stride), weight, stride=kind.stride)
 
 
-def unfolded_convolution(images, weight, groups=1):
-    """`same_convolution` as one batched matrix product over unfolded windows.
+def offset_maps(images, weight, bias, stride, scale=None):
+    """The affine map of every offset of a window, offset by offset, row by row.
+
+    Parameters
+    ----------
+    images : torch.Tensor, shape (batch, inputs, height, width)
+    weight : torch.Tensor, shape (outputs, inputs, R, R)
+    bias : torch.Tensor, shape (outputs, R, R)
+    stride : int
+    scale : torch.Tensor, shape (batch, outputs, 1, 1), optional
+        Factor of the biases.
+
+    Returns
+    -------
+    torch.Tensor, shape (R * R, batch, height / stride, width / stride, outputs)
 
     Examples
     --------
-    >>> images, weight = torch.randn(2, 4, 6, 6), torch.randn(6, 2, 3, 3)
-    >>> ours = unfolded_convolution(images, weight, groups=2)
-    >>> torch.allclose(ours, same_convolution(images, weight, groups=2), atol=1e-5)
+    >>> images, weight = torch.randn(1, 3, 4, 4), torch.randn(5, 3, 2, 2)
+    >>> maps = offset_maps(images, weight, torch.zeros(5, 2, 2), 2)
+    >>> whole = F.conv2d(images, weight, stride=2)
+    >>> torch.allclose(maps.sum(0).permute(0, 3, 1, 2), whole, atol=1e-5)
     True
     """
-    batch, inputs, height, width = images.shape
     window = weight.shape[-1]
-    before, after = (window - 1) // 2, window // 2
-    padded = F.pad(images, (before, after, before, after))
-    columns = padded.unfold(2, window, 1).unfold(3, window, 1)  # (batch, inputs, H, W, B, B)
-    columns = columns.reshape(batch, groups, inputs // groups, height * width, window**2)
-    columns = columns.permute(1, 2, 4, 0, 3).reshape(
-        groups, inputs // groups * window**2, batch * height * width
-    )
-    product = torch.bmm(weight.reshape(groups, len(weight) // groups, -1), columns)
-    return product.reshape(len(weight), batch, height, width).transpose(0, 1)
+    batch, inputs, height, width = images.shape
+    pixels = padded(images, window, stride).permute(0, 2, 3, 1)
+    seen = torch.stack([
+        pixels[:, row:row + height // stride * stride:stride,
+               column:column + width // stride * stride:stride]
+        for row in range(window) for column in range(window)
+    ])  # (R * R, batch, height / stride, width / stride, inputs)
+    kernels = weight.permute(2, 3, 1, 0).flatten(0, 1)  # (R * R, inputs, outputs)
+    shift = bias.permute(1, 2, 0).flatten(0, 1)[:, None]  # (R * R, 1, outputs)
+    if scale is None:
+        maps = torch.baddbmm(shift, seen.flatten(1, 3), kernels).view(*seen.shape[:-1], -1)
+    else:
+        maps = (seen.flatten(1, 3) @ kernels).view(*seen.shape[:-1], -1)
+        maps = maps + shift[:, :, None, None] * scale.permute(0, 2, 3, 1)
+    return maps
 
 
-def arrange(networks, device_type="cpu", batch_size=128):
-    """Split networks that share a stream into ensembles, by width.
+def arrange(networks, batch_size=128):
+    """Split networks that share their images into ensembles, by width.
 
-    On a CPU, narrow networks are packed while their channels together fit one vector
+    Narrow networks are packed while their channels together fit one vector
     (lib/benchmarks/training.py measures why); the others run alone.  A step on a small batch costs
-    mostly its calls, so that there a little more is packed.  On a GPU, networks of equal width are
-    grouped.
+    mostly its calls, so that there a little more is packed.
 
     Parameters
     ----------
     networks : sequence of Network
-        All with the same window.
-    device_type : str
-        ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        All of the same kind.
     batch_size : int
 
     Returns
     -------
-    list of (list of Network, str)
-        The members of every ensemble and its mechanism.
+    list of list of Network
+        The members of every ensemble.
 
     Examples
     --------
-    >>> from lib.experiments.convnets import Network
-    >>> parts = arrange([Network(3, c, "none", 0) for c in (2, 4, 8, 16, 32)])
-    >>> [[network.channels for network in members] for members, _ in parts]
+    >>> from lib.experiments.networks import Network
+    >>> parts = arrange([Network("B3", c, "none", 0) for c in (2, 4, 8, 16, 32)])
+    >>> [[network.channels for network in members] for members in parts]
     [[2, 4, 8], [16], [32]]
     """
     parts = []
-    ordered = sorted(networks, key=lambda network: network.channels)
     limit = VECTOR_CHANNELS if batch_size > SMALL_BATCH else VECTOR_CHANNELS * 3 // 2
-    if device_type == "cpu":
-        for network in ordered:
-            packed = parts[-1][0] if parts else []
-            together = sum(member.channels for member in packed) + network.channels
-            if packed and together <= limit:
-                packed.append(network)
-            else:
-                parts.append(([network], "block"))
-        return parts
-    for width in sorted({network.channels for network in ordered}):
-        members = [network for network in ordered if network.channels == width]
-        parts.append((members, "grouped" if len(members) > 1 else "block"))
+    for network in sorted(networks, key=lambda network: network.channels):
+        if parts and sum(member.channels for member in parts[-1]) + network.channels <= limit:
+            parts[-1].append(network)
+        else:
+            parts.append([network])
     return parts

@@ -1,5 +1,6 @@
 """A job is a few networks that one worker trains together; this module forms and runs them."""
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -10,25 +11,25 @@ from pathlib import Path
 import torch
 
 from ..exact.device import device_name
-from . import datasets, embedded
-from .convnets import forward_operations, parameter_count
+from .cifar import load_data, load_test_data
 from .training import Diverged, Trainer
 
-JOB_CHANNELS = {"cpu": 32, "cuda": 512, "mps": 128}
+JOB_CHANNELS = 32  # of the narrow networks that one job trains together
+# what the numbers depend on; the rest arranges, stores and shows them
+NUMERICAL = ("augment", "cifar", "ensembles", "images", "kinds", "networks", "products", "training")
 
 
-def make_jobs(networks, device_type="cpu", first_seed=None):
+def make_jobs(networks, first_seed=None):
     """Group the networks of a grid into jobs, in the order in which they will run.
 
-    On a CPU the networks of a job share the window, the augmentation and the seed, hence every
-    augmented batch; on a GPU they share the window.  The first seed comes first, so that one full
-    figure is there early; then the other seeds, narrow networks before wide ones, so that every
-    hour spent adds as many error bars as it can.
+    The networks of a job share the kind, the augmentation and the seed, hence every augmented
+    batch.  The first seed comes first, so that one full figure is there early; then the other
+    seeds, narrow networks before wide ones, so that every hour spent adds as many error bars as it
+    can.
 
     Parameters
     ----------
     networks : iterable of Network
-    device_type : str
     first_seed : int, optional
         The seed that comes first; the smallest one by default.
 
@@ -38,74 +39,62 @@ def make_jobs(networks, device_type="cpu", first_seed=None):
 
     Examples
     --------
-    >>> from lib.experiments.convnets import Network
-    >>> jobs = make_jobs(Network(2, c, "color", 0) for c in (2, 4, 8, 16, 32, 64))
+    >>> from lib.experiments.networks import Network
+    >>> jobs = make_jobs(Network("B2", c, "color", 0) for c in (2, 4, 8, 16, 32, 64))
     >>> [[network.channels for network in job] for job in jobs]
     [[2, 4, 8, 16], [32], [64]]
     """
-    limit = JOB_CHANNELS.get(device_type, 32)
     families = {}
     for network in networks:
-        key = (network.window,)
-        if device_type == "cpu":
-            key = (network.window, network.augmentation, network.seed)
+        key = (network.block, network.augmentation, network.seed)
         families.setdefault(key, []).append(network)
     jobs = []
     for family in families.values():
         job = []
-        for network in sorted(family, key=lambda n: (n.channels, n.seed, n.augmentation)):
-            if job and sum(n.channels for n in job) + network.channels > limit:
+        for network in sorted(family, key=lambda network: network.channels):
+            if job and sum(n.channels for n in job) + network.channels > JOB_CHANNELS:
                 jobs.append(tuple(job))
                 job = []
             job.append(network)
         jobs.append(tuple(job))
     if first_seed is None:
-        first_seed = min((n.seed for job in jobs for n in job), default=0)
+        first_seed = min((job[0].seed for job in jobs), default=0)
     return sorted(jobs, key=lambda job: (
-        min(n.seed for n in job) != first_seed, max(n.channels for n in job),
-        min(n.seed for n in job), job[0].window, job[0].augmentation,
+        job[0].seed != first_seed, max(n.channels for n in job), job[0].seed, weight(job),
+        job[0].block, job[0].augmentation,
     ))
+
+
+def weight(job):
+    """Rough cost of a job in forward operations per image.
+
+    A network costs its arithmetic plus what every network costs, whatever its width (measured:
+    about as much as three million operations); separate maps for every offset and products cost
+    more, about three times each.
+    """
+    return sum(
+        (n.kind.forward_operations(n.channels) + 3_000_000)
+        * (3 if n.kind.separate else 1) * (3 if n.kind.product else 1) for n in job
+    )
 
 
 def job_name(job):
     """A short name, unique in its grid, usable as a file name."""
     names = ",".join(network.name for network in job)
-    return f"B{job[0].window}-{len(job)}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
-
-
-@functools.lru_cache(maxsize=2)
-def load_data(name, count, folder=None, cache=None):
-    """The training images of a sweep; every process loads them once.
-
-    Parameters
-    ----------
-    name : str
-        See `settings.DATA_SETS`.
-    count : int or None
-    folder, cache : str, optional
-        See `datasets.cifar10`.
-
-    Returns
-    -------
-    ImageSet
-    """
-    if name == "dead-leaves":
-        return embedded.dead_leaves(count)
-    if name == "photograph-patches":
-        return embedded.photograph_patches(count)
-    return datasets.cifar10("train", folder=folder, cache=cache).subset(count)
+    return f"{job[0].block}-{len(job)}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
 
 
 @functools.lru_cache(maxsize=1)
 def code_digest():
-    """Hash of the files that determine the numbers, stored with every result."""
+    """Hash of the files that determine the numbers, `NUMERICAL`, stored with every result."""
     digest = hashlib.sha256()
-    for name in ("augment", "convnets", "embedded", "ensembles", "streams", "training"):
+    for name in NUMERICAL:
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    digest.update((Path(__file__).parents[1] / "photograph.py").read_bytes())
     return digest.hexdigest()[:12]
 
 
-def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, compiled=False):
+def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, test=None):
     """Train the networks of a job and describe the results.
 
     Parameters
@@ -116,8 +105,8 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, c
     device : str
     checkpoint : pathlib.Path, optional
     report : callable, optional
-    compiled : bool
-        See `training.Trainer`.
+    test : ImageSet, optional
+        Images on which the finished networks are tested.
 
     Returns
     -------
@@ -133,14 +122,15 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, c
     recorded as diverged.  When the memory does not suffice, the job is cut in half.
     """
     try:
-        trainer = Trainer(job, settings, data, device, compiled=compiled)
+        trainer = Trainer(job, settings, data, device)
         trainer.run(checkpoint, report)
         accuracies = trainer.evaluate()
+        tested = trainer.test(test) if test else [None] * len(job)
         status = "finished"
     except Diverged as broken:
         if len(job) > 1:
-            return _in_pieces([(network,) for network in job], settings, data, device, report)
-        accuracies, status = [None], f"diverged in epoch {broken.epoch}"
+            return _in_pieces([(network,) for network in job], settings, data, device, report, test)
+        accuracies, tested, status = [None], [None], f"diverged in epoch {broken.epoch}"
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
@@ -150,11 +140,11 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, c
         if len(job) == 1:
             return [], [f"{job[0].name} does not fit into memory: {error}"]
         halves = [job[:len(job) // 2], job[len(job) // 2:]]
-        return _in_pieces(halves, settings, data, device, report)
+        return _in_pieces(halves, settings, data, device, report, test)
     return [
-        _record(network, curve, accuracy, status, trainer)
-        for network, curve, accuracy in zip(
-            trainer.order, trainer.curves, accuracies, strict=True
+        _record(network, curve, accuracy, tested_accuracy, status, trainer)
+        for network, curve, accuracy, tested_accuracy in zip(
+            trainer.order, trainer.curves, accuracies, tested, strict=True
         )
     ], []
 
@@ -174,14 +164,14 @@ def train_grid(grid, settings, device="cpu"):
         One record per network; `sweep.run_sweep` is the same for grids worth a file.
     """
     data = load_data(settings.data, settings.images)
-    jobs = make_jobs(grid.networks(), torch.device(device).type)
+    jobs = make_jobs(grid.networks())
     return [record for job in jobs for record in train_job(job, settings, data, device)[0]]
 
 
-def _in_pieces(pieces, settings, data, device, report):
+def _in_pieces(pieces, settings, data, device, report, test):
     records, failures = [], []
     for piece in pieces:
-        done, failed = train_job(piece, settings, data, device, None, report)
+        done, failed = train_job(piece, settings, data, device, None, report, test)
         records += done
         failures += failed
     return records, failures
@@ -194,14 +184,14 @@ def _out_of_memory(error):
     )
 
 
-def _record(network, curve, accuracy, status, trainer):
-    images = trainer.streams.count * trainer.epoch * len(trainer.order)
+def _record(network, curve, accuracy, test_accuracy, status, trainer):
+    images = trainer.stream.count * trainer.epoch * len(trainer.order)
     return {
-        "name": network.name, "window": network.window, "channels": network.channels,
-        "augmentation": network.augmentation, "seed": network.seed, "status": status,
-        "accuracy": accuracy, "curve": curve,
-        "parameters": parameter_count(network.window, network.channels),
-        "forward_operations": forward_operations(network.window, network.channels),
+        "name": network.name, "block": network.block, "window": network.kind.window,
+        "channels": network.channels, "augmentation": network.augmentation, "seed": network.seed,
+        "status": status, "accuracy": accuracy, "test_accuracy": test_accuracy, "curve": curve,
+        "parameters": network.kind.parameter_count(network.channels),
+        "forward_operations": network.kind.forward_operations(network.channels),
         "provenance": {
             "trained_with": sorted(other.name for other in trainer.order),
             "job_seconds": round(trainer.seconds, 2),
@@ -214,8 +204,12 @@ def _record(network, curve, accuracy, status, trainer):
     }
 
 
-def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, compiled=False,
-            report=None):
+def checkpoint_path(job, checkpoints):
+    """Where the state of an unfinished job is kept."""
+    return Path(checkpoints) / f"{job_name(job)}.pt"
+
+
+def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, report=None):
     """`train_job` in any process or on any machine: loads the data itself, returns failures.
 
     Parameters
@@ -223,13 +217,12 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     job : tuple of Network
     settings : Settings
     source : tuple
-        Folder and cache for `load_data`.
+        Folder and cache for `cifar.load_data`.
     device : str
     checkpoints : str, optional
         Folder for checkpoints.
     threads : int, optional
         Threads of PyTorch in this process.
-    compiled : bool
     report : callable, optional
 
     Returns
@@ -240,22 +233,29 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     """
     if threads:
         torch.set_num_threads(threads)
-    checkpoint = Path(checkpoints) / f"{job_name(job)}.pt" if checkpoints else None
+    checkpoint = checkpoint_path(job, checkpoints) if checkpoints else None
     try:
         data = load_data(settings.data, settings.images, *source)
-        return job, *train_job(job, settings, data, device, checkpoint, report, compiled)
+        test = load_test_data(settings.data, *source)
+        records, failures = train_job(
+            job, settings, data, device, checkpoint, report or _stop_with(os.getppid()), test)
+        return job, records, failures
     except Exception as error:  # reported by the sweep, which goes on with the other jobs
         names = ", ".join(network.name for network in job)
         return job, [], [f"{names}: {type(error).__name__}: {error}"]
 
 
+def _stop_with(parent):
+    """A report that ends a worker whose parent is gone, so that nobody trains for nobody."""
+    def report(epoch):
+        if os.getppid() != parent:
+            os._exit(1)
+    return report
+
+
 def remove_checkpoint(job, checkpoints):
-    """Remove the checkpoint of a job whose results are stored."""
-    path = Path(checkpoints) / f"{job_name(job)}.pt"
+    """Remove the checkpoint of a job whose results are stored, and the folder if it is empty."""
+    path = checkpoint_path(job, checkpoints)
     path.unlink(missing_ok=True)
-    for leftover in path.parent.glob(f"{path.name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
-    try:
+    with contextlib.suppress(OSError):  # not empty yet, or never made
         os.rmdir(path.parent)
-    except OSError:  # not empty yet, or never made
-        pass

@@ -1,76 +1,69 @@
-"""ConvACs in the shape of the experiments' ConvNets: product pooling in place of ReLU and maximum.
+"""Arithmetic circuits in the shape of the experiments' ConvNets: products in place of ReLU.
 
 Products of a thousand factors overflow or vanish unless every factor stays near one.  So the
 circuit is written in the deviations from one: with q the deviation of a feature, a block computes
 
-    u = convolution of q + bias,        q' = (product of the four 1 + u in a 2 x 2 window) - 1.
+    u = affine maps of q,        q' = (product of the 1 + u that belong to a window) - 1.
 
-Shifting every feature by one changes the biases, not the family of functions: inside the image
-this is a convolutional arithmetic circuit whose representation functions are the three colors and
-the constant.  At its border, padding q with zeros pads the features with ones, the neutral element
-of products.
+The factors of a window are the values of one convolution at four places (kinds with a product
+pool) or the affine maps that every offset has for itself.  Shifting every feature by one changes
+the biases, not the family of functions: with p = 1 + q, an affine map of q plus one is an affine
+map of p.  So inside the image the former is a convolutional arithmetic circuit and the latter the
+generalized convolution of the theory, both with biases, whose representation functions are the
+three colors and the constant.  At the border, padding q with zeros pads the features with ones,
+the neutral element of products, where the theory pads with zeros.
 
 Training still meets images whose products leave the range of floating point.  Therefore every
-image carries a scale c and the features are stored times c: the block becomes
-c q' = product of (c + c u) - c^4 and c' = c^4, after which both are divided by the larger of c' and
+image carries a scale c and the features are stored times c: with n factors, the block becomes
+c q' = product of (c + c u) - c^n and c' = c^n, after which both are divided by the larger of c' and
 the largest feature.  The ten scores come out multiplied by one positive number per image, which
 dividing the last features by their root mean square removes.  So the predicted class is exactly
-that of the arithmetic circuit.
+that of the arithmetic circuit.  Small factors of one window in a large image can still leave the
+range of float32, so all this happens in float64.
 """
 
 import torch
 
-INITIAL_SCALE = 0.1  # of He's initialization: deviations neither grow nor shrink over the blocks
 LARGEST_GRADIENT = 1.0
 
 
-def calmed(weights):
-    """Initial weights whose products stay near one.
+def product_of(parts, scale):
+    """Scaled deviation from one of a product.
 
     Parameters
     ----------
-    weights : dict
-        In the layout of `convnets.initial_weights`.
-
-    Returns
-    -------
-    dict
-    """
-    return {
-        name: tensor * INITIAL_SCALE if name.startswith("conv") else tensor
-        for name, tensor in weights.items()
-    }
-
-
-def product_pool(deviations, scale):
-    """Scaled deviation from one of the products over 2 x 2 windows.
-
-    Parameters
-    ----------
-    deviations : torch.Tensor, shape (batch, channels, height, width)
-        c u, with both sides of the image even.
-    scale : torch.Tensor, shape (batch, channels, 1, 1)
+    parts : sequence of torch.Tensor
+        The deviations c u of the factors, all of one shape.
+    scale : torch.Tensor
         c
 
     Returns
     -------
-    torch.Tensor, shape (batch, channels, height / 2, width / 2)
-        The product of the four c + c u, minus c^4.
+    deviation : torch.Tensor
+        The product of the n factors c + c u, minus c^n.
+    scale : torch.Tensor
+        c^n
 
     Examples
     --------
-    >>> one = torch.ones(1, 1, 1, 1)
-    >>> product_pool(torch.tensor([[[[1.0, 0.0], [2.0, 0.5]]]]), one).item()
-    8.0
+    >>> parts = [torch.tensor(value) for value in (1.0, 0.0, 2.0, 0.5)]
+    >>> [tensor.item() for tensor in product_of(parts, torch.tensor(1.0))]
+    [8.0, 1.0]
     """
-    # (c + a)(c + b) - c^2 = c (a + b) + ab keeps small deviations exact
-    upper, lower = deviations[..., ::2, :], deviations[..., 1::2, :]
-    rows = scale * (upper + lower) + upper * lower
-    left, right = rows[..., ::2], rows[..., 1::2]
-    return scale.square() * (left + right) + left * right
+    total, size = parts[0], scale
+    for part in parts[1:]:
+        # (s + a)(c + b) - sc = s b + c a + ab keeps small deviations exact
+        total, size = size * part + scale * total + total * part, size * scale
+    return total, size
 
 
-def circuit(images, layers, convolve, membership):
+def product_pool(deviations, scale):
+    """`product_of` the four values in every 2 x 2 window, for images with even sides."""
+    rows, scale = product_of((deviations[..., ::2, :], deviations[..., 1::2, :]), scale)
+    return product_of((rows[..., ::2], rows[..., 1::2]), scale)
+
+
+def circuit(images, layers, block, membership):
     """Features of the arithmetic circuits of an ensemble, up to a positive number per image.
 
     Parameters
@@ -78,8 +71,9 @@ def circuit(images, layers, convolve, membership):
     images : torch.Tensor, shape (batch, inputs, height, width)
     layers : sequence of (torch.Tensor, torch.Tensor)
         Weights and biases of every block.
-    convolve : callable
-        Convolution of features with weights, without bias; called with the block's number too.
+    block : callable
+        Called with features, scale, weights and biases; the scaled deviations of the products of
+        one block and their scale.
     membership : torch.Tensor, shape (channels, networks)
         See `divided_by_size`.
 
@@ -90,9 +84,8 @@ def circuit(images, layers, convolve, membership):
     """
     hidden = images
     scale = images.new_ones((len(images), len(membership), 1, 1))
-    for block, (weight, bias) in enumerate(layers):
-        hidden = convolve(hidden, weight, block) + scale * bias[:, None, None]
-        hidden, scale = product_pool(hidden, scale), scale.square().square()
+    for weight, bias in layers:
+        hidden, scale = block(hidden, scale, weight, bias)
         # the gradient does not pass through this division: the result does not depend on it
         largest = by_network(hidden.detach().abs().amax((2, 3)), membership)[:, :, None, None]
         largest = torch.maximum(largest, scale.detach()).clamp_min(1e-30)

@@ -17,6 +17,8 @@ except ImportError:  # Windows: one sweep per file is then up to the user
 
 
 STORED = Path(__file__).resolve().parents[2] / "notebooks" / "results"  # committed with the course
+FORMAT = 1
+FIELDS = {"name", "block", "channels", "augmentation", "seed", "accuracy"}
 
 
 class RecordsError(RuntimeError):
@@ -33,14 +35,14 @@ def read(path):
     Returns
     -------
     header : dict or None
-        None if the file does not exist or is empty.
+        None if the file does not exist or holds no whole line.
     records : list of dict
-        Without a torn last line.
+        Without a torn last line, every network once.
 
     Raises
     ------
     RecordsError
-        If a complete line is not JSON or the file does not start with a header.
+        If the file does not start with a header of this format, or a complete line is no record.
     """
     try:
         raw = Path(path).read_bytes()
@@ -48,18 +50,29 @@ def read(path):
         return None, []
     except OSError as error:
         raise RecordsError(f"read: cannot read {path}: {error}") from error
-    lines = raw.split(b"\n")[:-1]  # what follows the last newline is torn
-    entries = []
-    for number, line in enumerate(lines, start=1):
+    header, records = None, {}
+    for number, line in enumerate(raw.split(b"\n")[:-1], start=1):  # the last piece is torn
         try:
-            entries.append(json.loads(line))
+            entry = json.loads(line)
         except ValueError as error:
             raise RecordsError(f"read: {path}, line {number} is not JSON: {error}") from error
-    if not entries:
-        return None, []
-    if entries[0].get("kind") != "header":
-        raise RecordsError(f"read: {path} does not start with a header; is it a results file?")
-    return entries[0], [entry for entry in entries[1:] if entry.get("kind") == "network"]
+        kind = entry.get("kind") if isinstance(entry, dict) else None
+        if header is None:
+            if kind != "header" or entry.get("format") != FORMAT:
+                raise RecordsError(f"read: {path} does not start with a header of format "
+                                   f"{FORMAT}; is it a results file?")
+            header = entry
+            continue
+        if kind == "network" and "window" in entry:  # version 1.0 knew the published kinds only
+            entry.setdefault("block", f"B{entry['window']}")
+        if kind != "network" or not FIELDS <= set(entry) or not _is_accuracy(entry["accuracy"]):
+            raise RecordsError(f"read: {path}, line {number} is not the record of a network")
+        records.setdefault(entry["name"], entry)
+    return header, list(records.values())
+
+
+def _is_accuracy(value):
+    return value is None or (isinstance(value, (int, float)) and 0 <= value <= 1)
 
 
 class ResultsFile:
@@ -69,13 +82,15 @@ class ResultsFile:
     ----------
     path : path-like
     settings : Settings
-    data : dict
-        Provenance of the data, with ``fingerprint``.
+    data : dict, optional
+        Provenance of the data, with ``fingerprint``.  Without it the file is only looked at: it is
+        neither made nor compared with the data.
 
     Raises
     ------
     RecordsError
-        If the folder cannot be written, or the file holds results of other settings or data.
+        If the folder cannot be written, or the file holds results of other settings or data, or
+        something else.
 
     Examples
     --------
@@ -83,20 +98,33 @@ class ResultsFile:
     >>> from lib.experiments.settings import Settings
     >>> folder = tempfile.mkdtemp()
     >>> results = ResultsFile(folder + "/a.jsonl", Settings(), {"fingerprint": "0"})
-    >>> results.append({"name": "B1-C2-color-s0"}), results.append({"name": "B1-C2-color-s0"})
+    >>> record = {"name": "B1-C2-color-s0", "block": "B1", "channels": 2,
+    ...           "augmentation": "color", "seed": 0, "accuracy": 0.5}
+    >>> results.append(record), results.append(record)
     (True, False)
     """
 
-    def __init__(self, path, settings, data):
+    def __init__(self, path, settings, data=None):
         self.path = Path(path)
         self.header = {
-            "kind": "header", "format": 1, "settings": settings.as_dict(),
+            "kind": "header", "format": FORMAT, "settings": settings.as_dict(),
             "identifier": settings.identifier, "data": data,
         }
+        if data is None:
+            self._check(read(self.path)[0])
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._locked() as file:
-                self._check_or_start(file)
+                header, _ = read(self.path)
+                self._check(header)
+                if header is None:
+                    file.seek(0)
+                    torn = file.read()
+                    if not _line(self.header).startswith(torn):
+                        raise RecordsError(f"ResultsFile: {self.path} exists and is not a results "
+                                           "file; choose another --output")
+                    self._write(file, self.header)
         except OSError as error:
             raise RecordsError(
                 f"ResultsFile: cannot write {self.path}: {error}; choose another --output"
@@ -116,26 +144,30 @@ class ResultsFile:
         whole = content.rfind(b"\n") + 1
         if whole != len(content):
             file.truncate(whole)
-        line = json.dumps(entry, sort_keys=True).encode() + b"\n"
+        line = _line(entry)
         written = file.write(line)
         if written != len(line):
             file.truncate(whole)
             raise OSError(f"only {written} of {len(line)} bytes could be written")
         os.fsync(file.fileno())
 
-    def _check_or_start(self, file):
-        header, _ = read(self.path)
+    def _check(self, header):
+        """Refuse results of other settings or data; the stored identifier has the last word."""
         if header is None:
-            self._write(file, self.header)
             return
         different = [
-            f"{key}: {header['settings'].get(key)!r} there, {value!r} here"
-            for key, value in self.header["settings"].items()
-            if header["settings"].get(key) != value
+            f"{key}: {header['settings'].get(key)!r} there, {self.header['settings'].get(key)!r} "
+            "here"
+            for key in sorted({*header["settings"], *self.header["settings"]})
+            if header["settings"].get(key) != self.header["settings"].get(key)
         ]
-        there, here = header["data"].get("fingerprint"), self.header["data"].get("fingerprint")
-        if there != here:
-            different.append(f"data fingerprint: {there!r} there, {here!r} here")
+        if not different and header["identifier"] != self.header["identifier"]:
+            different = [f"identifier: {header['identifier']!r} there, "
+                         f"{self.header['identifier']!r} here"]
+        if self.header["data"] is not None:
+            there, here = header["data"].get("fingerprint"), self.header["data"]["fingerprint"]
+            if there != here:
+                different.append(f"data fingerprint: {there!r} there, {here!r} here")
         if different:
             raise RecordsError(
                 f"ResultsFile: {self.path} holds results of other settings ("
@@ -169,3 +201,7 @@ class ResultsFile:
             raise RecordsError(
                 f"append: cannot write to {self.path}: {error}; what was stored is intact"
             ) from error
+
+
+def _line(entry):
+    return json.dumps(entry, sort_keys=True).encode() + b"\n"

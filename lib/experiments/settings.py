@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 
 from .augment import Strength
-from .convnets import Network
+from .kinds import KINDS
+from .networks import Network
 
 DATA_SETS = ("dead-leaves", "photograph-patches", "cifar-10")
 
@@ -30,8 +31,6 @@ class Settings:
         ``"float32"``, or ``"bfloat16"`` for mixed precision.
     evaluations : int
         Passes over freshly augmented images that give the final training accuracy.
-    model : str
-        ``"convnet"``, or ``"convac"``: the same shape with product pooling.
 
     Raises
     ------
@@ -52,7 +51,6 @@ class Settings:
     strength: Strength = field(default_factory=Strength)
     precision: str = "float32"
     evaluations: int = 5
-    model: str = "convnet"
 
     def __post_init__(self):
         if self.data not in DATA_SETS:
@@ -66,17 +64,12 @@ class Settings:
             raise ValueError(
                 f"Settings: precision={self.precision!r}, must be 'float32' or 'bfloat16'"
             )
-        if self.model not in ("convnet", "convac"):
-            raise ValueError(f"Settings: model={self.model!r}, must be 'convnet' or 'convac'")
         if self.images is None and self.data != "cifar-10":
             raise ValueError(f"Settings: images=None, must be a number for {self.data!r}")
 
     def as_dict(self):
-        """The settings as plain JSON values; the model is named when it is not the ConvNet."""
-        values = json.loads(json.dumps(dataclasses.asdict(self)))
-        if values["model"] == "convnet":
-            del values["model"]
-        return values
+        """The settings as plain JSON values."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @property
     def identifier(self):
@@ -91,14 +84,14 @@ class Grid:
 
     Parameters
     ----------
-    channels : dict of int to tuple of int
-        Window B -> channel numbers C.
+    channels : dict of str to tuple of int
+        Name of a kind -> channel numbers C.
     augmentations : tuple of str
     seeds : tuple of int
 
     Examples
     --------
-    >>> len(Grid({1: (2, 4), 2: (2,)}, seeds=(0, 1)).networks())
+    >>> len(Grid({"B1": (2, 4), "B2": (2,)}, seeds=(0, 1)).networks())
     12
     """
 
@@ -109,12 +102,15 @@ class Grid:
     def networks(self):
         """All networks, one seed after the other, so that a full figure comes first."""
         return [
-            Network(window, width, augmentation, seed)
+            Network(block, width, augmentation, seed)
             for seed in self.seeds
             for width in sorted({c for widths in self.channels.values() for c in widths})
-            for window, widths in sorted(self.channels.items()) if width in widths
+            for block, widths in self.channels.items() if width in widths
             for augmentation in self.augmentations
         ]
+
+
+PUBLISHED = ("B1", "B2", "B3", "B4", "B5")
 
 
 def powers(first, last):
@@ -136,17 +132,23 @@ PRESETS = {
     # a figure in half a minute on two cores, nothing downloaded
     "minute": (
         Settings(images=100, epochs=40, batch_size=10),
-        Grid({window: powers(8, 32) for window in (1, 2, 3)}),
+        Grid({block: powers(8, 32) for block in PUBLISHED[:3]}),
     ),
     # CIFAR-10 images on two cores
     "laptop": (
         Settings(data="cifar-10", images=2000, epochs=30, batch_size=25, evaluations=3),
-        Grid({window: powers(2, 64) for window in range(1, 6)}, seeds=(0, 1, 2)),
+        Grid({block: powers(2, 64) for block in PUBLISHED}, seeds=(0, 1, 2)),
+    ),
+    # the same settings for all other kinds; with "laptop" it separates overlap, order and mixing
+    "factorial": (
+        Settings(data="cifar-10", images=2000, epochs=30, batch_size=25, evaluations=3),
+        Grid({block: powers(4, 64) for block in KINDS if block not in PUBLISHED},
+             seeds=(0, 1, 2)),
     ),
     # the protocol of the source; what it leaves open is chosen here
     "paper": (
         Settings(data="cifar-10", images=None, epochs=300, batch_size=128, evaluations=1),
-        Grid({1: powers(4, 2048), **{window: powers(4, 256) for window in range(2, 6)}},
+        Grid({"B1": powers(4, 2048), **{block: powers(4, 256) for block in PUBLISHED[1:]}},
              seeds=(0, 1, 2)),
     ),
 }

@@ -1,40 +1,35 @@
-"""Train a grid of networks, on one machine or many, interrupted and resumed at will.
+"""Train a grid of networks, on one machine or many, interrupted and resumed at will."""
 
-    python -m lib.experiments.sweep --preset minute
-    python -m lib.experiments.sweep --preset laptop --data-folder ~/cifar --workers 2
-    python -m lib.experiments.sweep --windows 1 2 --channels 8 16 --epochs 10 --output few.jsonl
-    python -m lib.experiments.sweep --preset paper --scheduler tcp://host:8786
-"""
-
-import contextlib
-import sys
+import dataclasses
+import time
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from . import jobs as work
-from .convnets import forward_operations
+from .cifar import load_data
+from .images import dead_leaves
+from .jobs import weight
+from .networks import Network
 from .records import ResultsFile
+from .training import Trainer
 
-# a network costs its arithmetic plus what every network costs, whatever its width (measured: about
-# as much as three million operations)
-OVERHEAD_OPERATIONS = 3_000_000
-
-
-def weight(job):
-    """Rough cost of a job in forward operations per image, for the progress bar."""
-    return sum(forward_operations(n.window, n.channels) + OVERHEAD_OPERATIONS for n in job)
+MEASURED_CHANNELS = 256  # wider networks are estimated from the arithmetic of this width
+WIDE, WIDE_BATCH = 64, 16  # wider networks than this are measured on smaller batches
+SECONDS_PER_MEASUREMENT = 0.25
+RESTARTS = 5  # of the workers, when one is killed
 
 
-def missing_jobs(grid, results, device_type="cpu"):
+def missing_jobs(grid, results):
     """Jobs for the networks of a grid that a results file does not hold yet."""
     stored = results.names() if results else set()
     rest = [network for network in grid.networks() if network.name not in stored]
-    return work.make_jobs(rest, device_type, min(grid.seeds))
+    return work.make_jobs(rest, min(grid.seeds))
 
 
 def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers=1,
-              scheduler=None, threads=None, progress=True, compiled=False):
+              scheduler=None, threads=None, progress=True):
     """Train every network of a grid that is not stored yet.
 
     Parameters
@@ -54,8 +49,6 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     threads : int, optional
         Threads of PyTorch per worker.
     progress : bool
-    compiled : bool
-        Compile the networks first; worth it for long runs on a GPU.
 
     Returns
     -------
@@ -69,12 +62,12 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     KeyboardInterrupt
         After Ctrl-C; what was finished is stored, long jobs continue from their checkpoint.
     """
-    data = work.load_data(settings.data, settings.images, *source)
+    data = load_data(settings.data, settings.images, *source)
     results = ResultsFile(
         output, settings, {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}
     )
     checkpoints = str(Path(output).with_suffix(".checkpoints").absolute())
-    todo = missing_jobs(grid, results, device)
+    todo = missing_jobs(grid, results)
     failures = []
     total = sum(map(weight, todo))
     bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
@@ -85,10 +78,11 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
             for record in records:
                 results.append(record)
             failures.extend(failed)
-            work.remove_checkpoint(job, checkpoints)
+            if not failed:
+                work.remove_checkpoint(job, checkpoints)
             bar.set_postfix_str(f"{len(results.names())} networks stored")
 
-        options = (settings, source, device, checkpoints, threads, compiled)
+        options = (settings, source, device, checkpoints, threads)
         if workers == 1 and scheduler is None:
             before = 0
             for job in todo:
@@ -121,28 +115,135 @@ def in_parallel(todo, options, workers, scheduler=None):
         As returned by `jobs.run_job`.
     """
     import joblib
+    from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    with contextlib.ExitStack() as stack:
-        if scheduler is not None:
-            try:
-                from distributed import Client
-            except ImportError as error:
-                raise ImportError(
-                    "in_parallel: a scheduler address needs the package 'distributed' "
-                    "(pip install 'dask[distributed]')"
-                ) from error
-            stack.enter_context(Client(scheduler, set_as_default=True))
-            stack.enter_context(joblib.parallel_config("dask"))
+    if scheduler is not None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ImportError(
+                "in_parallel: a scheduler address needs the package 'distributed' "
+                "(pip install 'dask[distributed]')"
+            ) from error
+        with Client(scheduler, set_as_default=True), joblib.parallel_config("dask"):
             parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="all")
+            yield from parallel(joblib.delayed(work.run_job)(job, *options) for job in todo)
+        return
+    rest = list(todo)
+    for attempt in range(RESTARTS + 1):
+        parallel = joblib.Parallel(workers, return_as="generator_unordered",
+                                   pre_dispatch="n_jobs", batch_size=1)
+        try:
+            calls = [joblib.delayed(work.run_job)(job, *options) for job in rest]
+            for done in parallel(calls):
+                rest.remove(done[0])
+                yield done
+            return
+        except BrokenProcessPool:  # a worker was killed: what is left starts again
+            if attempt == RESTARTS:
+                raise
+
+
+def seconds_per_image(job, settings, device="cpu"):
+    """Training time per image of a job, measured over a few steps.
+
+    Parameters
+    ----------
+    job : tuple of Network
+    settings : Settings
+    device : str
+
+    Returns
+    -------
+    float
+        Seconds, for all networks of the job together.
+    """
+    batch = max(10, settings.batch_size)
+    if max(network.channels for network in job) > WIDE:
+        batch = min(batch, WIDE_BATCH)
+    quick = dataclasses.replace(
+        settings, data="dead-leaves", images=batch, batch_size=batch, epochs=1)
+    trainer = Trainer(job, quick, dead_leaves(batch, leaves=10), device)
+    trainer.run_epoch()
+    steps, start = 0, time.perf_counter()
+    while time.perf_counter() - start < SECONDS_PER_MEASUREMENT:
+        trainer.run_epoch()
+        steps += 1
+    return (time.perf_counter() - start) / steps / trainer.stream.count
+
+
+def estimate(jobs, settings, device="cpu"):
+    """Estimated seconds per image of every job.
+
+    Jobs whose networks have at most `MEASURED_CHANNELS` channels are measured, one of each shape;
+    the time of wider ones is scaled from there with the number of operations.
+
+    Returns
+    -------
+    list of float
+    """
+    known = {}
+
+    def measured(block, widths):
+        key = (block, widths)
+        if key not in known:
+            networks = tuple(Network(block, width, "spatial", 0) for width in widths)
+            known[key] = seconds_per_image(networks, settings, device)
+        return known[key]
+
+    times = []
+    for job in jobs:
+        widths = tuple(sorted(network.channels for network in job))
+        if max(widths) <= MEASURED_CHANNELS:
+            times.append(measured(job[0].block, widths))
         else:
-            parallel = joblib.Parallel(
-                n_jobs=workers, return_as="generator_unordered", pre_dispatch="n_jobs",
-                batch_size=1,
-            )
-        yield from parallel(joblib.delayed(work.run_job)(job, *options) for job in todo)
+            base = measured(job[0].block, (MEASURED_CHANNELS,))
+            unit = weight((Network(job[0].block, MEASURED_CHANNELS, "spatial", 0),))
+            times.append(base * weight(job) / unit)
+    return times
 
 
-if __name__ == "__main__":
-    from .command import main
+def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
+    """The plan of a sweep as text: what is stored, what would run, how long it may take.
 
-    sys.exit(main())
+    Parameters
+    ----------
+    grid : Grid
+    settings : Settings
+    stored : set of str
+        Names of the networks that need no training.
+    device : str
+    workers, threads : int
+
+    Returns
+    -------
+    str
+    """
+    torch.set_num_threads(threads)
+    networks = grid.networks()
+    rest = [network for network in networks if network.name not in stored]
+    jobs = work.make_jobs(rest)
+    count = settings.images or 50_000
+    per_image = estimate(jobs, settings, device)
+    # the evaluation passes cost about a third of a training epoch each
+    passes = settings.epochs + settings.evaluations / 3
+    hours = [value * count * passes / 3600 for value in per_image]
+    operations = 3 * count * passes * sum(
+        n.kind.forward_operations(n.channels) for n in rest)
+    lines = [
+        f"data        {settings.data}, {count} images, {settings.epochs} epochs, "
+        f"batches of {settings.batch_size}",
+        f"networks    {len(networks)} in the grid, {len(networks) - len(rest)} stored, "
+        f"{len(rest)} to train in {len(jobs)} jobs",
+        f"arithmetic  {operations:.2e} operations",
+        f"estimate    {sum(hours):.2f} hours of one worker on this machine ({device}, "
+        f"{threads} threads), {sum(hours) / workers:.2f} hours with {workers} workers",
+    ]
+    for block in grid.channels:
+        chosen = [(job, value) for job, value in zip(jobs, hours, strict=True)
+                  if job[0].block == block]
+        widths = sorted({n.channels for job, _ in chosen for n in job})
+        lines.append(f"  {block:12s} C={widths}  {sum(v for _, v in chosen):.2f} hours")
+    if any(max(n.channels for n in job) > MEASURED_CHANNELS for job in jobs):
+        lines.append(f"widths beyond {MEASURED_CHANNELS} are estimated from their arithmetic")
+    return "\n".join(lines)

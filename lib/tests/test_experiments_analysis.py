@@ -9,15 +9,15 @@ from lib.experiments.records import STORED, read
 from lib.experiments.settings import PRESETS, Grid
 
 
-def record(window, channels, accuracy, seed=0, augmentation="color"):
-    return {"name": f"B{window}-C{channels}-{augmentation}-s{seed}", "window": window,
+def record(block, channels, accuracy, seed=0, augmentation="color"):
+    return {"name": f"{block}-C{channels}-{augmentation}-s{seed}", "block": block,
             "channels": channels, "augmentation": augmentation, "seed": seed,
             "accuracy": accuracy}
 
 
 def test_means_and_spreads_leave_diverged_networks_out():
-    found = cells([record(2, 4, 0.2), record(2, 4, 0.4, 1), record(2, 4, None, 2)])
-    (place, mean, spread, seeds), = curve(found, "color", 2)
+    found = cells([record("B2", 4, 0.2), record("B2", 4, 0.4, 1), record("B2", 4, None, 2)])
+    (place, mean, spread, seeds), = curve(found, "color", "B2")
     assert (place, seeds) == (4, 2)
     assert mean == pytest.approx(0.3) and spread == pytest.approx(0.02**0.5)
 
@@ -33,15 +33,15 @@ def test_interpolation_inverts_a_power_law_and_never_extrapolates():
 
 
 def test_ratio_needs_both_curves():
-    found = cells([record(1, 8, 0.1), record(1, 64, 0.4), record(2, 2, 0.1), record(2, 16, 0.4)])
-    assert ratio_at(found, "color", 0.4, 2) == pytest.approx(4)
-    assert ratio_at(found, "color", 0.2, 2) == pytest.approx(4)
-    assert ratio_at(found, "color", 0.5, 2) is None
+    found = cells([record("B1", 8, 0.1), record("B1", 64, 0.4), record("B2", 2, 0.1), record("B2", 16, 0.4)])
+    assert ratio_at(found, "color", 0.4, "B2") == pytest.approx(4)
+    assert ratio_at(found, "color", 0.2, "B2") == pytest.approx(4)
+    assert ratio_at(found, "color", 0.5, "B2") is None
 
 
 def test_missing_names_what_was_not_run():
-    grid = Grid({1: (2, 4)}, ("color",))
-    assert [n.name for n in missing([record(1, 2, 0.3)], grid)] == ["B1-C4-color-s0"]
+    grid = Grid({"B1": (2, 4)}, ("color",))
+    assert [n.name for n in missing([record("B1", 2, 0.3)], grid)] == ["B1-C4-color-s0"]
 
 
 def test_the_stored_results_are_whole_and_say_where_they_come_from():

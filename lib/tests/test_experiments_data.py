@@ -1,102 +1,80 @@
-"""CIFAR-10 from folder, cache and network."""
+"""Image sets: CIFAR-10 from folder, cache and network, and those made on the spot."""
 
-import builtins
-import errno
 import functools
 import hashlib
 import http.server
 import io
-import re
 import tarfile
 import threading
 
 import numpy as np
 import pytest
+import torch
 
-from lib.experiments import datasets, download
-from lib.experiments.datasets import DatasetError, cifar10, from_folder, read_records
-from lib.experiments.download import Archive, DownloadError, extract, fetch
+from lib.experiments import cifar
+from lib.experiments.cifar import DatasetError, cifar10, from_folder, load_data, load_test_data
+from lib.experiments.images import ImageSet, dead_leaves, photograph_patches
 
 PER_FILE = 20  # the tests use small files
+ALL_FILES = cifar.FILES["train"] + cifar.FILES["test"]
 
 
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch):
-    monkeypatch.setattr(datasets, "read_records",
-                        functools.partial(read_records, expected=PER_FILE))
+    monkeypatch.setattr(cifar, "RECORDS_PER_FILE", PER_FILE)
+    monkeypatch.setattr(cifar, "TEST_IMAGES", 5)
+    yield
+    load_data.cache_clear()
+    load_test_data.cache_clear()
 
 
 def raw_records(seed=0):
     generator = np.random.default_rng(seed)
-    records = generator.integers(0, 256, (PER_FILE, datasets.RECORD), dtype=np.uint8)
+    records = generator.integers(0, 256, (PER_FILE, cifar.RECORD), dtype=np.uint8)
     records[:, 0] = np.arange(PER_FILE) % 10
     return records
 
 
 @pytest.fixture
 def folder(tmp_path_factory):
-    target = tmp_path_factory.mktemp("local") / datasets.FOLDER
+    target = tmp_path_factory.mktemp("local") / cifar.FOLDER
     target.mkdir(parents=True)
-    for number, name in enumerate(datasets.TRAIN_FILES + datasets.TEST_FILES):
+    for number, name in enumerate(ALL_FILES):
         raw_records(number).tofile(target / name)
     return target
 
 
 @pytest.fixture
-def archive_bytes(folder):
+def official(folder, monkeypatch):
+    """A server with an archive of the small files, in place of the published one."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        tar.add(folder, arcname=datasets.FOLDER)
-    return buffer.getvalue()
+        tar.add(folder, arcname=cifar.FOLDER)
 
+    class Server(http.server.BaseHTTPRequestHandler):
+        payload, status, requests = buffer.getvalue(), 200, []
 
-class Server(http.server.BaseHTTPRequestHandler):
-    """Serves one file, with byte ranges; can break off, ignore ranges or fail."""
-
-    payload, break_after, ranges, status = b"", None, True, None
-    requests = []
-
-    def do_GET(self):
-        kind = type(self)
-        kind.requests.append(self.headers.get("Range"))
-        if kind.status:
-            self.send_error(kind.status)
-            return
-        start, wanted = 0, re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
-        if wanted and kind.ranges:
-            start = int(wanted[1])
-            if start >= len(kind.payload):
-                self.send_error(416)
+        def do_GET(self):
+            kind = type(self)
+            kind.requests.append(self.path)
+            if kind.status != 200:
+                self.send_error(kind.status)
                 return
-        body = kind.payload[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body if kind.break_after is None else body[:kind.break_after])
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(kind.payload)))
+            self.end_headers()
+            self.wfile.write(kind.payload)
 
-    def log_message(self, *arguments):
-        pass
+        def log_message(self, *arguments):
+            pass
 
-
-@pytest.fixture
-def server(archive_bytes):
-    handler = type("OneServer", (Server,), {"payload": archive_bytes, "requests": []})
-    instance = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=instance.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    handler.archive = Archive(
-        f"http://127.0.0.1:{instance.server_port}/cifar.tar.gz", "md5",
-        hashlib.md5(archive_bytes).hexdigest(),
-    )
-    yield handler
+    instance = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=functools.partial(instance.serve_forever, 0.02), daemon=True).start()
+    monkeypatch.setattr(cifar, "URL", f"http://127.0.0.1:{instance.server_port}/cifar.tar.gz")
+    monkeypatch.setattr(cifar, "MD5", hashlib.md5(Server.payload).hexdigest())
+    yield Server
     instance.shutdown()
     instance.server_close()
-
-
-@pytest.fixture
-def official(server, monkeypatch):
-    monkeypatch.setattr(download, "CIFAR10", server.archive)
-    return server
 
 
 def test_reads_the_layout_byte_by_byte(folder):
@@ -106,7 +84,7 @@ def test_reads_the_layout_byte_by_byte(folder):
     assert int(data.labels[PER_FILE + 3]) == raw[3, 0]
     # green plane, row 5, column 7
     assert int(data.images[PER_FILE + 3, 1, 5, 7]) == raw[3, 1 + 1024 + 5 * 32 + 7]
-    assert data.provenance["official"] is False
+    assert data.provenance["official"] is False and data.provenance["name"] == "cifar-10"
     digest = hashlib.sha256((folder / "data_batch_2.bin").read_bytes()).hexdigest()
     assert data.provenance["sha256"]["data_batch_2.bin"] == digest
     assert len(from_folder(folder.parent, "test")) == PER_FILE  # the folder around it, too
@@ -123,10 +101,10 @@ def test_damaged_files_are_refused(folder):
     path.write_bytes(good[:-100])
     with pytest.raises(DatasetError, match="data_batch_3.bin has .* truncated"):
         from_folder(folder)
-    path.write_bytes(good[:datasets.RECORD] * (PER_FILE - 1))  # whole records, too few
-    with pytest.raises(DatasetError, match=f"must have {PER_FILE * datasets.RECORD} bytes"):
+    path.write_bytes(good[:cifar.RECORD] * (PER_FILE - 1))  # whole records, too few
+    with pytest.raises(DatasetError, match=f"must have {PER_FILE * cifar.RECORD} "):
         from_folder(folder)
-    path.write_bytes(good[:2 * datasets.RECORD] + b"\x0a" + good[2 * datasets.RECORD + 1:])
+    path.write_bytes(good[:2 * cifar.RECORD] + b"\x0a" + good[2 * cifar.RECORD + 1:])
     with pytest.raises(DatasetError, match="record 2: label byte 10, must be 0..9"):
         from_folder(folder)
     path.unlink()
@@ -136,148 +114,121 @@ def test_damaged_files_are_refused(folder):
         from_folder(folder, "dev")
 
 
-def test_download_then_cache(official, tmp_path, monkeypatch):
-    monkeypatch.setenv(datasets.CACHE_VARIABLE, str(tmp_path / "cache"))
+def test_download_then_cache(official, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv(cifar.CACHE_VARIABLE, str(tmp_path / "cache"))
     first = cifar10(progress=False)
     assert first.provenance["official"] is True and len(official.requests) == 1
-    again = cifar10(progress=False)
-    assert len(official.requests) == 1 and again.fingerprint == first.fingerprint
-    assert sorted(p.name for p in (tmp_path / "cache").iterdir()) == [datasets.FOLDER]
+    assert first.fingerprint == from_folder(folder).fingerprint
+    assert len(cifar10("test", progress=False)) == PER_FILE
+    assert len(official.requests) == 1
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["cifar.tar.gz"]
     cifar10(cache=tmp_path / "other", progress=False)  # the argument wins over the variable
     assert len(official.requests) == 2
 
 
 def test_cache_places(monkeypatch):
-    monkeypatch.delenv(datasets.CACHE_VARIABLE, raising=False)
+    monkeypatch.delenv(cifar.CACHE_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert str(datasets.cache_folder()) == "/x/overlaps"
-    monkeypatch.setenv(datasets.CACHE_VARIABLE, "/y")
-    assert str(datasets.cache_folder()) == "/y" and str(datasets.cache_folder("/z")) == "/z"
+    assert str(cifar.cache_folder()) == "/x/overlaps"
+    monkeypatch.setenv(cifar.CACHE_VARIABLE, "/y")
+    assert str(cifar.cache_folder()) == "/y" and str(cifar.cache_folder("/z")) == "/z"
 
 
-def test_an_interrupted_download_continues(server, tmp_path):
-    server.break_after = 1000
-    with pytest.raises(DownloadError, match="continues where it stopped"):
-        fetch(server.archive, tmp_path, progress=False)
-    part = tmp_path / "cifar.tar.gz.part"
-    assert part.stat().st_size == 1000 and not (tmp_path / "cifar.tar.gz").exists()
-    server.break_after = None
-    path = fetch(server.archive, tmp_path, progress=False)
-    assert server.requests == [None, "bytes=1000-"] and path.read_bytes() == server.payload
-    assert not part.exists()
-
-
-def test_a_server_without_ranges_starts_again(server, tmp_path):
-    (tmp_path / "cifar.tar.gz.part").write_bytes(b"x" * 500)
-    server.ranges = False
-    assert fetch(server.archive, tmp_path, progress=False).read_bytes() == server.payload
-
-
-def test_a_part_longer_than_the_file_starts_again(server, tmp_path):
-    (tmp_path / "cifar.tar.gz.part").write_bytes(b"x" * (len(server.payload) + 5))
-    assert fetch(server.archive, tmp_path, progress=False).read_bytes() == server.payload
-
-
-def test_a_complete_part_needs_no_network(server, tmp_path):
-    (tmp_path / "cifar.tar.gz.part").write_bytes(server.payload)
-    fetch(server.archive, tmp_path, progress=False)
-    assert server.requests == []
+def test_a_damaged_archive_is_fetched_again(official, tmp_path):
+    cifar10(cache=tmp_path, progress=False)
+    (tmp_path / "cifar.tar.gz").write_bytes(b"\0" * len(official.payload))
+    cifar10(cache=tmp_path, progress=False)
+    assert len(official.requests) == 2
 
 
 def test_wrong_hash_leaves_nothing(official, tmp_path):
     official.payload = official.payload[:-1] + bytes([official.payload[-1] ^ 1])
-    with pytest.raises(DatasetError, match="md5 of the .* must be"):
+    with pytest.raises(DatasetError, match="hash"):
         cifar10(cache=tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_network_and_server_errors(official, tmp_path, monkeypatch):
     official.status = 503
-    with pytest.raises(DatasetError, match="answered 503"):
+    with pytest.raises(DatasetError, match="503"):
         cifar10(cache=tmp_path, progress=False)
-    gone = Archive("http://127.0.0.1:9/x.tar.gz", "md5", "0")
-    with pytest.raises(DownloadError, match="check the network connection.*local folder"):
-        fetch(gone, tmp_path, progress=False)
+    monkeypatch.setattr(cifar, "URL", "http://127.0.0.1:9/x.tar.gz")
+    with pytest.raises(DatasetError, match="cannot fetch .*local folder"):
+        cifar10(cache=tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []
-
-
-def full_disk(limit):
-    """An `open` whose files accept only so many bytes."""
-    def opener(path, mode="r", *arguments, **options):
-        file = builtins.open(path, mode, *arguments, **options)
-        if "r" in mode:
-            return file
-
-        class Full:
-            written = 0
-
-            def __enter__(self):
-                return self
-
-            def __exit__(self, *details):
-                file.close()
-
-            def write(self, piece):
-                if self.written + len(piece) > limit:
-                    raise OSError(errno.ENOSPC, "No space left on device")
-                self.written += len(piece)
-                return file.write(piece)
-
-            def close(self):
-                file.close()
-        return Full()
-    return opener
-
-
-def test_full_disk_while_downloading(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "open", full_disk(100_000), raising=False)
-    with pytest.raises(DownloadError, match="disk .* is full.*OVERLAPS_DATA"):
-        fetch(server.archive, tmp_path, progress=False)
-    assert not (tmp_path / "cifar.tar.gz").exists()
-    monkeypatch.undo()
-    assert fetch(server.archive, tmp_path, progress=False).read_bytes() == server.payload
-
-
-def test_full_disk_while_extracting_leaves_no_half_folder(official, tmp_path, monkeypatch):
-    path = fetch(official.archive, tmp_path, progress=False)
-    monkeypatch.setattr(download, "open", full_disk(30_000), raising=False)
-    with pytest.raises(DownloadError, match="cannot extract"):
-        extract(path, tmp_path, datasets.FOLDER)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["cifar.tar.gz"]
 
 
 def test_unwritable_cache(official, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DatasetError, match="fetch: cannot"):
+    with pytest.raises(DatasetError, match="choose another cache folder"):
         cifar10(cache=tmp_path / "file" / "cache", progress=False)
 
 
-@pytest.mark.parametrize("name", ["../outside.bin", "/absolute.bin", "cifar-10-batches-bin/../x",
-                                  "cifar-10-batches-bin/a/b", "other/data.bin"])
-def test_unsafe_archives_are_refused(tmp_path, name):
-    path = tmp_path / "bad.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        entry = tarfile.TarInfo(name)
-        entry.size = 1
-        tar.addfile(entry, io.BytesIO(b"x"))
-    with pytest.raises(DownloadError, match="only plain files"):
-        extract(path, tmp_path / "into", datasets.FOLDER)
-    assert list((tmp_path / "into").iterdir()) == []
-
-
-def test_links_and_broken_archives_are_refused(tmp_path):
-    path = tmp_path / "bad.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        entry = tarfile.TarInfo(f"{datasets.FOLDER}/data_batch_1.bin")
-        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        tar.addfile(entry)
-    with pytest.raises(DownloadError, match="only plain files"):
-        extract(path, tmp_path / "into", datasets.FOLDER)
-    path.write_bytes(b"no archive at all")
-    with pytest.raises(DownloadError, match="cannot extract"):
-        extract(path, tmp_path / "into", datasets.FOLDER)
+def test_two_at_once_share_a_cache(official, tmp_path):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(
+        cifar10(cache=tmp_path, progress=False).fingerprint)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and len(set(found)) == 1
 
 
 def test_the_official_archive_is_the_published_one():
-    assert download.CIFAR10.url.endswith("/cifar-10-binary.tar.gz")
-    assert download.CIFAR10.algorithm == "md5" and len(download.CIFAR10.digest) == 32
+    assert cifar.URL == "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+    assert cifar.MD5 == "c32a1d4ab5d03f1284b67883e8d87530"
+
+
+def test_images_of_a_sweep_and_those_it_is_tested_on(folder):
+    data = load_data("cifar-10", 30, str(folder))
+    assert len(data) == 30 and data.provenance["subset"].startswith("30 images")
+    tested = load_test_data("cifar-10", str(folder))
+    assert torch.equal(tested.images, from_folder(folder, "test").images[:5])
+    (folder / "test_batch.bin").unlink()
+    load_test_data.cache_clear()
+    assert load_test_data("cifar-10", str(folder)) is None
+    assert len(load_data("photograph-patches", 20)) == 20
+
+
+@pytest.mark.parametrize("make", [dead_leaves, photograph_patches])
+def test_sets_made_on_the_spot(make):
+    data = make(50, seed=1)
+    assert data.images.shape == (50, 3, 32, 32) and data.images.dtype == torch.uint8
+    assert data.labels.bincount().tolist() == [5] * 10
+    assert make(50, seed=1).fingerprint == data.fingerprint != make(50, seed=2).fingerprint
+    assert len({image.numpy().tobytes() for image in data.images}) == 50
+    assert float(data.images.float().std()) > 20
+    with pytest.raises(ValueError, match="count=3"):
+        make(3)
+
+
+def test_patches_are_patches_of_the_photograph():
+    from matplotlib import cbook, image
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        photograph = image.imread(file, format="jpg")
+    patch = photograph_patches(10).images[0].permute(1, 2, 0).numpy()
+    corner = np.argwhere((photograph[:-31, :-31] == patch[0, 0]).all(-1))
+    assert any((photograph[y:y + 32, x:x + 32] == patch).all() for y, x in corner)
+
+
+def test_dead_leaves_radii_follow_the_power_law():
+    """Small disks cover little: neighboring pixels mostly agree, distant ones rarely do."""
+    images = dead_leaves(100).images.float()
+    near = (images[..., 1:] == images[..., :-1]).all(1).float().mean()
+    far = (images[..., 16:] == images[..., :-16]).all(1).float().mean()
+    assert near > 0.6 and far < 0.2
+
+
+def test_subset_is_balanced_and_fixed():
+    images = torch.arange(100)[:, None, None, None].expand(100, 3, 32, 32).to(torch.uint8)
+    data = ImageSet(images, torch.arange(100) % 10, tuple("abcdefghij"), {"name": "test"})
+    part = data.subset(33)
+    assert part.labels.bincount().tolist() == [4, 4, 4] + [3] * 7
+    assert torch.equal(part.images, data.subset(33).images)
+    assert not torch.equal(part.images, data.subset(33, seed=1).images)
+    assert "33 images" in part.provenance["subset"]
+    with pytest.raises(ValueError, match="count=5"):
+        data.subset(5)
+    with pytest.raises(ValueError, match="labels from 0 to 10"):
+        ImageSet(images[:2], torch.tensor([0, 10]), (), {})

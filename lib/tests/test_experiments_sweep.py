@@ -1,6 +1,7 @@
 """The sweep: resumed, killed, stopped, distributed, with broken networks and full memory."""
 
 import errno
+import functools
 import json
 import os
 import signal
@@ -11,14 +12,16 @@ import time
 
 import pytest
 
-from lib.experiments import command, jobs, records, sweep, training
-from lib.experiments.convnets import Network
-from lib.experiments.embedded import dead_leaves
-from lib.experiments.records import RecordsError, ResultsFile, read
-from lib.experiments.settings import PRESETS, Grid, Settings
+from lib.experiments import __main__ as command
+from lib.experiments import jobs, records, sweep, training
+from lib.experiments.images import dead_leaves
+from lib.experiments.kinds import KINDS
+from lib.experiments.networks import Network
+from lib.experiments.records import STORED, RecordsError, ResultsFile, read
+from lib.experiments.settings import PRESETS, PUBLISHED, Grid, Settings
 
 QUICK = Settings(images=20, batch_size=10, epochs=2, evaluations=1)
-GRID = Grid({1: (2, 4), 2: (2,)}, seeds=(0, 1))
+GRID = Grid({"B1": (2, 4), "offset2": (2,)}, seeds=(0, 1))
 
 
 def quick_sweep(path, grid=GRID, settings=QUICK, **options):
@@ -26,6 +29,11 @@ def quick_sweep(path, grid=GRID, settings=QUICK, **options):
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def record(name):
+    return {"name": name, "block": "B1", "channels": 2, "augmentation": "color", "seed": 0,
+            "accuracy": 0.5}
 
 
 def stored(path):
@@ -74,7 +82,7 @@ def test_resume_trains_only_what_is_missing(tmp_path, monkeypatch):
 
 def test_other_settings_or_data_are_refused(tmp_path):
     path = tmp_path / "a.jsonl"
-    quick_sweep(path, Grid({1: (2,)}))
+    quick_sweep(path, Grid({"B1": (2,)}))
     with pytest.raises(RecordsError, match="epochs: 2 there, 3 here"):
         quick_sweep(path, settings=Settings(images=20, batch_size=10, epochs=3, evaluations=1))
     with pytest.raises(RecordsError, match="data fingerprint"):
@@ -82,6 +90,71 @@ def test_other_settings_or_data_are_refused(tmp_path):
     (tmp_path / "b.jsonl").write_text('{"kind": "something"}\n')
     with pytest.raises(RecordsError, match="is it a results file"):
         quick_sweep(tmp_path / "b.jsonl")
+
+
+def test_the_stored_identifier_has_the_last_word(tmp_path):
+    """A setting that this version does not know makes other results, too."""
+    path = tmp_path / "a.jsonl"
+    header = ResultsFile(path, QUICK, {"fingerprint": "0"}).header
+    other = {**header["settings"], "model": "convac"}  # as version 1.0 wrote for circuits
+    for changed, message in (({"settings": other}, "model: 'convac' there, None here"),
+                             ({"identifier": "0" * 12}, "identifier: '000000000000' there"),
+                             ({"format": 2}, "header of format 1")):
+        path.write_text(json.dumps({**header, **changed}) + "\n")
+        with pytest.raises(RecordsError, match=message):
+            ResultsFile(path, QUICK, {"fingerprint": "0"})
+
+
+@pytest.mark.parametrize("content", [b'{"my": "data"}', b'{"my": "data"}\n', b"notes"])
+def test_foreign_files_are_left_alone(tmp_path, content):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(RecordsError, match="results file|not JSON"):
+        quick_sweep(path)
+    assert path.read_bytes() == content
+
+
+def test_a_torn_header_is_written_again(tmp_path):
+    path = tmp_path / "a.jsonl"
+    ResultsFile(path, QUICK, {"fingerprint": "0"})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40])
+    ResultsFile(path, QUICK, {"fingerprint": "0"})
+    assert path.read_bytes() == whole
+
+
+def test_lines_that_are_no_records_are_refused_and_doubled_ones_counted_once(tmp_path):
+    path = tmp_path / "a.jsonl"
+    results = ResultsFile(path, QUICK, {"fingerprint": "0"})
+    results.append(record("one"))
+    good = path.read_bytes()
+    path.write_bytes(good + good.splitlines(keepends=True)[1])
+    assert stored(path) == ["one"]
+    for wrong in (b"[]\n", b'{"kind": "network", "name": "two"}\n',
+                  json.dumps({"kind": "network", **record("two"), "accuracy": 7}).encode() + b"\n"):
+        path.write_bytes(good + wrong)
+        with pytest.raises(RecordsError, match="line 3 is not the record of a network"):
+            read(path)
+
+
+def test_old_and_new_kinds_share_a_file(tmp_path, monkeypatch):
+    """A file of version 1.0, which knew windows only, is read and continued."""
+    header, old = read(STORED / "laptop.jsonl")
+    lines = (STORED / "laptop.jsonl").read_bytes().splitlines(keepends=True)
+    assert "block" not in json.loads(lines[1]) and old[0]["block"] == "B1"
+    assert PRESETS["laptop"][0].identifier == PRESETS["factorial"][0].identifier
+    assert header["identifier"] == PRESETS["factorial"][0].identifier
+    path = tmp_path / "a.jsonl"
+    quick_sweep(path, Grid({"B1": (2,)}, ("color",)))
+    head, line = path.read_text().splitlines()
+    entry = json.loads(line)
+    for field in ("block", "test_accuracy"):
+        del entry[field]
+    path.write_text(head + "\n" + json.dumps(entry) + "\n")
+    quick_sweep(path, Grid({"B1": (2,), "conv2": (2,), "offset3prod": (2,)}, ("color",)))
+    assert [(r["block"], r["window"]) for r in read(path)[1]] == [
+        ("B1", 1), ("conv2", 2), ("offset3prod", 3)]
+    assert stored(path)[0] == "B1-C2-color-s0"
 
 
 def test_unwritable_folder(tmp_path, capsys):
@@ -92,17 +165,17 @@ def test_unwritable_folder(tmp_path, capsys):
 
 def test_full_disk_keeps_what_was_stored(tmp_path, monkeypatch):
     results = ResultsFile(tmp_path / "a.jsonl", QUICK, {"fingerprint": "0"})
-    results.append({"name": "first"})
+    results.append(record("first"))
     before = results.path.read_bytes()
 
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
     monkeypatch.setattr(records.os, "fsync", full)
     with pytest.raises(RecordsError, match="No space left"):
-        results.append({"name": "second"})
+        results.append(record("second"))
     monkeypatch.undo()
     assert results.path.read_bytes().startswith(before)
-    results.append({"name": "third"})
+    results.append(record("third"))
     assert stored(results.path)[0] == "first" and stored(results.path)[-1] == "third"
 
 
@@ -113,7 +186,7 @@ def test_many_writers_lose_and_double_nothing(tmp_path):
     def write(start):
         results = ResultsFile(path, QUICK, {"fingerprint": "0"})
         for number in range(start, start + 12):
-            results.append({"name": str(number), "filler": "x" * 5000})
+            results.append({**record(str(number)), "filler": "x" * 5000})
     threads = [threading.Thread(target=write, args=(start,)) for start in (0, 6, 12, 18)]
     for thread in threads:
         thread.start()
@@ -123,11 +196,11 @@ def test_many_writers_lose_and_double_nothing(tmp_path):
 
 
 def test_checkpoint_continues_to_the_same_numbers(tmp_path):
-    data, networks = dead_leaves(20), (Network(2, 4, "color", 0), Network(2, 2, "color", 0))
+    data, networks = dead_leaves(20), (Network("B2", 4, "color", 0), Network("B2", 2, "color", 0))
     settings = Settings(images=20, batch_size=10, epochs=6, evaluations=1)
     through = training.Trainer(networks, settings, data)
     through.run()
-    path = tmp_path / "state.pt"
+    path = tmp_path / "folder" / "state.pt"
 
     def interrupt(epoch):
         if epoch == 4:
@@ -140,9 +213,9 @@ def test_checkpoint_continues_to_the_same_numbers(tmp_path):
     assert epochs == [3, 4, 5, 6]
     assert resumed.curves == through.curves and resumed.evaluate() == through.evaluate()
     assert path.exists()
-    other = training.Trainer(networks, settings, data, mechanism="loop")
-    other.run(path)  # an arrangement of its own gives way to that of the checkpoint
-    assert other.curves == through.curves
+    other = training.Trainer(networks, settings, dead_leaves(20, seed=1))
+    other.run(path, epochs.append)  # other data: not continued
+    assert epochs[4:] == [1, 2, 3, 4, 5, 6]
     path.write_bytes(b"damaged")
     afresh = training.Trainer(networks, settings, data)
     afresh.run(path)
@@ -151,12 +224,12 @@ def test_checkpoint_continues_to_the_same_numbers(tmp_path):
 
 def test_a_diverging_network_is_recorded_and_spares_the_others():
     settings = Settings(images=20, batch_size=10, epochs=2, evaluations=1)
-    networks = (Network(1, 2, "spatial", 0), Network(1, 4, "spatial", 0))
+    networks = (Network("B1", 2, "spatial", 0), Network("B1", 4, "spatial", 0))
     data, original = dead_leaves(20), training.Ensemble
 
     class Poisoned(original):
-        def __init__(self, members, *arguments):
-            super().__init__(members, *arguments)
+        def __init__(self, members):
+            super().__init__(members)
             for place, member in enumerate(members):
                 if member.channels == 2:
                     self._slices(place)["conv0"].fill_(float("nan"))
@@ -177,12 +250,12 @@ def test_out_of_memory_falls_back_to_fewer_networks(monkeypatch):
     original, sizes = training.Trainer.run, []
 
     def run(self, *arguments):
-        sizes.append(len(self.networks))
-        if len(self.networks) > 1:
+        sizes.append(len(self.order))
+        if len(self.order) > 1:
             raise RuntimeError("CUDA error: out of memory")
         original(self, *arguments)
     monkeypatch.setattr(training.Trainer, "run", run)
-    networks = tuple(Network(1, c, "color", 0) for c in (2, 4, 8))
+    networks = tuple(Network("B1", c, "color", 0) for c in (2, 4, 8))
     entries, failures = jobs.train_job(networks, QUICK, dead_leaves(20))
     assert failures == [] and sizes == [3, 1, 2, 1, 1]
     assert [entry["channels"] for entry in entries] == [2, 4, 8]
@@ -192,7 +265,7 @@ def test_a_network_that_never_fits_is_reported_and_the_rest_goes_on(tmp_path, mo
     original = training.Trainer.run
 
     def run(self, *arguments):
-        if any(network.channels == 4 for network in self.networks):
+        if any(network.channels == 4 for network in self.order):
             raise MemoryError
         original(self, *arguments)
     monkeypatch.setattr(training.Trainer, "run", run)
@@ -202,10 +275,10 @@ def test_a_network_that_never_fits_is_reported_and_the_rest_goes_on(tmp_path, mo
 
 
 def launch(path, *more):
-    options = ["--windows", "2", "--channels", "4", "8", "32", "--augmentations", "color",
+    options = ["--kinds", "B2", "--channels", "4", "8", "32", "--augmentations", "color",
                "--seeds", "0", "1", "--epochs", "60", "--images", "50", "--device", "cpu",
                "--threads", "1", "--quiet", "--output", str(path), *more]
-    return subprocess.Popen([sys.executable, "-m", "lib.experiments.sweep", *options],
+    return subprocess.Popen([sys.executable, "-m", "lib.experiments", *options],
                             stderr=subprocess.PIPE, text=True)
 
 
@@ -217,6 +290,7 @@ def wait_for_first_record(path, process, seconds=90):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_at_any_moment_and_started_again(tmp_path, how):
     path = tmp_path / "a.jsonl"
@@ -233,11 +307,12 @@ def test_stopped_at_any_moment_and_started_again(tmp_path, how):
     assert stored(path)[:len(done)] == done and len(set(stored(path))) == len(stored(path)) == 6
 
 
+@pytest.mark.slow
 def test_a_killed_dask_worker_loses_and_doubles_nothing(tmp_path):
     distributed = pytest.importorskip("distributed")
     path = tmp_path / "a.jsonl"
     settings = Settings(images=50, batch_size=10, epochs=30, evaluations=1)
-    grid = Grid({2: (2, 32), 3: (2, 32)}, ("color",), seeds=(0, 1))
+    grid = Grid({"B2": (2, 32), "B3": (2, 32)}, ("color",), seeds=(0, 1))
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50,
         local_directory=str(tmp_path),
@@ -260,7 +335,7 @@ def test_a_killed_dask_worker_loses_and_doubles_nothing(tmp_path):
 
 def test_dry_run_writes_nothing(tmp_path, capsys):
     path = tmp_path / "none" / "a.jsonl"
-    code = command.main(["--dry-run", "--output", str(path), "--windows", "1", "--channels", "2",
+    code = command.main(["--dry-run", "--output", str(path), "--kinds", "B1", "--channels", "2",
                          "--device", "cpu"])
     text = capsys.readouterr().out
     assert code == 0 and not path.parent.exists()
@@ -268,18 +343,95 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
 
 
 def test_presets_hold_what_they_promise():
-    assert set(PRESETS) == {"minute", "laptop", "paper"}
+    assert set(PRESETS) == {"minute", "laptop", "factorial", "paper"}
     settings, grid = PRESETS["paper"]
-    assert settings.epochs == 300 and settings.images is None and max(grid.channels[1]) == 2048
+    assert settings.epochs == 300 and settings.images is None and max(grid.channels["B1"]) == 2048
     settings, grid = PRESETS["laptop"]
-    assert settings.data == "cifar-10" and sorted(grid.channels) == [1, 2, 3, 4, 5]
+    assert settings.data == "cifar-10" and list(grid.channels) == list(PUBLISHED)
     assert len(grid.networks()) == 180 and all(max(c) == 64 for c in grid.channels.values())
+    assert not set(grid.channels) & set(PRESETS["factorial"][1].channels)
+    assert {*grid.channels, *PRESETS["factorial"][1].channels} == set(KINDS)
     for settings, _ in PRESETS.values():
         assert json.loads(json.dumps(settings.as_dict())) == settings.as_dict()
 
 
 def test_the_first_seed_comes_first_then_narrow_before_wide():
-    grid = Grid({1: (2, 32, 64)}, ("color",), seeds=(5, 3, 4))
+    grid = Grid({"B1": (2, 32, 64)}, ("color",), seeds=(5, 3, 4))
     order = [(job[0].seed, job[-1].channels)
              for job in jobs.make_jobs(grid.networks(), first_seed=5)]
     assert order == [(5, 2), (5, 32), (5, 64), (3, 2), (4, 2), (3, 32), (4, 32), (3, 64), (4, 64)]
+
+
+def test_slow_kinds_come_last_among_equals():
+    order = [job[0].block for job in jobs.make_jobs(
+        Grid({"offset3": (64,), "B1": (64,), "same2": (64,)}, ("color",)).networks())]
+    assert order == ["same2", "B1", "offset3"]
+
+
+def test_a_checkpoint_stays_until_its_results_are_stored(tmp_path, monkeypatch):
+    path = tmp_path / "a.jsonl"
+    grid = Grid({"B1": (2,)}, ("color",))
+    kept = jobs.checkpoint_path(tuple(grid.networks()), tmp_path / "a.checkpoints")
+    kept.parent.mkdir()
+    kept.write_bytes(b"damaged")
+    monkeypatch.setattr(training.Trainer, "evaluate", lambda self: 1 / 0)
+    assert "ZeroDivisionError" in quick_sweep(path, grid)[0] and kept.exists()
+    monkeypatch.undo()
+    assert quick_sweep(path, grid) == [] and not kept.parent.exists()
+
+
+def test_training_goes_on_when_a_checkpoint_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    trainer = training.Trainer([Network("B1", 2, "color", 0)], QUICK, dead_leaves(20))
+    with pytest.warns(UserWarning, match="no checkpoint in"):
+        trainer.run(tmp_path / "file" / "state.pt", every_seconds=0)
+    assert trainer.epoch == 2
+
+
+def die_once(folder, job, *arguments):
+    """A job whose first attempt kills its worker."""
+    flag = os.path.join(folder, "died")
+    if not os.path.exists(flag):
+        open(flag, "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return jobs.run_job(job, *arguments)
+
+
+def test_a_killed_worker_is_replaced(tmp_path, monkeypatch):
+    original = sweep.work
+    monkeypatch.setattr(sweep, "work", type("Work", (), {
+        **{name: staticmethod(getattr(original, name))
+           for name in ("make_jobs", "remove_checkpoint")},
+        "run_job": staticmethod(functools.partial(die_once, str(tmp_path)))}))
+    path = tmp_path / "a.jsonl"
+    assert quick_sweep(path, workers=2) == [] and len(stored(path)) == 12
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--workers", "0"], "--workers 0: must be at least 1"),
+    (["--threads", "100000"], "--threads 100000: must lie between 1 and"),
+    (["--output", " "], "--output: is empty"),
+    (["--data-folder", "x"], "must be left out"),
+    (["--device", "nothing"], "--device nothing"),
+    (["--translation", "-1"], "translation=-1"),
+    (["--color-shift", "nan"], "color_shift=nan"),
+])
+def test_bad_arguments_are_refused_before_a_file_is_touched(tmp_path, capsys, arguments, message):
+    path = tmp_path / "a.jsonl"
+    assert command.main(["--output", str(path), "--quiet", *arguments]) == 2
+    assert message in capsys.readouterr().err and not path.exists()
+
+
+def test_a_dry_run_refuses_what_the_run_would_refuse(tmp_path, capsys):
+    path = tmp_path / "a.jsonl"
+    ResultsFile(path, QUICK, {"fingerprint": "0"})
+    assert command.main(["--dry-run", "--output", str(path)]) == 2
+    assert "holds results of other settings" in capsys.readouterr().err
+
+
+def test_the_code_digest_covers_what_determines_the_numbers():
+    """Every module that the trainer and the data need, and nothing is missing from the list."""
+    code = ("import sys, lib.experiments.training, lib.experiments.cifar\n"
+            "print(*(n.split('.')[-1] for n in sys.modules if n.startswith('lib.experiments.')))")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert set(found.split()) == set(jobs.NUMERICAL)

@@ -1,0 +1,189 @@
+"""The kinds of network that the experiments compare: what one block does.
+
+Every network is five blocks, each of which halves the image, and a dense layer with ten scores.
+The published comparison changes the window B of the convolution, and with it three things at once:
+whether windows *overlap*, whether the *order* of the pixels in a window matters, and whether
+neighboring pixels are *mixed* by a linear map before the nonlinearity.  The other kinds change one
+of the three at a time.
+"""
+
+from dataclasses import dataclass
+
+BLOCKS = 5
+COLORS = 3
+SIZE = 32
+CLASSES = 10
+
+# E[max(0, x_1, ..., x_k)^2] for independent standard normal x: what one block with a maximum over
+# k maps of its own does to the second moment of its features (k = 1 is He's one half)
+MOMENTS = {1: 0.5, 4: 1.543785, 9: 2.562559}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one block of a network computes.
+
+    A linear map reads a window of the image, the results are combined, and a pool may follow.
+    Windows of side R at stride S read R - S rows and columns of zeros outside the image, the odd
+    one at the bottom and right; pools are cut off at the border.
+
+    Parameters
+    ----------
+    name : str
+        Short, and usable in a file name.
+    window : int
+        Side R of the window of the linear map.
+    stride : int
+        1 or 2.
+    combine : str
+        How the pixels of a window come together.  ``"sum"``: a weight per offset, an ordinary
+        convolution.  ``"same"``: the same weight at every offset, that is a 1 x 1 map of the
+        window's mean.  ``"max"`` and ``"product"``: an affine map per offset, and the maximum or
+        the product over the offsets (a layer of the theory, with the maximum in place of the
+        product or the product itself).
+    pool : str
+        What follows at stride 2: ``"max"``, ``"mean"``, ``"product"`` or ``"none"``.
+    pool_window : int
+        2 or 3.
+
+    Notes
+    -----
+    A bias belongs to every affine map.  ReLU follows the combination, and the order of ReLU and
+    maximum does not matter; kinds with products have no ReLU (products.py says what they compute).
+
+    Examples
+    --------
+    >>> KINDS["conv2"].overlap, KINDS["conv2"].order, KINDS["conv2"].mixing
+    (False, True, True)
+    """
+
+    name: str
+    window: int
+    stride: int = 1
+    combine: str = "sum"
+    pool: str = "max"
+    pool_window: int = 2
+
+    @property
+    def field(self):
+        """Side of the window of the image below that one value of a block depends on."""
+        return self.window + (self.pool_window - 1 if self.pool != "none" else 0)
+
+    @property
+    def overlap(self):
+        """Whether the fields of neighboring values, two pixels apart, overlap."""
+        return self.field > 2
+
+    @property
+    def order(self):
+        """Whether exchanging the pixels of a window can change the result."""
+        return self.window > 1 and self.combine != "same"
+
+    @property
+    def mixing(self):
+        """Whether neighboring pixels are added up before the nonlinearity."""
+        return self.window > 1 and self.combine in ("sum", "same")
+
+    @property
+    def product(self):
+        """Whether products take the place of ReLU and maximum."""
+        return "product" in (self.combine, self.pool)
+
+    @property
+    def separate(self):
+        """Whether every offset of the window has an affine map of its own."""
+        return self.combine in ("max", "product")
+
+    @property
+    def side(self):
+        """Side of the array of weights between two channels."""
+        return 1 if self.combine == "same" else self.window
+
+    def bias_shape(self, channels):
+        """Shape of the biases of one block."""
+        return (channels, self.window, self.window) if self.separate else (channels,)
+
+    def variance(self, inputs):
+        """Variance of the initial weights of one block, for a number of input channels.
+
+        He's, 2 / (number of values that are added up), for sums.  A window's mean is treated as
+        one value: neighboring pixels nearly agree.  For maxima over maps of their own, what keeps
+        the second moment of independent features, which He's rule does for ReLU.  For products, a
+        small fraction of He's, so that the deviations from one neither grow nor shrink: the four
+        values that a pool multiplies nearly agree, the maps of n offsets are independent.
+        """
+        if self.combine == "max":
+            return 1 / (MOMENTS[self.window**2] * inputs)
+        if self.combine == "product":
+            return 2 / inputs * (0.4 / self.window) ** 2
+        return 2 / (inputs * self.side**2) * (0.1**2 if self.product else 1)
+
+    def parameter_count(self, channels):
+        """Number of parameters of a network, biases included.
+
+        Parameters
+        ----------
+        channels : int
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> KINDS["B2"].parameter_count(4), KINDS["conv2"].parameter_count(4)
+        (374, 374)
+        """
+        biases = self.window**2 if self.separate else 1
+        inputs = COLORS + (BLOCKS - 1) * channels
+        blocks = (self.side**2 * inputs + BLOCKS * biases) * channels
+        return blocks + CLASSES * channels + (0 if self.product else CLASSES)
+
+    def forward_operations(self, channels):
+        """Multiplications and additions of the linear maps and the head, for one image.
+
+        Parameters
+        ----------
+        channels : int
+
+        Returns
+        -------
+        int
+            Floating-point operations; a training step costs about three times as many.
+
+        Examples
+        --------
+        >>> KINDS["B1"].forward_operations(1), KINDS["conv2"].forward_operations(1)
+        (6844, 6844)
+        """
+        total, inputs = 2 * CLASSES * channels, COLORS
+        for block in range(BLOCKS):
+            places = ((SIZE >> block) // self.stride) ** 2
+            total += 2 * self.side**2 * inputs * channels * places
+            inputs = channels
+        return total
+
+
+KINDS = {kind.name: kind for kind in (
+    # published: B x B convolution, ReLU, 2 x 2 maximum
+    *(Kind(f"B{window}", window) for window in range(1, 6)),
+    # overlap x order x mixing at stride 2: B1 is 000 (columns: window, stride, combination)
+    Kind("B1max3", 1, pool_window=3),                      # 100
+    Kind("offset2", 2, 2, "max", "none"),                  # 010
+    Kind("offset3", 3, 2, "max", "none"),                  # 110
+    Kind("same2", 2, 2, "same", "none"),                   # 001
+    Kind("same3", 3, 2, "same", "none"),                   # 101
+    Kind("conv2", 2, 2, "sum", "none"),                    # 011
+    Kind("conv3", 3, 2, "sum", "none"),                    # 111
+    Kind("conv4", 4, 2, "sum", "none"),
+    # the overlapping half again in the published form, stride 1 and a 2 x 2 maximum: B2 is 111
+    Kind("B2same", 2, combine="same"),                     # 101
+    Kind("B2offset", 2, combine="max"),                    # 110
+    # the mean in place of the maximum
+    *(Kind(f"B{window}mean", window, pool="mean") for window in (1, 2, 3)),
+    Kind("B1mean3", 1, pool="mean", pool_window=3),
+    # arithmetic circuits: products in place of ReLU and maximum
+    *(Kind(f"B{window}prod", window, pool="product") for window in (1, 2, 3)),
+    Kind("offset2prod", 2, 2, "product", "none"),
+    Kind("offset3prod", 3, 2, "product", "none"),
+)}

@@ -1,0 +1,211 @@
+"""Every kind against a plain module written here, alone and packed."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lib.experiments.ensembles import Ensemble
+from lib.experiments.kinds import BLOCKS, KINDS, MOMENTS
+from lib.experiments.networks import Network, generator_for, initial_weights
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def right_and_bottom(x, amount):
+    return F.pad(x, (0, amount, 0, amount))
+
+
+def windows(x, window, stride):
+    """Pixels of every window: (batch, channels, rows, columns, window, window)."""
+    return x.unfold(2, window, stride).unfold(3, window, stride)
+
+
+def clipped(x, window, value):
+    """Windows of side 2 or 3 at stride 2, `value` outside the image."""
+    return windows(F.pad(x, (0, window - 2, 0, window - 2), value=value), window, 2)
+
+
+# one function per kind: features of the next block from those of this one, weights and biases
+def published(x, w, b):
+    return F.max_pool2d(F.relu(F.conv2d(x, w, b, padding="same")), 2)
+
+
+def published_mean(x, w, b):
+    return F.avg_pool2d(F.relu(F.conv2d(x, w, b, padding="same")), 2)
+
+
+def wide_max(x, w, b):
+    return clipped(F.relu(F.conv2d(x, w, b)), 3, -1.0).amax((4, 5))
+
+
+def wide_mean(x, w, b):
+    values = F.relu(F.conv2d(x, w, b))
+    total = clipped(values, 3, 0.0).sum((4, 5))
+    return total / clipped(torch.ones_like(values), 3, 0.0).sum((4, 5))
+
+
+def strided(x, w, b):
+    window = w.shape[-1]
+    x = F.pad(x, (1, 1, 1, 1)) if window == 4 else right_and_bottom(x, window - 2)
+    return F.relu(F.conv2d(x, w, b, stride=2))
+
+
+def order_free(window):
+    def block(x, w, b):
+        average = windows(right_and_bottom(x, window - 2), window, 2).mean((4, 5))
+        return F.relu(F.conv2d(average, w, b))
+    return block
+
+
+def order_free_published(x, w, b):
+    average = windows(right_and_bottom(x, 1), 2, 1).mean((4, 5))
+    return F.max_pool2d(F.relu(F.conv2d(average, w, b)), 2)
+
+
+def own_maps(x, w, b, stride):
+    """Affine map of every offset: (batch, outputs, rows, columns, window, window)."""
+    window = w.shape[-1]
+    seen = windows(right_and_bottom(x, window - stride), window, stride)
+    return torch.einsum("nirsab,oiab->norsab", seen, w) + b[:, None, None]
+
+
+def offset_max(x, w, b):
+    return F.relu(own_maps(x, w, b, 2).amax((4, 5)))
+
+
+def offset_published(x, w, b):
+    return F.max_pool2d(F.relu(own_maps(x, w, b, 1).amax((4, 5))), 2)
+
+
+def product_pooled(x, w, b):
+    values = 1 + F.conv2d(x, w, b, padding="same")
+    return windows(values, 2, 2).prod(-1).prod(-1) - 1
+
+
+def offset_product(x, w, b):
+    return (1 + own_maps(x, w, b, 2)).prod(-1).prod(-1) - 1
+
+
+BLOCK = {
+    **{f"B{window}": published for window in range(1, 6)},
+    **{f"B{window}mean": published_mean for window in (1, 2, 3)},
+    **{f"B{window}prod": product_pooled for window in (1, 2, 3)},
+    "B1max3": wide_max, "B1mean3": wide_mean, "offset2": offset_max, "offset3": offset_max,
+    "same2": order_free(2), "same3": order_free(3), "B2same": order_free_published,
+    "conv2": strided, "conv3": strided, "conv4": strided, "B2offset": offset_published,
+    "offset2prod": offset_product, "offset3prod": offset_product,
+}
+
+
+class Plain(nn.Module):
+    """One network, computed as its kind is described, in float64."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.block = BLOCK[network.block]
+        self.circuit = network.block.endswith("prod")
+        values = initial_weights(network.block, network.channels, network.seed)
+        self.values = nn.ParameterDict({name: t.double() for name, t in values.items()})
+
+    def forward(self, x):
+        for number in range(BLOCKS):
+            x = self.block(x, self.values[f"conv{number}"], self.values[f"bias{number}"])
+        x = x.flatten(1)
+        if self.circuit:
+            return x / x.square().mean(1, keepdim=True).sqrt() @ self.values["head"]
+        return x @ self.values["head"] + self.values["head_bias"]
+
+
+def loss_of(scores, labels):
+    """Mean loss of every network, summed over the networks; scores (batch, networks, 10)."""
+    wanted = labels[:, None].expand(scores.shape[:2])
+    return F.cross_entropy(scores.transpose(1, 2), wanted, reduction="none").mean(0).sum()
+
+
+@pytest.mark.parametrize("block", KINDS)
+@pytest.mark.parametrize("widths", [(4,), (2, 5, 3)])
+def test_scores_and_gradients_are_those_of_a_plain_module(block, widths):
+    networks = [Network(block, width, "none", seed) for seed, width in enumerate(widths)]
+    ensemble = Ensemble(networks).double()
+    generator = generator_for("kinds", block)
+    images = torch.randn((4, 3, 32, 32), generator=generator, dtype=torch.float64)
+    labels = torch.tensor([0, 3, 9, 1])
+    shifts = {}
+    for place, network in enumerate(networks):  # biases that matter
+        values = initial_weights(network.block, network.channels, network.seed)
+        for name in values:
+            if name.startswith("bias"):
+                values[name] = torch.randn(values[name].shape, generator=generator) / 10
+        shifts[network] = values
+        ensemble.load_network(place, values)
+    scores = ensemble(images)
+    exact = 1e-5 if ensemble.kind.product else 1e-9  # 1 + u - 1 loses the digits of a small u
+    loss_of(scores, labels).backward()
+    ensemble.mask_gradients()
+    for place, network in enumerate(networks):
+        plain = Plain(network)
+        for name, values in shifts[network].items():
+            plain.values[name].data.copy_(values)
+        wanted = plain(images)
+        torch.testing.assert_close(scores[:, place], wanted, rtol=exact, atol=exact)
+        F.cross_entropy(wanted, labels).backward()
+        for name, gradient in ensemble.gradients(place).items():
+            theirs = plain.values[name].grad
+            theirs = torch.zeros_like(gradient) if theirs is None else theirs
+            torch.testing.assert_close(gradient, theirs, rtol=exact, atol=exact)
+    for weight in ensemble.conv[1:]:  # nothing connects two networks
+        assert int((weight.grad != 0).sum()) <= sum(width**2 for width in widths) * (
+            ensemble.kind.side**2)
+
+
+@pytest.mark.parametrize("block", KINDS)
+def test_counts(block):
+    kind, network = KINDS[block], Network(block, 7, "none", 0)
+    values = initial_weights(block, 7, 0)
+    unused = len(values["head_bias"]) if kind.product else 0
+    assert kind.parameter_count(7) == sum(t.numel() for t in values.values()) - unused
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        Ensemble([network])(torch.zeros(1, 3, 32, 32))
+    assert kind.forward_operations(7) == pytest.approx(
+        counter.get_total_flops(), rel=0.01 if kind.product else 0)
+
+
+def test_factors_by_experiment():
+    """Overlap, order and mixing of a kind are what its first block does to an image."""
+    generator = generator_for("factors")
+    values = torch.rand((1, 3, 32, 32), generator=generator, dtype=torch.float64) + 1
+    for block, kind in KINDS.items():
+        weights = {name: t.double() for name, t in initial_weights(block, 4, 0).items()}
+        image = values.clone().requires_grad_()
+        out = BLOCK[block](image, weights["conv0"].abs(), weights["bias0"])
+        seen = torch.zeros(16, 16, 32, 32, dtype=torch.bool)
+        for row in range(6, 9):
+            for column in range(6, 9):
+                gradient, = torch.autograd.grad(out[0, :, row, column].sum(), image,
+                                                retain_graph=True)
+                seen[row, column] = (gradient != 0).any(1)[0]
+        # mixing: with positive weights, every pixel of the map's window has an influence
+        if kind.mixing:
+            assert int(seen[7, 7].sum()) >= kind.window**2
+        if kind.order or kind.overlap:
+            continue
+        swapped = values[..., [w ^ 1 for w in range(32)]]  # exchange the columns of every block
+        torch.testing.assert_close(
+            BLOCK[block](swapped, weights["conv0"], weights["bias0"]), BLOCK[block](
+                values, weights["conv0"], weights["bias0"]))
+    table = {name: (kind.overlap, kind.order, kind.mixing) for name, kind in KINDS.items()}
+    assert {table[name] for name in ("B1", "B1max3", "offset2", "offset3", "same2", "same3",
+                                     "conv2", "conv3")} == set(
+        (bool(n & 4), bool(n & 2), bool(n & 1)) for n in range(8))
+    assert table["B2"] == table["conv3"] == (True, True, True)
+    assert table["B2same"] == (True, False, True) and table["B2offset"] == (True, True, False)
+
+
+def test_moments_are_those_of_the_largest_of_independent_normal_values():
+    generator = generator_for("moments")
+    for count, moment in MOMENTS.items():
+        values = torch.randn((200_000, count), generator=generator, dtype=torch.float64)
+        assert float(values.amax(1).clamp_min(0).square().mean()) == pytest.approx(moment, rel=0.02)
