@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lib.experiments.augment import Augmenter, Strength, Stream, rgb_to_hsv
+from lib.experiments.augment import Augmenter, Stream, Strength, rgb_to_hsv
 from lib.experiments.ensembles import Ensemble, arrange
 from lib.experiments.images import dead_leaves
 from lib.experiments.kinds import KINDS
