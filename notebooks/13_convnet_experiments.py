@@ -29,19 +29,18 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import textwrap
 
 import torch
+import torch.nn.functional as F
 
-from lib.course.claims import verify
-from lib.course.glue import glue
+from lib import glue, verify
 from lib.experiments.analysis import abscissa_at, cells, curve, missing, ratio_at
-from lib.experiments.augment import Augmenter
-from lib.experiments.convnets import (
-    Network, generator_for, parameter_count, plain_network,
-)
-from lib.experiments.embedded import dead_leaves
-from lib.experiments.ensembles import Ensemble
+from lib.experiments.augment import Augmenter, Stream
+from lib.experiments.images import dead_leaves
 from lib.experiments.jobs import train_grid
+from lib.experiments.kinds import KINDS
+from lib.experiments.networks import Network, generator_for, plain_network
 from lib.experiments.records import STORED, read
 from lib.experiments.settings import PRESETS, Grid, Settings
+from lib.experiments.training import Trainer
 from lib.plots.experiments import draw_accuracy, draw_four_panels, draw_missing
 from lib.plots.style import figure
 
@@ -57,22 +56,9 @@ torch.set_num_threads(1)
 # %%
 print("parameters   " + "".join(f"C={c:<8d}" for c in (8, 16, 32, 64)))
 for window in (1, 2, 3, 4, 5):
-    counts = [parameter_count(window, c) for c in (8, 16, 32, 64)]
+    counts = [KINDS[f"B{window}"].parameter_count(c) for c in (8, 16, 32, 64)]
     assert counts[0] == sum(p.numel() for p in plain_network(window, 8).parameters())
     print(f"B={window}          " + "".join(f"{count:<10,d}" for count in counts))
-
-# %% [markdown]
-# Many small networks are trained at once, as one network with block-diagonal weights. The scores
-# are those of the networks computed one by one:
-
-# %%
-members = [Network(window=3, channels=c, augmentation="color", seed=0) for c in (2, 4, 8)]
-images = torch.randn((5, 3, 32, 32), generator=generator_for("trial images"))
-together = Ensemble(members)(images)  # (images, networks, scores)
-for place, member in enumerate(members):
-    alone = plain_network(member.window, member.channels, member.seed)(images)
-    difference = (together[:, place] - alone).abs().max()
-    print(member.name, "same scores:", bool(difference < 1e-4))
 
 # %% [markdown]
 # ## A task that can only be memorized
@@ -103,6 +89,47 @@ with figure(7.0, 2.9, columns=8, rows=3) as (drawing, grid):
         line[0].set_ylabel(name)
 
 # %% [markdown]
+# ## A training loop
+#
+# Training one network takes a dozen lines:
+
+
+# %%
+def train(network, settings, stream):
+    """Mean loss of every epoch."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    losses = []
+    for epoch in range(settings.epochs):
+        total = 0.0
+        for images, labels in stream.epoch(epoch):  # shuffled and augmented
+            loss = F.cross_entropy(network(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+        losses.append(total / len(leaves))
+    return losses
+
+
+few = Settings(images=100, epochs=3, batch_size=10)
+widths = (2, 4, 8)
+stream = Stream(leaves, "color", seed=0, batch_size=10)
+alone = [train(plain_network(3, c, seed=0), few, stream) for c in widths]
+for c, losses in zip(widths, alone):
+    print(f"B=3, C={c}: loss from {losses[0]:.2f} to {losses[-1]:.2f}")
+
+# %% [markdown]
+# A sweep has hundreds of such networks. The engine trains narrow ones together, as one network with
+# block-diagonal weights. Their losses are those of the loop:
+
+# %%
+together = Trainer([Network("B3", c, "color", seed=0) for c in widths], few, leaves)
+together.run()
+for network, curves, losses in zip(together.order, together.curves, alone):
+    distance = max(abs(a - b) for a, b in zip(curves["loss"], losses))
+    print(network.name, "same losses:", distance < 1e-3)
+
+# %% [markdown]
 # ## Predict, then train
 #
 # The theory says that a network without overlaps needs far more channels for the same functions.
@@ -123,7 +150,7 @@ with figure(7.0, 3.3, columns=2) as (drawing, panels):
 
 # %%
 def accuracy(found, augmentation, window, channels):
-    values = found[augmentation, window, channels]
+    values = found[augmentation, f"B{window}", channels]
     return sum(values) / len(values)
 
 
@@ -176,7 +203,7 @@ print("mean training accuracy (seeds)")
 for augmentation in ("spatial", "color"):
     print(f"{augmentation:9s}" + "".join(f"C={c:<11d}" for c in (2, 4, 8, 16, 32, 64)))
     for window in (1, 2, 3, 4, 5):
-        points = curve(found, augmentation, window)
+        points = curve(found, augmentation, f"B{window}")
         print(f"  B={window}    " + "".join(f"{p[1]:.3f} ({p[3]})    " for p in points))
 
 # %% [markdown]
@@ -212,11 +239,11 @@ glue("13-gain-spatial-4", f"{gain['spatial', 4]:.2f}")
 def ratios(axis):
     table = {}
     for augmentation in ("spatial", "color"):
-        best = max(point[1] for point in curve(found, augmentation, 1))
+        best = max(point[1] for point in curve(found, augmentation, "B1"))
         levels = [0.25, 0.30, best - 0.005]
         for level in levels:
             table[augmentation, level] = {
-                window: ratio_at(found, augmentation, level, window, 1, axis)
+                window: ratio_at(found, augmentation, level, f"B{window}", "B1", axis)
                 for window in (2, 3, 4, 5)
             }
     return table
@@ -268,7 +295,7 @@ among = {}
 for augmentation, levels in (("spatial", (0.4, 0.5, 0.6)), ("color", (0.4, 0.5, 0.6))):
     for level in levels:
         among[augmentation, level] = {
-            window: ratio_at(found, augmentation, level, window, 2, "parameters")
+            window: ratio_at(found, augmentation, level, f"B{window}", "B2", "parameters")
             for window in (3, 4, 5)
         }
 show(among)
@@ -289,8 +316,8 @@ glue("13-parameters-color", f"{high[1][2]:.1f}")
 # %%
 steps = {}
 for augmentation in ("spatial", "color"):
-    level = max(point[1] for point in curve(found, augmentation, 1)) - 0.005
-    needed = [abscissa_at(curve(found, augmentation, window), level)
+    level = max(point[1] for point in curve(found, augmentation, "B1")) - 0.005
+    needed = [abscissa_at(curve(found, augmentation, f"B{window}"), level)
               for window in (1, 2, 3, 4, 5)]
     steps[augmentation] = [wide / narrow for wide, narrow in zip(needed, needed[1:])]
     print(f"  {augmentation:8s}" + "  ".join(
@@ -332,14 +359,16 @@ print(f"\nthe whole order holds in {beats_one} of {len(files)} variations")
 # which leaves the predicted class as it is (`lib/experiments/products.py`).
 
 # %%
-circuits = Settings(images=100, epochs=30, batch_size=10, learning_rate=5e-4, model="convac")
-products = train_grid(Grid({window: (8, 16) for window in (1, 2, 3)}, ("color",)), circuits)
+circuits = Settings(images=100, epochs=30, batch_size=10, learning_rate=5e-4)
+widths = {f"B{window}prod": (8, 16) for window in (1, 2, 3)}
+products = train_grid(Grid(widths, ("color",)), circuits)
 print("networks trained:", len(products))
 print("every loss finite:", all(record["status"] == "finished" for record in products))
 trained = cells(products)
+reached = {(block, c): values[0] for (_, block, c), values in trained.items()}
 verify("convac-overlap-beats-channels",
-       accuracy(trained, "color", 2, 8) > accuracy(trained, "color", 1, 16) + MARGIN
-       and accuracy(trained, "color", 3, 16) > accuracy(trained, "color", 2, 16) + MARGIN,
+       reached["B2prod", 8] > reached["B1prod", 16] + MARGIN
+       and reached["B3prod", 16] > reached["B2prod", 16] + MARGIN,
        evidence="trained", detail="product pooling, dead leaves, color augmentation")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-circuits", "caption": "The same experiment with product pooling: convolutional arithmetic circuits on dead leaves, color augmentation, one seed."}, "image": {"alt": "Training accuracy against 8 and 16 channels for circuits with product pooling. The line for B=1 stays near 0.2, the lines for B=2 and B=3 rise, B=3 to above 0.8."}}
@@ -357,4 +386,4 @@ with figure(4.6, 3.3) as (drawing, axes):
 #
 # To try: `Settings(data="photograph-patches", images=100, epochs=40)` in the live run; other seeds
 # with `Grid(..., seeds=(0, 1, 2))`; or your own CIFAR-10 runs with
-# `python -m lib.experiments.sweep --preset laptop`, which continues where it was stopped.
+# `python -m lib.experiments --preset laptop`, which continues where it was stopped.

@@ -1,7 +1,6 @@
 """Throughput of the training engine against a plain PyTorch loop, and of its parts.
 
-    python -m lib.benchmarks.training                 # the table of the closing note, 2 minutes
-    python -m lib.benchmarks.training --mechanisms    # block, grouped, matmul, vmap against a loop
+    python -m lib.benchmarks.training                 # engine against plain loop, 2 minutes
     python -m lib.benchmarks.training --parts         # pooling, memory order, first layer, Adam
 
 With one thread the clock is processor time, so a busy machine disturbs little; with more threads,
@@ -15,17 +14,18 @@ import warnings
 import torch
 import torch.nn.functional as F
 
-from ..experiments.convnets import Network, forward_operations, generator_for, plain_network
-from ..experiments.embedded import dead_leaves
-from ..experiments.ensembles import Ensemble
-from ..experiments.settings import Settings
-from ..experiments.training import Trainer
+from lib.experiments.ensembles import Ensemble
+from lib.experiments.images import dead_leaves
+from lib.experiments.kinds import KINDS
+from lib.experiments.networks import Network, generator_for, plain_network
+from lib.experiments.settings import Settings
+from lib.experiments.training import Trainer
 
 BATCH = 128
 
 
 class Clock:
-    """Images per second of a step function, best of several repetitions."""
+    """Seconds per call of a step function, best of several repetitions."""
 
     def __init__(self, device="cpu", threads=1, seconds=0.25, repetitions=3):
         self.device, self.seconds, self.repetitions = torch.device(device), seconds, repetitions
@@ -54,12 +54,12 @@ class Clock:
         return best
 
 
-def plain_step(window, channels, device, batch=BATCH):
+def plain_step(window, channels, device):
     """One step of the loop one would write first: plain modules, plain Adam, one network."""
     network = plain_network(window, channels).to(device)
     optimizer = torch.optim.Adam(network.parameters())
-    images = torch.randn((batch, 3, 32, 32), generator=generator_for("images")).to(device)
-    labels = (torch.arange(batch) % 10).to(device)
+    images = torch.randn((BATCH, 3, 32, 32), generator=generator_for("images")).to(device)
+    labels = (torch.arange(BATCH) % 10).to(device)
 
     def step():
         optimizer.zero_grad()
@@ -68,32 +68,12 @@ def plain_step(window, channels, device, batch=BATCH):
     return step
 
 
-def engine_step(networks, device, mechanism="auto", batch=BATCH):
+def engine_step(networks, device):
     """One step of the engine for several networks on one ready batch."""
-    settings = Settings(images=batch, batch_size=batch)
-    trainer = Trainer(networks, settings, dead_leaves(batch), device, mechanism)
-    images, labels = next(iter(trainer.streams.epoch(0)))
+    settings = Settings(images=BATCH, batch_size=BATCH)
+    trainer = Trainer(networks, settings, dead_leaves(BATCH), device)
+    images, labels = next(iter(trainer.stream.epoch(0)))
     return lambda: trainer.step(images, labels)
-
-
-def vmap_step(networks, device, batch=BATCH):
-    """One step with torch.func.vmap over stacked parameters."""
-    from torch.func import functional_call, stack_module_state, vmap
-
-    modules = [plain_network(n.window, n.channels, n.seed).to(device) for n in networks]
-    parameters, _ = stack_module_state(modules)
-    optimizer = torch.optim.Adam(list(parameters.values()))
-    images = torch.randn((batch, 3, 32, 32), generator=generator_for("images")).to(device)
-    labels = (torch.arange(batch) % 10).to(device)
-
-    def loss(values):
-        return F.cross_entropy(functional_call(modules[0], values, (images,)), labels)
-
-    def step():
-        optimizer.zero_grad()
-        vmap(loss)(parameters).sum().backward()
-        optimizer.step()
-    return step
 
 
 def peak_operations(clock):
@@ -111,53 +91,35 @@ def table(clock, windows, groups):
     for window in windows:
         for widths in groups:
             plain = sum(clock.seconds_per_step(plain_step(window, c, clock.device)) for c in widths)
-            networks = [Network(window, c, "spatial", 0) for c in widths]
+            networks = [Network(f"B{window}", c, "spatial", 0) for c in widths]
             ours = clock.seconds_per_step(engine_step(networks, clock.device))
-            operations = 3 * BATCH * sum(forward_operations(window, c) for c in widths)
+            operations = 3 * BATCH * sum(n.kind.forward_operations(n.channels) for n in networks)
             images = BATCH * len(widths)
             print(f"  {window}  {','.join(map(str, widths)):10s} {images / plain:12,.0f} "
                   f"{images / ours:14,.0f} {plain / ours:7.2f} {operations / plain / peak:10.1%} "
                   f"{operations / ours / peak:11.1%}", flush=True)
 
 
-def mechanisms(clock, windows, widths, count):
-    """Images/s, summed over networks, of every way to train equal networks together."""
-    names = ("loop", "block", "grouped", "matmul")
-    print(f"{count} networks of equal width on the same batches, images/s of all together")
-    print("  B   C      plain " + "".join(f"{name:>11s}" for name in (*names, "vmap")))
-    for window in windows:
-        for width in widths:
-            networks = [Network(window, width, "spatial", 0)] * count
-            plain = clock.seconds_per_step(plain_step(window, width, clock.device))
-            rates = [BATCH / plain]
-            rates += [count * BATCH / clock.seconds_per_step(
-                engine_step(networks, clock.device, name)) for name in names]
-            rates.append(count * BATCH / clock.seconds_per_step(vmap_step(networks, clock.device)))
-            print(f"  {window} {width:3d} " + "".join(f"{rate:11,.0f}" for rate in rates),
-                  flush=True)
+def kinds(clock, widths):
+    """Milliseconds per step of every kind, alone."""
+    print("  kind         " + "".join(f"{f'C={width}':>9s}" for width in widths))
+    for block in KINDS:
+        times = [clock.seconds_per_step(engine_step([Network(block, width, "spatial", 0)],
+                                                    clock.device)) for width in widths]
+        print(f"  {block:12s} " + "".join(f"{value * 1e3:9.1f}" for value in times), flush=True)
 
 
 def parts(clock):
     """What the single decisions of the engine are worth, in microseconds per image."""
     images = torch.randn(BATCH, 16, 32, 32, device=clock.device, requires_grad=True)
     last = images.detach().to(memory_format=torch.channels_last).requires_grad_()
-
-    def by_view(x):
-        return x.view(BATCH, 16, 16, 2, 16, 2).amax((3, 5))
-
-    def by_maximum(x):
-        x = torch.maximum(x[..., ::2, :], x[..., 1::2, :])
-        return torch.maximum(x[..., ::2], x[..., 1::2])
-
     bias = torch.zeros(16, 1, 1, device=clock.device, requires_grad=True)
     weight = torch.randn(16, 16, 3, 3, device=clock.device, requires_grad=True)
     first = torch.randn(16, 3, 3, 3, device=clock.device, requires_grad=True)
     colors = torch.randn(BATCH, 3, 32, 32, device=clock.device)
     cases = {
-        "2x2 max pool, max_pool2d": lambda: F.max_pool2d(images, 2),
-        "2x2 max pool, max_pool2d, channels last": lambda: F.max_pool2d(last, 2),
-        "2x2 max pool, amax of a reshaped view": lambda: by_view(images),
-        "2x2 max pool, two torch.maximum": lambda: by_maximum(images),
+        "2x2 max pool": lambda: F.max_pool2d(images, 2),
+        "2x2 max pool, channels last": lambda: F.max_pool2d(last, 2),
         "bias, ReLU, then pool (channels last)": lambda: F.max_pool2d(F.relu(last + bias), 2),
         "pool, then bias, ReLU (channels last)": lambda: F.relu(F.max_pool2d(last, 2) + bias),
         "3x3 convolution 16 to 16": lambda: F.conv2d(images, weight, padding=1),
@@ -169,13 +131,13 @@ def parts(clock):
             forward().sum().backward()
         print(f"  {clock.seconds_per_step(step) / BATCH * 1e6:8.2f}  {name}")
     print("Adam, microseconds per step for three networks (C = 2, 4, 8; B = 3)")
-    widths = [[Network(3, c, "spatial", 0)] for c in (2, 4, 8)]
-    for kind in ({}, {"foreach": True}, {"fused": True}):
-        parameters = [p for n in widths for p in Ensemble(n).to(clock.device).parameters()]
+    alone = [[Network("B3", c, "spatial", 0)] for c in (2, 4, 8)]
+    for options in ({}, {"foreach": True}, {"fused": True}):
+        parameters = [p for n in alone for p in Ensemble(n).to(clock.device).parameters()]
         for parameter in parameters:
             parameter.grad = torch.zeros_like(parameter)
-        optimizer = torch.optim.Adam(parameters, **kind)
-        print(f"  {clock.seconds_per_step(optimizer.step) * 1e6:8.0f}  {kind or 'default'}")
+        optimizer = torch.optim.Adam(parameters, **options)
+        print(f"  {clock.seconds_per_step(optimizer.step) * 1e6:8.0f}  {options or 'default'}")
 
 
 def main():
@@ -184,15 +146,15 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--windows", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--mechanisms", action="store_true")
+    parser.add_argument("--kinds", action="store_true")
     parser.add_argument("--parts", action="store_true")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")
     clock = Clock(arguments.device, arguments.threads)
     print(f"torch {torch.__version__}, {arguments.device}, {arguments.threads} threads, "
           f"batches of {BATCH}")
-    if arguments.mechanisms:
-        mechanisms(clock, arguments.windows, (2, 4, 8, 16, 32), 3)
+    if arguments.kinds:
+        kinds(clock, (8, 32))
     elif arguments.parts:
         parts(clock)
     else:

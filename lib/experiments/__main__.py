@@ -40,7 +40,6 @@ def parser():
     add("--learning-rate", type=float)
     add("--translation", type=int, help="largest shift of the spatial augmentation, pixels")
     add("--color-shift", type=float, help="largest shift of the color augmentation")
-    add("--precision", choices=("float32", "bfloat16"))
     add("--output", help="results file; default notebooks/results/PRESET.jsonl")
     add("--data-folder", help="local CIFAR-10 folder in the binary layout; with --scheduler, "
         "the same path on every machine")
@@ -70,8 +69,7 @@ def configure(arguments):
     settings, grid = PRESETS[arguments.preset]
     changes = {
         name: getattr(arguments, name)
-        for name in ("data", "images", "epochs", "batch_size", "learning_rate",
-                     "precision")
+        for name in ("data", "images", "epochs", "batch_size", "learning_rate")
         if getattr(arguments, name) is not None
     }
     strength = {

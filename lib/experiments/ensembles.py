@@ -102,10 +102,6 @@ class Ensemble(nn.Module):
         for name, view in self._slices(k).items():
             view.copy_(weights[name])
 
-    def network(self, k):
-        """The weights of network k, in the layout of `initial_weights`, on the CPU."""
-        return {name: view.detach().cpu().clone() for name, view in self._slices(k).items()}
-
     def mask_gradients(self):
         """Clear the gradient of every weight that would connect two networks."""
         if len(self.networks) == 1:

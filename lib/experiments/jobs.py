@@ -110,43 +110,27 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, t
 
     Returns
     -------
-    records : list of dict
-        One per trained network.
-    failures : list of str
-        Networks that do not fit the memory even alone.
+    list of dict
+        One record per network.
 
     Notes
     -----
     When a network diverges, a zero times its NaN would spoil its companions in the same
     convolution, so all networks of the job are then trained one by one, and only the broken one is
-    recorded as diverged.  When the memory does not suffice, the job is cut in half.
+    recorded as diverged.
     """
+    trainer = Trainer(job, settings, data, device)
     try:
-        trainer = Trainer(job, settings, data, device)
         trainer.run(checkpoint, report)
-        accuracies = trainer.evaluate()
-        tested = trainer.test(test) if test else [None] * len(job)
-        status = "finished"
     except Diverged as broken:
         if len(job) > 1:
-            return _in_pieces([(network,) for network in job], settings, data, device, report, test)
-        accuracies, tested, status = [None], [None], f"diverged in epoch {broken.epoch}"
-    except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
-            raise
-        trainer = None  # gives its memory back before the next attempt
-        if torch.device(device).type == "cuda":
-            torch.cuda.empty_cache()
-        if len(job) == 1:
-            return [], [f"{job[0].name} does not fit into memory: {error}"]
-        halves = [job[:len(job) // 2], job[len(job) // 2:]]
-        return _in_pieces(halves, settings, data, device, report, test)
-    return [
-        _record(network, curve, accuracy, tested_accuracy, status, trainer)
-        for network, curve, accuracy, tested_accuracy in zip(
-            trainer.order, trainer.curves, accuracies, tested, strict=True
-        )
-    ], []
+            return [record for network in job for record in train_job(
+                (network,), settings, data, device, None, report, test)]
+        return [_record(trainer, 0, f"diverged in epoch {broken.epoch}")]
+    accuracies = trainer.evaluate()
+    tested = trainer.test(test) if test else [None] * len(job)
+    return [_record(trainer, place, "finished", *values)
+            for place, values in enumerate(zip(accuracies, tested, strict=True))]
 
 
 def train_grid(grid, settings, device="cpu"):
@@ -165,26 +149,11 @@ def train_grid(grid, settings, device="cpu"):
     """
     data = load_data(settings.data, settings.images)
     jobs = make_jobs(grid.networks())
-    return [record for job in jobs for record in train_job(job, settings, data, device)[0]]
+    return [record for job in jobs for record in train_job(job, settings, data, device)]
 
 
-def _in_pieces(pieces, settings, data, device, report, test):
-    records, failures = [], []
-    for piece in pieces:
-        done, failed = train_job(piece, settings, data, device, None, report, test)
-        records += done
-        failures += failed
-    return records, failures
-
-
-def _out_of_memory(error):
-    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or any(
-        words in str(error).lower() for words in ("out of memory", "can't allocate memory",
-                                                  "not enough memory")
-    )
-
-
-def _record(network, curve, accuracy, test_accuracy, status, trainer):
+def _record(trainer, place, status, accuracy=None, test_accuracy=None):
+    network, curve = trainer.order[place], trainer.curves[place]
     images = trainer.stream.count * trainer.epoch * len(trainer.order)
     return {
         "name": network.name, "block": network.block, "window": network.kind.window,
@@ -237,9 +206,8 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     try:
         data = load_data(settings.data, settings.images, *source)
         test = load_test_data(settings.data, *source)
-        records, failures = train_job(
-            job, settings, data, device, checkpoint, report or _stop_with(os.getppid()), test)
-        return job, records, failures
+        report = report or _stop_with(os.getppid())
+        return job, train_job(job, settings, data, device, checkpoint, report, test), []
     except Exception as error:  # reported by the sweep, which goes on with the other jobs
         names = ", ".join(network.name for network in job)
         return job, [], [f"{names}: {type(error).__name__}: {error}"]

@@ -27,8 +27,6 @@ class Settings:
         Of Adam, whose other parameters keep their standard values.
     strength : Strength
         Ranges of the augmentations.
-    precision : str
-        ``"float32"``, or ``"bfloat16"`` for mixed precision.
     evaluations : int
         Passes over freshly augmented images that give the final training accuracy.
 
@@ -49,7 +47,6 @@ class Settings:
     batch_size: int = 10
     learning_rate: float = 1e-3
     strength: Strength = field(default_factory=Strength)
-    precision: str = "float32"
     evaluations: int = 5
 
     def __post_init__(self):
@@ -60,16 +57,12 @@ class Settings:
                 raise ValueError(f"Settings: {name}={getattr(self, name)}, must be at least 1")
         if not 0 < self.learning_rate < 1:
             raise ValueError(f"Settings: learning_rate={self.learning_rate}, must lie in (0, 1)")
-        if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(
-                f"Settings: precision={self.precision!r}, must be 'float32' or 'bfloat16'"
-            )
         if self.images is None and self.data != "cifar-10":
             raise ValueError(f"Settings: images=None, must be a number for {self.data!r}")
 
     def as_dict(self):
-        """The settings as plain JSON values."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        """The settings as plain JSON values; the precision was a setting of version 1.0."""
+        return {**json.loads(json.dumps(dataclasses.asdict(self))), "precision": "float32"}
 
     @property
     def identifier(self):

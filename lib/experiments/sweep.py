@@ -11,12 +11,10 @@ from . import jobs as work
 from .cifar import load_data
 from .images import dead_leaves
 from .jobs import weight
-from .networks import Network
 from .records import ResultsFile
 from .training import Trainer
 
 MEASURED_CHANNELS = 256  # wider networks are estimated from the arithmetic of this width
-WIDE, WIDE_BATCH = 64, 16  # wider networks than this are measured on smaller batches
 SECONDS_PER_MEASUREMENT = 0.25
 RESTARTS = 5  # of the workers, when one is killed
 
@@ -147,6 +145,8 @@ def in_parallel(todo, options, workers, scheduler=None):
 def seconds_per_image(job, settings, device="cpu"):
     """Training time per image of a job, measured over a few steps.
 
+    Jobs wider than `MEASURED_CHANNELS` are scaled from there with the number of operations.
+
     Parameters
     ----------
     job : tuple of Network
@@ -158,49 +158,19 @@ def seconds_per_image(job, settings, device="cpu"):
     float
         Seconds, for all networks of the job together.
     """
-    batch = max(10, settings.batch_size)
-    if max(network.channels for network in job) > WIDE:
-        batch = min(batch, WIDE_BATCH)
-    quick = dataclasses.replace(
-        settings, data="dead-leaves", images=batch, batch_size=batch, epochs=1)
-    trainer = Trainer(job, quick, dead_leaves(batch, leaves=10), device)
+    if job[-1].channels > MEASURED_CHANNELS:
+        narrow = (dataclasses.replace(job[-1], channels=MEASURED_CHANNELS),)
+        return seconds_per_image(narrow, settings, device) * weight(job) / weight(narrow)
+    quick = dataclasses.replace(settings, data="dead-leaves", batch_size=max(10, min(
+        settings.batch_size, 1024 // job[-1].channels)))
+    data = dead_leaves(quick.batch_size, leaves=10)
+    trainer = Trainer(job, quick, data, device)
     trainer.run_epoch()
     steps, start = 0, time.perf_counter()
     while time.perf_counter() - start < SECONDS_PER_MEASUREMENT:
         trainer.run_epoch()
         steps += 1
-    return (time.perf_counter() - start) / steps / trainer.stream.count
-
-
-def estimate(jobs, settings, device="cpu"):
-    """Estimated seconds per image of every job.
-
-    Jobs whose networks have at most `MEASURED_CHANNELS` channels are measured, one of each shape;
-    the time of wider ones is scaled from there with the number of operations.
-
-    Returns
-    -------
-    list of float
-    """
-    known = {}
-
-    def measured(block, widths):
-        key = (block, widths)
-        if key not in known:
-            networks = tuple(Network(block, width, "spatial", 0) for width in widths)
-            known[key] = seconds_per_image(networks, settings, device)
-        return known[key]
-
-    times = []
-    for job in jobs:
-        widths = tuple(sorted(network.channels for network in job))
-        if max(widths) <= MEASURED_CHANNELS:
-            times.append(measured(job[0].block, widths))
-        else:
-            base = measured(job[0].block, (MEASURED_CHANNELS,))
-            unit = weight((Network(job[0].block, MEASURED_CHANNELS, "spatial", 0),))
-            times.append(base * weight(job) / unit)
-    return times
+    return (time.perf_counter() - start) / steps / len(data)
 
 
 def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
@@ -224,10 +194,12 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     rest = [network for network in networks if network.name not in stored]
     jobs = work.make_jobs(rest)
     count = settings.images or 50_000
-    per_image = estimate(jobs, settings, device)
+    shapes = {(job[0].block, *(n.channels for n in job)): job for job in jobs}
+    known = {shape: seconds_per_image(job, settings, device) for shape, job in shapes.items()}
     # the evaluation passes cost about a third of a training epoch each
     passes = settings.epochs + settings.evaluations / 3
-    hours = [value * count * passes / 3600 for value in per_image]
+    hours = [known[job[0].block, *(n.channels for n in job)] * count * passes / 3600
+             for job in jobs]
     operations = 3 * count * passes * sum(
         n.kind.forward_operations(n.channels) for n in rest)
     lines = [

@@ -1,6 +1,5 @@
 """Training of several networks at once, with checkpoints."""
 
-import contextlib
 import os
 import time
 import warnings
@@ -69,21 +68,12 @@ class Trainer:
         self.curves = [{"loss": [], "accuracy": []} for _ in self.order]
         self.epoch, self.seconds = 0, 0.0
 
-    def _scores(self, ensemble, images):
-        """Scores (batch, networks, 10) of an ensemble, in float32."""
-        if self.settings.precision == "float32":
-            context = contextlib.nullcontext()
-        else:
-            context = torch.autocast(self.device.type, torch.bfloat16)
-        with context:
-            return ensemble(images).float()
-
     def step(self, images, labels):
         """One step of Adam on one batch; sums of loss and of correct answers per network."""
         self.optimizer.zero_grad(set_to_none=True)
         losses, corrects = [], []
         for ensemble in self.ensembles:
-            scores = self._scores(ensemble, images)
+            scores = ensemble(images).float()
             wanted = labels[:, None].expand(scores.shape[:2])
             loss = F.cross_entropy(scores.transpose(1, 2), wanted, reduction="none")
             loss.mean(0).sum().backward()
@@ -128,7 +118,7 @@ class Trainer:
             for images, labels in batches:
                 total += len(labels)
                 correct += torch.cat([
-                    (self._scores(ensemble, images).argmax(-1) == labels[:, None]).sum(0)
+                    (ensemble(images).argmax(-1) == labels[:, None]).sum(0)
                     for ensemble in self.ensembles
                 ])
         return [round(value / total, 6) for value in correct.tolist()]

@@ -1,4 +1,4 @@
-"""Training accuracy against channels and parameters, for every receptive field."""
+"""Training accuracy against channels and parameters, for every kind of network."""
 
 import matplotlib.ticker
 from matplotlib.axes import Axes
@@ -6,18 +6,42 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..experiments.analysis import cells, curve
-from ..experiments.convnets import BLOCKS
+from ..experiments.kinds import BLOCKS, KINDS
 from ..experiments.records import STORED, read
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
 __all__ = ["draw_accuracy", "draw_four_panels", "draw_missing"]
+
+
+def color_of(block: str) -> str:
+    """The color of a kind: that of the window of its linear map.
+
+    Examples
+    --------
+    >>> color_of("B2") == color_of("B2prod") != color_of("B3")
+    True
+    """
+    return RECEPTIVE_FIELD_COLORS[KINDS[block].window]
+
+
+def label_of(block: str) -> str:
+    """What a line is called: "B=2" for the published kinds and for circuits of the same window.
+
+    Examples
+    --------
+    >>> label_of("B2"), label_of("B2prod"), label_of("conv2")
+    ('B=2', 'B=2', 'conv2')
+    """
+    plain = block.removesuffix("prod")
+    return f"B={plain[1:]}" if plain[1:].isdigit() and plain[0] == "B" else block
+
 
 AXIS_NAMES = {"channels": "channels C", "parameters": "parameters"}
 
 
 def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "channels",
                   title: str = "", dashed: dict | None = None) -> None:
-    """One panel: training accuracy against the size of the network, one line per window.
+    """One panel: training accuracy against the size of the network, one line per kind.
 
     Parameters
     ----------
@@ -33,18 +57,18 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     Examples
     --------
     >>> with figure() as (drawing, axes):
-    ...     draw_accuracy(axes, {("color", 2, 4): [0.4, 0.5], ("color", 2, 8): [0.6]}, "color")
+    ...     draw_accuracy(axes, {("color", "B2", 4): [0.4], ("color", "B2", 8): [0.6]}, "color")
     """
-    windows = sorted({window for kind, window, _ in found if kind == augmentation})
+    blocks = sorted({block for augmented, block, _ in found if augmented == augmentation})
     ends = []
-    for window in windows:
-        points = curve(found, augmentation, window, axis)
-        color = RECEPTIVE_FIELD_COLORS[window]
+    for block in blocks:
+        points = curve(found, augmentation, block, axis)
+        color = color_of(block)
         places, means = [p[0] for p in points], [p[1] for p in points]
         axes.errorbar(places, means, [p[2] for p in points], color=color, marker="o", markersize=4,
                       capsize=2, linewidth=1.8)
-        ends.append([means[-1], places[-1], f"B={window}", color])
-        for other in [curve(dashed, augmentation, window, axis)] if dashed else []:
+        ends.append([means[-1], places[-1], label_of(block), color])
+        for other in [curve(dashed, augmentation, block, axis)] if dashed else []:
             axes.plot([p[0] for p in other], [p[1] for p in other], color=color, linestyle=":")
     ends.sort()
     if axis == "parameters" and len(ends) > 2:  # most lines fall on each other: name the ends
@@ -80,7 +104,7 @@ def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -
 
     Examples
     --------
-    >>> points = {(kind, 2, c): [0.4, 0.5] for kind in ("spatial", "color") for c in (4, 8)}
+    >>> points = {(kind, "B2", c): [0.4, 0.5] for kind in ("spatial", "color") for c in (4, 8)}
     >>> drawing = draw_four_panels(points)
     """
     with figure(7.0, 6.4, columns=2, rows=2) as (drawing, grid):
@@ -105,13 +129,13 @@ def draw_missing(axes: Axes, found: dict, grid, augmentation: str) -> None:
     --------
     >>> from lib.experiments.settings import Grid
     >>> with figure() as (drawing, axes):
-    ...     draw_missing(axes, {("color", 1, 2): [0.5]}, Grid({1: (2, 4)}), "color")
+    ...     draw_missing(axes, {("color", "B1", 2): [0.5]}, Grid({"B1": (2, 4)}), "color")
     """
     widths = sorted({c for channels in grid.channels.values() for c in channels})
-    for row, window in enumerate(sorted(grid.channels)):
+    for row, block in enumerate(grid.channels):
         for column, width in enumerate(widths):
-            seeds = len(found.get((augmentation, window, width), []))
-            color = RECEPTIVE_FIELD_COLORS[window] if seeds else "white"
+            seeds = len(found.get((augmentation, block, width), []))
+            color = color_of(block) if seeds else "white"
             box = Rectangle((column, row), 0.92, 0.92, facecolor=color, edgecolor="#BBBBBB",
                             alpha=0.25 + 0.75 * seeds / max(1, len(grid.seeds)))
             axes.add_patch(box)
@@ -122,7 +146,7 @@ def draw_missing(axes: Axes, found: dict, grid, augmentation: str) -> None:
     axes.set_ylim(len(grid.channels), -0.1)
     axes.set_xticks([c + 0.46 for c in range(len(widths))], [f"C={w}" for w in widths])
     axes.set_yticks([r + 0.46 for r in range(len(grid.channels))],
-                    [f"B={w}" for w in sorted(grid.channels)])
+                    [label_of(block) for block in grid.channels])
     axes.grid(False)
     axes.tick_params(length=0)
     axes.set_title(f"{augmentation}: seeds trained")

@@ -23,8 +23,6 @@ LAZY = {
     ("lib.trees.tree", "lib.plots"),
     ("lib.networks.architecture", "lib.plots"),
     ("lib.audit.core", "lib.plots"),
-    ("lib.experiments.choose", "lib.experiments.training"),
-    ("lib.experiments.sweep", "lib.experiments.command"),
 }
 NO_TESTS = {"tests", "benchmarks"}
 

@@ -33,7 +33,8 @@ def test_interpolation_inverts_a_power_law_and_never_extrapolates():
 
 
 def test_ratio_needs_both_curves():
-    found = cells([record("B1", 8, 0.1), record("B1", 64, 0.4), record("B2", 2, 0.1), record("B2", 16, 0.4)])
+    found = cells([record("B1", 8, 0.1), record("B1", 64, 0.4),
+                   record("B2", 2, 0.1), record("B2", 16, 0.4)])
     assert ratio_at(found, "color", 0.4, "B2") == pytest.approx(4)
     assert ratio_at(found, "color", 0.2, "B2") == pytest.approx(4)
     assert ratio_at(found, "color", 0.5, "B2") is None

@@ -201,7 +201,7 @@ def test_product_network_is_an_arithmetic_circuit():
     ensemble = Ensemble([network, Network("B2prod", 5, "none", 1)]).double()
     images = torch.randn((3, 3, 32, 32), generator=generator_for("x"), dtype=torch.float64)
     ours = ensemble(images)[:, 0]
-    weights = ensemble.network(0)
+    weights = {name: t.double() for name, t in initial_weights("B2prod", 3, 0).items()}
     features = 1 + images
     for block in range(5):
         padded = F.pad(features, (0, 1, 0, 1), value=1.0)  # one is neutral for products

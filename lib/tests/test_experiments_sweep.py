@@ -236,42 +236,27 @@ def test_a_diverging_network_is_recorded_and_spares_the_others():
 
     training.Ensemble = Poisoned
     try:
-        entries = jobs.train_job(networks, settings, data)[0]
+        entries = jobs.train_job(networks, settings, data)
     finally:
         training.Ensemble = original
-    good = jobs.train_job(networks[1:], settings, data)[0][0]
+    good = jobs.train_job(networks[1:], settings, data)[0]
     by_name = {entry["name"]: entry for entry in entries}
     assert by_name[networks[0].name]["status"] == "diverged in epoch 0"
     assert by_name[networks[0].name]["accuracy"] is None
     assert by_name[networks[1].name]["curve"] == good["curve"]
 
 
-def test_out_of_memory_falls_back_to_fewer_networks(monkeypatch):
-    original, sizes = training.Trainer.run, []
-
-    def run(self, *arguments):
-        sizes.append(len(self.order))
-        if len(self.order) > 1:
-            raise RuntimeError("CUDA error: out of memory")
-        original(self, *arguments)
-    monkeypatch.setattr(training.Trainer, "run", run)
-    networks = tuple(Network("B1", c, "color", 0) for c in (2, 4, 8))
-    entries, failures = jobs.train_job(networks, QUICK, dead_leaves(20))
-    assert failures == [] and sizes == [3, 1, 2, 1, 1]
-    assert [entry["channels"] for entry in entries] == [2, 4, 8]
-
-
-def test_a_network_that_never_fits_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch):
+def test_a_job_that_fails_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch):
     original = training.Trainer.run
 
     def run(self, *arguments):
         if any(network.channels == 4 for network in self.order):
-            raise MemoryError
+            raise MemoryError("too much")
         original(self, *arguments)
     monkeypatch.setattr(training.Trainer, "run", run)
-    failures = quick_sweep(tmp_path / "a.jsonl")
-    assert len(failures) == 4 and "B1-C4-color-s0 does not fit" in failures[0]
-    assert len(stored(tmp_path / "a.jsonl")) == 8  # all with 2 channels
+    failures = quick_sweep(tmp_path / "a.jsonl", Grid({"B1": (4, 32)}, ("color",)))
+    assert failures == ["B1-C4-color-s0: MemoryError: too much"]
+    assert stored(tmp_path / "a.jsonl") == ["B1-C32-color-s0"]
 
 
 def launch(path, *more):
