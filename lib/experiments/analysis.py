@@ -1,18 +1,36 @@
-"""From records to figures: curves over seeds, and the channels that equal accuracy costs."""
+"""From records to figures: curves over seeds, what equal accuracy costs, what each factor adds."""
 
+import itertools
 import math
 import statistics
 
 from .kinds import KINDS
 
+FACTORS = ("overlap", "order", "mixing")
+# which kind has which factors: from B=1 to B=2, and with strided convolutions
+PUBLISHED_CUBE = {
+    "": "B1", "overlap": "B1max3", "order": "offset2", "mixing": "same2",
+    "overlap order": "B2offset", "overlap mixing": "B2same", "order mixing": "conv2",
+    "overlap order mixing": "B2",
+}
+STRIDED_CUBE = {
+    **PUBLISHED_CUBE, "overlap order": "offset3", "overlap mixing": "same3",
+    "overlap order mixing": "conv3",
+}
+# Student's t at 97.5 percent, by the number of values
+QUANTILES = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306,
+             10: 2.262}
 
-def cells(records):
+
+def cells(records, field="accuracy"):
     """Accuracies by augmentation, kind and channels.
 
     Parameters
     ----------
     records : iterable of dict
         As read by `records.read` or returned by `jobs.train_job`; diverged networks are left out.
+    field : str
+        ``"accuracy"`` on augmented training images, or ``"test_accuracy"``.
 
     Returns
     -------
@@ -27,9 +45,9 @@ def cells(records):
     """
     found = {}
     for record in sorted(records, key=lambda record: record["seed"]):
-        if record["accuracy"] is not None:
+        if record.get(field) is not None:
             key = (record["augmentation"], record["block"], record["channels"])
-            found.setdefault(key, []).append(record["accuracy"])
+            found.setdefault(key, []).append(record[field])
     return dict(sorted(found.items()))
 
 
@@ -43,7 +61,7 @@ def curve(found, augmentation, block, axis="channels"):
     augmentation : str
     block : str
     axis : str
-        ``"channels"`` or ``"parameters"``.
+        ``"channels"``, ``"parameters"`` or ``"operations"`` of one forward pass.
 
     Returns
     -------
@@ -58,10 +76,25 @@ def curve(found, augmentation, block, axis="channels"):
     points = []
     for (augmented, kind, channels), values in sorted(found.items()):
         if (augmented, kind) == (augmentation, block):
-            place = channels if axis == "channels" else KINDS[block].parameter_count(channels)
+            place = size_of(block, channels, axis)
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             points.append((place, statistics.fmean(values), spread, len(values)))
     return points
+
+
+def size_of(block, channels, axis):
+    """Size of a network: its channels, its parameters, or the operations of a forward pass.
+
+    Examples
+    --------
+    >>> size_of("conv2", 4, "parameters"), size_of("conv2", 4, "operations")
+    (374, 35536)
+    """
+    if axis == "channels":
+        return channels
+    if axis == "parameters":
+        return KINDS[block].parameter_count(channels)
+    return KINDS[block].forward_operations(channels)
 
 
 def abscissa_at(points, accuracy):
@@ -132,3 +165,71 @@ def missing(records, grid):
     """
     names = {record["name"] for record in records}
     return [network for network in grid.networks() if network.name not in names]
+
+
+def interval(values):
+    """Mean and half the width of its 95 percent interval, for normally distributed values.
+
+    Parameters
+    ----------
+    values : sequence of float
+
+    Returns
+    -------
+    float, float or None
+        None for a single value.
+
+    Examples
+    --------
+    >>> [round(number, 3) for number in interval([0.1, 0.2, 0.3])]
+    [0.2, 0.248]
+    """
+    if len(values) == 1:
+        return values[0], None
+    spread = statistics.stdev(values) / len(values) ** 0.5
+    return statistics.fmean(values), QUANTILES.get(len(values), 2.2) * spread
+
+
+def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="accuracy"):
+    """What each factor adds to the accuracy, in every order in which they can be switched on.
+
+    Parameters
+    ----------
+    records : iterable of dict
+    augmentation : str
+    channels : int
+    cube : dict
+        `PUBLISHED_CUBE` (from B1 to B2) or `STRIDED_CUBE` (from B1 to conv3).
+    field : str
+        See `cells`.
+
+    Returns
+    -------
+    dict of tuple to dict of str to list of float
+        Order of the factors -> factor -> what it adds at its turn, one value per seed that all
+        eight kinds were trained with.
+
+    Examples
+    --------
+    >>> height = {name: 0.1 + 0.2 * ("order mixing" in key) for key, name in PUBLISHED_CUBE.items()}
+    >>> records = [{"block": block, "augmentation": "color", "channels": 4, "seed": 0,
+    ...             "accuracy": value} for block, value in height.items()]
+    >>> found = contributions(records, "color", 4)["order", "overlap", "mixing"]
+    >>> {factor: [round(value, 3) for value in values] for factor, values in found.items()}
+    {'order': [0.0], 'overlap': [0.0], 'mixing': [0.2]}
+    """
+    reached = {}
+    for record in records:
+        if (record["augmentation"], record["channels"]) == (augmentation, channels):
+            if record.get(field) is not None:
+                reached[record["block"], record["seed"]] = record[field]
+    seeds = [seed for seed in sorted({seed for _, seed in reached})
+             if all((block, seed) in reached for block in cube.values())]
+    table = {}
+    for order in itertools.permutations(FACTORS):
+        table[order] = {}
+        for place, factor in enumerate(order):
+            before, after = (cube[" ".join(name for name in FACTORS if name in order[:length])]
+                             for length in (place, place + 1))
+            table[order][factor] = [reached[after, seed] - reached[before, seed] for seed in seeds]
+    return table

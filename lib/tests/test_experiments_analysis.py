@@ -3,8 +3,20 @@
 import json
 
 import pytest
+import torch
 
-from lib.experiments.analysis import abscissa_at, cells, curve, missing, ratio_at
+from lib.experiments.analysis import (
+    PUBLISHED_CUBE,
+    STRIDED_CUBE,
+    abscissa_at,
+    cells,
+    contributions,
+    curve,
+    interval,
+    missing,
+    ratio_at,
+)
+from lib.experiments.kinds import KINDS
 from lib.experiments.records import STORED, read
 from lib.experiments.settings import PRESETS, Grid
 
@@ -57,3 +69,39 @@ def test_the_stored_results_are_whole_and_say_where_they_come_from():
         assert len(entry["curve"]["loss"]) == settings.epochs
         assert entry["provenance"]["torch"] and entry["provenance"]["device"]
         json.dumps(entry)
+
+
+@pytest.mark.parametrize("cube", [PUBLISHED_CUBE, STRIDED_CUBE])
+def test_kinds_stand_at_the_corner_of_their_factors(cube):
+    for factors, block in cube.items():
+        kind = KINDS[block]
+        assert factors.split() == [name for name in ("overlap", "order", "mixing")
+                                   if getattr(kind, name)]
+    assert len(set(cube.values())) == 8
+
+
+def test_contributions_add_up_to_the_gap_in_every_order_and_seed():
+    entries = [record(block, 8, 0.1 * len(factors.split()) ** 2 + 0.01 * seed * len(factors), seed)
+               for factors, block in PUBLISHED_CUBE.items() for seed in (0, 1, 2)]
+    entries.append(record("B1", 8, 0.9, 3))  # a seed that the others lack
+    table = contributions(entries, "color", 8)
+    assert len(table) == 6
+    for steps in table.values():
+        for seed in (0, 1, 2):
+            gap = 0.9 + 0.01 * seed * len("overlap order mixing")
+            assert sum(values[seed] for values in steps.values()) == pytest.approx(gap)
+            assert all(len(values) == 3 for values in steps.values())
+    assert table["mixing", "order", "overlap"]["order"][0] == pytest.approx(0.3)
+
+
+def test_intervals_cover_the_mean_as_often_as_they_say():
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.randn((2000, 3), generator=generator, dtype=torch.float64).tolist()
+    covered = sum(abs(mean) <= half for mean, half in map(interval, draws))
+    assert 0.935 < covered / 2000 < 0.965
+    assert interval([0.3]) == (0.3, None)
+
+
+def test_test_accuracy_is_a_column_of_its_own():
+    entry = {**record("B1", 2, 0.5), "test_accuracy": 0.3}
+    assert cells([entry, record("B1", 4, 0.5)], "test_accuracy") == {("color", "B1", 2): [0.3]}

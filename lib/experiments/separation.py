@@ -1,0 +1,145 @@
+"""What a network uses of its rank: scores of images glued from two halves.
+
+The left half of image i beside the right half of image j gives a matrix of scores for every class.
+It is a block of the matricized grid tensor whose templates are real halves of images, so its rank
+is at most the separation rank of the network with respect to left and right, and its singular
+values say how much of that rank matters.
+"""
+
+import torch
+
+from .kinds import BLOCKS, CLASSES, SIZE
+
+
+def exact_scores(ensemble, images):
+    """Scores of the first network of an ensemble, as the function that its rank is about.
+
+    For kinds with products these are the scores of the arithmetic circuit itself.  The ensemble
+    multiplies them by a positive number that depends on the image, which keeps every decision but
+    not the rank.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    images : torch.Tensor, shape (batch, 3, 32, 32)
+
+    Returns
+    -------
+    torch.Tensor, shape (batch, 10), float64
+    """
+    if not ensemble.kind.product:
+        return ensemble(images)[:, 0].double()
+    hidden = images.to(ensemble.head.dtype)
+    one = hidden.new_ones((len(images), len(ensemble.head), 1, 1))
+    for block in range(BLOCKS):
+        hidden, _ = ensemble._products(hidden, one, ensemble.conv[block], ensemble.bias[block])
+    return (hidden.flatten(1) @ ensemble.head)[:, :CLASSES]
+
+
+def split_scores(ensemble, images, others=None, batch=500):
+    """Scores of every left half beside every right half.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Of one network.
+    images : torch.Tensor, shape (n, 3, 32, 32)
+        Normalized images; the left halves of these.
+    others : torch.Tensor, shape (m, 3, 32, 32), optional
+        The right halves of these; the same images by default.
+    batch : int
+        Images computed at once.
+
+    Returns
+    -------
+    torch.Tensor, shape (10, n, m), float64
+        One matrix per class.
+
+    Raises
+    ------
+    ValueError
+        If the ensemble holds several networks.
+
+    Examples
+    --------
+    >>> from lib.experiments.ensembles import Ensemble
+    >>> from lib.experiments.networks import Network
+    >>> images = torch.randn((20, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    >>> matrices = split_scores(Ensemble([Network("offset2prod", 3, "none", 0)]), images)
+    >>> int(torch.linalg.matrix_rank(matrices[0], rtol=1e-10))  # without overlap: C and a constant
+    4
+    """
+    if len(ensemble.networks) != 1:
+        raise ValueError(f"split_scores: {len(ensemble.networks)} networks, must be one")
+    others = images if others is None else others
+    half = SIZE // 2
+    rows, columns = len(images), len(others)
+    places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
+    scores = []
+    with torch.no_grad():
+        for part in places.split(batch):
+            glued = torch.cat((images[part[:, 0], :, :, :half],
+                               others[part[:, 1], :, :, half:]), 3)
+            scores.append(exact_scores(ensemble, glued))
+    return torch.cat(scores).T.reshape(CLASSES, rows, columns)
+
+
+def effective_rank(matrices):
+    """How many singular values a matrix uses: the exponential of the entropy of their squares.
+
+    Parameters
+    ----------
+    matrices : torch.Tensor, shape (..., n, m)
+
+    Returns
+    -------
+    torch.Tensor, shape (...)
+        Between 1 and min(n, m).
+
+    Examples
+    --------
+    >>> round(float(effective_rank(torch.eye(4))), 6)
+    4.0
+    """
+    squares = torch.linalg.svdvals(matrices).square()
+    shares = squares / squares.sum(-1, keepdim=True)
+    return torch.exp(-torch.xlogy(shares, shares).sum(-1))
+
+
+def decision_rank(matrices, share=0.95):
+    """The smallest rank that decides nearly as the network does.
+
+    All matrices are replaced by their best approximations of rank r, and the class with the
+    largest score is compared.
+
+    Parameters
+    ----------
+    matrices : torch.Tensor, shape (classes, n, m)
+    share : float
+        Share of the n m decisions that must stay, from above 0 to 1.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If the share lies outside this range.
+
+    Examples
+    --------
+    >>> rows, columns = torch.eye(3)[:, :, None], torch.ones(3, 1, 4)
+    >>> decision_rank(rows * columns)  # class k where row k: one product each
+    1
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"decision_rank: share={share}, must lie above 0 and at most at 1")
+    left, values, right = torch.linalg.svd(matrices, full_matrices=False)
+    wanted = matrices.argmax(0)
+    total = torch.zeros_like(matrices)
+    for rank in range(values.shape[-1]):
+        total += left[..., rank:rank + 1] * values[:, rank, None, None] * right[:, rank:rank + 1]
+        if float((total.argmax(0) == wanted).double().mean()) >= share:
+            return rank + 1
+    return values.shape[-1]
