@@ -27,7 +27,8 @@ AUTHOR := $(VENV)/.author
 
 # One thread per worker: two workers with two threads each take longer than one after the other.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-# The course runs from its folder, whatever is installed or set elsewhere.
+# The course runs from its folder, whatever is installed or set elsewhere. Python is named
+# in every command: the scripts of a virtual environment lose theirs when the folder is renamed.
 HERE := PYTHONPATH="$(CURDIR)" PYTHONDONTWRITEBYTECODE=1 PYDEVD_DISABLE_FILE_VALIDATION=1
 PYTEST := $(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
@@ -56,6 +57,8 @@ FAILED := { echo "$$NETWORK" >&2; exit 1; }
 $(VENV)/.created:
 	@test -n "$(PYTHON)" || { echo 'No Python 3.11 or newer was found. Install one (python.org),' \
 		'or name it: make book PYTHON=/path/to/python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo '$(PYTHON) is no Python 3.11 or newer; name one: PYTHON=/path/to/python3.12' >&2; exit 1; }
 	@echo 'Creating $(VENV) with $(PYTHON)'
 	@$(PYTHON) -m venv --clear $(VENV) || { echo 'Creating a virtual environment failed.' \
 		'On Debian and Ubuntu: sudo apt-get install python3-venv' >&2; exit 1; }
@@ -80,12 +83,14 @@ $(AUTHOR): $(READER) requirements-test.txt
 # --all: without it, a second run after a failed strict build succeeds.
 book: $(READER)
 	@mkdir -p _build
-	@$(HERE) $(BIN)/jupyter-book build . --all -W --keep-going --quiet >_build/log \
+	@$(HERE) $(BIN)/python $(BIN)/jupyter-book build . --all -W --keep-going --quiet >_build/log \
 		|| { tail -n 30 _build/log >&2; exit 1; }
 	@$(HERE) $(BIN)/python -m lib.course.pages _build/html
 	@echo 'The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)'
 
 serve: book
+	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' \
+		2>/dev/null || { echo 'Port $(PORT) is taken; choose another: make serve PORT=8001' >&2; exit 1; }
 	@echo 'http://localhost:$(PORT) (Ctrl-C ends)'
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
@@ -103,7 +108,7 @@ sync: $(AUTHOR)
 	@$(HERE) $(BIN)/python -m lib.course.notebooks sync
 
 lint: $(AUTHOR)
-	@$(BIN)/ruff check --quiet lib notebooks
+	@$(BIN)/python -m ruff check --quiet lib notebooks
 
 budgets: $(AUTHOR)
 	@$(PYTEST) notebooks

@@ -1,12 +1,12 @@
 """A number handed from a notebook to the prose, under a name.
 
 A page then quotes it with ``{glue:}`../notebooks/01_grid_tensors.ipynb::name` `` and shows what the
-run computed, powers such as 64^32 typeset (lib/course/typography.py). The stored output is the one
+run computed, powers such as 64^32 typeset (lib/course/extension.py). The stored output is the one
 that myst-nb's own ``glue`` leaves; writing it here keeps myst-nb out of the notebooks, so that they
 run on Colab, where nothing is displayed.
 """
 
-from ..bounds.overlap import Bound
+from ..bounds.bound import Bound
 
 PREFIX = "application/papermill.record/"  # a type that no front end displays
 

@@ -5,7 +5,7 @@ import html.parser
 import numpy as np
 import pytest
 
-from lib.bounds.overlap import Bound
+from lib.bounds.bound import Bound
 from lib.course.tables import table, typeset
 
 ROWS = [("none", 3, Bound(2, 1), True), ("<3×3>", 256, Bound(64, 32), np.bool_(False)),

@@ -1,0 +1,80 @@
+"""The Makefile, with programs that only say what they were asked for."""
+
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from lib.course import ROOT
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+
+ECHO = """\
+#!/bin/sh
+case "$1" in -c) exec {python} "$@";; esac
+for word in "$@"; do printf '[%s]' "$word"; done
+echo
+"""
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A folder with the Makefile and a finished environment whose Python repeats its arguments."""
+    folder = tmp_path / "a clone"
+    binaries = folder / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("Makefile", "requirements.txt", "requirements-book.txt", "requirements-test.txt"):
+        shutil.copy(ROOT / name, folder)
+    python = binaries / "python"
+    python.write_text(ECHO.format(python=sys.executable))
+    python.chmod(0o755)
+    for stamp in (".created", ".torch", ".reader", ".author"):
+        (folder / ".venv" / stamp).touch()
+    return folder
+
+
+def make(folder, *arguments):
+    return subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True)
+
+
+def test_tests_leave_the_slow_ones_out_and_slow_tests_run_them(clone):
+    assert "[-m][not slow]" in make(clone, "test").stdout
+    assert "[-m][slow][lib]" in make(clone, "test-slow").stdout
+
+
+def test_an_address_is_passed_on_as_one_word(clone):
+    for url in ("https://github.com/a/b", "x'; touch intruder; '", 'x"; touch intruder; "', ""):
+        done = make(clone, "repository", f"URL={url}")
+        assert f"[-m][lib.course.links][{url}]" in done.stdout, done.stderr
+    assert not (clone / "intruder").exists()
+
+
+def test_a_renamed_folder_still_builds(clone):
+    """The scripts of an environment name its folder, so that only its Python is called."""
+    (clone / "_build" / "html").mkdir(parents=True)
+    moved = clone.rename(clone.with_name("renamed"))
+    done = make(moved, "book")
+    assert done.returncode == 0, done.stderr
+    assert "[.venv/bin/jupyter-book][build]" in (moved / "_build" / "log").read_text()
+    assert "[-m][ruff][check]" in make(moved, "lint").stdout
+
+
+def test_a_python_that_is_too_old_builds_nothing(clone):
+    shutil.rmtree(clone / ".venv")
+    old = clone / "python3.8"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = make(clone, "book", "PYTHON=./python3.8")
+    assert done.returncode and "./python3.8 is no Python 3.11 or newer" in done.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_a_busy_port_is_named(clone):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = make(clone, "serve", f"PORT={port}")
+    assert done.returncode and f"Port {port} is taken" in done.stderr
+    assert "http.server" not in done.stdout
+    assert "[-m][http.server]" in make(clone, "serve", f"PORT={port}").stdout
