@@ -183,8 +183,11 @@ def test_the_installed_package_knows_the_claims_and_the_stored_results(installed
     where, count = run_installed(installed, "-c", program).split()
     assert where == str(installed / "overlapping_convnets" / "course" / "claims.py")
     assert int(count) == len(ledger.load_claims())
-    stored = {path.relative_to(ROOT) for path in (ROOT / "notebooks" / "results").rglob("*.jsonl")}
-    assert stored and all((installed / "overlapping_convnets" / path).is_file() for path in stored)
+    program = ("from overlapping_convnets.experiments.records import STORED\n"
+               "print(*(path.relative_to(STORED) for path in sorted(STORED.rglob('*.jsonl'))))")
+    stored = sorted((ROOT / "notebooks" / "results").rglob("*.jsonl"))
+    there = run_installed(installed, "-c", program).split()
+    assert there == [str(path.relative_to(ROOT / "notebooks" / "results")) for path in stored]
 
 
 def copy_of_sources(target):
