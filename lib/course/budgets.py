@@ -14,8 +14,8 @@ MEGABYTES = 1500
 SCALE = "COURSE_TIME_SCALE"  # set to 3 on a machine three times slower than a laptop
 
 
-def peak_memory(pid):
-    """The most memory a process has used so far, its children's present use included.
+def peak_memory(pid: int) -> float:
+    """Most memory a process has used so far, its children's present use included.
 
     Parameters
     ----------
@@ -44,22 +44,22 @@ def peak_memory(pid):
     return (peak + children) / 1e6
 
 
-def kernel_pid(item):
-    """The process id of the kernel that runs a notebook's cell, or None for other tests."""
+def kernel_pid(item) -> int | None:
+    """Process id of the kernel that runs a notebook's cell, or None for other tests."""
     kernel = getattr(getattr(item, "parent", None), "kernel", None)
     provisioner = getattr(getattr(kernel, "km", None), "provisioner", None)
     return getattr(provisioner, "pid", None)
 
 
 class Budgets:
-    """Collects what the cells of each notebook took and compares it with the limits."""
+    """What the cells of each notebook took, compared with the limits."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds = defaultdict(float)
         self.megabytes = defaultdict(float)
 
-    def add(self, report):
-        """Count one phase of one test; tests that are not cells of notebooks are left out."""
+    def add(self, report) -> None:
+        """One phase of one test, counted if it ran a cell of a notebook."""
         notebook = report.nodeid.split("::")[0]
         if not notebook.endswith(".ipynb"):
             return
@@ -67,8 +67,8 @@ class Budgets:
         measured = dict(report.user_properties).get("megabytes", 0.0)
         self.megabytes[notebook] = max(self.megabytes[notebook], measured)
 
-    def over(self):
-        """The notebooks beyond a limit, each with the reason."""
+    def over(self) -> list[str]:
+        """Notebooks beyond a limit, each with the reason."""
         limit = SECONDS * float(os.environ.get(SCALE, 1))
         slow = [f"{name} took {took:.0f} s, the limit is {limit:.0f} s"
                 for name, took in sorted(self.seconds.items()) if took > limit]
@@ -76,7 +76,7 @@ class Budgets:
                  for name, used in sorted(self.megabytes.items()) if used > MEGABYTES]
         return slow + large
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """One line per notebook."""
         return [f"{self.seconds[name]:6.1f} s {self.megabytes[name]:7.0f} MB  {name}"
                 for name in sorted(self.seconds)]
