@@ -14,10 +14,11 @@ from pathlib import Path
 
 EVIDENCE = {
     "exact": "integer or modular arithmetic, nothing rounded",
+    "closed form": "one formula compared with another, no network computed",
     "numerical": "floating point, compared within a stated tolerance",
     "trained": "networks trained from random weights",
 }
-STATUS = ("as stated", "corrected", "new")
+STATUS = ("as stated", "hypotheses made explicit", "corrected", "new")
 FIELDS = ("id", "kind", "title", "source", "status", "page")
 
 PREFIX = "claim holds: "  # lib/course/ledger.py recognises the printed lines by it
@@ -98,7 +99,7 @@ class Checks:
     ----------
     claim_id : str
         An id of ``book/claims.yml``, for instance ``"cp-rank-bound"``.
-    evidence : {"exact", "numerical", "trained"}
+    evidence : {"exact", "closed form", "numerical", "trained"}
         What kind of computation is checked; see :data:`EVIDENCE`.
     detail : str
         What was checked, in a few words on one line. ``{count}`` stands for the number of checks.

@@ -6,6 +6,7 @@ book/ledger.md is `ledger_markdown`.
 
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from . import ROOT
 from .claims import EVIDENCE, PREFIX, STATUS, load_claims
 from .notebooks import notebooks, read_notebook
 
-LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[(\w+)\] ?(.*)$", re.MULTILINE)
+LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[([\w ]+)\] ?(.*)$", re.MULTILINE)
 STATEMENT = re.compile(r"^[`:]{3,}\{prf:(\w+)\}[^\n]*\n((?::[^\n]*\n)*)", re.MULTILINE)
 LITERAL = re.compile(r"^(`{3,})[\w-]+\n.*?^\1 *$", re.MULTILINE | re.DOTALL)  # ```python ... ```
 LABEL = re.compile(r"^:label: *(\S+) *$", re.MULTILINE)
@@ -147,8 +148,8 @@ def ledger_markdown(claims: dict[str, dict], checks: list[Check], documents) -> 
     """
     if not claims:
         return "No claim has been entered yet."
-    counts = [f"{sum(c['status'] == status for c in claims.values())} {status}"
-              for status in STATUS]
+    numbers = Counter(claim["status"] for claim in claims.values())
+    counts = [f"{numbers[status]} {status}" for status in STATUS if numbers[status]]
     lines = [f"{len(claims)} claims: {', '.join(counts)}. {len(checks)} stored checks.", ""]
     for page in dict.fromkeys(claim["page"] for claim in claims.values()):
         title, stated = heading(page, documents)

@@ -29,9 +29,9 @@ def listed(tmp_path, monkeypatch):
 
 def test_a_true_claim_prints_one_line(listed, capsys):
     claims.verify("cp-rank", True, detail="13 networks")
-    claims.verify("ht-rank", 2 < 3, evidence="numerical")
+    claims.verify("ht-rank", 2 < 3, evidence="closed form")
     assert capsys.readouterr().out == (
-        "claim holds: cp-rank [exact] 13 networks\nclaim holds: ht-rank [numerical]\n"
+        "claim holds: cp-rank [exact] 13 networks\nclaim holds: ht-rank [closed form]\n"
     )
 
 

@@ -22,7 +22,6 @@ PAGE = (ROOT / "book" / "developer.md").read_text(encoding="utf-8")
 LAZY = {
     ("lib.trees.tree", "lib.plots"),
     ("lib.networks.architecture", "lib.plots"),
-    ("lib.audit.core", "lib.plots"),
 }
 NO_TESTS = {"tests", "benchmarks"}
 
@@ -40,7 +39,13 @@ def module_paths():
 MODULES = module_paths()
 
 
-def imports(name, source, package):
+def absolute(level, module, package):
+    """The full name of what an import in a package calls ``module`` after ``level`` dots."""
+    base = package.split(".")[:package.count(".") + 2 - level] if level else []
+    return ".".join([*base, *filter(None, [module])])
+
+
+def imports(source, package):
     """What a module imports from `lib`: modules where it names them, otherwise their folder.
 
     Yields
@@ -55,10 +60,13 @@ def imports(name, source, package):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = package.split(".")[:package.count(".") + 2 - node.level] if node.level else []
-            home = ".".join([*base, *filter(None, [node.module])])
+            home = absolute(node.level, node.module, package)
             named = [f"{home}.{alias.name}" for alias in node.names]
             named = [full if full in MODULES else home for full in named]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            text = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
+            path = text.lstrip(".")
+            named = [absolute(len(text) - len(path), path, package)]
         else:
             continue
         for target in named:
@@ -72,7 +80,7 @@ def arrows():
     found = []
     for name, path in MODULES.items():
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        for target, lazy, line in imports(name, path.read_text(encoding="utf-8"), package):
+        for target, lazy, line in imports(path.read_text(encoding="utf-8"), package):
             allowed = {(name, target), (name, ".".join(target.split(".")[:2]))} & LAZY
             if not (lazy and allowed):
                 found.append((name, target, line))
@@ -166,6 +174,7 @@ def test_modules_that_the_page_calls_free_of_torch_are():
     ("from .. import Architecture", ("lib", False)),
     ("import lib.plots.style", ("lib.plots.style", False)),
     ("def f():\n    from ..plots.trees import draw", ("lib.plots.trees", True)),
+    ("def f():\n    import_module('..plots.trees', __package__)", ("lib.plots.trees", True)),
 ])
 def test_every_form_of_import_is_seen(source, expected):
-    assert [found[:2] for found in imports("lib.grids.blocks", source, "lib.grids")] == [expected]
+    assert [found[:2] for found in imports(source, "lib.grids")] == [expected]

@@ -54,6 +54,13 @@ def test_a_complete_ledger_has_no_problems(ledger):
     assert problems(ledger) == []
 
 
+def test_evidence_of_two_words_is_read(ledger):
+    print_line(ledger, "claim holds: cp-rank [closed form] 3 formulas\n")
+    (check,) = stored_checks(ledger / "notebooks")
+    assert (check.evidence, check.detail) == ("closed form", "3 formulas")
+    assert problems(ledger) == []
+
+
 def test_a_claim_without_a_check(ledger):
     print_line(ledger, "claim fails: cp-rank\n")
     assert problems(ledger) == ["cp-rank: no notebook checks it"]
@@ -121,7 +128,7 @@ def here(ledger, monkeypatch):
 
 def test_the_table_links_claim_page_and_notebook(here):
     table = ledger_markdown(*here, {"book/cp", "notebooks/90_trial"})
-    assert "1 claims: 1 as stated, 0 corrected, 0 new. 1 stored checks." in table
+    assert "1 claims: 1 as stated. 1 stored checks." in table
     row = next(line for line in table.splitlines() if "{prf:ref}`cp-rank`" in line)
     assert r"A rank \| a bound" in row and "**exact** 13 networks, M < 5" in row
     assert "[90](/notebooks/90_trial.ipynb)" in row and "## [CP](/book/cp.md)" in table
