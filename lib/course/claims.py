@@ -13,12 +13,17 @@ from functools import cache
 from pathlib import Path
 
 EVIDENCE = {
-    "exact": "integer or modular arithmetic, nothing rounded",
-    "closed form": "one formula compared with another, no network computed",
+    "exact": "networks computed in integers or residues, nothing rounded",
+    "closed form": "a formula held against another formula, no network computed",
     "numerical": "floating point, compared within a stated tolerance",
     "trained": "networks trained from random weights",
 }
-STATUS = ("as stated", "hypotheses made explicit", "corrected", "new")
+STATUS = {
+    "as stated": "what the source says, its proof written out",
+    "hypotheses made explicit": "true as the source means it; conditions it leaves unsaid are named",
+    "corrected": "the source's words, read as we say, have a counterexample, which is run",
+    "new": "not in the sources of the course; proved here, with the prior art we found",
+}
 FIELDS = ("id", "kind", "title", "source", "status", "page")
 
 PREFIX = "claim holds: "  # lib/course/ledger.py recognises the printed lines by it
@@ -50,6 +55,26 @@ def claims_file() -> Path:
         f"claims.yml is neither at {places[0]} nor at {places[1]}; "
         "work in a clone of the course, or install it with `pip install .` from one"
     )
+
+
+def status_class(status: str) -> str:
+    """The class that marks a status, on a page and in the ledger.
+
+    Parameters
+    ----------
+    status : str
+        A key of :data:`STATUS`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> status_class("hypotheses made explicit")
+    'hypotheses-made-explicit'
+    """
+    return status.replace(" ", "-")
 
 
 @cache
@@ -85,7 +110,7 @@ def load_claims(path: str | Path | None = None) -> dict[str, dict]:
             raise ValueError(f"{path.name}: an entry has exactly the fields {FIELDS}, got {entry}")
         if entry["status"] not in STATUS:
             raise ValueError(f"{path.name}: status of {entry['id']} is {entry['status']!r}; "
-                             f"use one of {STATUS}")
+                             f"use one of {tuple(STATUS)}")
         if entry["id"] in claims:
             raise ValueError(f"{path.name}: the id {entry['id']} is there twice")
         claims[entry["id"]] = entry

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import ROOT
-from .claims import EVIDENCE, PREFIX, STATUS, load_claims
+from .claims import EVIDENCE, PREFIX, STATUS, load_claims, status_class
 from .notebooks import notebooks, read_notebook
 
 LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[([\w ]+)\] ?(.*)$", re.MULTILINE)
 STATEMENT = re.compile(r"^[`:]{3,}\{prf:(\w+)\}[^\n]*\n((?::[^\n]*\n)*)", re.MULTILINE)
 LITERAL = re.compile(r"^(`{3,})[\w-]+\n.*?^\1 *$", re.MULTILINE | re.DOTALL)  # ```python ... ```
 LABEL = re.compile(r"^:label: *(\S+) *$", re.MULTILINE)
+CLASS = re.compile(r"^:class: *(\S+) *$", re.MULTILINE)
+UNMARKED = status_class("as stated")  # what a statement without a class is
 # Statements that assert something; definitions, examples and remarks need no check.
 ASSERTING = ("theorem", "proposition", "lemma", "corollary", "claim")
 
@@ -53,7 +55,7 @@ def stored_checks(folder: Path = ROOT / "notebooks") -> list[Check]:
     return found
 
 
-def statements(page: Path) -> list[tuple[str, str]]:
+def statements(page: Path) -> list[tuple[str, str, str]]:
     """Labelled statements of a page.
 
     Parameters
@@ -63,18 +65,19 @@ def statements(page: Path) -> list[tuple[str, str]]:
     Returns
     -------
     list of tuple of str
-        Kind (``"theorem"``) and label, "" where a statement has none.
+        Kind (``"theorem"``), label ("" where a statement has none) and class: how its status
+        is marked.
 
     Examples
     --------
-    >>> sorted({kind for kind, _ in statements(ROOT / "book" / "index.md")})
+    >>> statements(ROOT / "book" / "index.md")
     []
     """
     found = []
     text = LITERAL.sub("", page.read_text(encoding="utf-8"))
     for kind, options in STATEMENT.findall(text):
-        label = LABEL.search(options)
-        found.append((kind, label.group(1) if label else ""))
+        label, mark = LABEL.search(options), CLASS.search(options)
+        found.append((kind, label[1] if label else "", mark[1] if mark else UNMARKED))
     return found
 
 
@@ -122,10 +125,16 @@ def page_problems(claims: dict[str, dict], root: Path) -> list[str]:
     for claim in claims.values():
         if claim["page"] not in stated:
             found.append(f"{claim['id']}: there is no page {claim['page']}")
-        elif (claim["kind"], claim["id"]) not in stated[claim["page"]]:
+            continue
+        marks = [mark for kind, label, mark in stated[claim["page"]]
+                 if (kind, label) == (claim["kind"], claim["id"])]
+        if not marks:
             found.append(f"{claim['id']}: {claim['page']} has no {claim['kind']} with this label")
+        elif marks[0] != status_class(claim["status"]):
+            found.append(f"{claim['id']}: {claim['status']} in claims.yml, "
+                         f"but {claim['page']} marks it {marks[0]}")
     for page, labels in stated.items():
-        for kind, label in labels:
+        for kind, label, _ in labels:
             if kind in ASSERTING and label not in claims:
                 found.append(f"{page}: {kind} {label or 'without a label'} is not in claims.yml")
     return found
@@ -182,8 +191,8 @@ def heading(page: str, documents) -> tuple[str, set[str]]:
     if page.removesuffix(".md") not in documents or not (ROOT / page).is_file():
         return page, set()
     title = re.search(r"^# (.*?)\s*$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
-    return f"[{title[1] if title else page}](/{page})", {label for _, label
-                                                        in statements(ROOT / page)}
+    labels = {label for _, label, _ in statements(ROOT / page)}
+    return f"[{title[1] if title else page}](/{page})", labels
 
 
 def ledger_row(claim: dict, checks: list[Check], linked: bool, documents) -> str:
@@ -196,7 +205,7 @@ def ledger_row(claim: dict, checks: list[Check], linked: bool, documents) -> str
     cells = [
         f"{{prf:ref}}`{claim['id']}`: {claim['title']}" if linked else claim["title"],
         claim["source"],
-        f"[{claim['status']}]{{.status .{claim['status'].replace(' ', '-')}}}",
+        f"[{claim['status']}]{{.status .{status_class(claim['status'])}}}",
         "; ".join(dict.fromkeys(evidence)) or "none",
         ", ".join(where) or "nowhere",
     ]

@@ -1,11 +1,13 @@
 """The ledger: every gap between claims, pages and stored runs is noticed."""
 
 import json
+import re
 
 import pytest
 
+from lib.course import claims
 from lib.course import ledger as ledger_module
-from lib.course.claims import load_claims
+from lib.course.claims import EVIDENCE, STATUS, load_claims, status_class
 from lib.course.ledger import Check, ledger_markdown, problems, stored_checks
 
 CLAIM = """\
@@ -13,7 +15,7 @@ CLAIM = """\
   kind: theorem
   title: A rank | a bound
   source: Claim 2 of a paper
-  status: as stated
+  status: new
   page: book/cp.md
 """
 PAGE = """\
@@ -51,13 +53,6 @@ def test_a_complete_ledger_has_no_problems(ledger):
     assert stored_checks(ledger / "notebooks") == [
         Check("cp-rank", "exact", "13 networks, M < 5", "90_trial")
     ]
-    assert problems(ledger) == []
-
-
-def test_evidence_of_two_words_is_read(ledger):
-    print_line(ledger, "claim holds: cp-rank [closed form] 3 formulas\n")
-    (check,) = stored_checks(ledger / "notebooks")
-    assert (check.evidence, check.detail) == ("closed form", "3 formulas")
     assert problems(ledger) == []
 
 
@@ -102,6 +97,64 @@ def test_a_page_that_does_not_state_the_claim(ledger, page, complaint):
     assert any(complaint in line for line in problems(ledger))
 
 
+@pytest.mark.parametrize("status", [s for s in STATUS if s != "new"])
+def test_a_page_that_marks_another_status(ledger, status):
+    (ledger / "book" / "claims.yml").write_text(CLAIM.replace("status: new", f"status: {status}"))
+    load_claims.cache_clear()
+    assert problems(ledger) == [f"cp-rank: {status} in claims.yml, but book/cp.md marks it new"]
+
+
+@pytest.mark.parametrize("status", STATUS)
+def test_every_status_can_be_marked(ledger, status):
+    mark = "" if status == "as stated" else f":class: {status_class(status)}\n"
+    (ledger / "book" / "claims.yml").write_text(CLAIM.replace("status: new", f"status: {status}"))
+    (ledger / "book" / "cp.md").write_text(PAGE.replace(":class: new\n", mark))
+    load_claims.cache_clear()
+    assert problems(ledger) == []
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE)
+def test_every_evidence_word_is_read_back(ledger, evidence, capsys):
+    claims.verify("cp-rank-bound", True, evidence, "13 networks")
+    line = capsys.readouterr().out.replace("cp-rank-bound", "cp-rank")
+    print_line(ledger, line)
+    assert stored_checks(ledger / "notebooks") == [
+        Check("cp-rank", evidence, "13 networks", "90_trial")
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("mark", ["statement", "explicit", "corrected", "new"])
+def test_marks_can_be_read(theme, mark):
+    sheet = (ledger_module.ROOT / "book" / "assets" / "course.css").read_text(encoding="utf-8")
+    values = re.search(rf'html\[data-theme="{theme}"\] {{(.*?)}}', sheet, re.DOTALL)[1]
+    color = dict(re.findall(r"--([\w-]+): (#\w{6});", values))
+    page = color.get("pst-color-background", "#ffffff")
+    for ground in (page, color["course-tint"], color[f"course-{mark}-tint"]):
+        assert contrast(color[f"course-{mark}"], ground) >= 4.5
+
+
+def contrast(first, second):
+    """The contrast ratio of two colors, as WCAG 2 defines it."""
+
+    def luminance(color):
+        parts = [int(color[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return sum(x * y for x, y in zip(linear, (0.2126, 0.7152, 0.0722)))
+
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_status_has_a_mark_of_its_own():
+    sheet = (ledger_module.ROOT / "book" / "assets" / "course.css").read_text(encoding="utf-8")
+    for status in STATUS:
+        if status != "as stated":
+            name = status_class(status)
+            assert f"div.proof.admonition.{name} {{" in sheet and f".status.{name} {{" in sheet
+            assert f'content: "{status}"' in sheet
+
+
 def test_definitions_and_examples_need_no_check(ledger):
     page = PAGE + "\n```{prf:definition} Overlap\n:label: overlap\n```\n"
     (ledger / "book" / "cp.md").write_text(page)
@@ -128,7 +181,7 @@ def here(ledger, monkeypatch):
 
 def test_the_table_links_claim_page_and_notebook(here):
     table = ledger_markdown(*here, {"book/cp", "notebooks/90_trial"})
-    assert "1 claims: 1 as stated. 1 stored checks." in table
+    assert "1 claims: 1 new. 1 stored checks." in table
     row = next(line for line in table.splitlines() if "{prf:ref}`cp-rank`" in line)
     assert r"A rank \| a bound" in row and "**exact** 13 networks, M < 5" in row
     assert "[90](/notebooks/90_trial.ipynb)" in row and "## [CP](/book/cp.md)" in table
