@@ -17,8 +17,8 @@
 #
 # Every bound of the overlap theorem is an integer computed from a list of windows, strides and
 # channels. Here each is held against the exact rank of networks with random weights. Statements and
-# proofs are on [the page](../book/overlap-theorem.md). Each call of `verify` names one of them; the
-# [ledger](../book/ledger.md) lists the names.
+# proofs are on [the page](../book/overlap-theorem.md). A line that begins with *claim holds* checks
+# one of them; the [ledger](../book/ledger.md) lists them.
 
 # %% tags=["setup", "remove-cell"]
 import subprocess, sys
@@ -27,31 +27,14 @@ if "google.colab" in sys.modules:  # there, fetch the course and what it needs
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-import itertools
-
 import torch
 
-from lib import Architecture, Layer, certify
-from lib.exact.arithmetic import Modular
-from lib.bounds.overlap import quoted_overlap_bound
-from lib.grids.certify import certify_weights
-from lib.course.claims import verify
-from lib import two_layer_construction
-from lib.course.glue import glue
-from lib.networks.families import (
-    block_network,
-    googlenet_stack,
-    proposition_2_bound,
-    proposition_2_exponent,
-)
-from lib.plots.overlaps import draw_block_bounds, draw_threshold, window_sweep
-from lib.plots.style import COLORS, figure
-
-
-def layers(*triples):
-    """Layers from (window R, stride S, channels D)."""
-    return tuple(Layer(*triple) for triple in triples)
-
+from lib import (Architecture, Modular, block_network, certify,
+                 certify_weights, checking, glue, googlenet_stack, indices,
+                 proposition_2_bound, proposition_2_exponent, table,
+                 two_layer_construction)
+from lib.plots.overlaps import (COLORS, draw_block_bounds, draw_threshold,
+                                figure, window_sweep)
 
 # %% [markdown]
 # `certify(net, partition)` draws weights modulo a prime, computes the matricized grid tensor
@@ -59,36 +42,135 @@ def layers(*triples):
 # weights. The $4\times4$ example of the page, with two templates:
 
 # %%
-without = Architecture(4, 2, layers((2, 2, 2), (2, 2, 2), (1, 1, 1)))
-overlapping = Architecture(4, 2, layers((3, 1, 2), (4, 4, 1)))
+without = Architecture(4, 2, ((2, 2, 2), (2, 2, 2), (1, 1, 1)))
+overlapping = Architecture(4, 2, ((3, 1, 2), (4, 4, 1)))
 
-for name, net in [("without overlaps", without), ("with overlaps", overlapping)]:
-    certificate = certify(net, "left-right", seed=0)
-    print(f"{name:17} rank {certificate.rank:3} of {certificate.shape[0]}")
+print("without overlaps:", certify(without, "left-right", seed=0))
+print("with overlaps:   ", certify(overlapping, "left-right", seed=0))
+
+# %% tags=["remove-cell"]
 glue("09-motivation-rank", certify(overlapping, "left-right", seed=0).rank)
 
 # %% [markdown]
+# ## What `certify` does, by hand
+#
+# Everything rests on this call, so here it is once in a few lines of integers. First the network,
+# modulo a prime. Every window applies an affine map to each of its cells and multiplies the
+# results; cells beyond the border are zeros.
+
+# %%
+prime = 8388593
+
+
+def layer_by_hand(x, weight, bias, stride):
+    """From (batch, channels, H, H) to the next map, modulo the prime."""
+    window, size = weight.shape[-1], x.shape[-1]
+    x = torch.nn.functional.pad(x, (0, window - 1, 0, window - 1))
+    product = torch.tensor(1)
+    for i in range(window):
+        for j in range(window):
+            seen = x[..., i:i + size:stride, j:j + size:stride]
+            factor = torch.einsum("dc,bcij->bdij", weight[..., i, j], seen)
+            factor = factor + bias[:, i, j, None, None]
+            product = product * (factor % prime) % prime
+    return product
+
+
+def draw_by_hand(net, seed):
+    """Random residues: a weight and a bias for every layer."""
+    generator = torch.Generator().manual_seed(seed)
+    return [tuple(torch.randint(prime, shape, generator=generator)
+                  for shape in shapes) for shapes in net.weight_shapes()]
+
+
+print([tuple(w.shape) for w, b in draw_by_hand(overlapping, 0)])
+
+# %% [markdown]
+# Then the matrix. Its rows are the $2^8$ contents of the left half of the image, its columns those
+# of the right half. Template $d$ shows the unit vector $e_d$ to the network.
+
+# %%
+halves = indices(2, 8).unflatten(1, (4, 2))  # 256 halves of 4×2 templates
+left = halves.repeat_interleave(256, dim=0)
+right = halves.repeat(256, 1, 1)
+images = torch.cat([left, right], dim=2)  # all 65536 images, 4×4
+pixels = torch.nn.functional.one_hot(images).movedim(-1, 1)
+
+
+def matrix_by_hand(net, seed):
+    x = pixels
+    for (weight, bias), layer in zip(draw_by_hand(net, seed), net.layers):
+        x = layer_by_hand(x, weight, bias, layer.stride)
+    return x.reshape(256, 256)
+
+
+matrix = matrix_by_hand(overlapping, seed=0)
+print(matrix)
+
+# %% [markdown]
+# Last the rank, by the elimination of a first course in linear algebra. Division by the pivot is
+# multiplication by its inverse modulo the prime, so nothing is ever rounded.
+
+
+# %%
+def rank_by_hand(matrix):
+    """Gaussian elimination modulo the prime."""
+    rows, rank = matrix.clone(), 0
+    for column in range(rows.shape[1]):
+        pivots = rows[rank:, column].nonzero()
+        if len(pivots) == 0:
+            continue
+        pivot = rank + int(pivots[0])
+        rows[[rank, pivot]] = rows[[pivot, rank]]
+        inverse = pow(int(rows[rank, column]), -1, prime)
+        rows[rank] = rows[rank] * inverse % prime
+        below = rows[rank + 1:, column, None]
+        rows[rank + 1:] = (rows[rank + 1:] - below * rows[rank]) % prime
+        rank += 1
+    return rank
+
+
+ranks = [(name, rank_by_hand(matrix_by_hand(net, seed=0)),
+          certify(net, "left-right", seed=0).rank)
+         for name, net in [("without overlaps", without),
+                           ("with overlaps", overlapping)]]
+assert all(by_hand == certified for _, by_hand, certified in ranks)
+table(ranks, ["network", "rank by hand", "certified rank"])
+
+# %% [markdown]
+# A minor that is not zero modulo the prime is not zero. So some minor of size 256 is a nonzero
+# polynomial in the weights, and its zeros are a null set. For the other network 3 is a lower bound
+# in the same sense; that it is never more needs the proof of the next section.
+#
 # ## What networks without overlaps cannot do
 #
 # Two layers of $2\times2$ windows and a linear layer: the rank is the number of channels $D$ before
 # the last layer, plus one if the last layer has a bias. Earlier biases change nothing.
 
 # %%
-print(" D  no bias at the end  bias at the end  bound with bias")
-exact = True
+ranks = {}
 for width in range(1, 7):
-    net = Architecture(4, 2, layers((2, 2, 4), (2, 2, width), (1, 1, 1)))
-    plain, biased = (
-        certify(net, "left-right", seed=1, biases=(True, True, last)).rank for last in (False, True)
-    )
-    bound = net.non_overlapping_upper_bound().value
-    print(f"{width:2}  {plain:18}  {biased:15}  {bound:15}")
-    exact &= (plain, biased) == (width, width + 1) == (width, bound)
+    net = Architecture(4, 2, ((2, 2, 4), (2, 2, width), (1, 1, 1)))
+    plain, biased = (certify(net, "left-right", seed=1,
+                             biases=(True, True, last)).rank
+                     for last in (False, True))
+    ranks[width] = plain, biased, int(net.non_overlapping_upper_bound())
+table([(width, *row) for width, row in ranks.items()],
+      ["D", "rank, no bias at the end", "rank, bias at the end",
+       "bound with bias"])
 
-single = Architecture(4, 2, layers((2, 2, 4), (2, 2, 1)))
-print("last layer a 2×2 window itself: rank", certify(single, "left-right", seed=1).rank)
-exact &= certify(single, "left-right", seed=1).rank == single.non_overlapping_upper_bound().value
-verify("non-overlapping-rank", exact, detail="12 networks reach the bound, none exceeds it")
+# %%
+single = Architecture(4, 2, ((2, 2, 4), (2, 2, 1)))
+single_rank = certify(single, "left-right", seed=1).rank
+print("last layer a 2×2 window itself: rank", single_rank)
+
+# %% tags=["hide-input"]
+with checking("non-overlapping-rank", detail="12 networks reach the bound, "
+                                             "none exceeds it") as check:
+    for width, (plain, biased, bound) in ranks.items():
+        check(plain == width, width)
+        check(biased == width + 1 == bound, width)
+    check(single_rank == single.non_overlapping_upper_bound(), single)
 
 # %% [markdown]
 # So to imitate the overlapping network above, with its two channels and its rank of 256, a network
@@ -98,105 +180,127 @@ verify("non-overlapping-rank", exact, detail="12 networks reach the bound, none 
 target = certify(overlapping, "left-right", seed=0).rank
 found = {}
 for width in (target - 2, target - 1):
-    net = Architecture(4, 2, layers((2, 2, 16), (2, 2, width), (1, 1, 1)))
-    found[width] = certify(net, "left-right", seed=2).rank
-    print(f"{width} channels: rank {found[width]}, bound {net.non_overlapping_upper_bound().value}")
-verify(
-    "imitation-cost",
-    found[target - 2] < target == found[target - 1],
-    detail="rank 256 needs exactly 255 channels",
-)
+    net = Architecture(4, 2, ((2, 2, 16), (2, 2, width), (1, 1, 1)))
+    rank = certify(net, "left-right", seed=2).rank
+    found[width] = rank, int(net.non_overlapping_upper_bound())
+table([(width, *row) for width, row in found.items()],
+      ["channels", "rank", "bound"])
+
+# %% tags=["hide-input"]
+with checking("imitation-cost",
+              detail="rank 256 needs exactly 255 channels") as check:
+    check(found[target - 2][1] < target, "254 channels")
+    check(found[target - 1][0] == target, "255 channels")
 
 # %% [markdown]
 # The bound needs every field to stay on its side of the cut until the last pooling. Where a window
 # crosses the cut before, a network without overlaps can have a much larger rank, and
-# `non_overlapping_upper_bound` returns `None`.
+# `non_overlapping_upper_bound` returns `None`. The matrices of these $6\times6$ networks are too
+# large to store; the ranks are those of blocks of 400 rows and columns.
 
 # %%
-stacks = [
-    layers((2, 2, 2), (3, 3, 2), (1, 1, 1)),
-    layers((3, 3, 2), (2, 2, 2), (1, 1, 1)),
-    layers((4, 4, 2), (2, 2, 2), (1, 1, 1)),
-    layers((2, 2, 2), (4, 4, 2), (1, 1, 1)),
+misaligned = [
+    Architecture(6, 2, ((2, 2, 2), (3, 3, 2), (1, 1, 1))),
+    Architecture(6, 2, ((3, 3, 2), (2, 2, 2), (1, 1, 1))),
+    Architecture(6, 2, ((4, 4, 2), (2, 2, 2), (1, 1, 1))),
+    Architecture(6, 2, ((2, 2, 2), (4, 4, 2), (1, 1, 1))),
 ]
-print("windows     rank with bias  without bias  D_2 + 1  Lemma 1")
-ranks = {}
-for stack in stacks:
-    net = Architecture(6, 2, stack)
-    biased, plain = (
-        certify(net, "left-right", seed=3, biases=flags, rows=400, columns=400).rank
-        for flags in (True, (True, True, False))
-    )
-    ranks[stack] = biased
-    bound = net.non_overlapping_upper_bound()
-    print(
-        f"{[layer.window for layer in stack]}  {biased:13}  {plain:12}  {stack[1].channels + 1:7}  "
-        f"{'applies' if bound else 'does not apply'}"
-    )
-verify(
-    "non-overlapping-misaligned",
-    [rank > 3 for rank in ranks.values()] == [True, False, True, True],
-    detail="three of four networks of width 6 exceed D + 1, sampled blocks",
-)
-glue("09-misaligned-rank", ranks[stacks[0]])
+
+
+def block_rank(net, biases):
+    return certify(net, "left-right", seed=3, biases=biases,
+                   rows=400, columns=400).rank
+
+
+ranks = [(block_rank(net, True), block_rank(net, (True, True, False)))
+         for net in misaligned]
+table([(", ".join(str(layer.window) for layer in net.layers), *row,
+        net.layers[1].channels + 1,
+        net.non_overlapping_upper_bound() is not None)
+       for net, row in zip(misaligned, ranks)],
+      ["windows", "rank of a block", "without last bias", "D_2 + 1",
+       "the bound applies"])
+
+# %% tags=["hide-input"]
+with checking("non-overlapping-misaligned",
+              detail="three of four networks of width 6 exceed D + 1, "
+                     "sampled blocks") as check:
+    above = [rank > 3 for rank, _ in ranks]
+    check(above == [True, False, True, True])
+
+# %% tags=["remove-cell"]
+glue("09-misaligned-rank", ranks[0][0])
 
 # %% [markdown]
 # ## Overlapping networks against the bounds
 #
-# For each network: its total receptive fields up to layer 3, with the smallest reachable field above
-# $H/2$ in brackets, Theorem 1 (with all hypotheses), the crossing bound, and the certified rank. A star marks a sampled block of a larger matrix, whose rank is only a lower
-# bound.
+# Twenty networks. For each, the overlap theorem with all its hypotheses (Theorem 1 of the paper) and
+# the crossing bound predict a rank. Where the matrix is too large a block of it is certified, whose
+# rank is only a lower bound.
 
 # %%
 networks = [
-    (2, 3, layers((2, 1, 3), (2, 2, 1))),
-    (4, 2, layers((3, 1, 2), (4, 4, 1))),
-    (4, 2, layers((2, 1, 4), (2, 1, 2), (4, 4, 1))),
-    (4, 2, layers((3, 2, 2), (2, 2, 1))),
-    (4, 2, layers((3, 3, 2), (2, 2, 1))),
-    (4, 2, layers((2, 1, 2), (4, 4, 1))),
-    (6, 2, layers((4, 2, 2), (3, 3, 1))),
-    (6, 2, layers((5, 3, 2), (2, 2, 1))),
-    (8, 2, layers((2, 2, 4), (3, 2, 2), (2, 2, 1))),
-    (8, 2, layers((3, 2, 4), (3, 2, 2), (2, 2, 1))),
-    (3, 2, layers((2, 1, 2), (3, 3, 1))),
-    (5, 2, layers((3, 2, 2), (3, 3, 1))),
-    ((8,), 2, layers((3, 1, 4), (3, 1, 2), (8, 8, 1))),
-    ((8,), 3, layers((3, 1, 6), (2, 1, 7), (3, 2, 5), (4, 4, 1))),
-    ((10,), 2, layers((4, 4, 4), (3, 1, 2), (3, 3, 1))),
-    ((7,), 3, layers((4, 1, 3), (7, 7, 1))),
-    ((9,), 2, layers((5, 2, 2), (5, 5, 1))),
-    ((16,), 2, block_network(3, 16, 2, 4, ndim=1).layers),
-    (4, 2, block_network(2, 4, 2, 4).layers),
-    (4, 2, block_network(2, 4, 2, 2).layers),
+    Architecture(2, 3, ((2, 1, 3), (2, 2, 1))),
+    Architecture(4, 2, ((3, 1, 2), (4, 4, 1))),
+    Architecture(4, 2, ((2, 1, 4), (2, 1, 2), (4, 4, 1))),
+    Architecture(4, 2, ((3, 2, 2), (2, 2, 1))),
+    Architecture(4, 2, ((3, 3, 2), (2, 2, 1))),
+    Architecture(4, 2, ((2, 1, 2), (4, 4, 1))),
+    Architecture(6, 2, ((4, 2, 2), (3, 3, 1))),
+    Architecture(6, 2, ((5, 3, 2), (2, 2, 1))),
+    Architecture(8, 2, ((2, 2, 4), (3, 2, 2), (2, 2, 1))),
+    Architecture(8, 2, ((3, 2, 4), (3, 2, 2), (2, 2, 1))),
+    Architecture(3, 2, ((2, 1, 2), (3, 3, 1))),
+    Architecture(5, 2, ((3, 2, 2), (3, 3, 1))),
+    Architecture((8,), 2, ((3, 1, 4), (3, 1, 2), (8, 8, 1))),
+    Architecture((8,), 3, ((3, 1, 6), (2, 1, 7), (3, 2, 5), (4, 4, 1))),
+    Architecture((10,), 2, ((4, 4, 4), (3, 1, 2), (3, 3, 1))),
+    Architecture((7,), 3, ((4, 1, 3), (7, 7, 1))),
+    Architecture((9,), 2, ((5, 2, 2), (5, 5, 1))),
+    block_network(3, 16, 2, 4, ndim=1),
+    block_network(2, 4, 2, 4),
+    block_network(2, 4, 2, 2),
 ]
+print(networks[0])
 
-print("size    M  (R,S,D) of every layer            T_R (α-minimal)  Thm 1  crossing   rank")
-holds = beats = True
-found = {}
-for size, channels, stack in networks:
-    net = Architecture(size, channels, stack)
-    theorem, crossing = net.overlap_bound(), net.crossing_bound()
-    certificate = certify(net, "left-right", seed=4, rows=900, columns=900)
-    text = " ".join(f"{x.window},{x.stride},{x.channels}" for x in stack)
-    if net.depth > 5:
-        text = f"{text[:29]} ..."
-    inner = range(1, min(net.depth, 4))
-    fields = ",".join(str(net.total_receptive_field(n)) for n in inner)
-    minimal = [net.alpha_minimal(n, net.size[-1] // 2) for n in inner]
-    fields += f" ({','.join('-' if n is None else str(n) for n in minimal)})"
-    found[size, stack] = theorem, certificate.rank
-    mark = "*" if certificate.sampled else " "
-    extent = "×".join(map(str, net.size))
-    print(
-        f"{extent:6} {channels:2}  {text:33}  {fields:15}  {'-' if theorem.silent else theorem!s:>5}"
-        f"  {crossing!s:>8}  {certificate.rank:5}{mark}"
-    )
-    holds &= certificate.rank >= crossing.value
-    beats &= crossing.value >= theorem.value
-six = found[6, layers((4, 2, 2), (3, 3, 1))]
-glue("09-six-bound", six[0])
-glue("09-six-rank", six[1])
+# %% [markdown]
+# What the theorem looks at is the total receptive field of a layer, and the smallest field above
+# $H/2$ that it can be shrunk to. Here are both for the first layers of each network; a dash stands
+# where no field is above $H/2$.
+
+
+# %%
+def listed(values):
+    return ", ".join("–" if x is None else str(x) for x in values)
+
+
+rows = []
+for net in networks:
+    inner, half = range(1, min(net.depth, 4)), net.size[-1] // 2
+    rows.append((net, listed(net.total_receptive_field(n) for n in inner),
+                 listed(net.alpha_minimal(n, half) for n in inner)))
+table(rows, ["network", "T_R", "smallest above H/2"])
+
+# %%
+found = {net: certify(net, "left-right", seed=4, rows=900, columns=900)
+         for net in networks}
+
+
+def rank_text(certificate):
+    return ("at least " if certificate.sampled else "") + str(certificate.rank)
+
+
+rows = []
+for net, certificate in found.items():
+    theorem = net.overlap_bound()
+    rows.append((net, None if theorem.silent else theorem,
+                 net.crossing_bound(), rank_text(certificate)))
+table(rows, ["network", "overlap theorem", "crossing bound", "rank"])
+
+# %% tags=["remove-cell"]
+six = Architecture(6, 2, ((4, 2, 2), (3, 3, 1)))
+glue("09-six-bound", six.overlap_bound())
+glue("09-six-rank", found[six].rank)
 
 # %% [markdown]
 # In the $6\times6$ network with rank 729 six windows cross the cut. Each contributes a factor of
@@ -205,8 +309,11 @@ glue("09-six-rank", six[1])
 # larger block has a larger rank.
 
 # %%
-wide = Architecture(8, 2, layers((3, 2, 4), (3, 2, 2), (2, 2, 1)))
-print("block of 1300×1300: rank", certify(wide, "left-right", seed=4, rows=1300, columns=1300).rank)
+wide = Architecture(8, 2, ((3, 2, 4), (3, 2, 2), (2, 2, 1)))
+larger = certify(wide, "left-right", seed=4, rows=1300, columns=1300)
+table([("×".join(map(str, certificate.shape)), certificate.rank)
+       for certificate in (found[wide], larger)],
+      ["block of the matrix", "its rank"])
 
 # %% [markdown]
 # ## Hypotheses that cannot be dropped
@@ -215,36 +322,39 @@ print("block of 1300×1300: rank", certify(wide, "left-right", seed=4, rows=1300
 # an upper bound on the rank that holds for all weights.
 
 # %%
-cases = [
-    ("odd size", Architecture(3, 2, layers((2, 1, 2), (3, 3, 1))), True, 2**3),
-    ("no layer after K", Architecture(4, 2, layers((4, 4, 2))), True, 1),
-    ("window < stride later", Architecture(4, 2, layers((3, 1, 2), (1, 4, 1))), True, 2 + 1),
-    ("no biases", Architecture(4, 2, layers((3, 1, 2), (4, 4, 1))), False, 0),
+cases = [  # condition, network, biases, never more than
+    ("odd size", Architecture(3, 2, ((2, 1, 2), (3, 3, 1))), True, 2**3),
+    ("no layer after K", Architecture(4, 2, ((4, 4, 2),)), True, 1),
+    ("window < stride later", Architecture(4, 2, ((3, 1, 2), (1, 4, 1))),
+     True, 2 + 1),
+    ("no biases", overlapping, False, 0),
 ]
-print("condition dropped      quoted formula  rank  never more than")
-needed = True
-for name, net, biases, ceiling in cases:
-    quoted = quoted_overlap_bound(net)
-    rank = certify(net, "left-right", seed=5, biases=biases).rank
-    print(f"{name:21}  {quoted!s:>14}  {rank:4}  {ceiling:15}")
-    needed &= rank <= ceiling < quoted.value
-verify("hypotheses-needed", needed, detail="4 counterexamples")
+outcomes = [(name, net.quoted_overlap_bound(),
+             certify(net, "left-right", seed=5, biases=biases).rank, ceiling)
+            for name, net, biases, ceiling in cases]
+table(outcomes, ["condition dropped", "quoted formula", "rank",
+                 "never more than"])
+
+# %% tags=["hide-input"]
+with checking("hypotheses-needed", detail="{count} counterexamples") as check:
+    for name, quoted, rank, ceiling in outcomes:
+        check(rank <= ceiling < quoted, name)
 
 # %% [markdown]
 # Biases are needed in some layer that sees the padding, not in all. In the $4\times4$ network:
 
 # %%
-for flags in itertools.product((False, True), repeat=2):
-    print("biases in layers 1, 2:", flags, "rank", certify(overlapping, "left-right", seed=6, biases=flags).rank)
+table([(first, second, certify(overlapping, "left-right", seed=6,
+                               biases=(first, second)).rank)
+       for first in (False, True) for second in (False, True)],
+      ["biases in layer 1", "biases in layer 2", "rank"])
 
 # %% [markdown]
 # ## Thousands of random architectures
 #
 # One-dimensional networks with random depth, windows, strides, channels and sizes. Before layer $K$ a
-# window may be smaller than its stride. The crossing bound and Theorem 1 must never exceed the
-# certified rank, the crossing bound for a random position of the cut too. The quoted formula, which
-# takes $\lfloor H/2\rfloor$ for any $H$, must fail for some odd $H$: we count those where it exceeds the
-# number of rows of the matrix, so that no weights at all can reach it.
+# window may be smaller than its stride. The crossing bound and the overlap theorem must never exceed
+# the certified rank, the crossing bound for a random position of the cut too.
 
 # %%
 generator = torch.Generator().manual_seed(9)
@@ -255,47 +365,91 @@ def draw(low, high):
 
 
 def random_architecture():
-    size, stack = draw(3, 9), []
+    size, layers = draw(3, 9), []
     cells = size
     for _ in range(draw(1, 3)):
         stride = draw(1, 2)
-        stack.append(Layer(draw(1, 5), stride, draw(1, 4)))
+        layers.append((draw(1, 5), stride, draw(1, 4)))
         cells = -(-cells // stride)
-    stack.append(Layer(cells, cells, 1))
-    return Architecture((size,), 2, tuple(stack))
+    return Architecture((size,), 2, (*layers, (cells, cells, 1)))
 
 
-trials, odd, violations, stronger, telling = 1200, 0, 0, 0, 0
-theorem_holds = crossing_holds = area_holds = True
-for trial in range(trials):
+trials, drawn = 1200, []
+for _ in range(trials):
     net = random_architecture()
-    rank = certify(net, "left-right", seed=trial).rank
-    theorem, crossing = net.overlap_bound(t_min="one"), net.crossing_bound()
-    theorem_holds &= rank >= theorem.value
-    crossing_holds &= rank >= crossing.value
-    stronger += crossing.value > theorem.value
-    cut = draw(1, net.size[0] - 1)
-    elsewhere = certify(net, range(cut), seed=trial).rank
-    crossing_holds &= elsewhere >= net.crossing_bound(cut=cut).value
-    telling += net.crossing_bound(cut=cut).value > 1
-    first = net.layers[0]
-    if first.stride == 1 and not net.missing_hypotheses(1):
-        half = net.size[0] // 2
-        area_holds &= rank >= min(2, first.channels) ** min(first.window - 1, half)
-    if net.size[0] % 2:
-        odd += 1
-        violations += quoted_overlap_bound(net).value > 2 ** (net.size[0] // 2)
-print(f"crossing bound above Theorem 1 in {stronger} of {trials} networks")
-print(f"crossing bound above 1 for the random cut in {telling} of {trials} networks")
-print(f"quoted formula exceeds the number of rows in {violations} of {odd} networks of odd width")
-verify("overlap-theorem", theorem_holds and violations > 0, detail=f"{trials} random networks")
-verify("crossing-bound", holds and beats and crossing_holds,
-       detail=f"{len(networks)} networks and {trials} random ones, any cut; never below Theorem 1")
-for (size, stack), (_, rank) in found.items():  # two-dimensional ones of the table: H times more
-    if isinstance(size, int) and stack[0].stride == 1:
-        area = size * min(stack[0].window - 1, size // 2)
-        area_holds &= rank >= min(2, stack[0].channels) ** area
-verify("area-law", area_holds, detail=f"{trials} random networks, and the table")
+    drawn.append((net, draw(1, net.size[0] - 1)))  # a network and a cut
+print(*(net for net, cut in drawn[:3]), sep="\n")
+
+# %%
+halves = [certify(net, "left-right", seed=seed).rank
+          for seed, (net, cut) in enumerate(drawn)]
+elsewhere = [certify(net, range(cut), seed=seed).rank
+             for seed, (net, cut) in enumerate(drawn)]
+
+stronger = sum(net.crossing_bound() > net.overlap_bound(t_min="one")
+               for net, _ in drawn)
+telling = sum(net.crossing_bound(cut=cut) > 1 for net, cut in drawn)
+table([("crossing bound above the overlap theorem", stronger),
+       ("crossing bound above 1 for the random cut", telling)],
+      ["what", f"of {trials} networks"])
+
+# %% [markdown]
+# The quoted formula takes $\lfloor H/2\rfloor$ for any $H$ and must fail for some odd $H$. We count
+# the networks where it exceeds the number of rows of the matrix, so that no weights at all can reach
+# it.
+
+# %%
+odd = [net for net, _ in drawn if net.size[0] % 2]
+violations = sum(net.quoted_overlap_bound() > 2 ** (net.size[0] // 2)
+                 for net in odd)
+print(f"quoted formula exceeds the number of rows in {violations} of "
+      f"{len(odd)}\nnetworks of odd width")
+
+# %% tags=["hide-input"]
+with checking("overlap-theorem", detail=f"{trials} random networks") as check:
+    for (net, _), rank in zip(drawn, halves):
+        check(rank >= net.overlap_bound(t_min="one"), net)
+    check(violations > 0, "the quoted formula")
+
+# %% tags=["hide-input"]
+with checking("crossing-bound",
+              detail=f"{len(networks)} networks and {trials} random ones, "
+                     "any cut; never below Theorem 1") as check:
+    for net, certificate in found.items():
+        check(certificate.rank >= net.crossing_bound(), net)
+        check(net.crossing_bound() >= net.overlap_bound(), net)
+    for (net, cut), rank, other in zip(drawn, halves, elsewhere):
+        check(rank >= net.crossing_bound(), net)
+        check(other >= net.crossing_bound(cut=cut), f"{net}, cut at {cut}")
+
+# %% [markdown]
+# The area law is the crossing bound of one overlapping layer with stride 1: every row of the image
+# contributes $\min(R-1, \lfloor H/2\rfloor)$ pairs across the cut.
+
+
+# %%
+def area_law(net):
+    """min(M, D) to the number of pairs across the cut."""
+    first, width = net.layers[0], net.size[-1]
+    lines = net.size[0] if net.ndim == 2 else 1
+    pairs = lines * min(first.window - 1, width // 2)
+    return min(net.channels, first.channels) ** pairs
+
+
+ranks = [(net, rank) for (net, _), rank in zip(drawn, halves)
+         if net.layers[0].stride == 1 and not net.missing_hypotheses(1)]
+ranks += [(net, certificate.rank) for net, certificate in found.items()
+          if net.ndim == 2 and net.layers[0].stride == 1]
+reached = sum(rank == area_law(net) for net, rank in ranks)
+print(f"the rank is the area law in {reached} of {len(ranks)} networks")
+
+# %% tags=["hide-input"]
+with checking("area-law",
+              detail=f"{trials} random networks, and the table") as check:
+    for net, rank in ranks:
+        check(rank >= area_law(net), net)
+
+# %% tags=["remove-cell"]
 glue("09-random-networks", trials)
 glue("09-odd-violations", violations)
 
@@ -305,33 +459,62 @@ glue("09-odd-violations", violations)
 # A layer with stride 1 under a global product: the rank is
 # $\min(M, D+\beta)^{H\min(R-1,h)}$, with $\beta=1$ when layer 2 has biases. All windows, two numbers of
 # templates, three widths and all cuts $h\le H/2$ in one dimension; all windows and three widths in
-# two. The weights of the proof reach it as well.
+# two.
 
 # %%
-runs, agree, field = 0, True, Modular()
-grid = [((8,), m, r, d) for m in (2, 3) for r in range(1, 9) for d in (1, 2, 3)]
-grid += [(4, 2, r, d) for r in range(1, 5) for d in (1, 2, 3)]
-for size, channels, window, width in grid:
-    extent = size[0] if isinstance(size, tuple) else size
-    net = Architecture(size, channels, layers((window, 1, width), (extent, extent, 1)))
-    for bias in (False, True):
-        for cut in range(1, 5) if net.ndim == 1 else (2,):
-            rows = range(cut) if net.ndim == 1 else "left-right"
-            rank = certify(net, rows, seed=7, biases=(True, bias)).rank
-            agree &= rank == net.exact_two_layer_rank(cut=cut, last_bias=bias).value
-            runs += 1
-            if window > 1:
-                built = two_layer_construction(
-                    net, field.random((channels, channels), generator), field, cut=cut, last_bias=bias
-                )
-                agree &= rank == certify_weights(
-                    net, built.weights, rows, representation=built.representation
-                ).rank
-verify("two-layer-rank", agree, detail=f"{runs} networks and cuts: formula, random and proof's weights")
+two_layers = [Architecture((8,), channels, ((window, 1, width), (8, 8, 1)))
+              for channels in (2, 3) for window in range(1, 9)
+              for width in (1, 2, 3)]
+two_layers += [Architecture(4, 2, ((window, 1, width), (4, 4, 1)))
+               for window in range(1, 5) for width in (1, 2, 3)]
+runs = [(net, cut, bias) for net in two_layers for bias in (False, True)
+        for cut in (range(1, 5) if net.ndim == 1 else (2,))]
+
+
+def row_modes(net, cut):
+    return range(cut) if net.ndim == 1 else "left-right"
+
+
+ranks = {run: certify(run[0], row_modes(*run[:2]), seed=7,
+                      biases=(True, run[2])).rank for run in runs}
+sample = [run for run in runs if run[0].ndim == 1 and run[1:] == (4, True)
+          and run[0].channels == 3 and run[0].layers[0].window < 6]
+table([(run[0].layers[0].window, run[0].layers[0].channels,
+        run[0].exact_two_layer_rank(cut=4), ranks[run]) for run in sample],
+      ["R", "D", "formula", "certified rank"])
 
 # %% [markdown]
-# Theorem 1 asks for a field larger than half the image. The rank does not wait for it. Below, exact ranks of
-# $4\times4$ networks, each point certified.
+# The table shows 8 cells with three templates, cut in the middle, windows up to 5. The weights that
+# the proof writes down must reach the same ranks, in all these networks and for all cuts.
+
+# %%
+field = Modular(prime)
+constructed = {}
+for net, cut, bias in runs:
+    if net.layers[0].window == 1:
+        continue  # nothing crosses the cut
+    representation = field.random((net.channels,) * 2, generator)
+    built = two_layer_construction(net, representation, field, cut=cut,
+                                   last_bias=bias)
+    constructed[net, cut, bias] = certify_weights(
+        net, built.weights, row_modes(net, cut),
+        representation=representation).rank
+agree = sum(rank == ranks[run] for run, rank in constructed.items())
+print(f"{agree} of {len(constructed)} constructions reach the rank")
+
+# %% tags=["hide-input"]
+with checking("two-layer-rank",
+              detail=f"{len(runs)} networks and cuts: formula, random and "
+                     "proof's weights") as check:
+    for net, cut, bias in runs:
+        formula = net.exact_two_layer_rank(cut=cut, last_bias=bias)
+        rank = ranks[net, cut, bias]
+        check(rank == formula, f"{net}, cut at {cut}")
+        check(constructed.get((net, cut, bias), rank) == rank, net)
+
+# %% [markdown]
+# The overlap theorem asks for a field larger than half the image. The rank does not wait for it.
+# Below, exact ranks of $4\times4$ networks, each point certified.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-threshold-certified", "caption": "Certified ranks of one stride-1 layer under a global product, 4×4 input, two templates, two channels. The rank grows from the first overlap on; Theorem 1 begins at R=3."}, "image": {"alt": "A line through the points (1, 0), (2, 4), (3, 8) and (4, 8): the rank as a power of two against the window. Squares at windows 3 and 4 mark Theorem 1; windows 1 and 2 are shaded as silent."}}
 sweep = window_sweep(4, 2, 2)
@@ -341,71 +524,94 @@ with figure(6.4, 3.6) as (drawing, axes):
     draw_threshold(axes, sweep, formula)
 
 # %%
-print("window:        ", [net.layers[0].window for net in sweep])
-print("certified rank:", certified)
-print("Theorem 1:     ", [str(b) if not (b := net.overlap_bound()).silent else "-" for net in sweep])
-assert certified == [bound.value for bound in formula]
+assert certified == formula
+theorems = [net.overlap_bound() for net in sweep]
+table([(net.layers[0].window, rank, None if bound.silent else bound)
+       for net, rank, bound in zip(sweep, certified, theorems)],
+      ["window", "certified rank", "overlap theorem"])
 
 # %% [markdown]
 # ## Blocks of convolutions
 #
-# Proposition 2 in closed form, against Theorem 1 applied to the network itself, for every $B$ from 2 to 11
-# and every power of two up to 1024.
+# For blocks of one $B\times B$ convolution and one $2\times2$ pooling the theorem has a closed form,
+# the paper's Proposition 2. Here it is held against the theorem applied to the network itself, for
+# every $B$ from 2 to 11 and every power of two up to 1024.
+
 
 # %%
-pairs = [(b, 2**n) for b in range(2, 12) for n in range(1, 11)]
-closed_form = exceeds = True
-for window, size in pairs:
-    net = block_network(window, size, channels=64, width=128)
-    bound = proposition_2_bound(window, size, 64)
-    closed_form &= bound in net.overlap_bounds()  # the same layer, base, exponent and shift
-    exceeds &= bound.exponent >= proposition_2_exponent(window, size)
-verify("blocks-bound", closed_form and exceeds, detail=f"{len(pairs)} pairs (B, H)")
+def blocks(window, size):
+    return block_network(window, size, channels=64, width=128)
 
-# %%
-print("  B    H  T_S  Prop. 2: E  closed form  area law")
+
+def area_exponent(window, size):
+    return size * min(window - 1, size // 2)
+
+
+rows = []
 for window, size in [(2, 8), (3, 32), (5, 16), (5, 32), (5, 256), (7, 32)]:
-    net = block_network(window, size, channels=64, width=128)
-    bound = proposition_2_bound(window, size, 64)
+    net, bound = blocks(window, size), proposition_2_bound(window, size, 64)
     step = net.total_stride(bound.layer - 1)
-    lower = float(proposition_2_exponent(window, size))
-    area = size * min(window - 1, size // 2)
-    assert bound.shift + 1 == net.alpha_minimal(bound.layer, size // 2) == size // 2 + 1
-    print(f"{window:3}  {size:3}  {step:3}  {bound.exponent:10}  {lower:11.1f}  {area:8}")
-    assert net.crossing_bound().exponent >= area
+    smooth = float(proposition_2_exponent(window, size))
+    minimal = net.alpha_minimal(bound.layer, size // 2)
+    assert bound.shift + 1 == minimal == size // 2 + 1
+    rows.append((window, size, step, bound.exponent, f"{smooth:.1f}",
+                 area_exponent(window, size)))
+table(rows, ["B", "H", "T_S", "exponent for blocks", "its closed form",
+             "area law"])
+
+# %% tags=["hide-input"]
+with checking("blocks-bound", detail="{count} pairs (B, H)") as check:
+    for window, size in [(b, 2**n) for b in range(2, 12)
+                         for n in range(1, 11)]:
+        bound = proposition_2_bound(window, size, 64)
+        same = [(b.base, b.exponent, b.layer, b.shift)
+                == (bound.base, bound.exponent, bound.layer, bound.shift)
+                for b in blocks(window, size).overlap_bounds()]
+        smooth = proposition_2_exponent(window, size)
+        check(any(same) and bound.exponent >= smooth, (window, size))
+
+# %% tags=["remove-cell"]
+for window, size, *_ in rows:
+    bound = blocks(window, size).crossing_bound()
+    assert bound.exponent >= area_exponent(window, size)
 glue("09-blocks-theorem", proposition_2_bound(5, 32, 64))
-glue("09-blocks-area", block_network(5, 32, 64, 128).crossing_bound())
+glue("09-blocks-area", blocks(5, 32).crossing_bound())
 
 # %% [markdown]
-# The exponent $(2B-1)^2/4$ of the talk holds exactly from $H\ge(2B-1)/\sqrt2$ on; below, it exceeds
-# the largest exponent $H^2/2$ that any network can have.
+# A talk on the paper gives the exponent $(2B-1)^2/4$. It holds exactly from $H\ge(2B-1)/\sqrt2$ on;
+# below, it exceeds the largest exponent $H^2/2$ that any network can have.
 
 # %%
-decided = True
-for window, size in pairs:
-    net = block_network(window, size, channels=64, width=128)
-    talk = (2 * window - 1) ** 2  # four times the exponent
-    area_law = size * min(window - 1, size // 2)
-    reaches = 4 * area_law >= talk and net.crossing_bound().value >= 64**area_law
-    possible = 2 * size**2 >= talk  # four times the exponent of the number of rows
-    decided &= reaches == possible
-verify("slides-exponent", decided, detail=f"{len(pairs)} pairs (B, H)")
-print("B=5: 64^20 holds from H =", min(h for b, h in pairs if b == 5 and 2 * h * h >= 81))
+talk = [(window, 2**n, (2 * window - 1) ** 2)  # four times the exponent
+        for window in range(2, 12) for n in range(1, 11)]
+first = min(size for window, size, four in talk
+            if window == 5 and 2 * size**2 >= four)
+print("B = 5: rank 64 to the power 20 holds from H =", first)
+
+# %% tags=["hide-input"]
+with checking("slides-exponent", detail="{count} pairs (B, H)") as check:
+    for window, size, four in talk:
+        exponent = area_exponent(window, size)
+        reaches = (4 * exponent >= four and
+                   blocks(window, size).crossing_bound() >= 64**exponent)
+        possible = 2 * size**2 >= four  # 4 × the exponent of the row count
+        check(reaches == possible, (window, size))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-block-bounds", "caption": "Exponents of M for blocks of 3×3 convolutions. Proposition 2 levels off; the area law, from the same network, grows with the image."}, "image": {"alt": "Both axes logarithmic. The area law rises as a straight line from 8 at H=4 to 512 at H=256; Proposition 2 is 8 up to H=16 and 32 from there on; the gray line of the talk is constant at 6.25."}}
 sizes = [4, 8, 16, 32, 64, 128, 256]
 exponents = {
-    "area law": [block_network(3, h, 64, 128).crossing_bound().exponent for h in sizes],
+    "area law": [blocks(3, h).crossing_bound().exponent for h in sizes],
     "Prop. 2": [proposition_2_bound(3, h, 64).exponent for h in sizes],
     "talk": [(2 * 3 - 1) ** 2 / 4] * len(sizes),
 }
-colors = {"area law": COLORS["exact"], "Prop. 2": COLORS["bound"], "talk": COLORS["neutral"]}
+colors = {"area law": COLORS["exact"], "Prop. 2": COLORS["bound"],
+          "talk": COLORS["neutral"]}
 with figure(6.6, 3.8) as (drawing, axes):
     draw_block_bounds(axes, sizes, exponents, colors)
 
 # %%
-for name in ("area law", "Prop. 2"):
-    print(f"{name:9}", dict(zip(sizes, exponents[name])))
+table(zip(sizes, exponents["area law"], exponents["Prop. 2"]),
+      ["H", "area law", "Proposition 2"])
 
 # %% [markdown]
 # ## GoogLeNet
@@ -414,25 +620,29 @@ for name in ("area law", "Prop. 2"):
 # convolution or from the pixels, with the windows of its $5\times5$ or of its $3\times3$ branches.
 
 # %%
-print("start    window  layer K  T_S  T_R   Theorem 1  crossing bound")
-for start, window in itertools.product(("conv1", "pixels"), (5, 3)):
-    net = googlenet_stack(start, window=window)
-    bound = net.overlap_bound()
-    step, seen = net.total_stride(bound.layer), net.total_receptive_field(bound.layer)
-    print(
-        f"{start:7}  {window:6}  {bound.layer:7}  {step:3}  {seen:3}  {bound!s:>10}"
-        f"  {net.crossing_bound()!s:>14}"
-    )
+rows = []
+for start in ("conv1", "pixels"):
+    for window in (5, 3):
+        net = googlenet_stack(start, window=window)
+        bound = net.overlap_bound()
+        k = bound.layer
+        rows.append((start, window, k, net.total_stride(k),
+                     net.total_receptive_field(k), bound,
+                     net.crossing_bound()))
+table(rows, ["start", "window", "layer K", "T_S", "T_R", "overlap theorem",
+             "crossing bound"])
+
+# %% tags=["hide-input"]
 stack = googlenet_stack()
-verify(
-    "googlenet-bound",
-    stack.overlap_bound().layer == 8
-    and (str(stack.overlap_bound()), stack.total_receptive_field(8), stack.alpha_minimal(8, 56))
-    == ("32^98", 83, 57),
-    detail="32^98 at module 4a",
-)
-bottleneck = 16 // 2  # the 5×5 branch of module 4a passes through 16 channels
-glue("09-googlenet-bottleneck", f"{bottleneck}^{stack.overlap_bound().exponent}")
+with checking("googlenet-bound", detail="32^98 at module 4a") as check:
+    bound = stack.overlap_bound()
+    check((bound.base, bound.exponent, bound.layer) == (32, 98, 8))
+    check(stack.total_receptive_field(8) == 83)
+    check(stack.alpha_minimal(8, 56) == 57)
+
+# %% tags=["remove-cell"]
+bottleneck = 16 // 2  # the 5×5 branch of module 4a has 16 channels inside
+glue("09-googlenet-bottleneck", f"{bottleneck}^{bound.exponent}")
 glue("09-googlenet-three", googlenet_stack(window=3).overlap_bound())
 
 # %% [markdown]
@@ -440,7 +650,8 @@ glue("09-googlenet-three", googlenet_stack(window=3).overlap_bound())
 #
 # - Without overlaps and aligned with the cut: rank at most $D+1$, and it is reached.
 # - One overlapping layer: rank $\min(M,D)^{H\min(R-1,H/2)}$, exactly, from $R=2$ on.
-# - Theorem 1 holds with even $H$, biases, a layer after $K$, and windows no smaller than strides there.
+# - The overlap theorem holds with even $H$, biases, a layer after $K$, and windows no smaller than
+#   strides there.
 #
 # **Try it:** change the list of `networks`; raise `trials`; cut elsewhere with
 # `net.crossing_bound(cut=1)` and the row modes as partition.
