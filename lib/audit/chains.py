@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 
+from ..bounds.bound import Bound
 from ..bounds.crossing import separated_pairs
-from ..bounds.overlap import Bound
 from ..networks.architecture import Architecture, Layer
 from .fields import Field
 from .graph import POOLS, Layouts, Node, build_graph, by_group, count
@@ -38,7 +38,7 @@ class LayerBound:
 
     Parameters
     ----------
-    bound : lib.bounds.overlap.Bound
+    bound : lib.bounds.bound.Bound
         Its ``layer`` counts the chain's layers from 1.
     name : str
         Layer K.
@@ -95,7 +95,7 @@ class Surrogate:
 
 
 def _largest(bounds: dict) -> LayerBound | None:
-    return max(bounds.values(), key=lambda found: found.bound.value, default=None)
+    return max(bounds.values(), key=lambda found: found.bound, default=None)
 
 
 def find_bounds(audit: object, partition: str = "left-right", representation: int | None = None,
@@ -207,9 +207,9 @@ class _Routes:
         routes = {self.nodes[0]: Route(0, 1, 0, (1,) * len(self.size), self.nodes[0])}
         for node in self.nodes[1:]:
             for parent in node.edges:
-                before = self._arrive(routes[parent], parent, node, 1, 1) if parent in routes else ()
-                if before:
-                    routes[node] = before[0]
+                if parent in routes:
+                    for route in self._arrive(routes[parent], parent, node, 1, 1):
+                        routes[node] = route
         return set(routes)
 
     def _arrive(self, route: Route, parent: Node, node: Node, base: int,
@@ -367,7 +367,7 @@ def _measure(route: Route, onward: tuple | None, size: tuple, axis: int, base: i
 
 def _keep(table: dict, route: Route, onward: tuple, size: tuple, bound: Bound) -> None:
     old = table.get(route.node.name)
-    if bound.exponent and (old is None or bound.value > old.bound.value):
+    if bound.exponent and (old is None or bound > old.bound):
         chain, depth = _chain(route, onward, size)
         bound = Bound(bound.base, bound.exponent, depth, bound.shift)
         table[route.node.name] = LayerBound(bound, route.node.name, chain, size)

@@ -327,8 +327,8 @@ class Audit:
 
         Examples
         --------
-        >>> print(audit(nn.Conv2d(3, 8, 3), 8).table("csv").splitlines()[1][:13])
-        conv,conv,3,1
+        >>> print(audit(nn.Conv2d(3, 8, 3), 8).table("csv").splitlines()[1][:15])
+        Conv2d,conv,3,1
         """
         return formatted(self, style, width)
 
@@ -433,14 +433,14 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
     sizes = tuple(sizes)
     first = next(((m.in_channels, name) for name, m in model.named_modules()
                   if type(getattr(m, "in_channels", None)) is int), (3, None))
-    guesses = [channels] if channels else list(dict.fromkeys([first[0], 3]))
+    guesses, failure = [channels] if channels else list(dict.fromkeys([first[0], 3])), None
     for guess in guesses:
         try:
             recorded = trace(model, (Image((1, guess, *sizes)),), {}, upto)
         except ValueError as error:
             if channels:
                 raise
-            failure = error if guess == guesses[0] else failure
+            failure = failure or error
             continue
         where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
         return recorded, sizes, [] if channels else [
@@ -548,7 +548,7 @@ def _describe_call(found: Audit, call: object, names: Counter) -> None:
         return
     sources = [v for v in call.inputs if isinstance(found.virtual.get(v), Field)]
     if call.layer is not None:
-        name = call.scope if call.leaf else _name(call)
+        name = (call.scope if call.leaf else _name(call)) or found.name
         names[name] += 1
         name = name if names[name] == 1 else f"{name} #{names[name]}"
         found.names[call] = name

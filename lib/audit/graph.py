@@ -50,10 +50,10 @@ class Node:
     ``role`` is "source", "layer", "pass" (an activation), "move", "cat", "add", "mul" or "opaque".
     The rest describes a layer, per axis of the image: ``width`` are its channels, ``cells`` those
     of its map, ``dims`` the dimensions of its input and output along which the channels lie.
-    ``weighted`` says whether the network has weights there, which can be set to zero; ``groups`` of channels do not see each other, and
-    ``per_group`` are the input channels of one. ``closing`` layers look at the whole map.
-    ``copies`` halves the channels once per surrounding branch whose input is added to its output;
-    ``linear`` marks the last layer of such a branch.
+    ``weighted`` says whether the network has weights there, which can be set to zero; ``groups`` of
+    channels do not see each other, and ``per_group`` are the input channels of one. ``closing``
+    layers look at the whole map. ``copies`` halves the channels once per surrounding branch whose
+    input is added to its output; ``linear`` marks the last layer of such a branch.
     """
 
     name: str
