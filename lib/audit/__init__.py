@@ -5,12 +5,11 @@ and returns an `Audit`: a table of layers with exact receptive fields, the joins
 meet, and the bounds of the overlap theorem for the ConvAC with the same shape. An operation that
 it does not know is refused by name.
 
-- lib/audit/tracing.py records the operations of one run (calls.py);
-- lib/audit/fields.py computes with boxes of pixels, and rules.py, windows.py, movement.py and
-  mixing.py say what each operation does to them;
-- lib/audit/records.py and table.py describe the result;
-- lib/audit/graph.py and surrogate.py find the chain to which the theorems apply;
-- lib/audit/models.py holds famous networks to try it on.
+- seal.py makes the private copy that runs, trace.py records its operations (memory.py);
+- fields.py computes with boxes of pixels, and rules/ says what each operation does to them;
+- core.py puts an audit together, report.py describes it, effective.py measures gradients;
+- graph.py and chains.py find the chain to which the theorems apply;
+- models.py holds famous networks to try it on.
 
 Examples
 --------
@@ -20,10 +19,10 @@ Examples
 [('0', 3, 1), ('1', 4, 2)]
 """
 
-from .calls import UnsupportedOperation
-from .core import Audit, audit
-from .records import Geometry, JoinRecord, LayerRecord
-from .surrogate import LayerBound, Surrogate
+from .chains import LayerBound, Surrogate
+from .core import Audit, Box, audit
+from .report import Geometry, JoinRecord, LayerRecord
+from .trace import UnsupportedOperation
 
-__all__ = ["Audit", "Geometry", "JoinRecord", "LayerBound", "LayerRecord", "Surrogate",
+__all__ = ["Audit", "Box", "Geometry", "JoinRecord", "LayerBound", "LayerRecord", "Surrogate",
            "UnsupportedOperation", "audit"]

@@ -3,20 +3,56 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
+from torch import nn
+from torch.utils import _pytree as pytree
 
-from . import mixing, movement, windows  # noqa: F401  (they register their rules)
-from .calls import Trace, UnsupportedOperation
-from .fields import Field
-from .records import join_record, layer_record, tensor_geometry
+from .chains import Surrogate, find_bounds
+from .fields import EMPTY, Field
+from .report import (
+    Geometry,
+    formatted,
+    is_map,
+    join_record,
+    layer_dict,
+    layer_record,
+    summary,
+    table,
+    tensor_geometry,
+    to_dict,
+)
 from .rules import Unknown, interpret
-from .surrogate import find_bounds
-from .table import layer_dict, table
-from .tracing import trace
+from .trace import Image, Trace, UnsupportedOperation, Value, trace
 
 AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+IGNORABLE = ("gates", "norms", "attention")
+LARGE = 2 ** 18                                     # boxes of larger tensors are not all kept
+
+
+@dataclass(frozen=True)
+class Box:
+    """The pixels that one unit sees.
+
+    Parameters
+    ----------
+    layer : str
+    unit : tuple of int
+        Place of the unit in its map, after the batch.
+    pixels : tuple of (int, int), or None
+        First and last pixel inside the image along each axis; None if it sees no pixel.
+    beyond : tuple of (int, int), or None
+        The same as if the image had no border.
+    """
+
+    layer: str
+    unit: tuple
+    pixels: tuple | None
+    beyond: tuple | None
 
 
 @dataclass(eq=False)
@@ -36,39 +72,49 @@ class Audit:
     trace : Trace
         The recorded operations.
     virtual, seen : dict
-        Fields of every recorded tensor; see lib/audit/fields.py.
+        Fields of recorded tensors; see lib/audit/fields.py.
+    remarks : list of str
+        What was guessed about the input.
     """
 
     name: str
     size: tuple
     trace: Trace = field(repr=False)
-    virtual: dict = field(repr=False)
-    seen: dict = field(repr=False)
+    ignore: frozenset = frozenset()
+    virtual: dict = field(default_factory=dict, repr=False)
+    seen: dict = field(default_factory=dict, repr=False)
     layers: list = field(default_factory=list, repr=False)
     joins: list = field(default_factory=list, repr=False)
     names: dict = field(default_factory=dict, repr=False)
     surrogates: dict = field(default_factory=dict, repr=False)
+    remarks: list = field(default_factory=list, repr=False)
 
     @property
-    def axes(self):
+    def axes(self) -> tuple[str, ...]:
         """Names of the axes of the input."""
         return AXES[len(self.size)]
 
-    def geometry(self, value):
+    def geometry(self, value: Value) -> tuple[Geometry, ...]:
         """Geometry of one recorded tensor, one entry per axis."""
         return tensor_geometry(self.virtual[value], self.seen[value])
 
     @property
-    def output(self):
+    def output(self) -> tuple[Geometry, ...]:
         """Geometry of the (first) output."""
         return self.geometry(self.trace.outputs[0])
 
     @property
-    def last_map(self):
+    def outputs(self) -> dict[str, tuple[Geometry, ...]]:
+        """Geometry of every output by its name."""
+        return {name: self.geometry(value)
+                for name, value in zip(self.trace.names, self.trace.outputs, strict=True)}
+
+    @property
+    def last_map(self) -> tuple[Geometry, ...]:
         """Geometry of the last tensor that is still a grid over the image on every axis.
 
         This is what published tables list, since what follows (global pooling, dense layers)
-        sees everything.
+        sees everything. Windows cut out of a map, as attention uses them, are not a grid.
 
         Examples
         --------
@@ -78,14 +124,137 @@ class Audit:
         >>> [(axis.size, int(axis.stride), axis.padding) for axis in audit(net, 32).last_map]
         [(4, 2, 1), (4, 2, 1)]
         """
+        return self.geometry(self.last_map_value)
+
+    @cached_property
+    def last_map_value(self) -> Value:
+        """The tensor that `last_map` describes."""
         for call in reversed(self.trace.calls):
             for value in call.outputs:
-                found = self.virtual.get(value)
-                if isinstance(found, Field) and found.step and None not in found.step:
-                    return self.geometry(value)
-        return self.geometry(self.trace.source)
+                if is_map(self.virtual.get(value)):
+                    return value
+        return self.trace.sources[0]
 
-    def bounds(self, partition="left-right", representation=None, avoid=(), collapse=()):
+    @cached_property
+    def local(self) -> Audit:
+        """The same audit with global gates, normalizations and attention taken as local.
+
+        A squeeze-and-excitation lets every unit see the whole image, through one number for each
+        channel. What units see without such numbers is often the more useful answer.
+
+        Examples
+        --------
+        >>> class Gated(nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.conv, self.gate = nn.Conv2d(3, 8, 5, padding=2), nn.Conv2d(8, 8, 1)
+        ...     def forward(self, x):
+        ...         x = self.conv(x)
+        ...         return x * torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+        >>> found = audit(Gated(), 32)
+        >>> found.output[0].everything, found.local.output[0].size
+        (True, 5)
+        """
+        return _described(Audit(self.name, self.size, self.trace, frozenset(IGNORABLE),
+                                remarks=self.remarks))
+
+    @property
+    def global_from(self) -> str | None:
+        """Name of the layer from which on every unit sees the whole image, None if none."""
+        found = None
+        for layer in reversed(self.layers):
+            if not layer.everything:
+                break
+            found = layer.name
+        return found
+
+    @property
+    def idle(self) -> list[str]:
+        """Layers with a window whose units all saw the whole image before they looked.
+
+        Examples
+        --------
+        >>> net = nn.Sequential(nn.Conv2d(3, 8, 7, padding=3), nn.AdaptiveAvgPool2d(1),
+        ...                     nn.Upsample(4), nn.Conv2d(8, 8, 3, padding=1))
+        >>> audit(net, 4).idle
+        ['1', '3']
+        """
+        return [layer.name for layer in self.layers if layer.idle]
+
+    def box(self, layer: str | None = None, unit: tuple | None = None) -> Box:
+        """The pixels that one unit sees.
+
+        Parameters
+        ----------
+        layer : str, optional
+            Name of a layer or module; the last grid over the image by default.
+        unit : tuple of int, optional
+            Its place in the map: one index per axis, for all channels together, or one per
+            dimension after the batch. By default the unit in the middle.
+
+        Returns
+        -------
+        Box
+
+        Raises
+        ------
+        ValueError
+            For a name that no layer or module has, or a unit that its map does not have.
+
+        Examples
+        --------
+        >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(2))
+        >>> audit(net, 32).box("1", (0, 5)).pixels
+        ((0, 2), (9, 12))
+        """
+        value, name = self._value(layer)
+        fields = [self.virtual[value], self.seen[value]]
+        if fields[0].edges is None:                 # too large to be kept: computed once more
+            again = _described(Audit(self.name, self.size, self.trace, self.ignore), keep=value)
+            fields = [again.virtual[value], again.seen[value]]
+        shape = value.shape[1:]
+        dims = [s[0] - 1 for s in fields[0].step if s is not None]
+        if unit is None:
+            unit = tuple(n // 2 for n in shape)
+        unit = (unit,) if isinstance(unit, int) else tuple(unit)
+        if len(unit) == len(dims) == len(self.size) < len(shape):
+            chosen = [slice(None)] * len(shape)
+            for dim, place in zip(dims, unit, strict=True):
+                chosen[dim] = place
+            limits = [shape[dim] for dim in dims]
+        else:
+            chosen, limits = list(unit), list(shape)
+        if len(chosen) != len(shape) or not all(
+                isinstance(i, int) and -n <= i < n for i, n in zip(unit, limits, strict=False)):
+            raise ValueError(f"unit {unit} of {name!r}, whose map has the shape {shape} after the "
+                             f"batch: give {len(self.size)} places along the axes of the image, or "
+                             f"{len(shape)} in all, each within the map")
+        ends = []
+        for which in fields:
+            edges = [which.full(axis)[(slice(None), 0, *chosen)].reshape(2, -1).amin(1).tolist()
+                     for axis in which.axes]
+            ends.append(None if any(low > EMPTY // 2 for low, _ in edges) else
+                        tuple((low, -high) for low, high in edges))
+        return Box(name, unit, ends[1], ends[0])
+
+    def _value(self, layer: str | None) -> tuple[Value, str]:
+        """The tensor that a layer or a module returns, by name."""
+        if layer is None:
+            call = self.last_map_value.call
+            return self.last_map_value, self.names.get(call, call.scope if call else "input")
+        for call, name in self.names.items():
+            if name == layer:
+                return call.outputs[0], layer
+        inside = [call for call in self.trace.calls if call.outputs
+                  and isinstance(self.virtual.get(call.outputs[0]), Field)
+                  and (call.scope == layer or call.scope.startswith(f"{layer}."))]
+        if not inside or not layer:
+            raise ValueError(f"no layer or module {layer!r}; layers are named "
+                             f"{', '.join(list(self.names.values())[:12])}, ...")
+        return inside[-1].outputs[0], layer
+
+    def bounds(self, partition: str = "left-right", representation: int | None = None,
+               avoid: tuple = (), collapse: tuple = (), pools: str = "mixing") -> Surrogate:
         """Theorem 1 and the crossing bound for the ConvAC surrogate of the network.
 
         Parameters
@@ -97,15 +266,19 @@ class Audit:
             Regular expressions on module names: the chain does not enter these modules.
         collapse : sequence of str
             Regular expressions on module names: each such module is read as one layer.
+        pools : {"mixing", "channelwise"}
+            Whether the layers that stand for poolings mix channels, as in the paper, or not.
 
         Returns
         -------
         Surrogate
+            About the first output.
 
         Raises
         ------
         ValueError
-            For a partition that the input does not have, or inputs of more than two axes.
+            For a partition that the input does not have, inputs of more than two axes, a pattern
+            that is no regular expression or matches no module.
 
         Notes
         -----
@@ -121,12 +294,13 @@ class Audit:
         >>> str(found.crossing), found.crossing.name, found.overlap is None
         ('8^64', '0', True)
         """
-        key = (partition, representation, tuple(avoid), tuple(collapse))
+        key = (partition, representation, tuple(avoid), tuple(collapse), pools)
         if key not in self.surrogates:
-            self.surrogates[key] = find_bounds(self, *key)
+            with _on_cpu():
+                self.surrogates[key] = find_bounds(self, *key)
         return self.surrogates[key]
 
-    def records(self, partition="left-right"):
+    def records(self, partition: str = "left-right") -> list[dict]:
         """One dictionary per layer, for ``pandas.DataFrame``.
 
         Quantities that are equal on all axes are given once, others as tuples by axis.
@@ -134,22 +308,68 @@ class Audit:
         found = self.bounds(partition) if len(self.size) < 3 else None
         return [layer_dict(layer, found) for layer in self.layers]
 
-    def __str__(self):
+    def to_dict(self) -> dict:
+        """Everything that was found, in lists, dictionaries, numbers and text, for JSON."""
+        return to_dict(self)
+
+    def table(self, style: str = "text", width: int = 100) -> str:
+        """The layers as a table.
+
+        Parameters
+        ----------
+        style : {"text", "markdown", "csv", "html"}
+        width : int
+            Characters in a line of the text; columns that do not fit are left out.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> print(audit(nn.Conv2d(3, 8, 3), 8).table("csv").splitlines()[1][:15])
+        Conv2d,conv,3,1
+        """
+        return formatted(self, style, width)
+
+    @property
+    def summary(self) -> str:
+        """What the table amounts to, line by line."""
+        return "\n".join(summary(self))
+
+    def __str__(self) -> str:
         return table(self)
 
+    def _repr_html_(self) -> str:
+        return formatted(self, "html")
 
-def audit(model, size=224, channels=None):
+
+def audit(model: nn.Module, size: int | tuple | None = None, channels: int | None = None, *,
+          inputs: object = None, upto: str | None = None, outputs: object = None,
+          ignore: tuple = ()) -> Audit:
     """Receptive fields, overlap degrees and rank bounds of any module.
 
     Parameters
     ----------
     model : torch.nn.Module
-        Any module that takes one tensor of shape (1, channels, *size). It is run once on shapes
-        alone, in evaluation mode, and left as it was.
+        Any module. A private copy of it is run once on shapes alone, in evaluation mode; the
+        module itself is not touched.
     size : int or tuple of int
-        Size of the input; an int means a square image, a tuple gives one to three axes.
+        Size of the input; an int means a square image, a tuple gives one to three axes. 224 by
+        default.
     channels : int, optional
         Input channels; by default those of the first layer that says ``in_channels``, else 3.
+    inputs : tensor, or tuple or dict of arguments, optional
+        What to call the module with, instead of one image. Floating tensors of the first one's
+        size are followed, as images with the same pixels; without any, the first tensor of
+        integers is, as a sequence. The others are taken as they are.
+    upto : str, optional
+        Name of a module: the audit ends with its output.
+    outputs : str, int, or a sequence of these, optional
+        Which outputs to report, by name or number; all by default.
+    ignore : sequence of {"gates", "norms", "attention"}
+        What is taken as local although it looks at the whole map: factors that are one number for
+        each channel, normalization by the map's own statistics, attention.
 
     Returns
     -------
@@ -158,8 +378,8 @@ def audit(model, size=224, channels=None):
     Raises
     ------
     TypeError, ValueError
-        If the model is no module, the size is not made of positive integers, or the model fails
-        on such an input.
+        If the model is no module, an argument is not as above, or the model fails on such an
+        input.
     UnsupportedOperation
         If the network contains an operation whose receptive field is not known here. It names the
         operation and the module; nothing is guessed.
@@ -179,56 +399,176 @@ def audit(model, size=224, channels=None):
     >>> [(layer.kind, layer.geometry[0].size) for layer in audit(net, 64).layers]
     [('conv', 7), ('pool', 11)]
     """
-    if not isinstance(model, torch.nn.Module):
+    if not isinstance(model, nn.Module):
         raise TypeError(f"audit expects a torch.nn.Module, got {type(model).__name__}")
     model = getattr(model, "_orig_mod", model)      # a compiled module wraps the original
-    size = (size, size) if isinstance(size, int) else tuple(size)
-    if not 1 <= len(size) <= 3 or not all(type(n) is int and n > 0 for n in size):
+    ignore = frozenset([ignore] if isinstance(ignore, str) else ignore)
+    if not ignore <= set(IGNORABLE):
+        raise ValueError(f"ignore={sorted(ignore)}: valid are {', '.join(IGNORABLE)}")
+    if upto is not None and upto not in dict(model.named_modules()):
+        raise ValueError(f"upto={upto!r}: {type(model).__name__} has no such module")
+    if inputs is None:
+        recorded, size, remarks = _on_an_image(model, size, channels, upto)
+    elif size is not None or channels is not None:
+        raise ValueError("inputs and size or channels: inputs have a size of their own")
+    else:
+        args, kwargs, size = _given(inputs)
+        recorded, remarks = trace(model, args, kwargs, upto), []
+    if outputs is not None:
+        _select(recorded, outputs)
+    return _described(Audit(type(model).__name__, size, recorded, ignore, remarks=remarks))
+
+
+def _on_an_image(model: nn.Module, size: object, channels: int | None,
+                 upto: str | None) -> tuple[Trace, tuple, list[str]]:
+    """A run on one image; channels that nobody gave are guessed."""
+    size = 224 if size is None else size
+    sizes = (size, size) if isinstance(size, int) else size
+    if not isinstance(sizes, (tuple, list)) or not 1 <= len(sizes) <= 3 or not all(
+            type(n) is int and n > 0 for n in sizes):
         raise ValueError(f"size {size!r} of the input: one to three positive integers, or one "
                          "integer for a square image")
-    channels = channels or _first_channels(model)
-    with torch.no_grad():
-        recorded = trace(model, (1, channels, *size))
-        virtual, seen = (_interpreted(recorded, virtual) for virtual in (True, False))
-        return _described(Audit(type(model).__name__, size, recorded, virtual, seen))
-
-
-def _first_channels(model):
-    for module in model.modules():
-        if isinstance(getattr(module, "in_channels", None), int):
-            return module.in_channels
-    return 3
-
-
-def _interpreted(recorded, virtual):
-    """Fields of all tensors, computed call by call."""
-    fields = {recorded.source: Field.of_input(recorded.source.shape, virtual)}
-    for call in recorded.calls:
-        fields.update(zip(call.outputs, interpret(call, fields), strict=True))
-    for value in recorded.outputs:
-        if isinstance(fields[value], Unknown):
-            raise UnsupportedOperation(f"the output uses {fields[value].what}, whose receptive "
-                                       "field is not known here")
-        if fields[value] is None:
-            raise UnsupportedOperation("the output does not depend on the input's numbers")
-    return fields
-
-
-def _described(found):
-    """Fill in the layers and joins of an audit."""
-    names = Counter()
-    for call in found.trace.calls:
-        out = call.outputs[0] if call.outputs else None
-        if not isinstance(found.virtual.get(out), Field):
+    if channels is not None and (type(channels) is not int or channels < 1):
+        raise ValueError(f"channels={channels!r} of the input: a positive integer")
+    sizes = tuple(sizes)
+    first = next(((m.in_channels, name) for name, m in model.named_modules()
+                  if type(getattr(m, "in_channels", None)) is int), (3, None))
+    guesses, failure = [channels] if channels else list(dict.fromkeys([first[0], 3])), None
+    for guess in guesses:
+        try:
+            recorded = trace(model, (Image((1, guess, *sizes)),), {}, upto)
+        except ValueError as error:
+            if channels:
+                raise
+            failure = failure or error
             continue
-        sources = [v for v in call.inputs if isinstance(found.virtual.get(v), Field)]
-        name = call.scope if call.leaf else ".".join(filter(None, (call.scope, call.name)))
-        if call.layer is not None:
-            names[name] += 1
-            name = name if names[name] == 1 else f"{name} #{names[name]}"
-            found.names[call] = name
-            found.layers.append(layer_record(name, call.layer, out.shape, found.geometry(out)))
-        elif len(sources) > 1:
-            branches = [found.geometry(value) for value in sources]
-            found.joins.append(join_record(name, call.name, branches, found.axes))
+        where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
+        return recorded, sizes, [] if channels else [
+            f"input channels: {guess}, guessed{where}"]
+    raise ValueError(f"{failure} (its {guesses[0]} channels were guessed; channels= says how many "
+                     "there are)") from failure
+
+
+def _given(inputs: object) -> tuple[tuple, dict, tuple]:
+    """Arguments with images in place of the tensors that are to be followed."""
+    kwargs = dict(inputs) if isinstance(inputs, Mapping) else {}
+    args = () if kwargs else tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+    images = [x for x in tensors if x.is_floating_point() and x.dim() > 2]
+    first = 2 if images else 1
+    images = images or [x for x in tensors if not x.is_floating_point() and x.dim() > 1][:1]
+    if not images or images[0].dim() - first > 3:
+        raise ValueError(f"inputs with tensors of shapes {[tuple(x.shape) for x in tensors]}: one "
+                         "floating tensor of shape (batch, channels, axes...), with one to three "
+                         "axes, or one of integers of shape (batch, positions) is needed")
+    size = tuple(images[0].shape[first:])
+    followed = {id(x) for x in images if tuple(x.shape[first:]) == size}
+    args, kwargs = pytree.tree_map(
+        lambda x: Image(tuple(x.shape), x.dtype, first) if id(x) in followed else x, (args, kwargs))
+    return args, kwargs, size
+
+
+def _select(recorded: Trace, outputs: object) -> None:
+    """Keep some outputs of a trace, by name or number."""
+    wanted = [outputs] if isinstance(outputs, (str, int)) else list(outputs)
+    kept = []
+    for key in wanted:
+        if isinstance(key, int) and -len(recorded.names) <= key < len(recorded.names):
+            kept.append(key % len(recorded.names))
+        elif key in recorded.names:
+            kept.append(recorded.names.index(key))
+        else:
+            raise ValueError(f"outputs={key!r}: there are {len(recorded.names)}, named "
+                             f"{', '.join(recorded.names)}")
+    if not kept:
+        raise ValueError("outputs: name at least one")
+    recorded.names = [recorded.names[i] for i in kept]
+    recorded.outputs = [recorded.outputs[i] for i in kept]
+    needed, todo = set(), list(recorded.outputs)
+    while todo:
+        value = todo.pop()
+        if value not in needed:
+            needed.add(value)
+            todo += value.call.inputs if value.call else ()
+    recorded.calls = [call for call in recorded.calls if needed & set(call.outputs)]
+
+
+@contextmanager
+def _on_cpu() -> Iterator[None]:
+    """Whatever the caller has switched on does not change what is computed here."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.no_grad())
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@_on_cpu()
+def _described(found: Audit, keep: Value | None = None) -> Audit:
+    """Compute the fields of all tensors, call by call, and describe layers and joins."""
+    recorded, tables = found.trace, (found.virtual, found.seen)
+    for source in recorded.sources:
+        for fields, virtual in zip(tables, (True, False), strict=True):
+            fields[source] = Field.of_input(source.shape, virtual, source.first, found.ignore)
+    last_use, names = {}, Counter()
+    for call in recorded.calls:
+        last_use |= dict.fromkeys(call.inputs, call)
+    kept = {*recorded.outputs, keep}
+    for call in recorded.calls:
+        for fields in tables:
+            fields.update(zip(call.outputs, interpret(call, fields), strict=True))
+        _describe_call(found, call, names)
+        for value in {*call.inputs, *call.outputs}:
+            if last_use.get(value, call) is call and value not in kept:
+                for fields in tables:
+                    _forget(fields, value)
+    for value in recorded.outputs:
+        what = found.virtual[value]
+        if isinstance(what, Unknown):
+            raise UnsupportedOperation(f"the output uses {what.what}, whose receptive field is "
+                                       "not known here")
+        if what is None:
+            raise UnsupportedOperation("the output does not depend on the input's numbers")
     return found
+
+
+def _forget(fields: dict, value: Value) -> None:
+    """Drop the boxes of a large tensor that nothing reads any more."""
+    what = fields.get(value)
+    if isinstance(what, Field) and what.edges and not is_map(what) and (
+            sum(edge.numel() for edge in what.edges) > LARGE):
+        fields[value] = Field(what.shape, what.image, None, what.step, what.virtual, what.ignore)
+
+
+def _describe_call(found: Audit, call: object, names: Counter) -> None:
+    """The record of a layer or a join."""
+    out = call.outputs[0] if call.outputs else None
+    if not isinstance(found.virtual.get(out), Field):
+        return
+    sources = [v for v in call.inputs if isinstance(found.virtual.get(v), Field)]
+    if call.layer is not None:
+        name = (call.scope if call.leaf else _name(call)) or found.name
+        names[name] += 1
+        name = name if names[name] == 1 else f"{name} #{names[name]}"
+        found.names[call] = name
+        idle = all(bool((found.seen[v].clipped(axis)[0] == 0).all()
+                        and (found.seen[v].edges[axis][1] == 1 - n).all())
+                   for v in sources for axis, n in enumerate(found.size))
+        looks = any(r > 1 for r in call.layer.window) or not call.layer.window
+        found.layers.append(layer_record(name, call.layer, out.shape, found.geometry(out),
+                                         idle and looks and call.layer.kind != "dense"))
+    elif len(sources) > 1:
+        branches = [found.geometry(value) for value in sources]
+        name = call.scope if call.leaf else _name(call)
+        found.joins.append(join_record(name, call.name, branches, found.axes,
+                                       all(is_map(found.virtual[v]) for v in sources)))
+
+
+def _name(call: object) -> str:
+    """Name of an operation in a module, or of the module that its parameters belong to."""
+    owners = {name.rpartition(".")[0] for name in call.parameters}
+    owner = owners.pop() if len(owners) == 1 else call.scope
+    if owner != call.scope and owner:
+        return owner
+    return ".".join(filter(None, (call.scope, call.name)))

@@ -40,6 +40,8 @@ class Field:
         Per axis (dim, period, shift), or None where the map cannot be continued.
     virtual : bool
         Whether padding continues the map (True) or holds no pixel (False).
+    ignore : frozenset of str
+        What is taken not to look around, although it does: "gates", "norms", "attention".
     """
 
     shape: tuple
@@ -47,46 +49,58 @@ class Field:
     edges: list
     step: list
     virtual: bool
+    ignore: frozenset = frozenset()
 
     @classmethod
-    def of_input(cls, shape, virtual):
-        """Field of the network's input, of shape (batch, channels, *axes)."""
+    def of_input(cls, shape: tuple, virtual: bool, first: int = 2,
+                 ignore: frozenset = frozenset()) -> Field:
+        """Field of the network's input, whose axes begin at dimension ``first``."""
         edges, step = [], []
-        for axis, extent in enumerate(shape[2:]):
+        for dim, extent in enumerate(shape[first:], first):
             view = [1] * len(shape)
-            view[2 + axis] = extent
+            view[dim] = extent
             place = torch.arange(extent).view(view)
             edges.append(torch.stack([place, -place]))
-            step.append((2 + axis, 1, 1))
-        return cls(tuple(shape), tuple(shape[2:]), edges, step, virtual)
+            step.append((dim, 1, 1))
+        return cls(tuple(shape), tuple(shape[first:]), edges, step, virtual, ignore)
 
     @property
-    def axes(self):
+    def axes(self) -> range:
         return range(len(self.image))
 
-    def full(self, axis):
+    def full(self, axis: int) -> torch.Tensor:
         """Edges along an axis with every dimension at its full size (a view, no copy)."""
         return self.edges[axis].expand(2, *self.shape)
 
-    def replace(self, shape=None, edges=None, step=None):
+    def replace(self, shape: tuple | None = None, edges: list | None = None,
+                step: list | None = None) -> Field:
         """A field with some parts changed, stored as small as it can be."""
-        edges = [compress(edge) for edge in (self.edges if edges is None else edges)]
+        edges = self.edges if edges is None else [compress(edge) for edge in edges]
         return Field(tuple(self.shape if shape is None else shape), self.image, edges,
-                     list(self.step if step is None else step), self.virtual)
+                     list(self.step if step is None else step), self.virtual, self.ignore)
 
-    def clipped(self, axis):
+    def clipped(self, axis: int) -> torch.Tensor:
         """Edges along an axis inside the image; a box outside of it becomes empty."""
-        last = self.image[axis] - 1
-        low, high = self.edges[axis][0].clamp(min=0), -(self.edges[axis][1].clamp(min=-last))
-        empty = low > high
-        return torch.stack([low.masked_fill(empty, EMPTY), (-high).masked_fill(empty, EMPTY)])
+        return clip(self.edges[axis], self.image[axis]) if self.virtual else self.edges[axis]
 
-    def stride(self, axis):
+    @property
+    def gridded(self) -> bool:
+        """Whether the units form a grid along every axis of the input."""
+        return bool(self.step) and None not in self.step
+
+    def stride(self, axis: int) -> Fraction | None:
         """Pixels between neighboring units, None if the units of this axis have no grid."""
         return None if self.step[axis] is None else Fraction(self.step[axis][2], self.step[axis][1])
 
 
-def compress(edges):
+def clip(edges: torch.Tensor, extent: int) -> torch.Tensor:
+    """Edges cut at the border of an image of some extent; a box outside of it becomes empty."""
+    low, high = edges[0].clamp(min=0), -(edges[1].clamp(min=1 - extent))
+    empty = low > high
+    return torch.stack([low.masked_fill(empty, EMPTY), (-high).masked_fill(empty, EMPTY)])
+
+
+def compress(edges: torch.Tensor) -> torch.Tensor:
     """Keep one entry of every dimension along which the edges are constant."""
     for dim in range(1, edges.dim()):
         if edges.shape[dim] > 1:
@@ -96,7 +110,7 @@ def compress(edges):
     return edges.contiguous()
 
 
-def common_step(first, second):
+def common_step(first: tuple | None, second: tuple | None) -> tuple | None:
     """One step that describes both, or None if the two grids differ."""
     if first is None or second is None or first[0] != second[0]:
         return None
@@ -105,9 +119,9 @@ def common_step(first, second):
     return (first[0], period, shift) if shift == second[2] * (period // second[1]) else None
 
 
-def hull(fields, shape):
+def hull(fields: list[Field], shape: tuple) -> Field:
     """Boxes of units that depend on one unit of every field, all broadcast to one shape."""
-    fields = [_aligned(field, shape) for field in fields]
+    fields = [_aligned(field, shape) for field in _without_gates(fields)]
     first, edges, steps = fields[0], [], []
     if len(fields) == 1:
         return first
@@ -125,28 +139,37 @@ def hull(fields, shape):
     return first.replace(shape, edges, steps)
 
 
-def _aligned(field, shape):
+def _without_gates(fields: list[Field]) -> list[Field]:
+    """The operands without those that are one number for a whole map, if gates are ignored."""
+    if "gates" not in fields[0].ignore:
+        return fields
+    dims = {step[0] - len(f.shape) for f in fields if f.gridded for step in f.step
+            if f.shape[step[0]] > 1}
+    maps = [f for f in fields if any(-d <= len(f.shape) and f.shape[d] > 1 for d in dims)]
+    return maps or fields
+
+
+def _aligned(field: Field, shape: tuple) -> Field:
     """The field of a tensor broadcast to a shape; a repeated unit no longer moves."""
     shape, lead = tuple(shape), len(shape) - len(field.shape)
     edges = [e.reshape(2, *[1] * lead, *e.shape[1:]) for e in field.edges]
     step = [s and (s[0] + lead, *s[1:]) for s in field.step]
     for axis, s in enumerate(step):
         if s and field.shape[s[0] - lead] != shape[s[0]]:
-            step[axis], edges[axis] = None, edges[axis].clone()
-            if field.virtual:
-                edges[axis] = field.clipped(axis).reshape(edges[axis].shape)
-    return Field(shape, field.image, edges, step, field.virtual)
+            step[axis] = None
+            edges[axis] = field.clipped(axis).reshape(edges[axis].shape)
+    return Field(shape, field.image, edges, step, field.virtual, field.ignore)
 
 
-def reduce(field, dims, keepdim):
+def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
     """Boxes of units that depend on every unit along some dimensions."""
     dims = sorted({d % len(field.shape) for d in dims}) if field.shape else []
     edges, steps = [], []
     for axis in field.axes:
         step, edge = field.step[axis], field.edges[axis]
-        mixed = any(edge.shape[d + 1] > 1 for d in dims)
-        if (step is None and mixed) or (step is not None and step[0] in dims):
-            edge, step = field.clipped(axis) if field.virtual else edge, None
+        if (step is None and any(moves(edge, d) for d in dims)) or (
+                step is not None and step[0] in dims):
+            edge, step = field.clipped(axis), None
         edge = edge.amin([d + 1 for d in dims], keepdim=True) if dims else edge
         if not keepdim:
             edge = edge.reshape(2, *[n for d, n in enumerate(edge.shape[1:]) if d not in dims])
@@ -157,7 +180,17 @@ def reduce(field, dims, keepdim):
     return field.replace(shape, edges, steps)
 
 
-def gather(field, dim, index, moves, valid=None):
+def moves(edge: torch.Tensor, dim: int) -> bool:
+    """Whether boxes move along a dimension, both ends alike, rather than grow and shrink."""
+    if edge.shape[dim + 1] == 1:
+        return False
+    low, high = edge[0], -edge[1]
+    order = (low * 2 ** 20 - high).argsort(dim)     # by first pixel, the longest first
+    return bool((high.gather(dim, order).diff(dim=dim) > 0).any())
+
+
+def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] | None,
+           valid: torch.Tensor | None = None) -> Field:
     """Boxes of units that each depend on some units along one dimension.
 
     Parameters
@@ -205,7 +238,7 @@ def gather(field, dim, index, moves, valid=None):
     return _agree_on_empty(field.replace(shape, edges, steps))
 
 
-def _moved(step, moves):
+def _moved(step: tuple, moves: tuple[int, int] | None) -> tuple | None:
     """The step of units that are ``moves[0]`` apart where their inputs are ``moves[1]`` apart."""
     dim, period, shift = step
     if moves is None:
@@ -214,7 +247,8 @@ def _moved(step, moves):
     return (dim, moves[0] * times, shift * (times * moves[1] // period))
 
 
-def _continued(index, extent, period, shift):
+def _continued(index: torch.Tensor, extent: int, period: int,
+               shift: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Positions inside the map that stand for the index, and the pixels to add."""
     below = torch.clamp(-index, min=0).add(period - 1).div(period, rounding_mode="floor")
     above = torch.clamp(index - extent + 1, min=0).add(period - 1)
@@ -222,7 +256,8 @@ def _continued(index, extent, period, shift):
     return index - turns * period, turns * shift
 
 
-def _pick(edges, dim, position, offset, valid):
+def _pick(edges: torch.Tensor, dim: int, position: torch.Tensor, offset: torch.Tensor | None,
+          valid: torch.Tensor) -> torch.Tensor:
     """Minimum over the window of the edges at some positions."""
     count, window = position.shape
     picked = edges.index_select(dim + 1, position.reshape(-1))
@@ -236,7 +271,7 @@ def _pick(edges, dim, position, offset, valid):
     return picked.amin(dim + 2)
 
 
-def _agree_on_empty(field):
+def _agree_on_empty(field: Field) -> Field:
     """A unit that sees no pixel along one axis sees none at all."""
     empties = [edge[:1] > EMPTY // 2 for edge in field.edges]
     if not any(bool(empty.any()) for empty in empties):

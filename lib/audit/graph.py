@@ -1,14 +1,93 @@
-"""The graph of a traced network, as chains of generalized convolutions could run through it."""
+"""The graph of a network's ConvAC surrogate: which tensors are layers, joins, or the same map.
+
+The surrogate keeps windows, strides and channels and forgets activations. A tensor is then the
+output of a layer, the same map as before, the same units in another order, a join of branches, or
+something that no generalized convolution stands for. Chains run along `Node.edges`; which units
+arrive where is followed exactly, unit by unit, by `carry` and `arrangement`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import dataclass, field
 from math import prod
 
-from .nodes import NOTES, Node, make_node
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+from .fields import EMPTY, Field, hull
+from .rules.movement import MOVES, invoke
+from .rules.registry import ELEMENTWISE, RULES
+from .trace import UnsupportedOperation, Value
+
+POOLS = ("mixing", "channelwise")
+SAME = ("clone", "detach", "alias", "contiguous", "_to_copy", "native_dropout", "lift_fresh")
+NORMS = ("native_layer_norm", "_fused_rms_norm", "rms_norm", "native_group_norm",
+         "native_batch_norm", "_softmax", "_log_softmax", "_safe_softmax")
+POLYNOMIAL = ("add", "sub", "rsub", "mul", "div", "neg", "pow", "square")
+NOTES = {
+    "group": "grouped and depthwise convolutions stay grouped: they pass channels on, and may "
+             "multiply cells of one channel or of two channels in one group",
+    "pool": "a pooling layer is a generalized convolution with weights of its own, which mixes "
+            "channels, as in the paper (pools='channelwise' keeps them apart)",
+    "apart": "a pooling layer is a generalized convolution with weights of its own, channel by "
+             "channel",
+    "fixed": "a convolution whose kernel is fixed counts as a pooling layer",
+    "norm": "normalization is dropped",
+    "add": "where an input is added to a branch, the branch carries a copy of the input to cancel "
+           "it: half its channels, and its last layer looks at one cell only",
+    "cat": "of parallel branches one is followed, the others are ignored by the next layer",
+    "tied": "a layer whose weights are used more than once is not walked through",
+    "valid": "padding is at the far end of every axis and keeps ceil(size / stride) cells",
+}
 
 
-def build_graph(audit, avoid=(), collapse=()):
+@dataclass(eq=False)
+class Node:
+    """What one tensor becomes in the surrogate.
+
+    ``role`` is "source", "layer", "pass" (an activation), "move", "cat", "add", "mul" or "opaque".
+    The rest describes a layer, per axis of the image: ``width`` are its channels, ``cells`` those
+    of its map, ``dims`` the dimensions of its input and output along which the channels lie.
+    ``weighted`` says whether the network has weights there, which can be set to zero; ``groups`` of
+    channels do not see each other, and ``per_group`` are the input channels of one. ``closing``
+    layers look at the whole map. ``copies`` halves the channels once per surrounding branch whose
+    input is added to its output; ``linear`` marks the last layer of such a branch.
+    """
+
+    name: str
+    role: str
+    parents: list
+    value: Value
+    width: int = 1
+    cells: int = 1
+    window: tuple = ()
+    stride: tuple = ()
+    dilation: tuple = ()
+    dims: tuple = (1, 1)
+    weighted: bool = False
+    groups: int = 1
+    per_group: int = 0
+    closing: bool = False
+    copies: int = 1
+    linear: bool = False
+    uses: int = 0
+    edges: list = field(default_factory=list)
+
+    @property
+    def channels(self) -> int:
+        """Channels left for the chain."""
+        return self.width // self.copies
+
+    @property
+    def cell(self) -> bool:
+        """Whether it is one cell of the map, all its units being channels."""
+        return self.cells == 1
+
+
+def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
+                pools: str = "mixing") -> tuple[list[Node], list[str]]:
     """Nodes of an audit in the order of computation, the last one being the output.
 
     Parameters
@@ -19,37 +98,46 @@ def build_graph(audit, avoid=(), collapse=()):
     collapse : sequence of str
         Regular expressions: modules whose name matches become one layer with the window, stride
         and channels of the whole module.
+    pools : {"mixing", "channelwise"}
+        Whether the generalized convolution that stands for a pooling layer mixes channels.
 
     Returns
     -------
     nodes : list of Node
     notes : list of str
     """
-    live = _ancestors(audit.trace.outputs[0])
-    nodes = {audit.trace.source: Node("input", "source", [], audit.trace.source.shape[1])}
+    live, source = _ancestors(audit.trace.outputs[0]), audit.trace.sources[0]
+    nodes = {source: Node("input", "source", [], source, source.shape[1], prod(audit.size))}
     notes, merged = set(), _modules(audit, live, collapse)
+    uses = Counter(name for call in audit.trace.calls for name in call.parameters)
+    tied = {name for name, count in uses.items() if count > 1}
     for call in audit.trace.calls:
         for value in call.outputs:
             if value not in live:
                 continue
             parents = [nodes[v] for v in call.inputs if v in nodes]
-            node = make_node(audit, call, value, parents, notes)
+            name = audit.names.get(call, f"{call.scope}.{call.name}".strip("."))
+            node = Node(name, "opaque", parents, value)
             if value in merged:
-                node = _merged(audit, call.scope, merged[value], value, nodes)
-            elif any(re.search(pattern, call.scope) for pattern in avoid):
-                node.role = "opaque"
-            node.cell = prod(value.shape) == node.width
+                node = _merged(audit, *merged[value], value, nodes)
+            elif not any(re.search(pattern, call.scope) for pattern in avoid):
+                _describe(node, call, audit, tied, pools, notes)
+            if node.role == "layer":
+                node.cells = prod(value.shape) // max(1, node.width)
+            elif parents:
+                node.cells = max(parent.cells for parent in parents)
+                node.width = prod(value.shape) // node.cells
             nodes[value] = node
     order = list(nodes.values())
     for node in order:
         for parent in node.parents:
             parent.uses += 1
     for node in order:
-        _connect(node, order, notes)
+        _connect(node, notes)
     return order, [NOTES[key] for key in NOTES if key in notes]
 
 
-def _ancestors(value):
+def _ancestors(value: Value) -> set[Value]:
     """All tensors that a tensor is computed from, itself included."""
     found, todo = set(), [value]
     while todo:
@@ -60,8 +148,8 @@ def _ancestors(value):
     return found
 
 
-def _modules(audit, live, collapse):
-    """Output tensor of every module to be treated as one layer, with its input tensor."""
+def _modules(audit: object, live: set, collapse: tuple) -> dict:
+    """Output tensor of every module to be treated as one layer, with its name and input."""
     found = {}
     for call in audit.trace.calls:
         for pattern in collapse:
@@ -72,46 +160,206 @@ def _modules(audit, live, collapse):
     return {output: (name, source) for name, (source, output) in found.items()}
 
 
-def _merged(audit, scope, merged, value, nodes):
+def _merged(audit: object, name: str, source: Value, value: Value, nodes: dict) -> Node:
     """A whole module as one layer: how much field and stride it adds."""
-    name, source = merged
+    node = Node(name, "layer", [nodes[source]], value, prod(value.shape[1:2]))
     before, after = audit.geometry(source), audit.geometry(value)
-    window = tuple(int((b.size - a.size) / a.stride) + 1
-                   for a, b in zip(before, after, strict=True))
-    stride = tuple(int(b.stride / a.stride) for a, b in zip(before, after, strict=True))
-    return Node(name, "layer", [nodes[source]], value.shape[1], window, stride, (1,) * len(stride),
-                True)
+    ones = node.window = node.stride = node.dilation = (1,) * len(before)
+    if prod(value.shape) == node.width:             # a head: one window over all that is left
+        node.closing = True
+        return node
+    if any(g.stride is None for g in (*before, *after)):
+        raise ValueError(f"collapse: module {name!r} leads from a grid over the image to none, or "
+                         "begins without one; it cannot be read as one layer")
+    node.window = tuple(int((b.size - a.size) / a.stride) + 1
+                        for a, b in zip(before, after, strict=True))
+    node.stride = tuple(int(b.stride / a.stride) for a, b in zip(before, after, strict=True))
+    node.dilation = ones
+    return node
 
 
-def _connect(node, order, notes):
+def _describe(node: Node, call: object, audit: object, tied: set, pools: str, notes: set) -> None:
+    """Fill in what a call is in the surrogate; it stays opaque if it is nothing there."""
+    info, name = call.layer, call.name
+    source, result = (audit.virtual.get(v) for v in (call.inputs[0], node.value))
+    if not isinstance(source, Field) or not isinstance(result, Field) or not node.parents:
+        return
+    if info is not None and info.kind in ("conv", "pool", "global pool", "dense"):
+        if call.parameters & tied:
+            notes.add("tied")
+        elif len(node.parents) == 1:
+            _layer(node, info, source, result, pools, bool(call.parameters), notes)
+    elif name in NORMS or "batch_norm" in name:
+        if name.endswith("softmax") and (info or call.arguments["dim"] % len(source.shape) != 1):
+            return
+        node.role = "pass"
+        notes.add("norm")
+    elif name in SAME or (name.startswith(("constant_pad", "reflection_pad", "replication_pad"))
+                          or name == "pad") and min(call.arguments.get("pad") or
+                                                    call.arguments["padding"]) >= 0:
+        node.role = "pass"
+    elif name == "cat":
+        node.role = "cat"
+    elif name in MOVES or name in ("slice", "strided"):
+        node.role = "move" if info is None and len(node.parents) == 1 else "opaque"
+    elif name in ELEMENTWISE or (call.function and torch.Tag.pointwise in call.function.tags):
+        _elementwise(node, call)
+
+
+def _elementwise(node: Node, call: object) -> None:
+    """An activation, however it is written, or a sum or product of two maps."""
+    stems = {_stem(parent) for parent in node.parents}
+    if len(stems) == 1:
+        node.role = "pass" if _is_activation(node, stems.pop()) else "opaque"
+    elif len(node.parents) == 2 and not any(
+            isinstance(x, torch.Tensor) for x in call.arguments.values()):
+        roles = {"add": "add", "sub": "add", "mul": "mul"}     # a quotient is no polynomial
+        scaled = call.arguments.get("alpha", 1) != 0
+        node.role = roles.get(call.name, "opaque") if scaled else "opaque"
+
+
+def _pointwise(node: Node) -> bool:
+    call = node.value.call
+    return node.role == "pass" and (call.name in ELEMENTWISE or (
+        call.function is not None and torch.Tag.pointwise in call.function.tags))
+
+
+def _stem(node: Node) -> Node:
+    """The tensor of which a tensor is an elementwise function."""
+    while _pointwise(node):
+        node = node.parents[0] if len(node.parents) == 1 else _stem(node.parents[0])
+    return node
+
+
+def _is_activation(node: Node, stem: Node) -> bool:
+    """Whether a function of one number may be dropped: it depends on it, and is no product.
+
+    ``y - y`` and ``y * 0`` are constant, ``y * y`` is a product like those of the surrogate.
+    """
+    points, names = torch.linspace(-3.3, 3.7, 29, dtype=torch.float64), set()
+
+    def computed(value, pick):
+        if value is stem.value:
+            return points.clone()
+        names.add(value.call.name)
+        arguments = {}
+        for key, entry in value.call.arguments.items():
+            if isinstance(entry, Value):
+                entry = computed(entry, pick)
+            elif isinstance(entry, torch.Tensor):
+                entry = _entry(entry, pick, bool(value.call.parameters))
+            arguments[key] = entry
+        result = invoke(value.call.function, arguments)
+        return result[0] if isinstance(result, (list, tuple)) else result
+
+    try:
+        curves = [computed(node.value, pick).double() for pick in (0, 1)]
+    except (RuntimeError, TypeError, NotImplementedError, LookupError, AttributeError):
+        return False                                # numbers that are not known, or no function
+    for curve in curves:
+        if not curve.isfinite().sum() > 2 or curve[curve.isfinite()].unique().numel() < 2:
+            return False
+        if curve.numel() == 1 or (names <= set(POLYNOMIAL)
+                                  and curve.diff().diff().abs().max() > 1e-6 * curve.abs().max()):
+            return False
+    return True
+
+
+def _entry(tensor: torch.Tensor, pick: int, generic: bool) -> torch.Tensor:
+    """One number of a constant tensor: the least (0) or the greatest (1) in absolute value."""
+    if generic:
+        return torch.tensor(0.7, dtype=torch.float64)
+    if isinstance(tensor, FakeTensor) or tensor.device.type == "meta":
+        raise LookupError("numbers that are not known")
+    flat = tensor.flatten()
+    return flat[[flat.abs().argmin(), flat.abs().argmax()][pick]] if flat.dtype != torch.bool else (
+        [flat.all(), flat.any()][pick])
+
+
+def _layer(node: Node, info: object, source: Field, result: Field, pools: str, weighted: bool,
+           notes: set) -> None:
+    """A convolution, pooling or dense layer, if it runs along the axes of the image."""
+    axes = len(source.image)
+    ones = (1,) * axes
+    node.dims, node.width, node.weighted = info.dims, info.channels, weighted
+    if info.kind == "dense":
+        node.closing = prod(source.shape) == info.channels_in
+        if weighted and (node.closing or (info.single and not info.mixes)):
+            node.role, node.window, node.stride, node.dilation = "layer", ones, ones, ones
+        return
+    pooled = info.kind != "conv"
+    if info.kind == "global pool":
+        if info.channels != prod(result.shape):
+            return
+        node.window = node.stride = node.dilation = ones
+        node.closing = True
+    else:
+        window, stride, dilation = (t[-axes:] for t in (info.window, info.stride, info.dilation))
+        if len(window) < axes or not all(stride):
+            return
+        node.window, node.stride, node.dilation = window, stride, dilation
+        first = len(source.shape) - axes
+        node.closing = prod(result.shape[first:]) == 1 < prod(source.shape[first:]) and all(
+            (r - 1) * d >= n - 1 for r, d, n in zip(window, dilation, source.shape[first:],
+                                                    strict=True))
+        sizes = zip(source.shape[first:], result.shape[first:], stride, strict=True)
+        if any(after != -(-before // step) for before, after, step in sizes):
+            notes.add("valid")
+    node.role = "layer"
+    if pooled and set(node.window) == set(node.stride) == {1} and not node.closing:
+        node.role = "pass"
+        return
+    node.groups = max(1, info.groups)
+    if pooled:
+        node.weighted = False
+        node.groups = info.channels if pools == "channelwise" else 1
+        notes.add("pool" if pools == "mixing" else "apart")
+    elif not weighted:
+        notes.add("fixed")
+    elif node.groups > 1:
+        notes.add("group")
+    node.per_group = info.channels_in // node.groups
+
+
+def _connect(node: Node, notes: set) -> None:
     """Which parents a chain may come from, given what happens to the other ones."""
-    if node.role in ("layer", "pass"):
+    if node.role in ("layer", "pass", "move"):
         node.edges = node.parents[:1]
+        if node.role == "pass":
+            node.edges = [_stem(node)] if len(node.parents) > 1 else node.edges
     elif node.role == "cat":
         node.edges = list(node.parents)
         notes.add("cat")
-    elif node.role in ("add", "mul") and len(node.parents) == 2:
+    elif node.role in ("add", "mul"):
         for chosen, other in (node.parents, node.parents[::-1]):
-            if chosen.cell and not node.cell:
+            if chosen.value.shape != node.value.shape and not node.cell:
                 continue                            # one cell repeated all over a map
             if _free(other) is not None:
                 node.edges.append(chosen)
-            elif node.role == "add" and _cancels(chosen, other, order):
+            elif node.role == "add" and _cancels(chosen, other):
                 node.edges.append(chosen)
                 notes.add("add")
 
 
-def _free(node):
+def _free(node: Node) -> Node | None:
     """The layer whose weights can silence a tensor without any other effect, or None."""
-    while node.role == "pass" and node.uses == 1:
+    while node.role in ("pass", "move") and node.uses == 1 and len(node.parents) == 1:
         node = node.parents[0]
     return node if node.role == "layer" and node.weighted and node.uses == 1 else None
 
 
-def _cancels(branch, shortcut, order):
+def _cancels(branch: Node, shortcut: Node) -> bool:
     """Mark a branch that can undo the addition of its own input; say whether it can."""
-    start = shortcut
-    while start.uses == 1 and (start.role == "pass" or _subsamples(start)):
+    last = _free(branch)
+    if last is None or last.closing or last.groups > 1 or set(last.stride) != {1} or (
+            not _in_order(branch, last)):
+        return False
+    start = end = shortcut
+    while start.uses == 1 and (start.role in ("pass", "move") or _subsamples(start)):
+        if _subsamples(start):
+            if not _in_order(end, start):
+                return False
+            end = start.parents[0]
         start = start.parents[0]
     inner, todo = set(), [branch]
     while todo:
@@ -122,9 +370,9 @@ def _cancels(branch, shortcut, order):
             return False
         inner.add(node)
         todo.extend(node.parents)
-    last = _free(branch)
     layers = [node for node in inner if node.role == "layer" and node is not last]
-    if last is None or last.closing or last.groups > 1 or not layers or set(last.stride) != {1}:
+    if not layers or not _in_order(end, start) or any(
+            node.groups > 1 and _reads(node, start) for node in layers):
         return False
     for node in layers:
         node.copies *= 2
@@ -132,7 +380,167 @@ def _cancels(branch, shortcut, order):
     return True
 
 
-def _subsamples(node):
+def _reads(node: Node, start: Node) -> bool:
+    """Whether a layer reads a tensor with no other layer in between."""
+    todo = list(node.parents)
+    while todo:
+        node = todo.pop()
+        if node is start:
+            return True
+        if node.role != "layer":
+            todo.extend(node.parents)
+    return False
+
+
+def _subsamples(node: Node) -> bool:
     """Whether a layer only picks cells: a pooling with a window of one cell."""
     return (node.role == "layer" and not node.weighted and not node.closing
             and set(node.window) == {1})
+
+
+def _in_order(node: Node, start: Node) -> bool:
+    """Whether what lies between two tensors leaves every unit in its place."""
+    between, at = [], node
+    while at is not start:
+        between.append(at)
+        at = at.parents[0]
+    if all(step.role == "pass" and step.value.shape == start.value.shape for step in between):
+        return True
+    shape = start.value.shape
+    units = _labels(shape, [torch.arange(prod(shape)).view(shape)])
+    for step in reversed(between):
+        units = _moved(step, step.parents[0], units)
+        if units is None:
+            return False
+    wanted = torch.arange(prod(shape)).view(node.value.shape)
+    return prod(units.shape) == prod(shape) and bool(torch.equal(units.full(0)[0], wanted))
+
+
+def _labels(shape: tuple, labels: list[torch.Tensor]) -> Field:
+    """Labels of units in the form in which rules move units: as boxes of one pixel."""
+    edges = [torch.stack([label, -label]) for label in labels]
+    return Field(tuple(shape), (EMPTY,) * len(edges), edges, [None] * len(edges), False)
+
+
+def _moved(node: Node, parent: Node, units: Field) -> Field | None:
+    """Where labelled units are after a move or a concatenation, None if that is not known."""
+    call = node.value.call
+    if node.role == "pass":
+        return units
+    if tuple(units.shape) != tuple(parent.value.shape):
+        return None                                 # padding in between was dropped
+    blank = {}
+    for value in call.inputs:
+        blank[value] = units if value is parent.value else torch.empty(()).expand(value.shape)
+
+    def put(entry):
+        if isinstance(entry, list):
+            return [put(part) for part in entry]
+        return blank[entry] if isinstance(entry, Value) else entry
+
+    arguments = {key: put(entry) for key, entry in call.arguments.items()}
+    try:
+        result = RULES[call.name](call, arguments, [value.shape for value in call.outputs])
+    except UnsupportedOperation:
+        return None
+    return result[call.outputs.index(node.value)] if isinstance(result, list) else result
+
+
+def fresh(last: Node) -> Field:
+    """Labels of a layer's own units: its channels, and the cells of its map."""
+    shape = last.value.shape
+    dim = last.dims[1] % len(shape) if shape else 0
+    channels = torch.arange(shape[dim] if shape else 1).view(
+        [-1 if d == dim else 1 for d in range(len(shape))])
+    cells = [1 if d == dim else n for d, n in enumerate(shape)]
+    return _labels(shape, [channels, torch.arange(prod(cells)).view(cells)])
+
+
+class Layouts:
+    """Where the units of a layer are in later tensors; None means where the layer left them."""
+
+    def __init__(self) -> None:
+        self.kept, self.alive = {}, []
+
+    def carry(self, node: Node, parent: Node, last: Node, units: Field | None) -> Field | None:
+        """Labels at a node, coming from one of its parents; raises LookupError if unknown."""
+        if node.role == "pass" or (node.role in ("add", "mul")
+                                   and parent.value.shape == node.value.shape):
+            return units
+        key = (node, parent, last, id(units))
+        if key not in self.kept:
+            labels = fresh(last) if units is None else units
+            if node.role in ("add", "mul"):
+                known = tuple(labels.shape) == tuple(parent.value.shape)
+                moved = hull([labels], node.value.shape) if known else None
+            else:
+                moved = _moved(node, parent, labels)
+            self.alive.append((units, moved))       # so that no identity is ever used twice
+            self.kept[key] = moved
+        if self.kept[key] is None:
+            raise LookupError
+        return self.kept[key]
+
+    def arrangement(self, node: Node, last: Node,
+                    units: Field | None) -> list[int] | range | None:
+        """Channels of a layer in the order in which the next one reads them; None if it cannot.
+
+        Channels of other origin are -1. A layer reads channels along one dimension, and cells
+        in their own order along the others; one that closes the map may read all in any order.
+        """
+        shape = last.value.shape
+        if units is None and (node.closing or len(shape) > 1 and (
+                node.dims[0] % len(shape) == last.dims[1] % len(shape))):
+            return range(last.width)
+        key = (node, last, id(units))
+        if key not in self.kept:
+            self.alive.append(units)
+            found = _arranged(node, last, fresh(last) if units is None else units)
+            if found is not None:
+                found = found.masked_fill(found > EMPTY // 2, -1).tolist()
+            self.kept[key] = found
+        return self.kept[key]
+
+
+def _arranged(node: Node, last: Node, units: Field) -> torch.Tensor | None:
+    channels, cells = (units.edges[axis][0] for axis in (0, 1))
+    if node.closing:
+        channels, cells = (units.full(axis)[0].flatten() for axis in (0, 1))
+        known, total = channels < EMPTY // 2, prod(last.value.shape) // max(1, last.width)
+        found = channels[known].unique()
+        pairs = (channels[known] * total + cells[known]).unique()
+        return found if len(pairs) == len(found) * total else None
+    rank = len(units.shape)
+    dim = node.dims[0] % rank
+    others = [d for d in range(rank) if d != dim]
+    if any(channels.shape[d] > 1 for d in others):
+        return None
+    known = channels < EMPTY // 2
+    cells = cells.masked_fill(cells > EMPTY // 2, -1)
+    cells = cells.amax(dim, keepdim=True) if cells.shape[dim] > 1 else cells
+    sizes = [units.shape[d] for d in others]
+    last_dim = last.dims[1] % len(last.value.shape)
+    expected = [n for d, n in enumerate(last.value.shape) if d != last_dim]
+    wide = [n for n in sizes if n > 1]
+    if not known.any() or wide != [n for n in expected if n > 1]:
+        return None
+    order = torch.arange(prod(sizes)).view([1 if d == dim else units.shape[d]
+                                            for d in range(rank)])
+    same = cells.expand(order.shape)
+    spread = units.edges[1][0]
+    constant = spread.shape[dim] == 1 or bool(
+        ((spread == same) | (spread > EMPTY // 2)).all())
+    if not constant or not torch.equal(same, order):
+        return None
+    return channels.expand([units.shape[d] if d == dim else 1 for d in range(rank)]).flatten()
+
+
+def count(arranged: list[int] | range) -> int:
+    """Channels among those that arrive."""
+    return len(arranged) if isinstance(arranged, range) else len({*arranged} - {-1})
+
+
+def by_group(arranged: list[int] | range, groups: int) -> list[int]:
+    """Channels that arrive in each group."""
+    size = max(1, len(arranged) // groups)
+    return [count(arranged[i:i + size]) for i in range(0, len(arranged), size)]

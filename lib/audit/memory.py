@@ -7,7 +7,15 @@ put together again from the history of its memory, oldest first.
 
 from __future__ import annotations
 
-from .calls import Call, UnsupportedOperation, Value
+from collections.abc import Callable
+
+import torch
+
+from .seal import storage_of
+
+
+class UnsupportedOperation(NotImplementedError):
+    """An operation whose receptive field this audit does not know: named, never guessed."""
 
 
 class Memory:
@@ -15,65 +23,58 @@ class Memory:
 
     Parameters
     ----------
-    calls : list of Call
-        Where the reading of a rewritten tensor is recorded, as a call named "strided".
+    read_again : function
+        Called with the history (values and layouts) and the layout of a tensor that was written
+        to; returns its new value.
     """
 
-    def __init__(self, calls):
-        self.calls = calls
+    def __init__(self, read_again: Callable) -> None:
+        self.read_again = read_again
         self.values, self.seen_writes, self.history = {}, {}, {}
         self.alive = []
 
-    def __contains__(self, tensor):
+    def __contains__(self, tensor: torch.Tensor) -> bool:
         return id(tensor) in self.values
 
-    def remember(self, tensor, value):
+    def remember(self, tensor: torch.Tensor, value: object) -> None:
         """Note the value of a new tensor, None if it does not depend on the input."""
         self.alive.append(tensor)                   # so that no identity is ever used twice
-        past = self.history.setdefault(_storage(tensor), [(value, _layout(tensor))])
+        past = self.history.setdefault(self.storage(tensor), [(value, _layout(tensor))])
         self.values[id(tensor)] = value
         self.seen_writes[id(tensor)] = len(past)
 
-    def write(self, tensor, value):
+    def write(self, tensor: torch.Tensor, value: object) -> None:
         """Note that a tensor has been written to."""
-        past = self.history.setdefault(_storage(tensor), [(None, _layout(tensor))])
+        past = self.history.setdefault(self.storage(tensor), [(None, _layout(tensor))])
         past.append((value, _layout(tensor)))
         self.remember(tensor, value)
 
-    def read(self, tensor, scope, leaf):
+    def read(self, tensor: torch.Tensor) -> object:
         """The value of a remembered tensor as it is now."""
-        past = self.history[_storage(tensor)]
-        size, stride, offset = layout = _layout(tensor)
+        past = self.history[self.storage(tensor)]
+        layout = _layout(tensor)
         first, last = _span(layout)
         later = [_span(other) for _, other in past[self.seen_writes[id(tensor)]:]]
         if any(a <= last and first <= b for a, b in later):
-            if any(value is not None for value, _ in past):
-                values = list(dict.fromkeys(v for v, _ in past if v is not None))
-                call = Call("strided", scope, leaf, None, {
-                    "values": [value for value, _ in past],
-                    "layouts": tuple(layout for _, layout in past),
-                    "layout": (size, stride, offset)}, values)
-                call.outputs.append(Value(size, call))
-                self.calls.append(call)
-                self.remember(tensor, call.outputs[0])
-            else:
-                self.remember(tensor, None)
+            values = [value for value, _ in past]
+            changed = any(value is not None for value in values)
+            self.remember(tensor, self.read_again(values, tuple(other for _, other in past), layout)
+                          if changed else None)
         return self.values[id(tensor)]
 
+    def storage(self, tensor: torch.Tensor) -> int:
+        try:
+            return storage_of(tensor)
+        except (NotImplementedError, RuntimeError):
+            raise UnsupportedOperation(f"a {type(tensor).__name__} of layout {tensor.layout} has "
+                                       "no memory that could be followed") from None
 
-def _storage(tensor):
-    try:
-        return tensor.untyped_storage()._cdata
-    except (NotImplementedError, RuntimeError):
-        raise UnsupportedOperation(f"a {type(tensor).__name__} of layout {tensor.layout} has no "
-                                   "memory that could be followed") from None
 
-
-def _layout(tensor):
+def _layout(tensor: torch.Tensor) -> tuple:
     return tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset())
 
 
-def _span(layout):
+def _span(layout: tuple) -> tuple[int, int]:
     """First and last element of the memory that a tensor touches."""
     size, stride, offset = layout
     return offset, offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True) if n)

@@ -8,10 +8,10 @@ from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
 __all__ = ["draw_bounds_by_layer", "draw_field_growth", "draw_paths", "path_field"]
 
-Path = list[tuple[int, int, int]]
+WindowChain = list[tuple[int, int, int]]
 
 
-def path_field(path: Path, unit: int) -> tuple[int, int]:
+def path_field(path: WindowChain, unit: int) -> tuple[int, int]:
     """First and last pixel that a unit sees along one path, as if the image had no border.
 
     Parameters
@@ -35,7 +35,7 @@ def path_field(path: Path, unit: int) -> tuple[int, int]:
     return first, last
 
 
-def draw_paths(axes: Axes, paths: dict[str, Path], size: int, unit: int, title: str) -> None:
+def draw_paths(axes: Axes, paths: dict[str, WindowChain], size: int, unit: int, title: str) -> None:
     """One unit where branches meet, and what it sees along each of them.
 
     Parameters

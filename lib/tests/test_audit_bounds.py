@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -205,7 +206,7 @@ def test_representation_and_reasons():
     transformer = nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.Flatten(2),
                                 nn.TransformerEncoderLayer(16, 2, 8, batch_first=True))
     none = audit(transformer, 16).bounds()
-    assert none.crossing is None and "no chain of convolutions" in none.reason
+    assert none.crossing is None and "no window up to it reaches across the cut" in none.reason
     decoder = audit(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 8, 2, 2)), 16).bounds()
     assert decoder.overlap is None and "leads past 1" in decoder.reason
     paper = audit(on_meta(lambda: models.resnet(50, at="1x1"))).bounds()
@@ -268,6 +269,24 @@ class Quotient(nn.Module):
 def test_a_quotient_stops_every_chain():
     found = audit(Quotient(), 16).bounds()
     assert found.crossing is None and "past div" in found.reason
+
+
+def test_a_head_after_a_flatten_can_be_read_as_one_layer():
+    """Behind a flatten there is no grid any more; the head is one window over what is left."""
+    net = nn.Sequential(OrderedDict(
+        body=nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(2)), flatten=nn.Flatten(),
+        head=nn.Sequential(nn.Linear(8 * 16, 12), nn.ReLU(), nn.Linear(12, 5))))
+    whole, apart = (audit(net, 8).bounds(collapse=c).crossing for c in (("head",), ()))
+    assert str(whole) == str(apart) == "8^16"
+    assert [step.name for step in whole.chain] == ["body.0", "body.1", "head"]
+    assert whole.chain[-1].window == (4, 4)
+
+
+def test_a_module_that_leaves_the_grid_cannot_be_collapsed():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1),
+                        nn.Sequential(nn.Flatten(2), nn.Conv1d(8, 4, 3)))
+    with pytest.raises(ValueError, match="module '1' leads from a grid"):
+        audit(net, 8).bounds(collapse=("1",))
 
 
 def test_too_few_channels_are_named_as_the_reason():

@@ -62,6 +62,8 @@ def write_to_half(x):
     return right + x[:, :2]
 
 
+GRID = torch.stack(torch.meshgrid(torch.linspace(-1.2, 0.9, 6), torch.linspace(-0.7, 1.1, 5),
+                                  indexing="ij")[::-1], -1)[None]
 EXACT = {
     "functional pooling": Run(lambda x: F.max_pool2d(x, 2)),
     "operators": Run(lambda x: (x + x * 2 - 1) / 3 + 0.5),
@@ -109,6 +111,24 @@ EXACT = {
     "gated": Run(lambda x: F.glu(x, 3)),
     "recurrent": Run(lambda x, m: m(x[:, :, 0].transpose(1, 2))[0], nn.GRU(4, 2, batch_first=True)),
     "cumulative sum": Run(lambda x: x.cumsum(3)),
+    "fold": Run(lambda x: F.fold(F.unfold(x, 2, stride=2), (16, 16), 2, stride=2)),
+    "fold with overlaps": Run(lambda x: F.fold(x[:, :, :3, :2].flatten(2), (7, 9), 2,
+                                               dilation=(2, 1), padding=(1, 0), stride=(3, 4))),
+    "long short-term memory": Run(lambda x, m: m(x[:, :, 0].transpose(1, 2))[0],
+                                  nn.LSTM(4, 5, batch_first=True)),
+    "last state": Run(lambda x, m: m(x[:, :, 0].permute(2, 0, 1))[1][0], nn.LSTM(4, 5)),
+    "both directions": Run(lambda x, m: m(x[:, :, 0].permute(2, 0, 1))[0],
+                           nn.GRU(4, 5, bidirectional=True)),
+    "constant grid": Run(lambda x: F.grid_sample(x, GRID.to(x), align_corners=False)),
+    "constant grid, border": Run(lambda x: F.grid_sample(x, GRID.to(x), "nearest", "border",
+                                                         align_corners=True)),
+    "added at indices": Run(lambda x: x.index_add(2, torch.tensor([3, 5, 5]), x[:, :, :3])),
+    "gathered": Run(lambda x: torch.gather(x, 3, torch.arange(15, -1, -2).expand(1, 4, 16, 8))),
+    "einsum over a sum": Run(lambda x: torch.einsum("bchw,hd->bdwc", x, x.new_ones(16, 3))),
+    "circular by function": Run(lambda x: F.pad(x, (2, 1, 0, 3), mode="circular")),
+    "antialiased": Run(lambda x: F.interpolate(x, (7, 5), mode="bilinear", antialias=True)),
+    "rows of a constant": Run(lambda x: x + torch.zeros(1, 4, 16, 16).index_fill(
+        2, torch.tensor([1]), 2.0)),
 }
 
 
@@ -175,9 +195,6 @@ REFUSED = {
                                                    align_corners=False)),
     "max_unpool2d": Run(lambda x, p, u: u(*p(x)), nn.MaxPool2d(2, return_indices=True),
                         nn.MaxUnpool2d(2)),
-    "col2im": Run(lambda x: F.fold(F.unfold(x, 2, stride=2), (16, 16), 2, stride=2)),
-    "mkldnn_rnn_layer": Run(lambda x, m: m(x.flatten(2).transpose(1, 2))[0],
-                            nn.LSTM(4, 5, batch_first=True)),
     "numbers in a tensor": Run(lambda x: x * (2.0 if x.sum().item() > 0 else 1.0)),
     "boolean": Run(lambda x: x if x.mean() > 0 else -x),
     "index": Run(lambda x: x[:, x.mean((0, 2, 3)).argsort()]),
@@ -204,6 +221,26 @@ def test_the_refusal_names_the_module():
     model[1].first = nn.Conv2d(4, 4, 3)
     with pytest.raises(UnsupportedOperation, match="in module '1'"):
         audit(model, 16)
+
+
+def test_an_exception_that_a_model_catches_does_not_rename_what_follows():
+    class Picky(nn.Module):
+        def forward(self, x):
+            raise KeyError("not today")
+
+    class Tolerant(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.picky, self.conv = nn.Sequential(Picky()), nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            try:
+                x = self.picky(x)
+            except KeyError:
+                pass
+            return torch.relu(self.conv(x)).mean((2, 3))
+
+    assert [layer.name for layer in audit(Tolerant(), 16).layers] == ["conv", "mean"]
 
 
 def test_the_module_is_left_as_it_was():

@@ -7,8 +7,10 @@ from math import floor, gcd
 
 import torch
 
-from .fields import gather, reduce
-from .rules import LayerInfo, refuse, rule
+from ..fields import EMPTY, Field, gather, reduce
+from ..trace import Call
+from .movement import found_step
+from .registry import LayerInfo, known, refuse, rule
 
 
 def tuple_of(value, count, default=0):
@@ -51,7 +53,7 @@ def mix_channels(x, groups, channels):
 
 
 @rule("convolution", "_convolution")
-def convolution(call, a, shapes):
+def convolution(call: Call, a: dict, shapes: list):
     x, weight = a["input"], a["weight"]
     if not isinstance(weight, torch.Tensor):
         refuse(call, "the kernel itself depends on the input")
@@ -74,43 +76,75 @@ def convolution(call, a, shapes):
 
 @rule("avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
       "max_pool2d_with_indices", "max_pool3d_with_indices")
-def pool(call, a, shapes):
+def pool(call: Call, a: dict, shapes: list):
     x, shape = a["self"], shapes[0]
     axes = int(call.name[call.name.index("pool") + 4])
     window = tuple_of(a["kernel_size"], axes)
     stride = tuple_of(a["stride"], axes) if a["stride"] else window
     padding, dilation = tuple_of(a["padding"], axes), tuple_of(a.get("dilation", 1), axes)
     channels = shape[-axes - 1]
-    call.layer = LayerInfo("pool", window, stride, padding, dilation, 0, channels, channels)
+    call.layer = LayerInfo("pool", window, stride, padding, dilation, 0, channels, channels,
+                           dims=(len(shape) - axes - 1,) * 2)
     return _slide(x, shape, window, stride, padding, dilation)
 
 
 @rule("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "adaptive_max_pool1d",
       "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d")
-def adaptive_pool(call, a, shapes):
+def adaptive_pool(call: Call, a: dict, shapes: list):
     x, shape = a["self"], shapes[0]
     axes = int(call.name[call.name.index("pool") + 4])
     window, stride = [], []
     for dim in range(len(shape) - axes, len(shape)):
         n, m = x.shape[dim], shape[dim]
         places = [range(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
-        widest = max(len(place) for place in places)
-        index = torch.tensor([[*place, *[place[-1]] * (widest - len(place))] for place in places])
+        index = _rows([[*place] for place in places])
         common = gcd(n, m)
         x = reduce(x, [dim], True) if m == 1 else gather(x, dim, index, (m // common, n // common))
-        window.append(widest)
+        window.append(index.shape[1])
         stride.append(n // m if n % m == 0 else 0)
     whole = all(n == 1 for n in shape[-axes:])
     call.layer = LayerInfo("global pool" if whole else "pool", tuple(window), tuple(stride),
-                           (0,) * axes, (1,) * axes, 0, shape[-axes - 1], shape[-axes - 1])
+                           (0,) * axes, (1,) * axes, 0, shape[-axes - 1], shape[-axes - 1],
+                           dims=(len(shape) - axes - 1,) * 2)
     return x
+
+
+@rule("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "_upsample_lanczos2d_aa")
+def antialias(call: Call, a: dict, shapes: list):
+    """Interpolation whose filter is as wide as the step that it takes."""
+    x, shape = a.get("self", a.get("input")), shapes[0]
+    reach = 1 if "bilinear" in call.name else 2 if "bicubic" in call.name else 3
+    taps = []
+    for dim, name in ((2, "scales_h"), (3, "scales_w")):
+        ratio = _ratio(x.shape[dim], shape[dim], a.get(name), a["align_corners"])
+        wide, rows = max(ratio, Fraction(1)), []
+        for i in range(shape[dim]):
+            middle = ratio * (2 * i + 1) / 2
+            low, high = floor(middle - reach * wide + Fraction(1, 2)), floor(
+                middle + reach * wide + Fraction(1, 2))
+            far = [(Fraction(2 * p + 1, 2) - middle) / wide for p in range(low, high)]
+            rows.append([p for p, t in zip(range(low, high), far, strict=True)
+                         if abs(t) < reach and (t == 0 or t.denominator > 1)])
+            if not x.virtual:
+                rows[-1] = [p for p in rows[-1] if 0 <= p < x.shape[dim]]
+        x = gather(x, dim, _rows(rows), (ratio.denominator, ratio.numerator)
+                   if ratio.denominator <= shape[dim] else None)
+        taps.append(max(map(len, rows)))
+    call.layer = LayerInfo("resize", tuple(taps), (), (), (1, 1), 0, shape[1], shape[1])
+    return x
+
+
+def _rows(rows: list[list[int]]) -> torch.Tensor:
+    """Lists of positions as one matrix; the last one of a short list is repeated."""
+    widest = max(map(len, rows))
+    return torch.tensor([row + row[-1:] * (widest - len(row)) for row in rows])
 
 
 @rule("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
       "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
       "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d")
-def upsample(call, a, shapes):
-    x, shape = a["self"] if "self" in a else a["input"], shapes[0]
+def upsample(call: Call, a: dict, shapes: list):
+    x, shape = a.get("self", a.get("input")), shapes[0]
     axes = len(shape) - 2
     names = {1: ["scales"], 2: ["scales_h", "scales_w"], 3: ["scales_d", "scales_h", "scales_w"]}
     taps = []
@@ -150,23 +184,87 @@ def _taps(name, x, dim, outputs, ratio, a):
         else:
             places = [low - 1, low, low + 1, low + 2] if "cubic" in name else [low, low + 1]
         rows.append(places if virtual else [min(max(p, 0), size - 1) for p in places])
-    widest = max(map(len, rows))
-    return torch.tensor([row + row[-1:] * (widest - len(row)) for row in rows])
+    return _rows(rows)
 
 
-@rule("constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d",
+@rule("pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d",
       "replication_pad1d", "replication_pad2d", "replication_pad3d")
-def pad(call, a, shapes):
+def pad(call: Call, a: dict, shapes: list):
+    """Padding continues the map, whatever it is filled with; at the border it may hold pixels."""
     x, shape = a["self"], shapes[0]
     amounts = a.get("pad", a.get("padding"))
+    mode = a.get("mode") or call.name.partition("_")[0]
     for place in range(len(amounts) // 2):
         dim, before = len(shape) - 1 - place, amounts[2 * place]
         index = torch.arange(shape[dim]) - before
-        if not x.virtual and "constant" not in call.name:
+        continued = x.virtual and any(s is not None and s[0] == dim for s in x.step)
+        if mode != "constant" and not continued:
             last = x.shape[dim] - 1
-            if "reflection" in call.name:
+            if mode == "circular":
+                index = index % (last + 1)
+            elif "reflect" in mode:
                 index = last - (last - index.abs()).abs()
             index = index.clamp(0, last)
         if before or shape[dim] != x.shape[dim]:
             x = gather(x, dim, index[:, None], (1, 1))
     return x
+
+
+def _picked(x: Field, edges: list, index: torch.Tensor, valid: torch.Tensor, shape: tuple):
+    """Units that each see some of the units in the last dimension of ``edges``."""
+    out, step = [], []
+    for edge in edges:
+        picked = edge[..., index.flatten()].unflatten(-1, index.shape)
+        picked = picked.masked_fill(~valid, EMPTY).amin(-1)
+        out.append(picked.reshape(2, *shape))
+        step.append(found_step(x, out[-1]))
+    return x.replace(shape, out, step)
+
+
+@rule("col2im")
+def fold(call: Call, a: dict, shapes: list):
+    """Every unit sees the columns that are added up in its place."""
+    x, shape = a["self"], shapes[0]
+    size, window, stride, padding, dilation = (tuple_of(a[k], 2) for k in (
+        "output_size", "kernel_size", "stride", "padding", "dilation"))
+    blocks = [(n + 2 * p - d * (r - 1) - 1) // s + 1 for n, r, s, p, d in
+              zip(size, window, stride, padding, dilation, strict=True)]
+    at, ok = [], []
+    for n, r, s, p, d, count in zip(size, window, stride, padding, dilation, blocks, strict=True):
+        first = torch.arange(n)[:, None] + p - torch.arange(r) * d
+        at.append(first.div(s, rounding_mode="floor"))
+        ok.append((first % s == 0) & (first >= 0) & (at[-1] < count))
+    place = torch.arange(window[0])[:, None] * window[1] + torch.arange(window[1])
+    block = at[0][:, None, :, None] * blocks[1] + at[1][None, :, None, :]
+    valid = (ok[0][:, None, :, None] & ok[1][None, :, None, :]).flatten(2).flatten(0, 1)
+    index = (place * (blocks[0] * blocks[1]) + block).flatten(2).flatten(0, 1)
+    index = index.masked_fill(~valid, 0)
+    channels = x.shape[-2] // (window[0] * window[1])
+    edges = [x.full(axis).reshape(2, *x.shape[:-2], channels, -1) for axis in x.axes]
+    return _picked(x, edges, index, valid, shape)
+
+
+@rule("grid_sampler_2d")
+def sampled(call: Call, a: dict, shapes: list):
+    """Interpolation at given places; they are numbers, so they must not depend on the input."""
+    x, grid = a["input"], known(call, a["grid"])
+    if isinstance(grid, Field) or not isinstance(x, Field):
+        refuse(call, "which pixels it reads depends on numbers computed from the input")
+    if a["padding_mode"] == 2 or x.shape[0] != 1:
+        refuse(call, "reflection at the border, or a batch, is not followed here")
+    taps = {0: (0, 1), 1: (0,), 2: (-1, 0, 1, 2)}[a["interpolation_mode"]]
+    at, ok = [], []
+    for place, n in ((1, x.shape[2]), (0, x.shape[3])):
+        value = grid[0, ..., place].flatten().double()
+        value = (value + 1) / 2 * (n - 1) if a["align_corners"] else ((value + 1) * n - 1) / 2
+        low = value.round() if len(taps) == 1 else value.floor()
+        index = low.long()[:, None] + torch.tensor(taps)
+        weighs = (value - low)[:, None].abs() > 1e-6
+        used = weighs | (index == low.long()[:, None])
+        at.append(index.clamp(0, n - 1))
+        ok.append(used & (((index >= 0) & (index < n)) | (a["padding_mode"] == 1)))
+    index = (at[0][:, :, None] * x.shape[3] + at[1][:, None, :]).flatten(1)
+    valid = (ok[0][:, :, None] & ok[1][:, None, :]).flatten(1)
+    call.layer = LayerInfo("resize", (len(taps),) * 2, (), (), (1, 1), 0, x.shape[1], x.shape[1])
+    edges = [x.full(axis).flatten(3) for axis in x.axes]
+    return _picked(x, edges, index, valid, shapes[0])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
-from .calls import UnsupportedOperation, Value
-from .fields import Field, hull
+from ..fields import Field, hull
+from ..trace import Call, UnsupportedOperation, Value
 
 RULES = {}
+ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "clamp", "hardtanh",
+               "leaky_relu", "log_sigmoid_forward", "softplus", "threshold", "addcmul", "addcdiv",
+               "rrelu_with_noise", "huber_loss", "glu_jvp")
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,8 @@ class LayerInfo:
     ``kind`` is "conv", "transposed conv", "pool", "global pool", "dense", "attention", "norm",
     "resize", "shuffle" or "reduce". ``channels`` are the output's, ``groups`` 0 means that every
     channel stays by itself (a pooling layer). ``mixes`` says whether a dense layer sums over
-    positions of the map.
+    positions of the map, ``single`` whether over one dimension. ``dims`` are the dimensions of
+    input and output along which the channels lie.
     """
 
     kind: str
@@ -38,9 +45,11 @@ class LayerInfo:
     channels_in: int = 0
     channels: int = 0
     mixes: bool = False
+    dims: tuple = (1, 1)
+    single: bool = True
 
 
-def rule(*names):
+def rule(*names: str) -> Callable:
     """Register the rule of some operations: a function of (call, arguments, output shapes)."""
 
     def register(function):
@@ -51,11 +60,21 @@ def rule(*names):
     return register
 
 
-def refuse(call, reason):
+def refuse(call: Call, reason: str) -> NoReturn:
+    """Raise the error of an operation that no rule can describe."""
     raise UnsupportedOperation(f"{call.where}: {reason}")
 
 
-def interpret(call, fields):
+def known(call: Call, entry: object) -> object:
+    """An argument whose numbers are needed, if they are known without running the model."""
+    if isinstance(entry, list):
+        return [known(call, part) for part in entry]
+    if isinstance(entry, FakeTensor):
+        refuse(call, "its numbers are computed from parameters, and only shapes are run here")
+    return entry
+
+
+def interpret(call: Call, fields: dict) -> list:
     """Fields of a call's outputs.
 
     Parameters
@@ -85,7 +104,7 @@ def interpret(call, fields):
         result = hull(tracked, shapes[0])
     else:
         refuse(call, "its receptive field is not known here; replace the operation by known ones, "
-                     "or register a rule in lib/audit/rules.py")
+                     "or register a rule in lib/audit/rules")
     if isinstance(result, list):
         return result
     return [result if result is None or value.shape == tuple(result.shape) else
@@ -100,7 +119,7 @@ def _resolve(entry, fields):
     return fields[entry] if isinstance(entry, Value) else entry
 
 
-def flat(arguments):
+def flat(arguments: dict) -> Iterator:
     """All arguments, those in lists one by one."""
     for entry in arguments.values():
         yield from entry if isinstance(entry, list) else (entry,)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
 
-from .fields import EMPTY, Field, common_step, compress, gather
-from .rules import LayerInfo, flat, refuse, rule
+from ..fields import EMPTY, Field, common_step, compress, gather, hull
+from ..trace import Call
+from .registry import LayerInfo, flat, known, refuse, rule
 
 MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "permute", "transpose",
          "t", "expand", "unsqueeze", "squeeze", "select", "split", "split_with_sizes", "unbind",
          "unfold", "flip", "roll", "repeat", "diagonal", "index_select", "index", "chunk", "tile",
          "native_channel_shuffle", "channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "im2col",
          "unsafe_split", "unsafe_chunk", "movedim", "swapaxes", "flatten", "unflatten", "detach",
-         "alias", "clone", "contiguous", "rot90", "repeat_interleave", "rsub_view", "T")
+         "alias", "clone", "contiguous", "rot90", "repeat_interleave", "T", "gather", "take")
 
 
 @rule(*MOVES)
-def move(call, a, shapes):
+def move(call: Call, a: dict, shapes: list):
     """Perform the operation on the boxes of every axis, and find out where the grid went."""
     fields = [entry for entry in flat(a) if isinstance(entry, Field)]
     if len(fields) != 1:
@@ -27,7 +27,7 @@ def move(call, a, shapes):
     x = fields[0]
     if call.name in ("detach", "alias", "clone", "contiguous"):
         return x
-    arguments = {key: _known(call, entry) for key, entry in a.items()}
+    arguments = {key: known(call, entry) for key, entry in a.items()}
     name = next(key for key, entry in a.items() if entry is x)
     results = [_performed(call.function, arguments, name, x, axis) for axis in x.axes]
     moved = []
@@ -40,33 +40,24 @@ def move(call, a, shapes):
     return moved
 
 
-def _known(call, entry):
-    """An argument whose numbers are needed, if they are known without running the model."""
-    if isinstance(entry, list):
-        return [_known(call, part) for part in entry]
-    if isinstance(entry, FakeTensor):
-        refuse(call, "its indices are computed during the run")
-    return entry
+def invoke(function: object, arguments: dict) -> object:
+    """An operation performed on arguments that are given by name."""
+    specs = function._schema.arguments
+    return function(*[arguments[spec.name] for spec in specs if not spec.kwarg_only],
+                    **{spec.name: arguments[spec.name] for spec in specs if spec.kwarg_only})
 
 
-def _performed(function, arguments, name, x, axis):
+def _performed(function: object, arguments: dict, name: str, x: Field, axis: int) -> list:
     """The outputs' edges along an axis, each (2, *shape)."""
     sides = []
     for side in x.full(axis):
-        positional, named = [], {}
-        for spec in function._schema.arguments:
-            value = side if spec.name == name else arguments[spec.name]
-            if spec.kwarg_only:
-                named[spec.name] = value
-            else:
-                positional.append(value)
         if function.overloadpacket.__name__ in ("view", "_unsafe_view", "_reshape_alias"):
             result = side.reshape(arguments["size"])
         elif function.overloadpacket.__name__ == "im2col":
             shifted = (side - EMPTY).double()       # so that padding, a zero, holds no pixel
-            result = function(shifted, *positional[1:], **named).round().long() + EMPTY
+            result = invoke(function, arguments | {name: shifted}).round().long() + EMPTY
         else:
-            result = function(*positional, **named)
+            result = invoke(function, arguments | {name: side})
         sides.append(list(result) if isinstance(result, (list, tuple)) else [result])
     return [torch.stack([_thin(side) for side in pair]) for pair in zip(*sides, strict=True)]
 
@@ -79,17 +70,11 @@ def _thin(edges):
     return edges
 
 
-def _clip(edges, extent):
-    low, high = edges[0].clamp(min=0), -(edges[1].clamp(min=1 - extent))
-    empty = low > high
-    return torch.stack([low.masked_fill(empty, EMPTY), (-high).masked_fill(empty, EMPTY)])
-
-
 def _new_step(call, a, x, axis, edges, shape):
     """Along which dimension the grid of an axis runs now, None if along none."""
     old, count = x.step[axis], len(x.shape)
     if old is None:                                 # lost by a reshape, perhaps found by this one
-        return _found(x, edges, shape)
+        return found_step(x, edges)
     dim, period, shift = old
     if call.name == "permute":
         return ([d % count for d in a["dims"]].index(dim), period, shift)
@@ -105,10 +90,10 @@ def _new_step(call, a, x, axis, edges, shape):
     if place is not None and shape[place] == x.shape[dim] and _periodic(edges, place, period,
                                                                          shift):
         return (place, period, shift)
-    return _found(x, edges, shape)
+    return found_step(x, edges)
 
 
-def _found(x, edges, shape):
+def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
     """The step of a map that is periodic along the dimension where it moves farthest."""
     place = _farthest(edges) if x.virtual else None
     for period in (1, 2, 3, 4, 6, 8) if place is not None else ():
@@ -145,7 +130,7 @@ def _measured(edges, dim, period):
 
 
 @rule("strided")
-def rewritten(call, a, shapes):
+def rewritten(call: Call, a: dict, shapes: list):
     """A tensor put together from everything that was written to its memory, in order."""
     model = next(part for part in a["values"] if isinstance(part, Field))
     length = 1 + max(offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
@@ -157,7 +142,7 @@ def rewritten(call, a, shapes):
             source = part.full(axis) if isinstance(part, Field) else torch.tensor(EMPTY)
             _window(memory, layout).copy_(source)
         edges.append(compress(_window(memory, a["layout"]).clone()))
-        step.append(_found(model, edges[axis], shapes[0]))
+        step.append(found_step(model, edges[axis]))
     return model.replace(shapes[0], edges, step)
 
 
@@ -168,7 +153,7 @@ def _window(memory, layout):
 
 
 @rule("as_strided")
-def restrided(call, a, shapes):
+def restrided(call: Call, a: dict, shapes: list):
     """Only a change of memory layout of the same units is followed."""
     x = a["self"]
     if shapes[0] == x.shape and sum(n > 1 for n in x.shape) <= 1:
@@ -177,7 +162,7 @@ def restrided(call, a, shapes):
 
 
 @rule("slice")
-def cut(call, a, shapes):
+def cut(call: Call, a: dict, shapes: list):
     x, dim = a["self"], a["dim"] % len(a["self"].shape)
     start = a["start"] or 0
     start = min(start + x.shape[dim] if start < 0 else start, x.shape[dim])
@@ -186,52 +171,60 @@ def cut(call, a, shapes):
 
 
 @rule("cat", "stack")
-def joined(call, a, shapes):
+def joined(call: Call, a: dict, shapes: list) -> Field:
     """Tensors side by side; those that depend on nothing contribute units that see nothing."""
-    parts, shape = a["tensors"], shapes[0]
-    dim = a["dim"] % len(shape)
-    model = next(part for part in parts if isinstance(part, Field))
-    steps, blocks = [], [[] for _ in model.axes]
-    pieces = [_piece(part, dim, call.name == "stack", model) for part in parts]
-    pieces = [piece for piece in pieces if 0 not in piece.shape]
+    shape, dim = shapes[0], a["dim"] % len(shapes[0])
+    parts = [part for part in a["tensors"] if 0 not in part.shape]
+    tracked = [part for part in parts if isinstance(part, Field)]
+    if call.name == "stack":
+        tracked = [_stacked(part, dim) for part in tracked]
+    model, edges, steps = tracked[0], [], []
     for axis in model.axes:
-        tracked = [piece for piece in pieces if piece.step[axis] != "none"]
-        step = tracked[0].step[axis]
-        for piece in tracked[1:]:
-            step = common_step(step, piece.step[axis])
+        step = model.step[axis]
+        for part in tracked[1:]:
+            step = common_step(step, part.step[axis])
         if step is not None and step[0] == dim and len(tracked) > 1:
             step = None                             # two maps end to end are not one grid
         steps.append(step)
-        for piece in pieces:
-            edge = piece.edges[axis]
-            if model.virtual and step is None and piece.step[axis] != "none":
-                edge = _clip(edge, model.image[axis])
-            blocks[axis].append(edge.expand(*edge.shape[:dim + 1], piece.shape[dim],
-                                            *edge.shape[dim + 2:]))
-    edges = []
-    for block in blocks:
-        sizes = [max(edge.shape[d] for edge in block) for d in range(len(shape) + 1)]
-        grown = [edge.expand(*[-1 if d == dim + 1 else sizes[d] for d in range(len(sizes))])
-                 for edge in block]
-        edges.append(torch.cat(grown, dim + 1))
+        known = iter(tracked)
+        blocks = []
+        for part in parts:
+            size = 1 if call.name == "stack" else part.shape[dim]
+            if isinstance(part, Field):
+                field = next(known)
+                edge = field.clipped(axis) if step is None else field.edges[axis]
+            else:
+                edge = torch.full((2, *[1] * len(shape)), EMPTY)
+            blocks.append(edge.expand(*edge.shape[:dim + 1], size, *edge.shape[dim + 2:]))
+        sizes = [max(block.shape[d] for block in blocks) for d in range(len(shape) + 1)]
+        edges.append(torch.cat([block.expand(*[-1 if d == dim + 1 else n for d, n in
+                                               enumerate(sizes)]) for block in blocks], dim + 1))
     return model.replace(shape, edges, steps)
 
 
-def _piece(part, dim, stacked, model):
-    """One operand of a concatenation as a field."""
-    if not isinstance(part, Field):
-        shape = tuple(part.shape)
-        blank = [torch.full((2, *[1] * len(shape)), EMPTY) for _ in model.axes]
-        part = Field(shape, model.image, blank, ["none"] * len(blank), model.virtual)
-    if stacked:
-        shape = (*part.shape[:dim], 1, *part.shape[dim:])
-        edges = [edge.unsqueeze(dim + 1) for edge in part.edges]
-        step = [s if s in (None, "none") else (s[0] + (s[0] >= dim), *s[1:]) for s in part.step]
-        part = Field(shape, part.image, edges, step, part.virtual)
-    return part
+def _stacked(part: Field, dim: int) -> Field:
+    """A field with one more dimension."""
+    return part.replace((*part.shape[:dim], 1, *part.shape[dim:]),
+                        [edge.unsqueeze(dim + 1) for edge in part.edges],
+                        [s and (s[0] + (s[0] >= dim), *s[1:]) for s in part.step])
 
 
-@rule("slice_scatter", "select_scatter", "index_copy", "scatter", "gather", "col2im",
-      "max_unpool2d", "max_unpool3d", "take", "masked_scatter")
-def named_refusal(call, a, shapes):
+@rule("index_add")
+def added_at(call: Call, a: dict, shapes: list):
+    """Every unit sees itself and the units added in its place."""
+    x, source, dim = a["self"], a["source"], a["dim"] % len(shapes[0])
+    places = known(call, a["index"])
+    parts = [part for part in (x,) if isinstance(part, Field)]
+    if isinstance(source, Field):
+        rows = [(places == place).nonzero().flatten() for place in range(shapes[0][dim])]
+        widest = max(1, *map(len, rows))
+        index = torch.stack([torch.nn.functional.pad(row, (0, widest - len(row)), value=-1)
+                             for row in rows])
+        parts.append(gather(source, dim, index.clamp(min=0), None, index >= 0))
+    return hull(parts, shapes[0])
+
+
+@rule("slice_scatter", "select_scatter", "index_copy", "scatter", "scatter_add", "index_put",
+      "max_unpool2d", "max_unpool3d", "masked_scatter", "grid_sampler_3d")
+def named_refusal(call: Call, a: dict, shapes: list):
     refuse(call, "no rule describes which units it reads")

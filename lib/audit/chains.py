@@ -1,0 +1,405 @@
+"""Bounds for a network through its ConvAC surrogate: a chain of generalized convolutions.
+
+Any path through the graph of a network is a chain of layers, and the chain is a sub-network of
+the ConvAC with the same graph: what the chain does not use can be set to zero, ignored by the
+next layer, or cancelled. A bound on the generic rank of the chain therefore bounds the graph's,
+because the rank of almost all parameters is at least that of any choice of them. The search below
+looks for the path with the largest bound. It need not find the best one; whichever path it
+returns, its bound holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+
+from ..bounds.bound import Bound
+from ..bounds.crossing import separated_pairs
+from ..networks.architecture import Architecture, Layer
+from .fields import Field
+from .graph import POOLS, Layouts, Node, build_graph, by_group, count
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer of a chain; ``channels`` is what the chain may use of the network's layer."""
+
+    name: str
+    window: tuple
+    stride: tuple
+    dilation: tuple
+    channels: int
+
+
+@dataclass(frozen=True)
+class LayerBound:
+    """A bound, the layer K of the network that gives it, and the chain it is proved for.
+
+    Parameters
+    ----------
+    bound : lib.bounds.bound.Bound
+        Its ``layer`` counts the chain's layers from 1.
+    name : str
+        Layer K.
+    chain : tuple of Step
+        From the first layer to the output.
+    size : tuple of int
+    """
+
+    bound: Bound
+    name: str
+    chain: tuple
+    size: tuple
+
+    def __str__(self) -> str:
+        return str(self.bound)
+
+    def architecture(self) -> Architecture:
+        """The chain as an `Architecture`; a dilated layer becomes one of window 1."""
+        layers = [Layer(tuple(r if d == 1 else 1 for r, d in zip(step.window, step.dilation,
+                                                                 strict=True)),
+                        step.stride, step.channels) for step in self.chain]
+        return Architecture(self.size, max(step.channels for step in self.chain), layers)
+
+
+@dataclass
+class Surrogate:
+    """What the theorems say about the ConvAC with the shape of a network.
+
+    Attributes
+    ----------
+    overlap, crossing : LayerBound or None
+        Theorem 1 and the crossing bound at their best layers; None if no layer is admissible.
+    overlap_by_layer, crossing_by_layer : dict
+        Name of layer K to its bound.
+    notes : list of str
+        What the surrogate changes.
+    reason : str
+        Why there is no bound, empty if there is one.
+    """
+
+    partition: str
+    overlap_by_layer: dict = field(default_factory=dict)
+    crossing_by_layer: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def overlap(self) -> LayerBound | None:
+        return _largest(self.overlap_by_layer)
+
+    @property
+    def crossing(self) -> LayerBound | None:
+        return _largest(self.crossing_by_layer)
+
+
+def _largest(bounds: dict) -> LayerBound | None:
+    return max(bounds.values(), key=lambda found: found.bound, default=None)
+
+
+def find_bounds(audit: object, partition: str = "left-right", representation: int | None = None,
+                avoid: tuple = (), collapse: tuple = (), pools: str = "mixing") -> Surrogate:
+    """Theorem 1 and the crossing bound at every layer of a network's surrogate.
+
+    Parameters
+    ----------
+    audit : lib.audit.Audit
+    partition : {"left-right", "top-bottom"}
+    representation : int, optional
+        Representation channels per pixel, M; as many as needed by default.
+    avoid, collapse : sequence of str
+        Regular expressions on module names: modules that the path must not enter, and modules
+        that are read as a single layer.
+    pools : {"mixing", "channelwise"}
+        Whether pooling layers of the surrogate mix channels.
+
+    Returns
+    -------
+    Surrogate
+
+    Raises
+    ------
+    ValueError
+        For a partition that the input does not have, inputs of more than two axes, fewer than one
+        representation channel, or pools of no known kind.
+    """
+    valid = ("left-right", "top-bottom")[:len(audit.size)]
+    if partition not in valid or len(audit.size) > 2:
+        raise ValueError(f"partition {partition!r} of an input of size {audit.size}: the theorems "
+                         f"are about one or two axes, cut by {' or '.join(map(repr, valid))}")
+    if representation is not None and (type(representation) is not int or representation < 1):
+        raise ValueError(f"representation={representation!r}: a positive number of channels per "
+                         "pixel, or None for as many as the bound can use")
+    if pools not in POOLS:
+        raise ValueError(f"pools={pools!r}: valid are {' and '.join(map(repr, POOLS))}")
+    if len(audit.trace.sources) > 1 or audit.trace.sources[0].first != 2:
+        return Surrogate(partition, reason="the theorems are about one input with channels")
+    axis = len(audit.size) - 1 if partition == "left-right" else 0
+    nodes, notes = build_graph(audit, avoid, collapse, pools)
+    result = Surrogate(partition, notes=notes)
+    routes = _Routes(nodes, audit.size, axis)
+    if not nodes[-1].cell:
+        result.notes.append("a layer over the whole output map is added, so that the output is "
+                            "one number")
+    widths = {w for n in nodes if n.role == "layer" for w in (n.channels, n.channels // 2)}
+    for base in sorted({min(w, representation or w) for w in widths} - {0, 1}):
+        for route in routes.up_to_k(base):
+            _measure(route, routes.beyond(route.node, base), audit.size, axis, base, result)
+    if not result.crossing_by_layer:
+        result.reason = _obstacle(nodes, routes)
+    return result
+
+
+@dataclass
+class Route:
+    """The best way found from the input to a node."""
+
+    reach: int                                      # T_R - 1 along the cut
+    carried: int                                    # bit s: two channels can hold cells s apart
+    compared: int                                   # bit s: one channel can compare cells s apart
+    strides: tuple                                  # T_S per axis
+    node: Node                                      # the last layer, at first the source
+    before: Route | None = None
+    units: Field | None = None                      # where the last layer's units are by now
+
+
+class _Routes:
+    """Ways through a graph: to the layer K of the theorems, and on to the output."""
+
+    def __init__(self, nodes: list[Node], size: tuple, axis: int) -> None:
+        self.nodes, self.size, self.axis = nodes, size, axis
+        self.layouts = Layouts()
+        self.children = {node: [] for node in nodes}
+        for node in nodes:
+            for parent in dict.fromkeys(node.edges):
+                self.children[parent].append(node)
+        self.open, self.hops = {}, {}
+        for node in reversed(nodes):
+            if node.role == "layer":
+                self.open[node] = self._shortest(node)
+
+    def up_to_k(self, base: int) -> Iterator[Route]:
+        """Routes that end in a layer K wide enough for the base.
+
+        Two halves of the channels carry the two cells to be compared, so all layers before K are
+        twice as wide as the base, and the longest such route is taken. A grouped layer cannot
+        always multiply different channels. It can always compare two cells of one channel within
+        its own window, and then a single carrier is enough: the second kind of route.
+        """
+        for carriers in (2, 1):
+            best = {self.nodes[0]: Route(0, 1, 0, (1,) * len(self.size), self.nodes[0])}
+            for node in self.nodes[1:]:
+                before = [route for parent in node.edges if parent in best
+                          for route in self._arrive(best[parent], parent, node, base, carriers)]
+                if not before:
+                    continue
+                route = max(before, key=lambda r: (r.reach, -prod(r.strides)))
+                if node.role == "layer":
+                    if node.channels >= base:
+                        yield route
+                    if node.channels < base * carriers:
+                        continue
+                best[node] = route
+
+    def reachable(self) -> set[Node]:
+        """Tensors to which some chain leads, however few its channels."""
+        routes = {self.nodes[0]: Route(0, 1, 0, (1,) * len(self.size), self.nodes[0])}
+        for node in self.nodes[1:]:
+            for parent in node.edges:
+                if parent in routes:
+                    for route in self._arrive(routes[parent], parent, node, 1, 1):
+                        routes[node] = route
+        return set(routes)
+
+    def _arrive(self, route: Route, parent: Node, node: Node, base: int,
+                carriers: int) -> list[Route]:
+        """The route continued to a node, if enough channels arrive there."""
+        last = route.node
+        if node.role != "layer":
+            try:
+                units = self.layouts.carry(node, parent, last, route.units)
+            except LookupError:
+                return []
+            return [Route(route.reach, route.carried, route.compared, route.strides, last,
+                          route.before, units)]
+        arranged = self.layouts.arrangement(node, last, route.units)
+        if arranged is None:
+            return []
+        if last.role == "source":                   # the first layer fits all templates
+            if node.groups > 1 or count(arranged) < last.width:
+                return []
+            multiplies = True
+        else:
+            groups = by_group(arranged, node.groups)
+            if sum(groups) // last.copies < base * carriers or (
+                    not _passes(last, node, groups, base * carriers)):
+                return []
+            copies = max(last.copies, node.copies)
+            multiplies = node.groups == 1 or (last.groups == 1 and sum(
+                n // copies // 2 for n in groups) >= base)
+        return [self._extended(route, node, carriers, multiplies)]
+
+    def _extended(self, route: Route, node: Node, carriers: int, multiplies: bool) -> Route:
+        """A route with one more layer."""
+        window, stride, dilation = layer_shape(node, route.strides, self.size)
+        axis, extent = self.axis, self.size[self.axis]
+        unit = route.strides[axis] * dilation[axis]
+        moved, limit = 0, (1 << extent) - 1
+        for copies in range(1, min(window[axis], -(-extent // unit))):
+            moved |= (route.carried << copies * unit) & limit
+        strides = tuple(a * b for a, b in zip(route.strides, stride, strict=True))
+        new = Route(route.reach + (window[axis] - 1) * unit, route.carried, route.compared,
+                    strides, node, route)
+        if carriers == 2:
+            new.carried |= moved
+        if node.groups > 1 if carriers == 1 else multiplies:
+            new.compared |= moved
+        return new
+
+    def beyond(self, node: Node, base: int) -> tuple[Node, ...] | None:
+        """Layers from K to the output whose windows are at least their strides, if there are.
+
+        The first layer with a stride must come after, or be, one that adds up the channels of K:
+        a grouped layer cannot.
+        """
+        ways = []
+        for after, arranged in self._next(node):
+            if after is None:                       # the output, with a layer added
+                if not self.nodes[-1].cell and arranged // node.copies >= base:
+                    ways.append(())
+            elif count(arranged) // node.copies >= base and _ends_well(after):
+                if after.groups == 1:
+                    if self.open[after] is not None:
+                        ways.append((after, *self.open[after]))
+                elif set(after.stride) == {1} and not after.closing and (
+                        _passes(node, after, by_group(arranged, after.groups), base)):
+                    onward = self.beyond(after, base)
+                    ways += [] if onward is None else [(after, *onward)]
+        return min(ways, key=len, default=None)
+
+    def _shortest(self, node: Node) -> tuple[Node, ...] | None:
+        """Layers from one that has added up the channels of K to the output."""
+        if not _ends_well(node):
+            return None
+        ways = []
+        for after, arranged in self._next(node):
+            if after is None:
+                ways += [()] * (arranged // node.copies > 0)
+            elif count(arranged) // node.copies > 0 and self.open[after] is not None:
+                ways.append((after, *self.open[after]))
+        return min(ways, key=len, default=None)
+
+    def _next(self, layer: Node) -> list[tuple]:
+        """Layers that read a layer's channels, and which of these; None stands for the output."""
+        if layer in self.hops:
+            return self.hops[layer]
+        found, seen, todo = {}, {layer}, [(layer, None)]
+        while todo:
+            at, units = todo.pop(0)
+            if at is self.nodes[-1]:
+                found[None] = layer.width if units is None else int(units.edges[0][0].unique().lt(
+                    2 ** 39).sum())
+            for node in self.children[at]:
+                if node.role == "layer":
+                    arranged = self.layouts.arrangement(node, layer, units)
+                    if arranged is not None and (node not in found
+                                                 or count(arranged) > count(found[node])):
+                        found[node] = arranged
+                elif node not in seen:
+                    try:
+                        todo.append((node, self.layouts.carry(node, at, layer, units)))
+                        seen.add(node)
+                    except LookupError:
+                        continue
+        self.hops[layer] = list(found.items())
+        return self.hops[layer]
+
+
+def _passes(last: Node, node: Node, groups: list[int], needed: int) -> bool:
+    """Whether a layer can hand on so many channels, each to one of its own."""
+    if node.groups == 1:
+        return True
+    outputs = node.width // node.groups
+    if last.groups == 1:                            # it can send its channels to any group
+        copies = max(last.copies, node.copies)
+        return sum(min(n, outputs) for n in groups) // copies >= needed
+    return outputs >= node.per_group and sum(groups) == last.width
+
+
+def _ends_well(node: Node) -> bool:
+    """Whether a layer can be K or come after it."""
+    if node.channels < 1:                           # copies for a residual sum may leave none
+        return False
+    window = (1,) * len(node.window) if node.linear else node.window
+    small = any(r < s for r, s in zip(window, node.stride, strict=True))
+    skips = any(d > 1 and s > 1 for d, s in zip(node.dilation, node.stride, strict=True))
+    return node.closing or not (small or skips)
+
+
+def layer_shape(node: Node, strides: tuple, size: tuple) -> tuple[tuple, tuple, tuple]:
+    """Window, stride and dilation of a layer at its place in a chain."""
+    if node.closing:
+        whole = tuple(-(-n // s) for n, s in zip(size, strides, strict=True))
+        return whole, whole, (1,) * len(size)
+    window = (1,) * len(size) if node.linear else node.window
+    return window, node.stride, node.dilation
+
+
+def _measure(route: Route, onward: tuple | None, size: tuple, axis: int, base: int,
+             result: Surrogate) -> None:
+    """Both bounds with layer K at the end of a route, kept if they are the best so far."""
+    shifts = [s for s in range(size[axis]) if route.compared >> s & 1]
+    if onward is None or not shifts:
+        return
+    step, extent, cut = route.strides[axis], size[axis], size[axis] // 2
+    rows = prod(-(-n // s) for i, (n, s) in enumerate(zip(size, route.strides, strict=True))
+                if i != axis)
+    far = [s for s in shifts if s >= cut]
+    candidates = far[:1] + [s for s in shifts if s <= extent - cut][-1:]
+    pairs, nearest = max((separated_pairs(step, extent, s, cut), -s) for s in candidates)
+    _keep(result.crossing_by_layer, route, onward, size, Bound(base, pairs * rows, None, -nearest))
+    if extent % 2 == 0 and far:
+        columns = max(0, (extent - far[0] - 1) // step + 1)
+        _keep(result.overlap_by_layer, route, onward, size,
+              Bound(base, columns * rows, None, far[0]))
+
+
+def _keep(table: dict, route: Route, onward: tuple, size: tuple, bound: Bound) -> None:
+    old = table.get(route.node.name)
+    if bound.exponent and (old is None or bound > old.bound):
+        chain, depth = _chain(route, onward, size)
+        bound = Bound(bound.base, bound.exponent, depth, bound.shift)
+        table[route.node.name] = LayerBound(bound, route.node.name, chain, size)
+
+
+def _chain(route: Route, onward: tuple, size: tuple) -> tuple[tuple[Step, ...], int]:
+    """The steps of a route and of what follows it; how many of them the route has."""
+    before = []
+    while route.before is not None:
+        before.append(route.node)
+        route = route.before
+    nodes = before[::-1] + list(onward)
+    steps, strides = [], (1,) * len(size)
+    for node in nodes:
+        window, stride, dilation = layer_shape(node, strides, size)
+        steps.append(Step(node.name, window, stride, dilation, node.channels))
+        strides = tuple(a * b for a, b in zip(strides, stride, strict=True))
+    if not nodes[-1].cell:
+        whole = tuple(-(-n // s) for n, s in zip(size, strides, strict=True))
+        steps.append(Step("(added output)", whole, whole, (1,) * len(size), 1))
+    return tuple(steps), len(before)
+
+
+def _obstacle(nodes: list[Node], routes: _Routes) -> str:
+    """The first operation that no chain can pass, for an explanation."""
+    reached = routes.reachable()
+    if any(node.role == "layer" and routes.open[node] is not None for node in reached):
+        return ("every layer that could be layer K, or a layer before it, has too few channels "
+                "(two, and four before it), or no window up to it reaches across the cut")
+    if nodes[-1] in reached:
+        return ("every path to the output has a layer whose window is smaller than its stride, "
+                "or ends where layer K would be")
+    blocked = [n for n in nodes if n not in reached and any(p in reached for p in n.parents)]
+    names = list(dict.fromkeys(node.name for node in blocked))[:3]
+    return f"no chain of convolutions and poolings leads past {', '.join(names)}"

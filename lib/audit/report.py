@@ -1,0 +1,501 @@
+"""What an audit says: records of layers and joins, tables, and a summary in words."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+
+from .fields import EMPTY, Field
+
+CARRIES_OVER = """\
+What carries over. Fields, strides, centers and joins above are those of the network itself. The
+bounds are theorems about its ConvAC surrogate: the same windows, strides and channels along one
+path, with products in place of activations and pooling, and biases in every layer. For almost
+all its parameters, the matrix that the cut of the image makes of its grid tensor has at least
+this rank. A network without overlaps whose fields respect the cut has at most the channels of
+its last pooled layer plus one, so it would need that many channels. For rectifiers no such
+theorem is known: there the bound says what this shape of network can do with products, nothing
+about one set of trained weights."""
+
+LEGEND = """\
+R window, S stride, dil dilation, D channels, map size of the output; T_R pixels in the field of a
+unit along each axis (all: every unit sees the whole image), typical the median over the units, T_S
+pixels between neighboring units, center that of the first unit, crossing and Theorem 1 bounds."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the units of a map look in the image, along one axis.
+
+    Parameters
+    ----------
+    size : int
+        Pixels in the field of a unit, T_R: as if the image had no border, or the part inside the
+        image once some operation has looked at the whole map. The largest, where units differ.
+    stride : Fraction or None
+        Pixels between neighboring units, T_S; None if units no longer form a grid.
+    start : int
+        First pixel of the first unit's field; negative when it begins in the padding.
+    center : Fraction or None
+        Middle of the first unit's field, in pixels (pixel p covers p - 1/2 to p + 1/2), as it
+        follows from the grid.
+    seen : int
+        Largest number of pixels that any unit sees inside the image.
+    everything : bool
+        Whether every unit sees the whole axis.
+    typical : int
+        Median of the units' sizes.
+    """
+
+    size: int
+    stride: Fraction | None
+    start: int
+    center: Fraction | None
+    seen: int
+    everything: bool
+    typical: int
+
+    @property
+    def padding(self) -> int:
+        """Effective padding: pixels of the first field that lie before the image."""
+        return -self.start
+
+    @property
+    def overlap(self) -> Fraction | None:
+        """Overlap degree T_R / T_S, None without a grid."""
+        return None if not self.stride else self.size / self.stride
+
+
+def geometry(virtual: Field, seen: Field, axis: int) -> Geometry:
+    """Summarize the fields of one map along one axis.
+
+    Parameters
+    ----------
+    virtual, seen : lib.audit.fields.Field
+    axis : int
+
+    Returns
+    -------
+    Geometry
+    """
+    step, last = virtual.step[axis], virtual.image[axis] - 1
+    edge = virtual.clipped(axis) if step is None else virtual.edges[axis]
+    widths = _widths(edge)
+    start, center = 0, None
+    if len(widths):
+        start = int(edge[0].flatten()[0]) if step is None else None
+        start = int(edge[0].min()) if start is None or start > EMPTY // 2 else start
+    if step is not None:
+        others = [d for d in range(1, edge.dim()) if d != step[0] + 1]
+        merged = edge.amin(others) if others else edge
+        known = merged[0] < EMPTY // 2
+        start = int(merged[0][known][0]) if known.any() else 0
+        center = _center(merged, virtual.stride(axis), step[1])
+    inside, border = _widths(seen.edges[axis]), seen.edges[axis]
+    everything = bool((border[0] == 0).all() and (border[1] == -last).all())
+    return Geometry(_most(widths), virtual.stride(axis), start, center, _most(inside), everything,
+                    int(widths.median()) if len(widths) else 0)
+
+
+def _widths(edge: torch.Tensor) -> torch.Tensor:
+    """Pixels that units see, of those that see any."""
+    widths = 1 - edge[1] - edge[0]
+    return widths[widths > 0]
+
+
+def _most(widths: torch.Tensor) -> int:
+    return int(widths.max()) if len(widths) else 0
+
+
+def _center(merged: torch.Tensor, stride: Fraction, period: int) -> Fraction:
+    """Middle of the first unit's field: the median over periods of the grid, borders aside."""
+    places = torch.arange(merged.shape[1])
+    doubled = (merged[0] - merged[1]) * stride.denominator - 2 * stride.numerator * places
+    blocks = doubled[:len(doubled) // period * period] if len(doubled) >= period else doubled
+    blocks = blocks.view(-1, min(period, len(doubled))).sum(1)
+    return Fraction(int(blocks.median()), 2 * stride.denominator * min(period, len(doubled)))
+
+
+def tensor_geometry(virtual: Field, seen: Field) -> tuple[Geometry, ...]:
+    """Geometries of one tensor, one per axis of the image."""
+    return tuple(geometry(virtual, seen, axis) for axis in virtual.axes)
+
+
+def is_map(field: object) -> bool:
+    """Whether a tensor is a grid over the image, with channels and nothing else beside it.
+
+    Windows cut out of a map have further dimensions; a grid runs through none of them alone.
+    """
+    if not isinstance(field, Field) or not field.gridded:
+        return False
+    dims = {step[0] for step in field.step}
+    others = [n for d, n in enumerate(field.shape) if d not in dims and n > 1]
+    return len(dims) == len(field.step) and len(others) <= 1
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """One layer of the table.
+
+    ``kind``, ``window`` to ``channels`` are those of `lib.audit.rules.LayerInfo`; ``shape`` is the
+    output's, ``geometry`` holds one `Geometry` per axis of the image. ``idle`` says that every unit
+    of its input sees the whole image already, so that its window adds nothing.
+    """
+
+    name: str
+    kind: str
+    window: tuple
+    stride: tuple
+    padding: tuple
+    dilation: tuple
+    groups: int
+    channels_in: int
+    channels: int
+    shape: tuple
+    geometry: tuple
+    idle: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Whether every unit of this layer sees the whole image."""
+        return all(g.everything for g in self.geometry)
+
+
+def layer_record(name: str, info: object, shape: tuple, geometry: tuple,
+                 idle: bool = False) -> LayerRecord:
+    """The record of a layer; axes that a one-dimensional layer adds for itself are left out."""
+    axes = len(geometry)
+    window, stride, padding, dilation = (
+        value[len(value) - axes:] if len(value) > axes else value
+        for value in (info.window, info.stride, info.padding, info.dilation))
+    return LayerRecord(name, info.kind, window, stride, padding, dilation, info.groups,
+                       info.channels_in, info.channels, shape, geometry, idle)
+
+
+@dataclass(frozen=True)
+class JoinRecord:
+    """Where branches meet: ``problems`` says what does not agree, and is empty if all does.
+
+    ``compared`` says whether all branches are grids over the image; others cannot be compared.
+    """
+
+    name: str
+    operation: str
+    branches: tuple
+    problems: tuple
+    compared: bool = True
+
+    @property
+    def aligned(self) -> bool:
+        return not self.problems
+
+
+def join_record(name: str, operation: str, branches: list[tuple[Geometry, ...]],
+                axes: Iterable[str], compared: bool = True) -> JoinRecord:
+    """Compare the geometries of the branches that meet.
+
+    Parameters
+    ----------
+    name, operation : str
+    branches : list of tuple of Geometry
+        One tuple (entry per axis) per branch.
+    axes : sequence of str
+        Names of the axes.
+    compared : bool
+        Whether they can be compared.
+
+    Returns
+    -------
+    JoinRecord
+    """
+    problems = []
+    for place, axis in enumerate(axes if compared else ()):
+        parts = [branch[place] for branch in branches]
+        strides, centers = sorted({p.stride for p in parts}), sorted({p.center for p in parts})
+        if len(strides) > 1:
+            problems.append(f"{axis}: strides {', '.join(map(str, strides))}")
+        elif len(centers) > 1:
+            problems.append(f"{axis}: centers {', '.join(str(float(c)) for c in centers)}")
+    return JoinRecord(name, operation, tuple(branches), tuple(problems), compared)
+
+
+def one(values: Iterable) -> object:
+    """One number if all axes agree, otherwise the tuple."""
+    values = tuple(values)
+    return values[0] if values and len(set(values)) == 1 else values
+
+
+def layer_dict(layer: LayerRecord, found: object = None) -> dict:
+    """One layer as a flat dictionary.
+
+    Parameters
+    ----------
+    layer : LayerRecord
+    found : Surrogate, optional
+        The bounds to add.
+
+    Returns
+    -------
+    dict
+    """
+    axes = layer.geometry
+    row = {"layer": layer.name, "kind": layer.kind, "window": one(layer.window),
+           "stride": one(layer.stride), "padding": one(layer.padding),
+           "dilation": one(layer.dilation), "groups": layer.groups,
+           "channels_in": layer.channels_in, "channels": layer.channels,
+           "output": layer.shape[1:], "receptive_field": one(g.size for g in axes),
+           "total_stride": one(_number(g.stride) for g in axes),
+           "start": one(g.start for g in axes), "center": one(_number(g.center) for g in axes),
+           "effective_padding": one(g.padding for g in axes),
+           "overlap_degree": one(_number(g.overlap) for g in axes),
+           "typical": one(g.typical for g in axes), "seen": one(g.seen for g in axes),
+           "sees_everything": layer.everything, "adds_nothing": layer.idle}
+    if found is not None:
+        theorem = found.overlap_by_layer.get(layer.name)
+        crossing = found.crossing_by_layer.get(layer.name)
+        row |= {"alpha_minimal": theorem and theorem.bound.shift + 1,
+                "theorem_1": theorem and str(theorem),
+                "theorem_1_log10": theorem and round(theorem.bound.log10, 2),
+                "crossing": crossing and str(crossing),
+                "crossing_log10": crossing and round(crossing.bound.log10, 2)}
+    return row
+
+
+def _number(value: Fraction | None) -> int | float | None:
+    """An exact number as int where it is one, else as float."""
+    if value is None or value.denominator != 1:
+        return None if value is None else float(value)
+    return int(value)
+
+
+COLUMNS = (("layer", "layer"), ("kind", "kind"), ("R", "window"), ("S", "stride"),
+           ("dil", "dilation"), ("D", "channels"), ("map", "output"), ("T_R", "receptive_field"),
+           ("typical", "typical"), ("T_S", "total_stride"), ("center", "center"),
+           ("crossing", "crossing"), ("Theorem 1", "theorem_1"), ("pad", "padding"),
+           ("start", "start"), ("T_R/T_S", "overlap_degree"), ("T_R(H/2)", "alpha_minimal"))
+NEEDED = ("layer", "kind", "receptive_field", "total_stride")
+OPTIONAL = ("start", "alpha_minimal", "overlap_degree", "padding", "center", "dilation",
+            "theorem_1", "output", "channels", "stride", "window", "crossing", "typical")
+"""Columns in the order in which they are left out where there is no room."""
+
+
+def _text(key: str, row: dict) -> str:
+    """One entry of a table for people."""
+    value = row.get(key)
+    if key == "receptive_field" and row["sees_everything"] and row["total_stride"] is None:
+        return "all"
+    return "x".join(map(str, value[1:])) or "1" if key == "output" else _plain(value)
+
+
+def _plain(value: object) -> str:
+    if value is None or value == ():
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ",".join(map(_plain, value)) if isinstance(value, tuple) else str(value)
+
+
+def _shortened(text: str, width: int) -> str:
+    """The beginning and the end of a long name."""
+    half = (width - 1) // 2
+    return text if len(text) <= width else f"{text[:half]}~{text[half + 1 - width:]}"
+
+
+def _columns(rows: list[dict]) -> list[tuple[str, str]]:
+    """The columns in which there is something to read."""
+    dull = {"typical": "receptive_field", "dilation": None}
+    return [(head, key) for head, key in COLUMNS if not rows or key in rows[0] and not (
+        key in dull and all(row[key] in (1, (), row.get(dull[key])) for row in rows))]
+
+
+def formatted(audit: object, style: str = "text", width: int = 100) -> str:
+    """The layers of an audit as a table.
+
+    Parameters
+    ----------
+    audit : Audit
+    style : {"text", "markdown", "csv", "html"}
+    width : int
+        Characters in a line of the text.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        For another style.
+    """
+    rows = audit.records()
+    if style == "csv":
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(rows[0] if rows else [key for _, key in COLUMNS])
+        writer.writerows([["x".join(map(str, v)) if isinstance(v, tuple) else v
+                           for v in row.values()] for row in rows])
+        return lines.getvalue().rstrip("\n")
+    columns = _columns(rows)
+    cells = [[head for head, _ in columns]] + [[_text(key, row) for _, key in columns]
+                                               for row in rows]
+    if style == "markdown":
+        marks = ["---", "---"] + ["---:"] * (len(columns) - 2)
+        lines = [[text.replace("|", "\\|") for text in line] for line in cells]
+        return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], marks, *lines[1:]])
+    if style == "html":
+        head, *body = ["".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in line)
+                       for tag, line in zip(["th"] + ["td"] * len(rows), cells, strict=True)]
+        caption = html.escape(_title(audit))
+        return (f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>"
+                + "".join(f"<tr>{line}</tr>" for line in body) + "</tbody></table>"
+                + f"<pre>{html.escape(chr(10).join(summary(audit)))}</pre>")
+    if style != "text":
+        raise ValueError(f"style={style!r} of a table: valid are 'text', 'markdown', 'csv' and "
+                         "'html'")
+    widest = max(12, width - 60)
+    cells = [[_shortened(line[0], widest), *line[1:]] for line in cells]
+    widths = {key: max(len(line[i]) for line in cells) for i, (_, key) in enumerate(columns)}
+    for key in OPTIONAL:
+        if sum(widths.values()) + 2 * (len(widths) - 1) > width:
+            widths.pop(key, None)
+    shown = [i for i, (_, key) in enumerate(columns) if key in widths]
+    lines = ["  ".join(line[i].ljust(widths[columns[i][1]]) if i < 2 else
+                       line[i].rjust(widths[columns[i][1]]) for i in shown).rstrip()
+             for line in cells]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _title(audit: object) -> str:
+    return f"{audit.name} on an input of {' x '.join(map(str, audit.size))}"
+
+
+def table(audit: object) -> str:
+    """The audit as readable text.
+
+    Parameters
+    ----------
+    audit : Audit
+
+    Returns
+    -------
+    str
+    """
+    title = _title(audit)
+    return "\n".join([title, "=" * len(title), formatted(audit), "", LEGEND, "", *summary(audit)])
+
+
+def _geometry_lines(title: str, axes: Iterable[str], found: tuple[Geometry, ...]) -> list[str]:
+    """One line if all axes agree, otherwise one for each."""
+    lines = {}
+    for axis, g in zip(axes, found, strict=True):
+        size = f"{g.size}" if g.typical == g.size else f"up to {g.size}, typically {g.typical}"
+        lines.setdefault(f"field {size}, stride {g.stride}, effective padding {g.padding}, first "
+                         f"center {_plain(_number(g.center))}, overlap degree "
+                         f"{_plain(_number(g.overlap))}", []).append(axis)
+    return [f"{title}{'' if len(lines) == 1 else ', ' + ' and '.join(names)}: {text}."
+            for text, names in lines.items()]
+
+
+def summary(audit: object) -> list[str]:
+    """What the table amounts to, line by line."""
+    lines = [f"The {remark}." for remark in audit.remarks]
+    lines += _geometry_lines("Last grid over the image", audit.axes, audit.last_map)
+    if not audit.ignore and _looks_around(audit):
+        local = audit.local
+        if local.last_map != audit.last_map:
+            lines += _geometry_lines("The same without global gates, norms and attention",
+                                     audit.axes, local.last_map)
+    for name, axes in audit.outputs.items():
+        lines.append(f"Output{'' if len(audit.outputs) == 1 else f' {name!r}'}: units see "
+                     f"{_what_is_seen(axes)}.")
+    if audit.global_from is not None:
+        lines.append(f"From {audit.global_from} on, every unit sees the whole image.")
+    if audit.idle:
+        lines.append(f"Layers whose window adds nothing, since their input sees everything: "
+                     f"{len(audit.idle)} ({', '.join(audit.idle[:4])}"
+                     f"{', ...' if len(audit.idle) > 4 else ''}).")
+    compared = [join for join in audit.joins if join.compared]
+    wrong = [join for join in compared if not join.aligned]
+    lines.append(f"Joins of branches: {len(compared)}, misaligned: {len(wrong)}.")
+    lines += [f"  {join.name}: {'; '.join(join.problems)}" for join in wrong[:10]]
+    if len(wrong) > 10:
+        lines.append(f"  and {len(wrong) - 10} more")
+    if len(audit.size) > 2:
+        return [*lines, "The bounds are about inputs with one or two axes."]
+    for partition in ("left-right", "top-bottom")[:len(audit.size)]:
+        lines += _bounds_lines(audit.bounds(partition))
+    notes = audit.bounds("left-right").notes
+    return [*lines, *["In the surrogate: " + "; ".join(notes) + "."] * bool(notes), "",
+            CARRIES_OVER]
+
+
+def _looks_around(audit: object) -> bool:
+    """Whether something other than the end of the network looks at the whole map."""
+    kinds = [layer.kind for layer in audit.layers]
+    return bool({"norm", "attention", "global pool", "reduce"} & set(kinds[:-1]))
+
+
+def _what_is_seen(axes: tuple[Geometry, ...]) -> str:
+    if all(g.everything for g in axes):
+        return "the whole image"
+    sizes = " x ".join(str(g.seen) for g in axes)
+    return f"at most {sizes} pixels of the image"
+
+
+def _bounds_lines(found: object) -> list[str]:
+    """The best bounds of one partition."""
+    if found.reason:
+        return [f"Bounds, {found.partition}: none; {found.reason}."]
+    lines = []
+    for title, best in (("Theorem 1", found.overlap), ("crossing bound", found.crossing)):
+        if best is None:
+            lines.append(f"Bound, {found.partition}, {title}: silent, no layer has T_R > H/2 "
+                         "along a chain that it admits, or the size is odd.")
+        else:
+            lines.append(f"Bound, {found.partition}, {title}: rank at least {best} (log10 "
+                         f"{best.bound.log10:.1f}), from {best.name}, comparing pixels "
+                         f"{best.bound.shift} apart; needs M >= {best.bound.base}.")
+    return lines
+
+
+def to_dict(audit: object) -> dict:
+    """Everything in an audit, in lists, dictionaries, numbers and text.
+
+    Parameters
+    ----------
+    audit : Audit
+
+    Returns
+    -------
+    dict
+    """
+    def axis(g: Geometry) -> dict:
+        return {"receptive_field": g.size, "typical": g.typical, "total_stride": _number(g.stride),
+                "start": g.start, "center": _number(g.center), "seen": g.seen,
+                "sees_everything": g.everything}
+
+    def bound(found: object) -> dict | None:
+        return found and {"bound": str(found), "log10": round(found.bound.log10, 2),
+                          "layer": found.name, "shift": found.bound.shift,
+                          "chain": [step.name for step in found.chain]}
+
+    names = ("left-right", "top-bottom")[:len(audit.size)] if len(audit.size) < 3 else ()
+    return {
+        "name": audit.name, "size": audit.size, "axes": audit.axes, "remarks": audit.remarks,
+        "ignore": sorted(audit.ignore), "layers": audit.records(),
+        "last_map": [axis(g) for g in audit.last_map],
+        "outputs": {name: [axis(g) for g in axes] for name, axes in audit.outputs.items()},
+        "global_from": audit.global_from,
+        "joins": [{"name": join.name, "operation": join.operation, "aligned": join.aligned,
+                   "compared": join.compared, "problems": join.problems} for join in audit.joins],
+        "bounds": {name: {"theorem_1": bound(audit.bounds(name).overlap),
+                          "crossing": bound(audit.bounds(name).crossing),
+                          "notes": audit.bounds(name).notes,
+                          "reason": audit.bounds(name).reason} for name in names},
+    }

@@ -1,0 +1,311 @@
+"""Rules of operations in which units see whole dimensions: reductions, products, norms, attention.
+
+Along such a dimension everything sees everything, so the field is the hull over it.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+
+from ..fields import Field, gather, hull, moves, reduce
+from ..trace import Call
+from .registry import ELEMENTWISE, LayerInfo, flat, refuse, rule
+
+
+def _dims(value: object, count: int) -> list[int]:
+    """Dimensions that an argument names, all of them by default."""
+    if value is None or (isinstance(value, (list, tuple)) and not value):
+        return list(range(count))
+    return [d % count for d in (value if isinstance(value, (list, tuple)) else [value])]
+
+
+def _spread(x: Field, dims: list[int]) -> Field:
+    """Every unit depends on all units along some dimensions."""
+    return reduce(x, dims, keepdim=True).replace(x.shape)
+
+
+@rule("mean", "sum", "amax", "amin", "max", "min", "std", "var", "var_mean", "std_mean", "prod",
+      "norm", "linalg_vector_norm", "logsumexp", "any", "all", "argmax", "argmin", "median",
+      "nansum", "aminmax")
+def reduction(call: Call, a: dict, shapes: list):
+    x = a.get("self", a.get("input"))
+    if isinstance(a.get("other"), Field):           # torch.max of two tensors is elementwise
+        return hull([x, a["other"]], shapes[0])
+    dims = _dims(a.get("dim"), len(x.shape))
+    spatial = {s[0] for s in x.step if s is not None}
+    kept = [d for d, n in enumerate(x.shape) if d not in dims and n > 1] or [1 % len(x.shape)]
+    channels = x.shape[kept[0]] if kept[0] not in dims else 1
+    keepdim = len(shapes[0]) == len(x.shape) and bool(a.get("keepdim", True))
+    if len(kept) == 1 and prod(x.shape) > channels:
+        place = kept[0] - (0 if keepdim else sum(d < kept[0] for d in dims))
+        call.layer = LayerInfo("global pool", groups=0, channels_in=channels, channels=channels,
+                               dims=(kept[0], min(place, max(0, len(shapes[0]) - 1))))
+    elif any(x.shape[d] > 1 for d in spatial & set(dims)):
+        call.layer = LayerInfo("reduce", groups=0, channels_in=x.shape[1], channels=channels)
+    return [reduce(x, dims, keepdim) for _ in shapes]
+
+
+@rule("_softmax", "_log_softmax", "_safe_softmax", "topk", "sort", "cumsum", "cumprod")
+def along_one_dimension(call: Call, a: dict, shapes: list):
+    x = a["self"]
+    if call.name.startswith("cum"):
+        return _cumulative(x, a["dim"] % len(x.shape))
+    field = _spread(x, [a["dim"] % len(x.shape)])
+    return [field.replace(shape) for shape in shapes]
+
+
+def _cumulative(x: Field, dim: int, backward: bool = False) -> Field:
+    """Every unit depends on those before it along a dimension, or after it, and on itself."""
+    edges, step = [], []
+    for axis in x.axes:
+        edge = x.clipped(axis)
+        if edge.shape[dim + 1] > 1:
+            turned = edge.flip(dim + 1) if backward else edge
+            edge = turned.cummin(dim + 1).values
+            edge = edge.flip(dim + 1) if backward else edge
+        edges.append(edge)
+        step.append(x.step[axis] if x.step[axis] and x.step[axis][0] != dim else None)
+    return x.replace(edges=edges, step=step)
+
+
+def _norm_layer(call: Call, x: Field, dims: list[int], channels: int) -> bool:
+    """Name a normalization that looks beyond its own position; whether that is to be ignored."""
+    wide = bool({s[0] for s in x.step if s is not None} & set(dims))
+    if wide:
+        call.layer = LayerInfo("norm", groups=0, channels_in=channels, channels=channels)
+    return wide and "norms" in x.ignore
+
+
+@rule("native_layer_norm", "_fused_rms_norm", "rms_norm")
+def layer_norm(call: Call, a: dict, shapes: list):
+    x = a["input"]
+    count = len(x.shape)
+    dims = list(range(count - len(a["normalized_shape"]), count))
+    return x if _norm_layer(call, x, dims, x.shape[-1]) else _spread(x, dims)
+
+
+@rule("native_group_norm")
+def group_norm(call: Call, a: dict, shapes: list):
+    x, groups = a["input"], a["group"]
+    dims = list(range(2, len(x.shape)))
+    if _norm_layer(call, x, dims, x.shape[1]):
+        return x
+    x, edges = reduce(x, dims, keepdim=True).replace(x.shape), []
+    for edge in x.edges:
+        if edge.shape[2] > 1:
+            size = edge.shape[2] // groups
+            edge = edge.unflatten(2, (groups, size)).amin(3).repeat_interleave(size, dim=2)
+        edges.append(edge)
+    return x.replace(edges=edges)
+
+
+@rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
+      "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "miopen_batch_norm",
+      "_batch_norm_with_update", "_batch_norm_no_update", "batch_norm_with_update")
+def batch_norm(call: Call, a: dict, shapes: list):
+    x = a["input"]
+    if not a.get("training", "with_update" in call.name):
+        return x
+    dims = [d for d in range(len(x.shape)) if d != 1]
+    return x if _norm_layer(call, x, dims, x.shape[1]) else _spread(x, dims)
+
+
+@rule("mm", "bmm", "mv", "dot", "addmm", "baddbmm", "addmv", "matmul", "linear")
+def product(call: Call, a: dict, shapes: list):
+    added, (left, right) = _factors(call.name, a)
+    vector = call.name in ("mv", "dot", "addmv")
+    parts, shape, spread = [], shapes[0], False
+    for factor, dim in ((left, -1), (right, -1 if vector or call.name == "linear" else -2)):
+        if isinstance(factor, Field):
+            dim = dim % len(factor.shape)
+            spread |= _carries(factor, [dim])
+            kept = reduce(factor, [dim], keepdim=not vector or factor is left)
+            if call.name == "dot" or (vector and factor is left):
+                kept = reduce(kept, [len(kept.shape) - 1], keepdim=False)
+            parts.append(kept)
+    both = len(parts) == 2
+    weight = right if isinstance(left, Field) else left
+    dim = -1 if isinstance(left, Field) else -2 + vector
+    size = 0 if both else weight.shape[-1 if call.name == "linear" or weight.dim() < 2 or
+                                       dim != -1 else -2]
+    call.layer = LayerInfo("attention" if both else "dense", channels_in=size, mixes=spread,
+                           channels=shape[dim] if len(shape) >= -dim else 1, dims=(dim, dim))
+    parts = _own(parts)
+    if isinstance(added, Field):
+        parts.append(added)
+    return hull(parts, shape)
+
+
+def _factors(name: str, a: dict) -> tuple:
+    """The two factors of a product and the term added to it."""
+    if name in ("addmm", "baddbmm", "addmv"):
+        pair = {"addmm": ("mat1", "mat2"), "baddbmm": ("batch1", "batch2"),
+                "addmv": ("mat", "vec")}[name]
+        return a["self"], (a[pair[0]], a[pair[1]])
+    if name == "linear":
+        return a["bias"], (a["input"], a["weight"])
+    second = {"mv": "vec", "dot": "tensor", "matmul": "other"}.get(name, "mat2")
+    return None, (a["self"], a[second])
+
+
+@rule("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention",
+      "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
+      "_scaled_dot_product_fused_attention_overrideable", "_scaled_dot_product_attention_math",
+      "_scaled_dot_product_attention_math_for_mps", "scaled_dot_product_attention")
+def attention(call: Call, a: dict, shapes: list):
+    """Every query sees every key and value, or those before it; masks are not looked into."""
+    shape, parts = shapes[0], []
+    for name in ("query", "key", "value"):
+        if isinstance(a[name], Field):
+            seen = reduce(a[name], [-1], keepdim=True)
+            if name != "query":
+                whole = not a.get("is_causal")
+                seen = reduce(seen, [-2], True) if whole else _cumulative(seen, len(shape) - 2)
+            parts.append(seen)
+    call.layer = LayerInfo("attention", channels_in=shape[-1], channels=shape[-1])
+    return hull(_own(parts), shape)
+
+
+@rule("glu")
+def gated(call: Call, a: dict, shapes: list):
+    """Every unit depends on the one at its place in either half."""
+    x, dim = a["self"], a["dim"] % len(a["self"].shape)
+    half = shapes[0][dim]
+    index = torch.arange(half)
+    return gather(x, dim, torch.stack([index, index + half], 1), None)
+
+
+@rule("zero", "fill")
+def erased(call: Call, a: dict, shapes: list):
+    """Only the shape is used."""
+    return [None for _ in shapes]
+
+
+@rule("_to_copy", "lift_fresh", "native_dropout", *ELEMENTWISE)
+def elementwise(call: Call, a: dict, shapes: list):
+    parts = [entry for entry in a.values() if isinstance(entry, Field)]
+    return hull(parts, shapes[0])
+
+
+@rule("copy")
+def overwritten(call: Call, a: dict, shapes: list):
+    source = a["src"]
+    return hull([source], shapes[0]) if isinstance(source, Field) else [None]
+
+
+@rule("embedding")
+def embedding(call: Call, a: dict, shapes: list):
+    """The row of a table that a number of the input names."""
+    x = a["indices"]
+    if not isinstance(x, Field) or isinstance(a["weight"], Field):
+        refuse(call, "the table itself depends on the input")
+    call.layer = LayerInfo("embedding", channels_in=1, channels=shapes[0][-1])
+    return x.replace((*x.shape, 1), [edge.unsqueeze(-1) for edge in x.edges]).replace(shapes[0])
+
+
+@rule("lstm", "gru", "rnn_tanh", "rnn_relu")
+def recurrent(call: Call, a: dict, shapes: list):
+    """Every unit sees its past, or with both directions everything; the last state sees all."""
+    x = a.get("input")
+    if x is None or len(x.shape) != 3:
+        refuse(call, "packed sequences are not followed here")
+    time, shape = int(bool(a["batch_first"])), shapes[0]
+    call.layer = LayerInfo("recurrent", groups=1, channels_in=x.shape[2], channels=shape[2])
+    states = [reduce(part, [0, 1, 2], True) for part in flat(a) if isinstance(part, Field)
+              and part is not x]
+    if states and x.shape[1 - time] > 1:
+        refuse(call, "initial states of a batch are not followed here")
+    x, half = reduce(x, [2], True), shape[2] // 2
+    whole = reduce(x, [time], True)
+    last = hull([whole, *states], whole.shape)
+    ahead = hull([_cumulative(x, time), *states], x.shape)
+    if a["bidirectional"] and a["num_layers"] > 1:
+        ahead = hull([last], x.shape)
+    elif a["bidirectional"]:
+        back = hull([_cumulative(x, time, backward=True), *states], x.shape)
+        ahead = ahead.replace((*x.shape[:2], shape[2]), [
+            torch.cat([part.expand(*part.shape[:3], half) for part in
+                       torch.broadcast_tensors(*pair)], 3)
+            for pair in zip(ahead.edges, back.edges, strict=True)])
+    if time == 1:                                   # states come with the batch in the middle
+        last = last.replace((1, last.shape[0], 1), [e.transpose(1, 2) for e in last.edges],
+                            [None] * len(last.step))
+    return [hull([ahead], shape), *[hull([last], state) for state in shapes[1:]]]
+
+
+@rule("cdist")
+def distances(call: Call, a: dict, shapes: list):
+    """Every pair of units."""
+    parts = []
+    for name, dim in (("x1", -1), ("x2", -2)):
+        if isinstance(a[name], Field):
+            x, rank = reduce(a[name], [-1], True), len(a[name].shape)
+            parts.append(x if dim == -1 else x.replace(
+                (*x.shape[:-2], 1, x.shape[-2]), [e.transpose(-1, -2) for e in x.edges],
+                [s and (s[0] + (s[0] == rank - 2), *s[1:]) for s in x.step]))
+    call.layer = LayerInfo("attention", channels_in=shapes[0][-1], channels=shapes[0][-1])
+    return hull(_own(parts), shapes[0])
+
+
+@rule("einsum")
+def summed(call: Call, a: dict, shapes: list):
+    """Letters that are not in the result are summed over."""
+    given, result = a["equation"].replace(" ", "").split("->")
+    factors, parts = [*zip(given.split(","), a["tensors"], strict=True)], []
+    if any(len(set(letters)) < len(letters) for letters, _ in factors):
+        refuse(call, "a letter twice in one factor: a diagonal is not followed here")
+    call.layer = _summed_layer(factors, result)
+    for letters, x in factors:
+        if not isinstance(x, Field):
+            continue
+        x = reduce(x, [d for d, letter in enumerate(letters) if letter not in result], False)
+        letters = [letter for letter in letters if letter in result]
+        order = sorted(range(len(letters)), key=lambda d: result.index(letters[d]))
+        shape = [1] * len(result)
+        for d in order:
+            shape[result.index(letters[d])] = x.shape[d]
+        edges = []
+        for edge in x.edges:
+            edge = edge.permute(0, *[d + 1 for d in order])
+            sizes = dict(zip([letters[d] for d in order], edge.shape[1:], strict=True))
+            edges.append(edge.reshape(2, *[sizes.get(letter, 1) for letter in result]))
+        step = [s and (result.index(letters[s[0]]), *s[1:]) for s in x.step]
+        parts.append(x.replace(shape, edges, step))
+    return hull(_own(parts), shapes[0])
+
+
+def _summed_layer(factors: list, result: str) -> LayerInfo | None:
+    """The dense layer or attention that a sum over letters is."""
+    tracked = [(letters, x) for letters, x in factors if isinstance(x, Field)]
+    if len(tracked) > 1:
+        return LayerInfo("attention")
+    (letters, x), sizes = tracked[0], {}
+    for others, y in factors:
+        if y is not x:
+            sizes |= dict(zip(others, y.shape, strict=True))
+    inside = [d for d, letter in enumerate(letters) if letter in sizes and letter not in result]
+    outside = [n for letter, n in sizes.items() if letter in result and letter not in letters]
+    if not inside:
+        return None
+    made = [d for d, letter in enumerate(result) if letter in sizes and letter not in letters]
+    return LayerInfo("dense", channels_in=prod(x.shape[d] for d in inside), channels=prod(outside),
+                     mixes=_carries(x, inside), dims=(inside[0], made[0] if made else 0),
+                     single=len(inside) == 1 >= len(made))
+
+
+def _carries(x: Field, dims: list[int]) -> bool:
+    """Whether the grid of some axis runs along one of these dimensions."""
+    return any(s[0] in dims if s else any(moves(edge, d) for d in dims)
+               for s, edge in zip(x.step, x.edges, strict=True))
+
+
+def _own(parts: list[Field]) -> list[Field]:
+    """The factors of an attention; only the asking unit's own, if attention is ignored."""
+    return parts[:1] if "attention" in parts[0].ignore else parts
+
+
+@rule("nonzero", "masked_select")
+def places_from_numbers(call: Call, a: dict, shapes: list):
+    refuse(call, "which pixels it reads depends on numbers computed from the input")

@@ -1,0 +1,421 @@
+"""One run of a module on shapes alone, recorded as the list of tensor operations it performs.
+
+Tracing happens below autograd, where PyTorch has already broken layers and functions into simple
+operations. It therefore sees functional calls, operators and control flow exactly as the module
+executes them, and nothing needs to be guessed from the order of modules. Tensors that depend on
+the input are fake: they have shapes and types but no numbers, so that a deep network takes about
+a second. What does not depend on the input is computed as the module would compute it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from .memory import Memory, UnsupportedOperation
+from .seal import sealed, storage_of
+
+
+@dataclass(eq=False)
+class Value:
+    """A tensor that depends on the input: its shape and the call that made it.
+
+    For an image, ``first`` is the dimension where its axes begin.
+    """
+
+    shape: tuple
+    call: Call | None = None
+    first: int = 2
+
+
+@dataclass(eq=False)
+class Call:
+    """One operation on tensors that depend on the input.
+
+    ``arguments`` are bound by name, with a `Value` in place of every tensor that depends on the
+    input; other tensors are parameters or constants. ``parameters`` names the parameters from
+    which these were computed.
+    """
+
+    name: str
+    scope: str
+    leaf: bool
+    function: object
+    arguments: dict
+    inputs: list
+    outputs: list = field(default_factory=list)
+    layer: object = None
+    parameters: frozenset = frozenset()
+
+    @property
+    def where(self) -> str:
+        """The operation and the module that performs it, for messages."""
+        return f"operation aten.{self.name} in module {self.scope or '(the model itself)'!r}"
+
+
+@dataclass
+class Image:
+    """A tensor of the input whose pixels are followed: its shape, and where its axes begin."""
+
+    shape: tuple
+    dtype: torch.dtype | None = None
+    first: int = 2
+
+
+@dataclass
+class Trace:
+    """What a run recorded: the images, the calls in order, the outputs and their names."""
+
+    sources: list
+    calls: list
+    outputs: list
+    names: list
+
+
+COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
+BLANKS = {"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}
+EMPTIES = {"empty_like", "rand_like", "randn_like", "randint_like", "new_empty",
+           "new_empty_strided"}
+"""Operations that take nothing but the shape and type of a tensor."""
+
+WHOLE = {"linear", "matmul", "einsum", "pad", "lstm", "rnn_tanh", "rnn_relu", "gru", "cdist",
+         "scaled_dot_product_attention"}
+"""Operations to be recorded as they are; other composite ones are broken into their parts."""
+
+
+class _Reached(BaseException):
+    """The module up to which the run was to go has run."""
+
+
+class _Recorder(TorchDispatchMode):
+    """Records every operation; knows which tensors depend on the input.
+
+    Parameters
+    ----------
+    names : dict
+        Identity of every module to its name.
+    fakes : FakeTensorMode
+    owners : dict
+        Memory of every parameter to its name.
+    """
+
+    def __init__(self, names: dict, fakes: FakeTensorMode, owners: dict) -> None:
+        super().__init__()
+        self.names, self.fakes, self.owners = names, fakes, owners
+        self.stack, self.calls, self.known = [], [], {}
+        self.memory = Memory(self.read_again)
+        self.unknown = set()                        # memory that numbers were lost in
+        self.failed, self.failure = ("", False), None
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function.namespace == "prim" or asks_shape(function):
+            return function(*args, **kwargs)
+        name = function.overloadpacket.__name__
+        if is_composite(function) and not (name in WHOLE and _plain(name, args)):
+            with self:
+                return function._op_dk(COMPOSITE, *args, **kwargs)
+        tensors = tensors_in((args, kwargs))
+        written = written_by(function, args, kwargs)
+        inputs = [self.look_up(x, function) for x in tensors]
+        inputs = list(dict.fromkeys(v for v in inputs if v is not None))
+        if name in BLANKS | EMPTIES:
+            return self.constant(function, _shapes_only(args), kwargs, [], [])
+        if not inputs:
+            return self.constant(function, args, kwargs, tensors, written)
+        result = self.perform(function, args, kwargs, tensors, written)
+        made = tensors_in(result)
+        if not made and not written:
+            raise UnsupportedOperation(f"{self.place(function)} turns a tensor into a number")
+        call = Call(name.removesuffix("_") if written else name, *self.scope, function,
+                    self.bind(function._schema, args, kwargs), inputs,
+                    parameters=self.origin(tensors))
+        self.calls.append(call)
+        for x in written or made:
+            value = Value(tuple(x.shape), call)
+            call.outputs.append(value)
+            (self.memory.write if written else self.memory.remember)(x, value)
+        return result
+
+    def constant(self, function, args, kwargs, tensors, written):
+        """Compute what does not depend on the input, with numbers if they are known."""
+        if not all(self.numbers_known(x) for x in tensors):
+            result = self.perform(function, args, kwargs, tensors, written)
+            self.unknown.update(storage_of(x) for x in written if not isinstance(x, FakeTensor))
+        else:
+            result = function(*args, **kwargs)
+        made = tensors_in(result)
+        origin = self.origin(tensors)
+        for x in [*made, *written]:
+            self.memory.remember(x, None)
+            if origin:
+                self.known[id(x)] = origin
+        return result
+
+    def perform(self, function, args, kwargs, tensors, written):
+        """Run an operation on shapes; what is written to stays the tensor that it was."""
+        first = tensors[0] if tensors else None
+        if not isinstance(first, FakeTensor) and not written and _is_view(function):
+            return function(*args, **kwargs)        # a view of real memory stays one
+        with self.fakes:
+            result = function(*args, **kwargs)
+        return written[0] if len(written) == 1 and isinstance(result, torch.Tensor) else result
+
+    def numbers_known(self, tensor):
+        return not isinstance(tensor, FakeTensor) and (
+            not self.unknown or storage_of(tensor) not in self.unknown)
+
+    def origin(self, tensors):
+        """Names of the parameters from which constants were computed."""
+        found = set()
+        for x in tensors:
+            if id(x) in self.known:
+                found |= self.known[id(x)]
+            elif self.owners and (x not in self.memory or self.memory.values[id(x)] is None):
+                found.update(filter(None, [self.owners.get(self.memory.storage(x))]))
+        return frozenset(found)
+
+    @property
+    def scope(self):
+        """Name of the module that is running, and whether it has no submodules."""
+        return self.stack[-1] if self.stack else ("", False)
+
+    def bind(self, schema, args, kwargs):
+        """Arguments by name with their defaults, values in place of tensors that depend."""
+        bound = {}
+        for place, spec in enumerate(schema.arguments):
+            given = args[place] if place < len(args) else kwargs.get(spec.name, spec.default_value)
+            many = isinstance(given, (list, tuple))
+            bound[spec.name] = [self.named(x) for x in given] if many else self.named(given)
+        return bound
+
+    def named(self, entry):
+        value = self.memory.values.get(id(entry))
+        if value is None and isinstance(entry, torch.Tensor) and not self.numbers_known(entry):
+            with self.fakes:                        # numbers that are not true must not be read
+                return entry if isinstance(entry, FakeTensor) else torch.empty_like(entry)
+        return entry if value is None else value
+
+    def look_up(self, tensor, function):
+        """The value of a tensor, None if it does not depend on the input."""
+        return self.memory.read(tensor) if tensor in self.memory else None
+
+    def read_again(self, values, layouts, layout):
+        """Record that a tensor is read after its memory was written to."""
+        call = Call("strided", *self.scope, None, {
+            "values": values, "layouts": layouts, "layout": layout},
+            list(dict.fromkeys(v for v in values if v is not None)))
+        call.outputs.append(Value(layout[0], call))
+        self.calls.append(call)
+        return call.outputs[0]
+
+    def place(self, function):
+        return f"operation {function} in module {self.scope[0] or '(the model itself)'!r}"
+
+
+class _NoNumbers(TorchFunctionMode):
+    """Refuses what would read the numbers of a tensor past the recorder."""
+
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__) and (
+                self.recorder.memory.values.get(id(args[0])) is not None):
+            raise UnsupportedOperation(
+                f"module {self.recorder.scope[0] or '(the model itself)'!r} computes with the "
+                f"numbers in a tensor ({function.__name__}), not only with its shape")
+        return function(*args, **(kwargs or {}))
+
+
+def tensors_in(tree: object) -> list[torch.Tensor]:
+    """All tensors of nested containers."""
+    return [x for x in pytree.tree_leaves(tree) if isinstance(x, torch.Tensor)]
+
+
+def written_by(function: object, args: tuple, kwargs: dict) -> list[torch.Tensor]:
+    """The tensors among its arguments that an operation writes to."""
+    written = []
+    for place, spec in enumerate(function._schema.arguments):
+        if spec.alias_info is not None and spec.alias_info.is_write:
+            written += tensors_in(args[place] if place < len(args) else kwargs.get(spec.name))
+    return written
+
+
+@cache
+def is_composite(function: object) -> bool:
+    """Whether an operation is defined by other ones."""
+    return torch._C._dispatch_has_kernel_for_dispatch_key(function.name(),
+                                                          "CompositeImplicitAutograd")
+
+
+@cache
+def asks_shape(function: object) -> bool:
+    """Whether an operation asks for a tensor's shape or layout, not for its numbers."""
+    name = function.overloadpacket.__name__
+    return name.startswith(("sym_", "is_", "size", "stride", "numel", "dim", "storage_offset"))
+
+
+@cache
+def _is_view(function: object) -> bool:
+    infos = [spec.alias_info for spec in function._schema.returns]
+    return any(info is not None and not info.is_write for info in infos)
+
+
+def _plain(name: str, args: tuple) -> bool:
+    """Whether a rule can take an operation as a whole: no vectors, no implicit axes."""
+    if name == "matmul":
+        return all(x.dim() > 1 for x in args[:2])
+    return name != "einsum" or ("." not in args[0] and "->" in args[0])
+
+
+def _shapes_only(args: tuple) -> tuple:
+    """The same arguments with a tensor's shape and type, without its numbers."""
+    like = args[0]
+    return (torch.empty((), dtype=like.dtype, device=like.device).expand(like.shape), *args[1:])
+
+
+@contextmanager
+def _scopes(recorder: _Recorder, upto: nn.Module | None, reached: list) -> Iterator[None]:
+    """Keep the recorder's stack of module names up to date, also where a module fails."""
+    def enter(module, _):
+        recorder.stack.append((recorder.names.get(id(module), type(module).__name__),
+                               not {name for name, _ in module.named_children()}
+                               - {"parametrizations"}))
+
+    def leave(module, _, result):
+        place, failure = recorder.stack.pop(), sys.exception()
+        if failure is not None and failure is not recorder.failure:
+            recorder.failed, recorder.failure = place, failure
+        if module is upto:
+            reached.append(result)
+            raise _Reached
+
+    with ExitStack() as handles:
+        handles.callback(register_module_forward_pre_hook(enter).remove)
+        handles.callback(register_module_forward_hook(leave, always_call=True).remove)
+        yield
+
+
+@contextmanager
+def _surroundings() -> Iterator[None]:
+    """Whatever the caller has switched on does not change the run, and is on again afterwards."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    silent, fast = log.disabled, torch.backends.mha.get_fastpath_enabled()
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=[]))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.autocast("cpu", enabled=False))
+        if torch.get_default_device().type == "meta":
+            stack.enter_context(torch.device("cpu"))
+        stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
+        stack.callback(setattr, log, "disabled", silent)
+        torch.backends.mha.set_fastpath_enabled(False)  # fused encoders hide what they compute
+        log.disabled = True                             # errors are reported anyway
+        yield
+
+
+def trace(model: nn.Module, args: tuple, kwargs: dict, upto: str | None = None) -> Trace:
+    """Record what a module does.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Left as it is: a private copy runs, in evaluation mode.
+    args, kwargs : tuple, dict
+        Its arguments, with an `Image` in place of each tensor that is to be followed.
+    upto : str, optional
+        Name of the module whose output is taken for the network's.
+
+    Returns
+    -------
+    Trace
+
+    Raises
+    ------
+    UnsupportedOperation
+        If the run leaves PyTorch (NumPy, ``.item()``).
+    ValueError
+        If the module cannot be copied, or refuses such an input.
+    """
+    fakes, sources, reached = FakeTensorMode(allow_non_fake_inputs=True), [], []
+    with _surroundings():
+        private, owners = sealed(model, fakes)
+        anchor = next((p for p in private.parameters() if p.is_floating_point()), torch.zeros(()))
+        recorder = _Recorder({id(m): name for name, m in private.named_modules()}, fakes, owners)
+
+        def made(entry):
+            if not isinstance(entry, Image):
+                return entry.detach().clone() if isinstance(entry, torch.Tensor) else entry
+            with fakes:
+                image = torch.empty(entry.shape, dtype=entry.dtype or anchor.dtype,
+                                    device=anchor.device)
+            sources.append(Value(tuple(entry.shape), first=entry.first))
+            recorder.memory.remember(image, sources[-1])
+            return image
+
+        args, kwargs = pytree.tree_map(made, (tuple(args), kwargs))
+        target = None if upto is None else private.get_submodule(upto)
+        with (_scopes(recorder, target, reached), torch._C._AutoDispatchBelowAutograd(), recorder,
+              _NoNumbers(recorder)):
+            result = _run(private, args, kwargs, recorder, reached)
+    if upto is not None and not reached:
+        raise ValueError(f"upto={upto!r}: this module does not run")
+    found = [(_readable(path), x) for path, x in pytree.tree_flatten_with_path(result)[0]
+             if isinstance(x, torch.Tensor)]
+    found = [(name, recorder.look_up(x, "output")) for name, x in found]
+    found = [(name, value) for name, value in found if value is not None]
+    if not found:
+        raise UnsupportedOperation(f"{type(model).__name__} returned {type(result).__name__} with "
+                                   "no tensor that depends on the input")
+    names, outputs = zip(*found, strict=True)
+    return Trace(sources, recorder.calls, list(outputs), list(names))
+
+
+def _readable(path: tuple) -> str:
+    """Where an output is in what the module returned: "0", "logits", "maps.2"."""
+    keys = [getattr(part, "key", getattr(part, "idx", getattr(part, "name", part)))
+            for part in path]
+    return ".".join(map(str, keys)) or "output"
+
+
+def _run(model: Callable, args: tuple, kwargs: dict, recorder: _Recorder, reached: list) -> object:
+    """The module's result, or an explanation of its failure."""
+    try:
+        return model(*args, **kwargs)
+    except _Reached:
+        return reached[0]
+    except UnsupportedOperation:
+        raise
+    except Exception as error:
+        raise _explained(error, recorder, [tuple(x.shape) for x in tensors_in((args, kwargs))]
+                         ) from error
+
+
+def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception:
+    """An error of the model's own code, with the module in which it happened."""
+    name = recorder.failed[0] if error is recorder.failure else ""
+    where = f"module {name or '(the model itself)'!r}"
+    lines = str(error).strip().splitlines()
+    first, kind = lines[0] if lines else type(error).__name__, type(error).__name__
+    signs = ("DataDependent", "DynamicOutput", "fake", "Fake", "tensor subclasses")
+    if any(sign in f"{kind} {first}" for sign in signs):
+        return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
+                                    f"its shape ({kind}: {first})")
+    many = "inputs of shapes " + ", ".join(map(str, shapes))
+    return ValueError(f"{where} fails on "
+                      f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")
