@@ -332,8 +332,8 @@ families = {  # a network, and which of its layers have biases
     "overlap": (overlap, True),
     "more overlap": (more, True),
 }
-table([(name, *family) for name, family in families.items()],
-      ["name", "network", "biases in the layers"])
+table([(name, net) for name, (net, _) in families.items()],
+      ["name", "network"])
 
 
 # %%
