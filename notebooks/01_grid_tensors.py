@@ -26,25 +26,14 @@ if "google.colab" in sys.modules:  # there, fetch the course and what it needs
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-from collections import Counter
-from textwrap import fill
-
 import torch
 
-from lib import Architecture, Layer, ModeTree, exact_rank
-from lib.exact.arithmetic import Modular, Real
-from lib import grid_network
-from lib.trees.circuit import evaluate
-from lib.course.claims import verify
-from lib.course.glue import glue
-from lib.trees.decompositions import coefficient_tensor
-from lib.grids.grid import change_basis, grid_tensor, photograph_patches
-from lib.plots.grids import (
-    draw_curves, draw_grid_matrix, draw_mosaic, draw_patches, draw_rank_counts, draw_zero_set,
-    pairs_network,
+from lib import (
+    Architecture, ModeTree, Modular, Real, change_basis, checking,
+    coefficient_tensor, evaluate, exact_rank, glue, grid_network, grid_tensor,
+    indices, matricize, photograph_patches, table,
 )
-from lib.plots.style import COLORS, PALETTE, figure
-from lib.trees.tensors import indices, matricize
+from lib.plots import grids, style
 
 field = Modular()  # integers modulo a prime: no rounding anywhere
 generator = torch.Generator().manual_seed(1)
@@ -53,23 +42,37 @@ generator = torch.Generator().manual_seed(1)
 # ## A network on a 2×2 image
 #
 # The pixels are $x_0, x_1$ above and $x_2, x_3$ below. The network multiplies within each row of
-# the image, adds 1, and multiplies the two results: $h = (1 + x_0x_1)(1 + x_2x_3)$. As a circuit it
-# is a tree: two pairs of pixels below, one node above. The representation functions are
-# $f_0(x)=1$ and $f_1(x)=x$, and the templates are the pixel values 0 and 1, so that
-# $F_{d,c} = f_c(x^{(d)})$ is a 2×2 matrix.
+# the image, adds 1, and multiplies the two results: $h = (1 + x_0x_1)(1 + x_2x_3)$.
+#
+# It is a convolutional arithmetic circuit of two layers. Here it is in plain PyTorch.
+
 
 # %%
-tree, weights = pairs_network()
-F = torch.tensor([[1, 0], [1, 1]]).double()  # templates (rows) by representation functions
+def network(x):
+    """h of a batch of images: (batch, 4 pixels) -> (batch,)."""
+    f = torch.stack([x**0, x], dim=-1)  # representation: 1 and x
+    pairs = f[:, 0::2] * f[:, 1::2]  # layer 1: a product within each row
+    rows = pairs @ torch.tensor([1, 1])  # layer 2: a 1×1 convolution,
+    return rows.prod(dim=1)  # and a product over the rows
 
 
-def network(inputs):
-    return evaluate(tree, weights, inputs)  # (batch, 4 pixels, 2 functions) -> (batch,)
+images = indices(2, 4)  # all 16 images of pixels 0 and 1
+print(network(images).tolist())
 
+# %% [markdown]
+# The library describes such a network by a tree: two pairs of pixels below, one node above, and at
+# every node its width. The representation functions are $f_0(x)=1$ and $f_1(x)=x$, and the templates
+# are the pixel values 0 and 1, so that $F_{d,c} = f_c(x^{(d)})$ is a 2×2 matrix. The outputs on all
+# images that the templates form are the grid tensor.
 
-grid = grid_tensor(network, F, modes=4)
+# %%
+tree, weights = grids.pairs_network()
+F = torch.tensor([[1, 0], [1, 1]]).double()  # templates by functions
+
+grid = grid_tensor(lambda f: evaluate(tree, weights, f), F, modes=4)
 print(tree)
-print("outputs of all 16 images:", grid.flatten().int().tolist())
+same = torch.equal(grid.flatten().long(), network(images))
+print("the same 16 outputs:", same)
 
 # %% [markdown]
 # Lay the 16 answers out as a matrix. Left half of the image against right half gives rank 4, upper
@@ -77,41 +80,73 @@ print("outputs of all 16 images:", grid.flatten().int().tolist())
 # apart.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-two-partitions", "caption": "The same 16 outputs laid out along two partitions. Row pixels are blue, column pixels orange; the number above an image is the network's output. Left against right: rank 4. Top against bottom: rank 1."}, "image": {"alt": "Two 4 by 4 tables of small 2 by 2 images with an output above each. On the left the rows of numbers are 1 1 1 1, 1 2 1 2, 1 1 2 2, 1 2 2 4. On the right the first three rows are 1 1 1 2 and the last row is 2 2 2 4."}}
-with figure(6.2, 3.3, columns=2) as (drawing, axes):
-    for ax, rows in zip(axes, ("left-right", "top-bottom")):
-        draw_grid_matrix(ax, matricize(grid, rows, (2, 2)), rows)
-        ax.set_title(rows)
+with style.figure(6.2, 3.3, columns=2) as (drawing, axes):
+    for ax, partition in zip(axes, ("left-right", "top-bottom")):
+        matrix = matricize(grid, partition, (2, 2))
+        grids.draw_grid_matrix(ax, matrix, partition)
+        ax.set_title(partition)
 
 # %%
-for rows in ("left-right", "top-bottom"):
-    matrix = matricize(grid, rows, (2, 2))
-    print(f"{rows}: {matrix.int().tolist()} has rank {exact_rank(matrix).rank}")
+matrices = {partition: matricize(grid, partition, (2, 2))
+            for partition in ("left-right", "top-bottom")}
+table([(partition, matrix.int().tolist(), exact_rank(matrix).rank)
+       for partition, matrix in matrices.items()],
+      ["partition", "matrix, row by row", "rank"])
 
 # %% [markdown]
 # ## Two tensors, one change of basis
 #
 # The coefficient tensor $\mathcal A$ holds the coefficients of the products of representation
-# functions. The grid tensor holds outputs. Multiplying every mode of the first by $F$ gives the
-# second. Hold this against running the network, for random trees, weights and templates.
+# functions. The grid tensor $\mathcal G$ holds outputs. Multiplying every mode of the first by $F$
+# gives the second. Hold this against running the network, for random trees, weights and templates.
+
 
 # %%
-shapes = [(4, 2, 2, (3, 2)), (4, 4, 3, (5,)), (4, 2, 3, (2, 4)), (8, 2, 2, (3, 2, 2)),
-          (8, 2, 3, (3, 2, 2)), (9, 3, 2, (4, 3))]  # N, P, M, widths
+def answers(tree, weights, F):
+    """The grid tensor of a tree's network, exactly."""
+    return grid_tensor(lambda f: evaluate(tree, weights, f, field),
+                       F, tree.modes)
 
-equal = same_ranks = True
-for modes, pool, dim, widths in shapes:
-    deep = ModeTree.perfect(modes, pool, dim, widths)
-    drawn = deep.random_weights(field, generator)
-    F = field.random((dim, dim), generator)  # a random F: nonsingular, as its rank shows
-    coefficients = coefficient_tensor(deep, drawn, field)
-    grid = grid_tensor(lambda inputs: evaluate(deep, drawn, inputs, field), F, modes)
-    equal &= torch.equal(grid, change_basis(coefficients, F, field))
-    ranks = [[exact_rank(matricize(t, rows)).rank for t in (coefficients, grid)]
-             for rows in ("even-odd", "left-right", (0, 1, 2))]
-    same_ranks &= exact_rank(F).full and all(a == b for a, b in ranks)
-    print(f"{str(deep):58} ranks {[a for a, _ in ranks]} | {[b for _, b in ranks]}")
 
-verify("grid-change-of-basis", equal and same_ranks, detail=f"{len(shapes)} networks, every entry")
+def rank(tensor, partition, shape=None):
+    return exact_rank(matricize(tensor, partition, shape)).rank
+
+
+trees = [
+    ModeTree.perfect(4, 2, 2, (3, 2)),  # N, P, M and the widths
+    ModeTree.perfect(4, 4, 3, (5,)),
+    ModeTree.perfect(4, 2, 3, (2, 4)),
+    ModeTree.perfect(8, 2, 2, (3, 2, 2)),
+    ModeTree.perfect(8, 2, 3, (3, 2, 2)),
+    ModeTree.perfect(9, 3, 2, (4, 3)),
+]
+table([(tree, tree.parameter_count()) for tree in trees],
+      ["network", "weights"])
+
+# %% [markdown]
+# Ranks along three partitions: even modes against odd ones, left against right, and the modes 0, 1, 2
+# against the others.
+
+# %%
+instances = []
+for tree in trees:
+    weights = tree.random_weights(field, generator)
+    F = field.random((tree.dim, tree.dim), generator)
+    A = coefficient_tensor(tree, weights, field)
+    instances.append((tree, F, A, answers(tree, weights, F)))
+
+partitions = ("even-odd", "left-right", (0, 1, 2))
+ranks = [[[rank(tensor, partition) for partition in partitions]
+          for tensor in (A, G)] for _, _, A, G in instances]
+table([(tree, *pair) for tree, pair in zip(trees, ranks)],
+      ["network", "ranks of the coefficients", "ranks of the answers"])
+
+# %% tags=["hide-input"]
+with checking("grid-change-of-basis",
+              detail=f"{len(trees)} networks, every entry") as check:
+    for (tree, F, A, G), (of_A, of_G) in zip(instances, ranks):
+        check(torch.equal(G, change_basis(A, F, field)), tree)
+        check(exact_rank(F).full and of_A == of_G, tree)
 
 # %% [markdown]
 # ## Templates from a photograph
@@ -127,7 +162,7 @@ filters = torch.randint(-3, 4, (768, 3), generator=generator)
 
 
 def neurons(x):
-    return ((x - 128) @ filters).clamp(min=0)  # three rectified neurons, as exact integers
+    return ((x - 128) @ filters).clamp(min=0)  # exact integers
 
 
 chosen = []
@@ -135,19 +170,21 @@ for number in range(len(patches)):
     candidate = [*chosen, number]
     if exact_rank(neurons(patches[candidate])).rank == len(candidate):
         chosen = candidate
+
 templates = patches[chosen]
 F = neurons(templates)
-print("patches kept:", chosen)
-print("F =", F.tolist())
-print("rank of F:", exact_rank(F).rank)
+print("patches kept:", chosen, "| rank of F:", exact_rank(F).rank)
+table([(d, *row) for d, row in enumerate(F.tolist())],
+      ["template", "f_0", "f_1", "f_2"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-patch-templates", "caption": "The three templates, and two of the 6561 images that they form on 2×4 positions. A grid tensor holds the network's output on every one of these images."}, "image": {"alt": "Three patches of a portrait photograph, and two mosaics of eight patches each, arranged in two rows of four."}}
-positions = (2, 4)
+shape = (2, 4)
 shown = [(0, 1, 2, 0, 1, 1, 0, 2), (2, 2, 2, 2, 0, 0, 0, 0)]
-with figure(7, 1.7, columns=5, width_ratios=(1, 1, 1, 2, 2)) as (drawing, axes):
-    draw_patches(axes[:3], templates)
+widths = (1, 1, 1, 2, 2)
+with style.figure(7, 1.7, columns=5, width_ratios=widths) as (drawing, axes):
+    grids.draw_patches(axes[:3], templates)
     for ax, image in zip(axes[3:], shown):
-        draw_mosaic(ax, templates, image, positions)
+        grids.draw_mosaic(ax, templates, image, shape)
 
 # %% [markdown]
 # Run a deep network on all 6561 images and compare the rank of its answers with the rank of its
@@ -156,64 +193,96 @@ with figure(7, 1.7, columns=5, width_ratios=(1, 1, 1, 2, 2)) as (drawing, axes):
 # %%
 deep = ModeTree.perfect(modes=8, pool=2, dim=3, widths=(3, 2, 2))
 drawn = deep.random_weights(field, generator)
-coefficients = coefficient_tensor(deep, drawn, field)
-grid = grid_tensor(lambda inputs: evaluate(deep, drawn, inputs, field), field.tensor(F), 8)
+A = coefficient_tensor(deep, drawn, field)
+G = answers(deep, drawn, field.tensor(F))
 
-print("partition     coefficients  images")
-pairs = []
-for rows in ("left-right", "top-bottom", "checkerboard", (0, 1, 2)):
-    pairs.append([exact_rank(matricize(t, rows, positions)).rank for t in (coefficients, grid)])
-    print(f"{str(rows):13} {pairs[-1][0]:12} {pairs[-1][1]:7}")
-verify("grid-change-of-basis", all(a == b for a, b in pairs), detail="6561 images of patches")
-glue("01-patch-images", grid.numel())
-glue("01-patch-rank", max(b for _, b in pairs))
+cuts = ("left-right", "top-bottom", "checkerboard", (0, 1, 2))
+ranks = {cut: (rank(A, cut, shape), rank(G, cut, shape)) for cut in cuts}
+table([(cut, *pair) for cut, pair in ranks.items()],
+      ["partition", "rank of the coefficients", "rank of the answers"])
+
+# %% tags=["hide-input"]
+with checking("grid-change-of-basis",
+              detail="6561 images of patches") as check:
+    for cut, (of_coefficients, of_answers) in ranks.items():
+        check(of_coefficients == of_answers, cut)
+
+# %% tags=["remove-cell"]
+glue("01-patch-images", G.numel())
+glue("01-patch-rank", max(of_answers for _, of_answers in ranks.values()))
 
 # %% [markdown]
 # Linearly dependent functions are a different matter. Let the third neuron be the sum of the first
 # two, $f_2=f_0+f_1$. Then $F$ is singular for *every* choice of templates, as its rank on all 40
-# patches shows. The rank of the answers falls below the rank of the coefficients. Written in $f_0$ and
-# $f_1$ alone, which are independent, the same function has the rank of its answers.
+# patches shows.
 
 # %%
-values = neurons(patches)[:, :2]
-dependent = torch.cat([values, values.sum(dim=1, keepdim=True)], dim=1)  # f_2 = f_0 + f_1
-print("rank of all 40 values, independent:", exact_rank(neurons(patches)).rank)
-print("rank of all 40 values, dependent:  ", exact_rank(dependent).rank)
+independent = neurons(patches)  # (40 patches, 3 functions)
+first_two = independent[:, :2]
+third = first_two.sum(dim=1, keepdim=True)
+dependent = torch.cat([first_two, third], dim=1)
 
-found = exact_rank(neurons(patches)).rank == len(chosen) == 3 and exact_rank(dependent).rank == 2
-verify("covering-templates", found, detail="3 of 40 patches, found greedily; none if f is dependent")
+value_ranks = {"independent": exact_rank(independent).rank,
+               "dependent": exact_rank(dependent).rank}
+table(value_ranks.items(), ["functions", "rank of their values on 40 patches"])
 
+# %% tags=["hide-input"]
+with checking("covering-templates",
+              detail="3 of 40 patches, found greedily; none if f is dependent"
+              ) as check:
+    check(value_ranks["independent"] == len(chosen) == 3, "independent")
+    check(value_ranks["dependent"] == 2, "dependent")
+
+# %% [markdown]
+# The rank of the answers falls below the rank of the coefficients. Written in $f_0$ and $f_1$ alone,
+# which are independent, the same function has the rank of its answers.
+
+# %%
 singular = field.tensor(dependent[chosen])
-answers = grid_tensor(lambda inputs: evaluate(deep, drawn, inputs, field), singular, 8)
-full, lost = (exact_rank(matricize(t, "even-odd")).rank for t in (coefficients, answers))
-independent = field.tensor([[1, 0, 1], [0, 1, 1]])  # f_0, f_1, f_0 + f_1 in the basis f_0, f_1
-reduced = change_basis(coefficients, independent, field)  # coefficients over f_0 and f_1 alone
-separation = exact_rank(matricize(reduced, "even-odd")).rank
-same = torch.equal(change_basis(reduced, singular[:, :2], field), answers)  # the same function
-print("even-odd rank of the coefficients:", full, "| of the answers:", lost)
-print("separation rank:", separation, "| the same answers:", same)
+G = answers(deep, drawn, singular)
+
+two = field.tensor([[1, 0, 1], [0, 1, 1]])  # f_0, f_1, f_0 + f_1 by f_0, f_1
+over_two = change_basis(A, two, field)  # coefficients over f_0 and f_1 alone
+same = torch.equal(change_basis(over_two, singular[:, :2], field), G)
+
+full, lost, separation = (rank(t, "even-odd") for t in (A, G, over_two))
+print("the same function:", same)
+table([("coefficients over three functions", full), ("answers", lost),
+       ("coefficients over two functions", separation)],
+      ["tensor", "even-odd rank"])
 
 # %% [markdown]
 # ## The separation rank
 #
-# How many terms $g(x_I)\,g'(x_J)$ add up to the function? Claim 7: as many as the rank of the
-# coefficient matrix. The rank of the answers on *any* templates is a lower bound. Take more and more
-# templates, up to twice as many as there are representation functions: the rank stays where it was.
+# How many terms $g(x_I)\,g'(x_J)$ add up to the function? As many as the rank of the coefficient
+# matrix, the page proves. The rank of the answers on *any* templates is a lower bound. Take more and
+# more templates, up to twice as many as there are representation functions: the rank stays where it
+# was.
+
 
 # %%
-count, agree = 0, True
-for modes, pool, dim, widths in shapes[:4]:
-    deep = ModeTree.perfect(modes, pool, dim, widths)
-    drawn = deep.random_weights(field, generator)
-    coefficients = coefficient_tensor(deep, drawn, field)
-    for rows in ("even-odd", "left-right", (0,)):
-        expected = exact_rank(matricize(coefficients, rows)).rank
-        for templates in range(dim, 2 * dim + 1):
-            F = field.random((templates, dim), generator)
-            grid = grid_tensor(lambda inputs: evaluate(deep, drawn, inputs, field), F, modes)
-            agree &= exact_rank(matricize(grid, rows)).rank == expected
-            count += 1
-verify("separation-rank", agree, detail=f"{count} grids with M to 2M templates")
+def growing_templates(tree):
+    """The rank of the coefficients, and of the answers on more templates."""
+    weights = tree.random_weights(field, generator)
+    A = coefficient_tensor(tree, weights, field)
+    for partition in ("even-odd", "left-right", (0,)):
+        found = []
+        for templates in range(tree.dim, 2 * tree.dim + 1):
+            F = field.random((templates, tree.dim), generator)
+            found.append(rank(answers(tree, weights, F), partition))
+        yield tree, partition, rank(A, partition), found
+
+
+results = [row for tree in trees[:4] for row in growing_templates(tree)]
+table(results, ["network", "partition", "rank of the coefficients",
+                "ranks on M, …, 2M templates"])
+
+# %% tags=["hide-input"]
+with checking("separation-rank",
+              detail="{count} grids with M to 2M templates") as check:
+    for tree, partition, expected, found in results:
+        for of_answers in found:
+            check(of_answers == expected, (tree, partition))
 
 # %% [markdown]
 # An upper bound needs terms, and they can be read off the answers. Choose $R$ left halves $a$ and $R$
@@ -224,21 +293,27 @@ verify("separation-rank", agree, detail=f"{count} grids with M to 2M templates")
 # %%
 deep = ModeTree.perfect(modes=4, pool=2, dim=3, widths=(2, 2))
 drawn = deep.random_weights(field, generator)
-R = exact_rank(matricize(coefficient_tensor(deep, drawn, field), "even-odd")).rank
+R = rank(coefficient_tensor(deep, drawn, field), "even-odd")
 
 
-def table(left, right):
-    """Outputs for all pairs of a left half (modes 0, 2) and a right half (modes 1, 3)."""
-    images = torch.empty(len(left), len(right), 4, 3, dtype=torch.float64)
-    images[:, :, 0::2], images[:, :, 1::2] = left[:, None], right[None]
-    return evaluate(deep, drawn, images.flatten(0, 1), field).reshape(len(left), len(right))
+def h(left, right):
+    """Outputs for all pairs of a left half (modes 0, 2) and a right half."""
+    shape = (len(left), len(right))
+    inputs = torch.empty(*shape, 4, 3).double()
+    inputs[:, :, 0::2], inputs[:, :, 1::2] = left[:, None], right[None]
+    return evaluate(deep, drawn, inputs.flatten(0, 1), field).reshape(shape)
 
 
 a, b = (field.random((R, 2, 3), generator) for _ in "ab")
 x, y = (field.random((50, 2, 3), generator) for _ in "xy")
-product = field.matmul(field.matmul(table(x, b), field.inverse(table(a, b))), table(a, y))
-verify("separation-rank-templates", torch.equal(product, table(x, y)),
-       detail=f"{R} terms reproduce 2500 unseen outputs")
+product = field.matmul(field.matmul(h(x, b), field.inverse(h(a, b))), h(a, y))
+reproduced = int((product == h(x, y)).sum())
+print(f"{R} terms give {reproduced} of {product.numel()} unseen outputs")
+
+# %% tags=["hide-input"]
+with checking("separation-rank-templates",
+              detail=f"{R} terms reproduce 2500 unseen outputs") as check:
+    check(torch.equal(product, h(x, y)), deep)
 
 # %% [markdown]
 # ## Where coefficients stop telling
@@ -248,37 +323,47 @@ verify("separation-rank-templates", torch.equal(product, table(x, y)),
 # Layers are written (window, stride, channels).
 
 # %%
-tiled = (Layer(2, 2, 4), Layer(2, 2, 4), Layer(1, 1, 1))
-families = {
+tiled = Architecture((4,), 2, ((2, 2, 4), (2, 2, 4), (1, 1, 1)))
+overlap = Architecture((4,), 2, ((4, 1, 3), (4, 4, 1)))
+more = Architecture((4,), 2, ((3, 1, 3), (2, 1, 3), (4, 4, 1)))
+families = {  # a network, and which of its layers have biases
     "no biases": (tiled, False),
     "bias": (tiled, (False, False, True)),
-    "overlap": ((Layer(4, 1, 3), Layer(4, 4, 1)), True),
-    "more overlap": ((Layer(3, 1, 3), Layer(2, 1, 3), Layer(4, 4, 1)), True),
+    "overlap": (overlap, True),
+    "more overlap": (more, True),
 }
+table([(name, net) for name, (net, _) in families.items()],
+      ["name", "network"])
 
 
-def ranks_with_templates(layers, biases, numbers, constant=False):
-    net = Architecture((4,), 2, layers)
-    circuit = grid_network(net, net.random_weights(field, generator, biases=biases), field)
+# %%
+numbers = range(2, 13)  # of templates
+
+
+def ranks_with_templates(net, biases, constant=False):
+    weights = net.random_weights(field, generator, biases=biases)
+    circuit = grid_network(net, weights, field)
     ranks = []
     for number in numbers:
         F = field.random((number, 2), generator)
         if constant:
             F[:, 0] = 1  # f_0 is the constant 1
-        ranks.append(exact_rank(matricize(grid_tensor(circuit, F, 4), "left-right")).rank)
+        ranks.append(rank(grid_tensor(circuit, F, 4), "left-right"))
     return ranks
 
 
-numbers = range(2, 13)
-table_of_ranks = {name: ranks_with_templates(*net, numbers) for name, net in families.items()}
-print(f"{'templates':13}", *(f"{n:3}" for n in numbers))
-for name, ranks in table_of_ranks.items():
-    print(f"{name:13}", *(f"{r:3}" for r in ranks))
+growth = {name: ranks_with_templates(*family)
+          for name, family in families.items()}
+table([(name, *ranks) for name, ranks in growth.items()],
+      ["templates", *numbers])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-templates", "caption": "Left-right rank against the number of templates, M = 2. Without biases and overlaps two templates show everything. With overlaps the rank keeps growing: the function is more than its grid tensor on two templates."}, "image": {"alt": "Four curves over the number of templates from 2 to 12, all starting at 4. No biases stays at 4, bias goes to 5, overlap goes to 12 and stays, more overlap grows in steps of 3 to 24 and stays."}}
-shades = [COLORS["non-overlapping"], COLORS["exact"], COLORS["overlapping"], PALETTE["purple"]]
-with figure(5.8, 3.3) as (drawing, axes):
-    draw_curves(axes, numbers, {n: (r, s) for (n, r), s in zip(table_of_ranks.items(), shades)})
+shades = [style.COLORS["non-overlapping"], style.COLORS["exact"],
+          style.COLORS["overlapping"], style.PALETTE["purple"]]
+curves = {name: (ranks, shade)
+          for (name, ranks), shade in zip(growth.items(), shades)}
+with style.figure(5.8, 3.3) as (drawing, axes):
+    grids.draw_curves(axes, numbers, curves)
     axes.set_ylim(0, None)
     axes.set_xlabel("templates")
     axes.set_ylabel("left-right rank")
@@ -288,19 +373,23 @@ with figure(5.8, 3.3) as (drawing, axes):
 # contain. If one of them *is* the constant 1, the bias changes nothing.
 
 # %%
-with_constant = ranks_with_templates(tiled, (False, False, True), numbers, constant=True)
-print("bias, and f_0 = 1:", with_constant)
+with_constant = ranks_with_templates(*families["bias"], constant=True)
+table([("bias, and f_0 = 1", *with_constant)], ["templates", *numbers])
 
-plain, bias, overlap, more = table_of_ranks.values()
-limits = (
-    same and lost == separation < full  # dependent representation functions
-    and set(plain) == set(with_constant) == {4}
-    and max(bias) == 5 and max(overlap) > 4 and max(more) > 4
-)
-verify("separation-rank-limits", limits, detail="dependent functions, bias, two overlapping networks")
+# %% tags=["hide-input"]
+with checking("separation-rank-limits",
+              detail="dependent functions, bias, two overlapping networks"
+              ) as check:
+    check(same and lost == separation < full, "dependent functions")
+    check(set(growth["no biases"]) == set(with_constant) == {4}, "constant")
+    check(max(growth["bias"]) == 5, "bias")
+    check(max(growth["overlap"]) > 4, "overlap")
+    check(max(growth["more overlap"]) > 4, "more overlap")
+
+# %% tags=["remove-cell"]
 glue("01-dependent", f"{lost} instead of {full}")
-glue("01-overlap", max(overlap))
-glue("01-more-overlap", max(more))
+glue("01-overlap", max(growth["overlap"]))
+glue("01-more-overlap", max(growth["more overlap"]))
 
 # %% [markdown]
 # ## Almost everywhere, from one instance
@@ -311,25 +400,38 @@ glue("01-more-overlap", max(more))
 
 # %%
 deep = ModeTree.perfect(modes=8, pool=2, dim=3, widths=(3, 2, 2))
-factors = len(deep.weight_shapes())  # every entry is a sum of products of this many weights
+degree = len(deep.weight_shapes())  # an entry adds products of 15 weights
 
 
-def even_odd_rank(weights):
-    matrix = matricize(coefficient_tensor(deep, weights, field), "even-odd")
-    return exact_rank(matrix, degree=factors)
+def even_odd(weights):
+    A = coefficient_tensor(deep, weights, field)
+    return exact_rank(matricize(A, "even-odd"), degree=degree)
 
 
-certificate = even_odd_rank(deep.random_weights(field, generator))
-print(fill(str(certificate), 60))
+certificate = even_odd(deep.random_weights(field, generator))
+print(certificate)
+table([(sentence,) for sentence in certificate.statement[:-1].split(". ")],
+      ["What it proves"])
+
+# %% [markdown]
+# Fresh instances should then show the same rank. Draw a hundred.
 
 # %%
-ranks = [even_odd_rank(deep.random_weights(field, generator)).rank for _ in range(100)]
+ranks = [even_odd(deep.random_weights(field, generator)).rank
+         for _ in range(100)]
 print("100 fresh instances, ranks found:", sorted(set(ranks)))
-verify("generic-rank-certificate", certificate.full and set(ranks) == {certificate.rank},
-       detail=f"one instance proves {certificate.rank}; 100 more agree")
+
+# %% tags=["hide-input"]
+with checking("generic-rank-certificate",
+              detail=f"one instance proves {certificate.rank}; 100 more agree"
+              ) as check:
+    check(certificate.full, certificate)
+    check(set(ranks) == {certificate.rank}, "fresh instances")
+
+# %% tags=["remove-cell"]
 glue("01-generic", certificate.rank)
-glue("01-degree", factors)
-glue("01-minor-degree", factors * certificate.rank)
+glue("01-degree", degree)
+glue("01-minor-degree", degree * certificate.rank)
 glue("01-prime", field.prime)
 
 # %% [markdown]
@@ -337,14 +439,18 @@ glue("01-prime", field.prime)
 # weights, of degree 1 and rank 2, part 3 of the theorem says for at most $2/p$ of its $p^4$ values.
 
 # %%
-rare = True
-print(" p  singular matrices   bound 2 p^3")
+counts = {}
 for p in (2, 3, 5, 7, 11, 13):
-    a, b, c, d = indices(p, 4).T
-    deficient = int(((a * d - b * c) % p == 0).sum())
-    rare &= deficient <= 2 * p**3
-    print(f"{p:2} {deficient:8} of {p**4:5} {2 * p**3:10}")
-verify("generic-rank-certificate", rare, detail="part 3 by counting, 2x2 matrices, six primes")
+    a, b, c, d = indices(p, 4).T  # all matrices modulo p at once
+    counts[p] = int(((a * d - b * c) % p == 0).sum())
+table([(p, p**4, singular, 2 * p**3) for p, singular in counts.items()],
+      ["p", "matrices", "singular ones", "at most 2 p^3"])
+
+# %% tags=["hide-input"]
+with checking("generic-rank-certificate",
+              detail="part 3 by counting, 2x2 matrices, six primes") as check:
+    for p, singular in counts.items():
+        check(singular <= 2 * p**3, p)
 
 # %% [markdown]
 # The thin set can be seen in a small case. Take one node with four channels above four positions,
@@ -357,21 +463,24 @@ W = [{path: torch.randint(-3, 4, shape, generator=generator).double()
       for path, shape in small.weight_shapes().items()} for _ in range(3)]
 
 
-def matrix(s, t, arithmetic):
-    weights = {path: arithmetic.reduce(W[0][path] + s * W[1][path] + t * W[2][path]) for path in W[0]}
+def plane(s, t, arithmetic):
+    """The even-odd matrix at one point of the plane."""
+    weights = {path: arithmetic.reduce(w + s * W[1][path] + t * W[2][path])
+               for path, w in W[0].items()}
     return matricize(coefficient_tensor(small, weights, arithmetic), "even-odd")
 
 
 points = [(s, t) for s in range(-10, 11) for t in range(-10, 11)]
-singular = [point for point in points if not exact_rank(matrix(*point, field)).full]
-print("integer points:", len(points), "| with a singular matrix modulo p:", len(singular))
+singular = [p for p in points if not exact_rank(plane(*p, field)).full]
+print(len(points), "integer points,", len(singular), "of them singular mod p")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-zero-set", "caption": "A plane through the weight space. Off the curves the rank is 4. The curves have no area, and they are closed: no point off them is a limit of points on them."}, "image": {"alt": "A square of parameters s and t between minus 2 and 2. A few curves cross it; everything else is white."}}
 steps = torch.linspace(-2, 2, 201)
 s, t = torch.meshgrid(steps, steps, indexing="xy")
-matrices = torch.vmap(lambda s, t: matrix(s, t, Real()))(s.flatten(), t.flatten())
-with figure(4.4, 4.2) as (drawing, axes):
-    draw_zero_set(axes, steps, torch.linalg.det(matrices).reshape(s.shape))
+matrices = torch.vmap(lambda s, t: plane(s, t, Real()))(s.ravel(), t.ravel())
+determinants = torch.linalg.det(matrices).reshape(s.shape)
+with style.figure(4.4, 4.2) as (drawing, axes):
+    grids.draw_zero_set(axes, steps, determinants)
 
 # %% [markdown]
 # ## Weights from a short list
@@ -390,33 +499,48 @@ def from_list(low, high):
 
 
 def lower_bound(drawn):
-    return even_odd_rank({path: field.tensor(w) for path, w in drawn.items()}).rank
+    return even_odd(deep.map_weights(field.tensor, drawn)).rank
 
 
 def upper_bound(drawn):
     sides = [1, 1]
-    for path, node in deep.inner_nodes():
-        for t, child in enumerate(node.children):
-            if isinstance(child, int):  # even modes bound the rows, odd modes the columns
-                sides[child % 2] *= exact_rank(drawn[(*path, t)]).rank
+    for path, weight in drawn.items():
+        if len(path) == 3:  # a leaf: even modes bound rows, odd ones columns
+            sides[path[-1]] *= exact_rank(weight).rank
     return min(sides)
 
 
-draws = {}
+bounds = {}
 for values in ((1, 3), (0, 4)):
-    networks = [from_list(*values) for _ in range(100)]
-    draws[values] = [(lower_bound(drawn), upper_bound(drawn)) for drawn in networks]
-print("weights  surely below 81  rank 24 modulo p (surely 24)  rank 18 modulo p (surely 18)")
-for (low, high), bounds in draws.items():
-    below = sum(upper < 81 for _, upper in bounds)
-    seen, sure = Counter(r for r, _ in bounds), Counter(r for r, upper in bounds if r == upper)
-    print(f"{low}..{high - 1}     {below:11}/100 {seen[24]:19} {sure[24]:8} {seen[18]:19} {sure[18]:8}")
+    draws = [from_list(*values) for _ in range(100)]
+    bounds[values] = [(lower_bound(w), upper_bound(w)) for w in draws]
+print("lower and upper bound, first draws:", bounds[1, 3][:6])
+
+# %% [markdown]
+# Where the two bounds agree, the rank is sure. The table counts, of 100 draws each, how many surely
+# miss the rank 81, and how many have rank 24 or 18.
+
+
+# %%
+def counted(low, high):
+    pairs = bounds[low, high]
+    below = sum(upper < 81 for _, upper in pairs)
+    seen = [sum(lower == r for lower, _ in pairs) for r in (24, 18)]
+    sure = [pairs.count((r, r)) for r in (24, 18)]
+    return f"{low}..{high - 1}", below, seen[0], sure[0], seen[1], sure[1]
+
+
+table([counted(*values) for values in bounds],
+      ["weights", "surely below 81", "24 mod p", "surely 24",
+       "18 mod p", "surely 18"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-discrete", "caption": "Ranks modulo p of 100 networks with weights from a short list. Continuous weights give 81 with probability 1."}, "image": {"alt": "Two bar charts of ranks between 0 and 81. For weights 1 and 2 most bars stand at 24, 36 and other small products. For weights 0 to 3 the bars spread from 0 to 81. In both only few draws reach 81."}}
-with figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
-    for ax, ((low, high), bounds) in zip(axes, draws.items()):
-        title = "weights " + ", ".join(map(str, range(low, high)))
-        draw_rank_counts(ax, Counter(r for r, _ in bounds), 81, title)
+with style.figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
+    for ax, (values, pairs) in zip(axes, bounds.items()):
+        title = "weights " + ", ".join(map(str, range(*values)))
+        found = [lower for lower, _ in pairs]
+        counts = {r: found.count(r) for r in set(found)}
+        grids.draw_rank_counts(ax, counts, 81, title)
     axes[0].set_ylabel("networks of 100")
 
 # %% [markdown]
@@ -424,19 +548,28 @@ with figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
 # the list). The bound is pessimistic, and it is a proof.
 
 # %%
-print("length of list  full rank  Schwartz-Zippel: at least")
-bounded = True
+reached = {}
 for length in (2, 4, 16, 256, 4096, field.prime):
-    found = sum(lower_bound(from_list(0, length)) == 81 for _ in range(50))
-    least = max(0.0, 1 - 81 * factors / length)
-    bounded &= found >= 50 * least
-    print(f"{length:14}  {found:6}/50  {50 * least:9.2f}/50")
+    draws = [lower_bound(from_list(0, length)) for _ in range(50)]
+    least = 50 * max(0.0, 1 - 81 * degree / length)  # on average, of 50
+    reached[length] = draws.count(81), least
+table([(length, found, f"{least:.2f}")
+       for length, (found, least) in reached.items()],
+      ["length of the list", "full rank, of 50",
+       "Schwartz–Zippel: at least"])
 
-below = sum(upper < 81 for bounds in draws.values() for _, upper in bounds)
-nearly_always = sum(upper < 81 for _, upper in draws[1, 3]) > 90  # of 100 draws from {1, 2}
-verify("discrete-weights", nearly_always and bounded, detail=f"{below} of 200 draws below 81")
-for (low, high), bounds in draws.items():
-    glue(f"01-below-{low}-{high - 1}", sum(upper < 81 for _, upper in bounds))
+# %% tags=["hide-input"]
+below = {values: sum(upper < 81 for _, upper in pairs)
+         for values, pairs in bounds.items()}
+with checking("discrete-weights",
+              detail=f"{sum(below.values())} of 200 draws below 81") as check:
+    check(below[1, 3] > 90, "nearly always for weights 1 and 2")
+    for length, (found, least) in reached.items():
+        check(found >= least, length)
+
+# %% tags=["remove-cell"]
+for (low, high), count in below.items():
+    glue(f"01-below-{low}-{high - 1}", count)
 
 # %% [markdown]
 # ## What to remember
