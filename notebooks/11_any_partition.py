@@ -121,8 +121,8 @@ table(corners, ["H", "best k", "ν", "half of the pixels",
 # The familiar partitions of larger grids pair every pixel.
 
 # %% tags=["hide-input"]
-with checking("matching-number-bound", detail="all partitions up to 4×4, "
-                                              "corners up to 12×12") as check:
+with checking("matching-number-bound",
+              detail="all up to 4×4, corners up to 12×12") as check:
     for rows in even_partitions(4):
         check(above_bound(matching_number(rows, (2, 2)), 2), rows)
     for rows in everything:
