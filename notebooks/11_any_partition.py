@@ -258,7 +258,7 @@ print("corner partitions of 4×4:", len(corners), "| largest rank:",
 with checking("corner-partition",
               detail=f"{len(corners)} partitions of 4×4, "
                      f"{len(outcomes)} networks on 3×4") as check:
-    for *_, rank, bound, full in outcomes:
+    for _, _, _, rank, bound, _ in outcomes:
         check(rank <= bound, (rank, bound))
     for rank in corner_ranks:
         check(rank <= 128 < 2**8, rank)
@@ -346,7 +346,7 @@ table(built_ranks, ["partition", "shared kernels", "ν", "predicted",
 with checking("any-partition", detail=f"{len(sample)} partitions and "
                                       f"{len(built_ranks)} constructions"
               ) as check:
-    for (shared, rows), rank in ranks.items():
+    for (_, rows), rank in ranks.items():
         check(rank >= 2 ** numbers[rows], rows)
     for (channels, width), found in tiny.items():
         check(min(found) >= min(channels, width) ** 2, (channels, width))
