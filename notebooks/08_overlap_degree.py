@@ -301,8 +301,8 @@ print(f"{sum(imitated)} of {pairs} small networks imitated")
 print("layers removed in all:", removed)
 
 # %% tags=["hide-input"]
-with checking("shrinking-windows", detail=f"{pairs} random pairs of networks, "
-                                          "20 images each") as check:
+with checking("shrinking-windows",
+              detail=f"{pairs} random pairs, 20 images each") as check:
     check(same, "the pair of the example")
     for outcome in imitated:
         check(outcome)
@@ -360,8 +360,8 @@ print("the larger range gives a smaller field in", better,
       "of", len(trials), "networks")
 
 # %% tags=["hide-input"]
-with checking("alpha-minimal-greedy", detail="{count} cases against all "
-                                             "choices of windows") as check:
+with checking("alpha-minimal-greedy",
+              detail="{count} cases against all windows") as check:
     for (other, alpha), found in zip(trials, greedy):
         for t_min, smallest in zip(("stride", "one"), found):
             check(smallest == by_enumeration(other, alpha, t_min), other)

@@ -165,8 +165,8 @@ single_rank = certify(single, "left-right", seed=1).rank
 print("last layer a 2×2 window itself: rank", single_rank)
 
 # %% tags=["hide-input"]
-with checking("non-overlapping-rank", detail="12 networks reach the bound, "
-                                             "none exceeds it") as check:
+with checking("non-overlapping-rank",
+              detail="12 networks reach the bound") as check:
     for width, (plain, biased, bound) in ranks.items():
         check(plain == width, width)
         check(biased == width + 1 == bound, width)
@@ -223,8 +223,7 @@ table([(", ".join(str(layer.window) for layer in net.layers), *row,
 
 # %% tags=["hide-input"]
 with checking("non-overlapping-misaligned",
-              detail="three of four networks of width 6 exceed D + 1, "
-                     "sampled blocks") as check:
+              detail="3 of 4 sampled blocks exceed D + 1") as check:
     above = [rank > 3 for rank, _ in ranks]
     check(above == [True, False, True, True])
 
@@ -236,7 +235,8 @@ glue("09-misaligned-rank", ranks[0][0])
 #
 # Twenty networks. For each, the overlap theorem with all its hypotheses (Theorem 1 of the paper) and
 # the crossing bound predict a rank. Where the matrix is too large a block of it is certified, whose
-# rank is only a lower bound.
+# rank is only a lower bound. A network prints as its size, its channels and, layer by layer,
+# window/stride:channels.
 
 # %%
 networks = [
@@ -413,8 +413,8 @@ with checking("overlap-theorem", detail=f"{trials} random networks") as check:
 
 # %% tags=["hide-input"]
 with checking("crossing-bound",
-              detail=f"{len(networks)} networks and {trials} random ones, "
-                     "any cut; never below Theorem 1") as check:
+              detail=f"{len(networks)} networks, {trials} random ones, "
+                     "any cut") as check:
     for net, certificate in found.items():
         check(certificate.rank >= net.crossing_bound(), net)
         check(net.crossing_bound() >= net.overlap_bound(), net)
@@ -484,8 +484,8 @@ table([(run[0].layers[0].window, run[0].layers[0].channels,
       ["R", "D", "formula", "certified rank"])
 
 # %% [markdown]
-# The table shows 8 cells with three templates, cut in the middle, windows up to 5. The weights that
-# the proof writes down must reach the same ranks, in all these networks and for all cuts.
+# The table shows networks on 8 cells with three templates, cut in the middle. The weights that the
+# proof writes down must reach the same ranks, in all networks and for all cuts.
 
 # %%
 field = Modular(prime)
@@ -504,8 +504,7 @@ print(f"{agree} of {len(constructed)} constructions reach the rank")
 
 # %% tags=["hide-input"]
 with checking("two-layer-rank",
-              detail=f"{len(runs)} networks and cuts: formula, random and "
-                     "proof's weights") as check:
+              detail=f"{len(runs)} networks and cuts") as check:
     for net, cut, bias in runs:
         formula = net.exact_two_layer_rank(cut=cut, last_bias=bias)
         rank = ranks[net, cut, bias]

@@ -121,8 +121,8 @@ table(corners, ["H", "best k", "ν", "half of the pixels",
 # The familiar partitions of larger grids pair every pixel.
 
 # %% tags=["hide-input"]
-with checking("matching-number-bound", detail="all partitions up to 4×4, "
-                                              "corners up to 12×12") as check:
+with checking("matching-number-bound",
+              detail="all up to 4×4, corners up to 12×12") as check:
     for rows in even_partitions(4):
         check(above_bound(matching_number(rows, (2, 2)), 2), rows)
     for rows in everything:
@@ -258,7 +258,7 @@ print("corner partitions of 4×4:", len(corners), "| largest rank:",
 with checking("corner-partition",
               detail=f"{len(corners)} partitions of 4×4, "
                      f"{len(outcomes)} networks on 3×4") as check:
-    for *_, rank, bound, full in outcomes:
+    for _, _, _, rank, bound, _ in outcomes:
         check(rank <= bound, (rank, bound))
     for rank in corner_ranks:
         check(rank <= 128 < 2**8, rank)
@@ -346,7 +346,7 @@ table(built_ranks, ["partition", "shared kernels", "ν", "predicted",
 with checking("any-partition", detail=f"{len(sample)} partitions and "
                                       f"{len(built_ranks)} constructions"
               ) as check:
-    for (shared, rows), rank in ranks.items():
+    for (_, rows), rank in ranks.items():
         check(rank >= 2 ** numbers[rows], rows)
     for (channels, width), found in tiny.items():
         check(min(found) >= min(channels, width) ** 2, (channels, width))
