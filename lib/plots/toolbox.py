@@ -94,7 +94,7 @@ def draw_zero_curve(axes: Axes) -> None:
     ...     draw_zero_curve(axes)
     """
     for sign in (1, -1):
-        w = sign * np.geomspace(0.2, 5, 200)
+        w = sign * np.geomspace(0.15, 7, 200)
         axes.plot(w, 1 / w, color=COLORS["cut"])
     axes.plot([2], [3], "o", color=COLORS["rows"])
     axes.plot([1], [1], "o", color=COLORS["cut"])
@@ -188,7 +188,31 @@ def _prime_figure() -> Figure:
     return drawing
 
 
+def _mixing_figure() -> Figure:
+    widths = (4, 16, 16)
+    tree = ModeTree.perfect(modes=8, pool=2, dim=2, widths=widths)
+    unshared, shared = [tree.dim], [tree.dim]
+    for width in widths[:-1]:
+        unshared.append(min(width, unshared[-1] ** 2))
+        shared.append(min(width, shared[-1] * (shared[-1] + 1) // 2))
+    columns = (("unshared", unshared, COLORS["deep"]), ("shared", shared, PALETTE["vermilion"]))
+    with figure(6.4, 3.2, columns=2, width_ratios=(3, 2)) as (drawing, axes):
+        draw_tree(axes[0], tree, "left-right")
+        for x, (name, dimensions, color) in enumerate(columns):
+            axes[1].text(x, 3.55, name, color=color, ha="center", fontweight="bold")
+            for level, dimension in enumerate(dimensions):
+                axes[1].text(x, level, str(dimension), ha="center", va="center", fontsize=14,
+                             color=color)
+            rank = min(widths[-1], dimensions[-1])
+            axes[1].text(x, 3, f"rank {rank}", ha="center", va="center", color=color)
+        axes[1].text(-0.75, -0.45, "dimension of the mixing space", fontsize=10)
+        axes[1].set(xlim=(-0.8, 1.8), ylim=axes[0].get_ylim())
+        axes[1].axis("off")
+    return drawing
+
+
 BOOK_FIGURES = {
+    "mixing-spaces": _mixing_figure,
     "toolbox-ranks": _ranks_figure,
     "toolbox-kronecker": _kronecker_figure,
     "toolbox-cut": _cut_figure,
