@@ -34,9 +34,9 @@ def check_bounds(seed, count):
                 assert net.overlap_bound(name, t_min) <= min(half, net.crossing_bound(name))
             assert all(b <= rank for b in net.crossing_bounds(name, cut)), (net, name, cut)
             seen["checked"] += 1
-            seen["above the published base"] += crossing > max(
-                (published_base(net, b.layer) ** b.exponent for b in net.crossing_bounds(name, cut)),
-                default=1)
+            halved = [published_base(net, bound.layer) ** bound.exponent
+                      for bound in net.crossing_bounds(name, cut)]
+            seen["above the published base"] += crossing > max(halved, default=1)
             if crossing > 1:                          # where one more would be too many
                 binding = "M" if crossing.base == net.channels else "D + 1"
                 seen["informative"] += 1

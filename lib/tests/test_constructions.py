@@ -126,7 +126,7 @@ def test_every_part_of_the_construction_is_needed():
     built = overlap_construction(net, random_templates(net, generator), FIELD, layer=2, shift=4)
     assert built.digits == (2, 2) and free_rank(built, rng) == built.rank() == 3**4
     weight, bias = built.weights[2]
-    for spoiled, value, rank in ((bias, 0, 0), (weight, 0, 1)):  # no constant, so padding kills; no signs
+    for spoiled, value, rank in ((bias, 0, 0), (weight, 0, 1)):  # padding kills; no signs
         kept = spoiled.clone()
         spoiled[:] = value
         assert free_rank(built, rng) == rank
