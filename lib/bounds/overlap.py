@@ -1,4 +1,4 @@
-"""Lower and upper bounds on the rank of matricized grid tensors, as exact integers.
+"""The published overlap theorem with its hypotheses, and what all bounds share.
 
 Every function takes an `Architecture` and looks at one axis: the left-right partition cuts the
 width into the first ``cut`` columns and the rest, the top-bottom partition cuts the height. The
@@ -19,7 +19,7 @@ from .bound import Bound, best
 
 
 def cut_axis(net, partition: str) -> int:
-    """Axis that a named partition cuts: the last for left-right, the first for top-bottom."""
+    """The axis that a named partition cuts: the last for left-right, the first for top-bottom."""
     if partition == "left-right":
         return net.ndim - 1
     if partition == "top-bottom" and net.ndim == 2:
@@ -29,7 +29,7 @@ def cut_axis(net, partition: str) -> int:
 
 
 def cut_position(net, axis: int, cut: int | None = None) -> int:
-    """Cells before the cut; None stands for half of the axis, rounded down."""
+    """The number of cells before the cut; None stands for half of the axis, rounded down."""
     extent = net.size[axis]
     position = extent // 2 if cut is None else cut
     if not isinstance(position, int) or position not in range(1, extent):
@@ -39,7 +39,7 @@ def cut_position(net, axis: int, cut: int | None = None) -> int:
 
 
 def missing_hypotheses(net, layer: int) -> list[str]:
-    """Which hypotheses shared by Theorem 1 and its stronger form fail at a layer K.
+    """The hypotheses of the overlap bounds that fail at a layer K, in words.
 
     Parameters
     ----------
@@ -54,15 +54,14 @@ def missing_hypotheses(net, layer: int) -> list[str]:
 
     Notes
     -----
-    A later layer must be there to add up the channels of layer K. From there on the construction
-    takes products over windows of S cells, which must be no larger than the windows available,
-    down to a single output cell. Each is necessary: see the counterexamples in
-    book/overlap-theorem.md.
+    A later layer must be there to add up the channels of layer K. From there on the proof takes
+    products over windows of S cells, which must be no larger than the windows available, down to
+    a single output cell. Each is needed: see the counterexamples in book/overlap-theorem.md.
 
     Examples
     --------
-    >>> from lib import Architecture, Layer
-    >>> net = Architecture(4, 2, (Layer(3, 1, 2), Layer(1, 4, 1)))
+    >>> from lib import Architecture
+    >>> net = Architecture(4, 2, ((3, 1, 2), (1, 4, 1)))
     >>> missing_hypotheses(net, 1)
     ['layer 2 has window (1, 1) smaller than its stride (4, 4)']
     """
@@ -78,15 +77,14 @@ def missing_hypotheses(net, layer: int) -> list[str]:
     return missing
 
 
-def channel_base(net, layer: int) -> int:
-    """D = min{M, D_K, floor(min of D_l over l < K, halved)}: templates told apart; at least 1."""
-    before = net.widths[1:layer]
-    halves = [min(before) // 2] if before else []
-    return max(1, min([net.widths[0], net.widths[layer], *halves]))
+def published_base(net, layer: int) -> int:
+    """min{M, D_K, floor(min of D_l over l < K, halved)}, the base of Theorem 1; at least 1."""
+    halves = [width // 2 for width in net.widths[1:layer]]
+    return max(1, min(net.widths[0], net.widths[layer], *halves))
 
 
 def sampled_rows(net, layer: int, axis: int) -> int:
-    """Rows of the grid that a layer samples across the axis that is cut, ceil(H / T_S)."""
+    """The rows that a layer samples across the axis that is cut, ceil(H / T_S) of them."""
     sizes = net.output_sizes[layer]
     return prod(n for other, n in enumerate(sizes) if other != axis % net.ndim)
 
@@ -99,7 +97,7 @@ def _halving_bound(net, layer, axis, t_min="stride"):
         return None
     columns = max(0, (extent - field) // net.total_stride(layer, axis) + 1)
     exponent = columns * sampled_rows(net, layer, axis)
-    return Bound(channel_base(net, layer), exponent, layer, field - 1)
+    return Bound(published_base(net, layer), exponent, layer, field - 1)
 
 
 def overlap_bounds(
@@ -121,7 +119,7 @@ def overlap_bounds(
 
 
 def overlap_bound(net, partition: str = "left-right", t_min: str = "stride") -> Bound:
-    """Theorem 1 as corrected: a lower bound on the generic rank, at the best layer.
+    """Theorem 1 of Sharir & Shashua, hypotheses made explicit, at the best layer.
 
     Parameters
     ----------
@@ -139,27 +137,29 @@ def overlap_bound(net, partition: str = "left-right", t_min: str = "stride") -> 
 
     Notes
     -----
-    Theorem 1 of [Sharir & Shashua, 2018] with the hypotheses that it needs and
+    Theorem 1 of [Sharir & Shashua, 2018] with the hypotheses that its proof uses and
     ``D = min{M, D_K, floor(min of D_l over l < K, halved)}``; book/overlap-theorem.md. For
-    almost all weights and biases, and every nonsingular matrix of representation functions.
+    almost all weights and biases, and every nonsingular matrix of representation functions. Never
+    above `lib.bounds.crossing.crossing_bound`, of which it is a corollary.
 
     Examples
     --------
-    >>> from lib import Architecture, Layer
-    >>> net = Architecture(4, 2, (Layer(3, 1, 2), Layer(4, 4, 1)))
+    >>> from lib import Architecture
+    >>> net = Architecture(4, 2, ((3, 1, 2), (4, 4, 1)))
     >>> str(net.overlap_bound()), str(net.overlap_bound("top-bottom"))
     ('2^8', '2^8')
-    >>> Architecture(4, 2, (Layer(2, 1, 2), Layer(4, 4, 1))).overlap_bound().silent
+    >>> Architecture(4, 2, ((2, 1, 2), (4, 4, 1))).overlap_bound().silent
     True
     """
     return best(overlap_bounds(net, partition, t_min))
 
 
 def quoted_overlap_bound(net, partition: str = "left-right") -> Bound:
-    """The formula of Theorem 1 as quoted, for comparison: not a bound when the size is odd.
+    """The formula of Theorem 1 without its implicit hypotheses, for comparison: not a bound.
 
-    Takes T_R(K, floor(H/2)) for any size with T_R(K) > H/2 and asks nothing of the layers after
-    K. Where it exceeds the generic rank, the hypotheses of `overlap_bound` are what is missing.
+    Takes T_R(K, floor(H/2)), the obvious reading for odd sizes, wherever T_R(K) > H/2, and asks
+    nothing of the layers after K. Where it exceeds the generic rank, the hypotheses of
+    `overlap_bound` are what is missing. The paper assumes an even size.
 
     Notes
     -----
@@ -167,8 +167,8 @@ def quoted_overlap_bound(net, partition: str = "left-right") -> Bound:
 
     Examples
     --------
-    >>> from lib import Architecture, Layer
-    >>> net = Architecture(3, 2, (Layer(2, 1, 2), Layer(3, 3, 1)))
+    >>> from lib import Architecture
+    >>> net = Architecture(3, 2, ((2, 1, 2), (3, 3, 1)))
     >>> str(quoted_overlap_bound(net)), str(net.crossing_bound())    # the rank is 2^3
     ('2^6', '2^3')
     """

@@ -1,23 +1,27 @@
-"""The network of Theorem 1 and of its stronger form, weight by weight.
+"""The network of the crossing bound, weight by weight.
 
-Every cell p that layer K samples ends up with the vector ``[d_p = c] y_c(d_q)``, c < D, where d is
-the template shown, q = p + shift, and ``y(d_q)`` is the unit vector of d_q. If q lies in the
-padding or d_q >= D, it is (1/D, ..., 1/D) instead, so that the sum over c never vanishes for
-lack of a partner. The layers after K add up the D channels and multiply all cells.
+Layer 1 shows every template as D - 1 signs: channel j holds -1 on template j + 1 and +1 on the
+others, so template 0 is all +1. Up to layer K a channel multiplies what it holds at the two
+window offsets 0 and a_l, if a_l > 0: the sign of a cell of layer K is the product of the signs of
+all pixels at the distances ``sum over a subset of the hops``, the first pixel of its field and
+the one ``shift`` further on among them. Padding reads 0. Layer K + 1 turns every cell into
+``1 + 2 (sum of its D - 1 channels)``, an odd integer and therefore never zero, and all layers
+from there on multiply.
 
-On its way, the unit vector of q moves by one window offset per layer. What reads padding must
-read (1/D, ..., 1/D) = z 1 there, so every hop applies ``x -> (I - z 1 1^T) x + z 1``. It fixes
-unit vectors and z 1, whose entries add up to 1, and sends 0 to z 1.
+The weights are 0, 1, 2 and -1 (before they are fitted to F), and no limit is taken, except where
+a window of layers K + 2, K + 3, ... reaches into padding: see `product_layers`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 
 from ..bounds.bound import Bound
-from ..bounds.crossing import crossing_pairs, shift_digits
+from ..bounds.crossing import crossing_pairs, shift_digits, template_base
 from ..bounds.overlap import cut_axis, cut_position, missing_hypotheses, sampled_rows
 from ..networks.architecture import Architecture
 from .pieces import (
@@ -25,6 +29,7 @@ from .pieces import (
     fit,
     idle_layer,
     multiply_cells,
+    multiply_tiles,
     product_layers,
     write,
 )
@@ -32,7 +37,7 @@ from .pieces import (
 
 @dataclass(frozen=True, eq=False)
 class OverlapConstruction(Construction):
-    """The network of Theorem 1; see `overlap_construction`.
+    """The network of the crossing bound; see `overlap_construction`.
 
     Attributes
     ----------
@@ -41,9 +46,9 @@ class OverlapConstruction(Construction):
     axis, shift : int
         The axis that the partition cuts, and the distance between the cells of a pair.
     base : int
-        D.
+        D, the templates told apart by ``D - 1`` channels.
     digits : tuple of int
-        Offset in each window on the way of the shifted cell.
+        The offset a_l in each window, 0 where the layer only copies.
     scale : number
         See `lib.constructions.pieces.product_layers`.
     """
@@ -55,8 +60,23 @@ class OverlapConstruction(Construction):
     digits: tuple[int, ...]
     scale: object
 
+    def distances(self) -> Counter[int]:
+        """The distances from the first pixel of a field to all pixels read, with multiplicities.
+
+        Examples
+        --------
+        >>> from lib.exact.arithmetic import Modular
+        >>> net = Architecture((8,), 2, ((3, 1, 1), (3, 1, 1), (8, 8, 1)))
+        >>> built = overlap_construction(net, torch.eye(2).double(), Modular(), layer=2, shift=3)
+        >>> sorted(built.distances().items())
+        [(0, 1), (1, 1), (2, 1), (3, 1)]
+        """
+        units, _ = self.architecture.digits(self.layer, self.axis)
+        hops = [unit * digit for unit, digit in zip(units, self.digits, strict=True) if digit]
+        return Counter(map(sum, product(*((0, hop) for hop in hops))))
+
     def predicted_cells(self, templates: torch.Tensor) -> torch.Tensor:
-        """Channels c < D of layer K, from the templates alone.
+        """Channels j < D - 1 of layer K, from the templates alone: products of signs.
 
         Parameters
         ----------
@@ -64,35 +84,64 @@ class OverlapConstruction(Construction):
 
         Returns
         -------
-        torch.Tensor, shape (batch, D, *cells of layer K)
+        torch.Tensor, shape (batch, D - 1, *cells of layer K)
+            0 where the shifted pixel lies beyond the border.
         """
+        return self.arithmetic.reduce(self._signs(templates))
+
+    def _signs(self, templates):
+        """The same as plain numbers 1, -1 and 0."""
         self._require(templates)
-        net, base = self.architecture, self.base
-        z = self.arithmetic.reciprocal(base)
-        shown = templates.unflatten(1, net.size)                       # (batch, *cells)
-        partner = torch.full_like(shown, base)                         # base: nothing to match
-        kept = shown.shape[1 + self.axis] - self.shift
-        partner.narrow(1 + self.axis, 0, kept).copy_(
-            shown.narrow(1 + self.axis, self.shift, kept))
-        sampled = (slice(None), *(slice(None, None, net.total_stride(self.layer, axis))
-                                  for axis in range(net.ndim)))
-        shown, partner = shown[sampled].unsqueeze(1), partner[sampled].unsqueeze(1)
-        channel = torch.arange(base).reshape(1, base, *[1] * net.ndim)
-        matched = torch.where(partner < base, (partner == channel).double(), z)
-        return matched * (shown == channel)
+        net, along = self.architecture, 2 + self.axis
+        shown = templates.unflatten(1, net.size).unsqueeze(1)              # (batch, 1, *cells)
+        marked = torch.arange(1, self.base).reshape(1, -1, *[1] * net.ndim)
+        signs = 1 - 2 * (shown == marked).double()
+        cells, extent = torch.ones_like(signs), net.size[self.axis]
+        for distance, times in self.distances().items():
+            seen = torch.zeros_like(signs)
+            kept = max(0, extent - distance)
+            seen.narrow(along, 0, kept).copy_(signs.narrow(along, extent - kept, kept))
+            cells *= seen ** times
+        sampled = (slice(None), slice(None), *(slice(None, None, net.total_stride(self.layer, axis))
+                                               for axis in range(net.ndim)))
+        return cells[sampled]
 
     def predicted_output(self, templates: torch.Tensor) -> torch.Tensor:
-        """The network's output by the closed form: one factor per sampled cell.
+        """The network's output by the closed form: an odd factor per sampled cell, multiplied.
 
         Returns
         -------
         torch.Tensor, shape (batch,)
         """
-        factors = self.predicted_cells(templates).sum(dim=1)           # one term at most is not 0
-        return multiply_cells(self.architecture, self.layer, factors, self.scale, self.arithmetic)
+        net, above = self.architecture, self.layer + 1
+        factors = self.arithmetic.reduce(1 + 2 * self._signs(templates).sum(1))
+        cells = multiply_tiles(net, above, factors, self.arithmetic)
+        return multiply_cells(net, above, cells, self.scale, self.arithmetic)
+
+    def free_pixels(self, cut: int | None = None) -> list[tuple[int, int]]:
+        """The pairs of modes across the cut whose contents give the rank, all others fixed.
+
+        Parameters
+        ----------
+        cut : int, optional
+            Cells before the cut along the axis; half of them by default.
+
+        Returns
+        -------
+        list of (mode before the cut, mode after it)
+            One pair for every sampled cell whose first pixel and shifted pixel are separated.
+        """
+        net = self.architecture
+        cut = cut_position(net, self.axis, cut)
+        modes = torch.arange(torch.Size(net.size).numel()).reshape(net.size).movedim(self.axis, -1)
+        rows = modes if net.ndim == 1 else modes[:: net.total_stride(self.layer, 1 - self.axis)]
+        starts = [start for start in range(0, cut, net.total_stride(self.layer, self.axis))
+                  if cut <= start + self.shift < net.size[self.axis]]
+        return [(int(row[start]), int(row[start + self.shift]))
+                for row in rows.reshape(-1, net.size[self.axis]) for start in starts]
 
     def rank(self, cut: int | None = None) -> Bound:
-        """Rank of the matricized grid tensor, a Kronecker product of D x D identities.
+        """A lower bound on the rank at these weights: D to the number of free pairs.
 
         Parameters
         ----------
@@ -102,8 +151,9 @@ class OverlapConstruction(Construction):
         Returns
         -------
         Bound
-            An equality when no later window reaches into padding. Otherwise the rank is at
-            least this for all but finitely many scales.
+            The rank of the block in which only the free pixels vary, over their first D
+            templates. Where a window of layers K + 2, ... reaches into padding this holds for
+            all but finitely many scales.
         """
         net = self.architecture
         pairs = crossing_pairs(net, self.layer, self.shift, self.axis,
@@ -121,7 +171,7 @@ def overlap_construction(
     shift: int | None = None,
     scale=2,
 ) -> OverlapConstruction:
-    """Weights under which the matricized grid tensor has the rank of Theorem 1.
+    """Weights under which the matricized grid tensor has the rank of the crossing bound.
 
     Parameters
     ----------
@@ -129,13 +179,13 @@ def overlap_construction(
     representation : torch.Tensor, shape (M, M)
         F, any nonsingular matrix over the arithmetic.
     arithmetic : Real or Modular
+        Modular with a prime of at least 2 M.
     partition : {"left-right", "top-bottom"}
     layer, shift : int, optional
         K and the distance between paired cells. By default those of the best bound,
-        ``net.crossing_bound(partition, halved="between")``; with only a layer, the best shift
-        there.
+        ``net.crossing_bound(partition)``; with only a layer, the best shift there.
     scale : int or torch.Tensor scalar
-        Matters only where a window after K reaches into padding; see
+        Matters only where a window of layers K + 2, ... reaches into padding; see
         `lib.constructions.pieces.product_layers`.
 
     Returns
@@ -149,40 +199,41 @@ def overlap_construction(
 
     Notes
     -----
-    Claims 3 and 4 of [Sharir & Shashua, 2018], with padding handled, and extended to every
-    reachable shift; book/proof-construction.md.
+    New here: the proof of the crossing bound, book/proof-construction.md. That several pixels
+    travel in one channel, multiplied, is what makes halves of channels unnecessary.
 
     Examples
     --------
-    >>> from lib import Architecture, Layer
     >>> from lib.exact.arithmetic import Modular
-    >>> net = Architecture(4, 2, (Layer(3, 1, 2), Layer(4, 4, 1)))
+    >>> net = Architecture(4, 2, ((2, 1, 1), (2, 1, 1), (4, 4, 1)))
     >>> field = Modular()
     >>> built = overlap_construction(net, field.tensor([[1, 2], [3, 4]]), field)
-    >>> built.layer, built.shift, str(built.rank())
-    (1, 2, '2^8')
-    >>> templates = torch.zeros(1, 16, dtype=torch.int64)
+    >>> built.layer, built.shift, built.base, str(built.rank())
+    (2, 2, 2, '2^8')
+    >>> templates = torch.tensor([[0] * 16, [0, 1] * 8])
     >>> bool((built.output(templates) == built.predicted_output(templates)).all())
     True
     """
     axis = cut_axis(net, partition)
     layer, shift = _choose(net, partition, layer, shift)
-    base, digits = shift_digits(net, layer, shift, axis)
-    moving = [i for i, digit in enumerate(digits, 1) if digit]
-    z = arithmetic.reciprocal(base)
-    weights = []
+    base, digits = template_base(net, layer), shift_digits(net, layer, shift, axis)
+    used, weights = slice(base - 1), []
     for i in range(1, layer + 1):
         weight, bias = idle_layer(net, i)
-        stay, move = _cell_maps(net, representation, base, z, arithmetic, i, moving)
-        offset = [0] * net.ndim
-        offset[axis] = digits[i - 1]
-        write(weight, bias, slice(0, base), [0] * net.ndim, *stay)
-        if moving[0] <= i < moving[-1]:
-            write(weight, bias, slice(base, 2 * base), offset, *move)
-        elif i == moving[-1]:
-            write(weight, bias, slice(0, base), offset, *move)
+        if i == 1:                                             # the signs of the templates
+            signs = 1 - 2 * torch.eye(base, net.channels, dtype=torch.float64)[1:]
+            matrix = fit(representation, signs, 0, arithmetic)
+        else:                                                  # the channel itself
+            matrix = torch.eye(base - 1, net.widths[i - 1], dtype=torch.float64)
+        for place in {0, digits[i - 1]}:
+            offset = [0] * net.ndim
+            offset[axis] = place
+            write(weight, bias, used, offset, matrix, 0)
         weights.append((weight, bias))
-    weights += product_layers(net, layer, base, scale)
+    weight, bias = idle_layer(net, layer + 1)
+    for offset in product(*map(range, net.strides[layer])):
+        weight[(0, used, *offset)] = 2
+    weights += [(weight, bias), *product_layers(net, layer + 1, 1, scale)]
     return OverlapConstruction(net, weights, representation, arithmetic,
                                layer, axis, shift, base, digits, scale)
 
@@ -192,7 +243,7 @@ def _choose(net, partition, layer, shift):
     if layer is None:
         if shift is not None:
             raise ValueError(f"shift={shift} without a layer: name the layer K as well")
-        bound = net.crossing_bound(partition, halved="between")
+        bound = net.crossing_bound(partition)
         if bound.silent or not bound.exponent:
             raise ValueError(f"{net} has no admissible layer with a reachable shift; at layer 1: "
                              f"{net.missing_hypotheses(1) or 'no window is larger than 1'}")
@@ -203,20 +254,3 @@ def _choose(net, partition, layer, shift):
     if shift is None:
         shift = {b.layer: b.shift for b in net.crossing_bounds(partition)}[layer]
     return layer, shift
-
-
-def _cell_maps(net, representation, base, z, arithmetic, i, moving):
-    """Affine maps of layer i for the cell (in place) and for the shifted cell: (D, C), bias."""
-    identity = torch.eye(base, dtype=torch.float64)
-    spread = arithmetic.reduce(identity - z)                           # I - z 1 1^T
-    if i == 1:
-        unit = torch.eye(base, net.channels, dtype=torch.float64)      # channel c on template d
-        rest = (torch.arange(net.channels) >= base) * z                # z on templates d >= D
-        stay = fit(representation, unit, 0, arithmetic)
-        return (stay, 0), (fit(representation, unit + rest, z, arithmetic), z)
-    inputs = net.widths[i - 1]
-    stay, move = torch.zeros(2, base, inputs, dtype=torch.float64)
-    stay[:, :base] = identity
-    travelling = base if moving[0] < i <= moving[-1] else 0            # where the shifted cell is
-    move[:, travelling:travelling + base] = spread
-    return (stay, 0), (move, z)

@@ -11,14 +11,14 @@ from ..grids.grid import place
 from ..networks.architecture import Architecture
 from ..networks.convolutional import forward
 
-__all__ = ["Construction", "fit", "idle_layer", "multiply_cells", "overhangs", "product_layers",
-           "write"]
+__all__ = ["Construction", "fit", "idle_layer", "multiply_cells", "multiply_tiles", "overhangs",
+           "product_layers", "write"]
 
 
 def fit(
     representation: torch.Tensor, targets: torch.Tensor, padding, arithmetic
 ) -> torch.Tensor:
-    """Weights of the affine map that takes given values on the templates and at the padding.
+    """The weights of the affine map that takes given values on the templates and at the padding.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def overhangs(net: Architecture, layer: int, offset: tuple[int, ...]) -> bool:
 
 
 def product_layers(net: Architecture, after: int, channels: int, scale) -> list[tuple]:
-    """Weights of the layers after ``after``: add up its first channels, multiply all its cells.
+    """The weights of the layers after ``after``: add up its first channels, multiply all its cells.
 
     Parameters
     ----------
@@ -103,6 +103,34 @@ def product_layers(net: Architecture, after: int, channels: int, scale) -> list[
     return layers
 
 
+def multiply_tiles(
+    net: Architecture, layer: int, cells: torch.Tensor, arithmetic, scale=None
+) -> torch.Tensor:
+    """Products of numbers over the stride-sized windows of one layer; padding counts as 1.
+
+    Parameters
+    ----------
+    cells : torch.Tensor, shape (batch, *cells below the layer)
+    scale : number or torch.Tensor scalar, optional
+        If given, a cell x at an offset where some window reaches into padding enters as
+        ``scale x + 1``, as in `product_layers`.
+
+    Returns
+    -------
+    torch.Tensor, shape (batch, *cells of the layer)
+    """
+    stride = net.strides[layer - 1]
+    result = torch.ones(len(cells), *net.output_sizes[layer], dtype=cells.dtype)
+    for offset in product(*map(range, stride)):
+        seen = cells[(slice(None), *(slice(o, None, s)
+                                     for o, s in zip(offset, stride, strict=True)))]
+        if scale is not None and overhangs(net, layer, offset):
+            seen = arithmetic.reduce(arithmetic.multiply(seen, scale) + 1)
+        within = (slice(None), *map(slice, seen.shape[1:]))
+        result[within] = arithmetic.multiply(result[within], seen)
+    return result
+
+
 def multiply_cells(
     net: Architecture, after: int, cells: torch.Tensor, scale, arithmetic
 ) -> torch.Tensor:
@@ -117,16 +145,7 @@ def multiply_cells(
     torch.Tensor, shape (batch,)
     """
     for layer in range(after + 1, net.depth + 1):
-        stride = net.strides[layer - 1]
-        result = torch.ones(len(cells), *net.output_sizes[layer], dtype=cells.dtype)
-        for offset in product(*map(range, stride)):
-            seen = cells[(slice(None), *(slice(o, None, s)
-                                         for o, s in zip(offset, stride, strict=True)))]
-            if overhangs(net, layer, offset):
-                seen = arithmetic.reduce(arithmetic.multiply(seen, scale) + 1)
-            within = (slice(None), *map(slice, seen.shape[1:]))
-            result[within] = arithmetic.multiply(result[within], seen)
-        cells = result
+        cells = multiply_tiles(net, layer, cells, arithmetic, scale)
     return cells.flatten(1)[:, 0]
 
 

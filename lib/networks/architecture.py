@@ -231,34 +231,34 @@ class Architecture:
     # Bounds; lib/bounds/overlap.py, crossing.py and upper_bounds.py say more about each -----------
 
     def missing_hypotheses(self, layer: int) -> list[str]:
-        """Which hypotheses of the overlap theorem fail at a layer K, in words."""
+        """The hypotheses of the overlap bounds that fail at a layer K, in words."""
         return overlap.missing_hypotheses(self, layer)
 
     def overlap_bound(self, partition: str = "left-right", t_min: str = "stride") -> Bound:
-        """Theorem 1 as corrected, at the best layer: a lower bound on the generic rank."""
+        """Theorem 1 of Sharir & Shashua, hypotheses made explicit, at the best layer."""
         return overlap.overlap_bound(self, partition, t_min)
 
     def overlap_bounds(
         self, partition: str = "left-right", t_min: str = "stride"
     ) -> tuple[Bound, ...]:
-        """Theorem 1 as corrected, at every layer that satisfies its hypotheses."""
+        """Theorem 1 of Sharir & Shashua at every layer that satisfies its hypotheses."""
         return overlap.overlap_bounds(self, partition, t_min)
 
     def quoted_overlap_bound(self, partition: str = "left-right") -> Bound:
-        """The formula of Theorem 1 as quoted: not a bound when the size is odd."""
+        """The formula of Theorem 1 without its implicit hypotheses: not a bound."""
         return overlap.quoted_overlap_bound(self, partition)
 
     def crossing_bound(
-        self, partition: str = "left-right", cut: int | None = None, halved: str = "before"
+        self, partition: str = "left-right", cut: int | None = None
     ) -> Bound:
         """The crossing bound at the best layer: a lower bound on the generic rank."""
-        return crossing.crossing_bound(self, partition, cut, halved)
+        return crossing.crossing_bound(self, partition, cut)
 
     def crossing_bounds(
-        self, partition: str = "left-right", cut: int | None = None, halved: str = "before"
+        self, partition: str = "left-right", cut: int | None = None
     ) -> tuple[Bound, ...]:
         """The crossing bound at every layer that satisfies its hypotheses."""
-        return crossing.crossing_bounds(self, partition, cut, halved)
+        return crossing.crossing_bounds(self, partition, cut)
 
     def exact_two_layer_rank(
         self, partition: str = "left-right", cut: int | None = None, last_bias: bool = True

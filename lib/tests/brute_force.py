@@ -87,6 +87,21 @@ def grid_sample(net, weights, templates, rng, shape, axis=-1, cut=None):
     return outputs(net, weights, templates, index, before + after).reshape(shape)
 
 
+def free_block(net, weights, templates, pairs, base, background, prime=PRIME):
+    """Outputs when only the paired cells vary, over their first ``base`` templates.
+
+    One row for every content of the first cells of the pairs, one column for every content of
+    the second cells; ``background`` says which template every other cell shows. Cells are
+    numbered row by row.
+    """
+    positions = list(product(*map(range, net.size)))
+    contents = np.array(list(product(range(base), repeat=2 * len(pairs))), dtype=np.int64).T
+    index = np.tile(np.array(background)[:, None], contents.shape[1])
+    index[[p for p, _ in pairs] + [q for _, q in pairs]] = contents
+    values = outputs(net, weights, templates, index, positions, prime)
+    return values.reshape(base ** len(pairs), -1)
+
+
 def rank(matrix, prime=PRIME):
     """Rank modulo the prime by plain elimination."""
     matrix, found = matrix.copy() % prime, 0

@@ -1,0 +1,206 @@
+"""The private-pixel bound: windows with a stride have several pixels to themselves.
+
+A window that lies over the cut multiplies the rank by as much as its channels can carry, if it
+has enough *private* pixels on either side: pixels before the cut that no later window sees, and
+pixels after the cut that no earlier window sees. With stride 1 that is one pixel on each side,
+and M is all that it can add; with a total stride T up to T columns are private, and the limit is
+the number of channels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import log10, prod
+
+from .bound import Bound
+from .overlap import cut_axis, cut_position, missing_hypotheses
+
+__all__ = ["PrivateBound", "connected_fields", "private_pixel_bound", "private_pixel_bounds"]
+
+
+@dataclass(frozen=True, eq=False)
+class PrivateBound(Bound):
+    """A product of powers, one factor for every window over the cut.
+
+    The ``base`` and the ``exponent`` are those of the largest factor; ``shift`` is the extent of
+    the field minus 1.
+
+    Parameters
+    ----------
+    powers : tuple of (base, exponent)
+        By decreasing base; bases above 1.
+
+    Examples
+    --------
+    >>> bound = PrivateBound(65, 2, layer=1, powers=((65, 2), (3, 1)))
+    >>> str(bound), bound.value
+    ('65^2 3^1', 12675)
+    """
+
+    powers: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def value(self) -> int:
+        """The bound as a Python integer."""
+        return prod(base**exponent for base, exponent in self.powers)
+
+    @property
+    def log10(self) -> float:
+        """Decimal logarithm, without forming the integer."""
+        return sum(exponent * log10(base) for base, exponent in self.powers)
+
+    def __str__(self) -> str:
+        return " ".join(f"{base}^{exponent}" for base, exponent in self.powers) or "1^0"
+
+
+def connected_fields(net, layer: int, axis: int = -1) -> tuple[int, ...]:
+    """Extents without holes of what a cell of a layer sees, over windows no larger than R_l.
+
+    Shrink the windows to ``1 <= t_l <= R_l``. The pixels that remain in view have no holes if
+    every layer with ``t_l > 1`` joins fields at least as long as its steps.
+
+    Returns
+    -------
+    tuple of int
+        In input cells, increasing.
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> net = Architecture((9,), 2, ((2, 2, 2), (3, 1, 2), (5, 5, 1)))
+    >>> connected_fields(net, 2)                    # not 3: pixels 0 and 2 without pixel 1
+    (1, 2, 4, 6)
+    """
+    fields = {1}
+    for unit, high in zip(*net.digits(layer, axis), strict=True):
+        fields |= {field + unit * more for field in fields if field >= unit
+                   for more in range(1, high + 1)}
+    return tuple(sorted(fields))
+
+
+def private_columns(
+    start: int, field: int, step: int, extent: int, cut: int
+) -> tuple[int, int]:
+    """How many columns a window has to itself before the cut, and how many after it.
+
+    Parameters
+    ----------
+    start, field : int
+        The first column that the window sees, and how many it sees, perhaps beyond the border.
+    step : int
+        From one window to the next.
+    extent, cut : int
+        All columns, and those before the cut.
+
+    Examples
+    --------
+    >>> [private_columns(start, 4, 2, 8, 4) for start in (0, 2, 4, 6)]
+    [(2, 0), (2, 2), (0, 2), (0, 0)]
+    """
+    before = min(start + step, start + field, cut) - start
+    after = min(start + field, extent) - max(cut, start, start + field - step)
+    return max(0, before), max(0, after)
+
+
+def _factors(net, layer, axis, cut, field):
+    """Base and how often it occurs, over all windows of layer K with a field of this extent."""
+    extent, step = net.size[axis], net.total_stride(layer, axis)
+    top, channels = 1 + min(net.widths[1 : layer + 1]), net.channels
+    found = Counter()
+    for rows, whole, times in _rows(net, layer, axis):
+        for start in range(0, cut, step):
+            sides = private_columns(start, field, step, extent, cut)
+            private = min(sides) * rows if whole else min(rows, min(sides) * rows)
+            # Beyond this many pixels M^private exceeds any number of channels.
+            found[min(top, channels ** min(private, top.bit_length()))] += times
+    return tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
+
+
+def _rows(net, layer, axis):
+    """Rows that a window has to itself, whether all its columns count, and how many such rows."""
+    if net.ndim == 1:
+        return [(1, True, 1)]
+    other = 1 - axis % 2
+    extent, step = net.size[other], net.total_stride(layer, other)
+    rows = max(field for field in connected_fields(net, layer, other) if field <= step)
+    full, rest = divmod(extent, step)
+    found = [(rows, True, full)] if full else []
+    if rest:
+        found.append((min(rows, rest), layer == 1 or rest >= rows, 1))
+    return found
+
+
+def private_pixel_bounds(
+    net, partition: str = "left-right", cut: int | None = None
+) -> tuple[PrivateBound, ...]:
+    """The private-pixel bound at every layer that satisfies its hypotheses.
+
+    Returns
+    -------
+    tuple of PrivateBound
+        By increasing layer, each with its best field; see `private_pixel_bound`.
+    """
+    axis = cut_axis(net, partition)
+    cut = cut_position(net, axis, cut)
+    bounds = []
+    for layer in range(1, net.depth):
+        if missing_hypotheses(net, layer):
+            continue
+        limit = net.size[axis] + net.total_stride(layer, axis)    # beyond it nothing is private
+        candidates = []
+        for field in connected_fields(net, layer, axis):
+            if field < limit:
+                powers = _factors(net, layer, axis, cut, field)
+                base, exponent = powers[0] if powers else (1, 0)
+                candidates.append(PrivateBound(base, exponent, layer, field - 1, powers))
+        bounds.append(max(candidates))
+    return tuple(bounds)
+
+
+def private_pixel_bound(
+    net, partition: str = "left-right", cut: int | None = None
+) -> PrivateBound:
+    """A lower bound on the generic rank from private pixels, at the best layer and field.
+
+    Parameters
+    ----------
+    net : Architecture
+        With biases in every layer.
+    partition : {"left-right", "top-bottom"}
+    cut : int, optional
+        Columns (or rows) before the cut; half of them, rounded down, by default.
+
+    Returns
+    -------
+    PrivateBound
+        The product over the windows of layer K of ``min{D_1 + 1, ..., D_K + 1, M^p, M^q}``, where
+        p and q count the private pixels of the window before and after the cut.
+
+    Raises
+    ------
+    ValueError
+        If the partition is not one of the network's, or nothing lies on one side of the cut.
+
+    Notes
+    -----
+    The theorem. Hypotheses as for the crossing bound: K < L, a single output cell,
+    ``R_l >= S_l`` for all l > K, biases, F nonsingular; almost all parameters. Let
+    ``T = T_S(K)``, and let F be the extent of a field without holes (`connected_fields`). The
+    window at column ``v T`` has the private columns ``v T .. min(v T + T, v T + F, h) - 1``
+    before the cut at h, and ``max(h, v T + F - T) .. min(v T + F, W) - 1`` after it. In two
+    dimensions it has them in the largest number of rows, at most the total stride, that is a
+    field without holes of the other axis. Where the border cuts these rows off and K > 1, one
+    column is counted. New here; proof in book/proof-construction.md.
+
+    Where some window before K is smaller than its stride, the crossing bound may be larger.
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> net = Architecture(6, 2, ((4, 2, 2), (3, 3, 1)))
+    >>> str(net.crossing_bound()), str(private_pixel_bound(net))     # the rank is 729 = 3^6
+    ('2^6', '3^6')
+    """
+    bounds = private_pixel_bounds(net, partition, cut)
+    return max(bounds, default=PrivateBound(1, 0))
