@@ -20,7 +20,7 @@ EVIDENCE = {
 }
 STATUS = {
     "as stated": "what the source says, its proof written out",
-    "hypotheses made explicit": "true as the source means it; conditions it leaves unsaid are named",
+    "hypotheses made explicit": "true as the source means it; what it leaves unsaid is named",
     "corrected": "the source's words, read as we say, have a counterexample, which is run",
     "new": "not in the sources of the course; proved here, with the prior art we found",
 }

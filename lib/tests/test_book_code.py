@@ -5,6 +5,7 @@ An exercise that leaves a gap for the reader shows its code indented, which is n
 import re
 
 import pytest
+
 from lib.course import ROOT
 
 PAGES = [page for page in sorted((ROOT / "book").glob("*.md")) if page.name != "developer.md"]
