@@ -36,6 +36,7 @@ _NAMES = {
     "grids.grid": ("change_basis", "grid_tensor", "place"),
     "photograph": ("photograph_patches",),
     "grids.certify": ("certify", "certify_weights"),
+    "constructions.pieces": ("fit",),
     "constructions.simulation": ("correspondence", "simulate"),
     "constructions.two_layers": ("two_layer_construction",),
     "constructions.overlaps": ("overlap_construction",),
