@@ -21,8 +21,9 @@ Examples
 
 from .chains import LayerBound, Surrogate
 from .core import Audit, Box, audit
+from .effective import EffectiveField, effective_field
 from .report import Geometry, JoinRecord, LayerRecord
 from .trace import UnsupportedOperation
 
-__all__ = ["Audit", "Box", "Geometry", "JoinRecord", "LayerBound", "LayerRecord", "Surrogate",
-           "UnsupportedOperation", "audit"]
+__all__ = ["Audit", "Box", "EffectiveField", "Geometry", "JoinRecord", "LayerBound", "LayerRecord",
+           "Surrogate", "UnsupportedOperation", "audit", "effective_field"]

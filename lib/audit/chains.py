@@ -10,6 +10,7 @@ returns, its bound holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -133,6 +134,8 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
                          "pixel, or None for as many as the bound can use")
     if pools not in POOLS:
         raise ValueError(f"pools={pools!r}: valid are {' and '.join(map(repr, POOLS))}")
+    for name, patterns in (("avoid", avoid), ("collapse", collapse)):
+        _check_patterns(audit, name, patterns)
     if len(audit.trace.sources) > 1 or audit.trace.sources[0].first != 2:
         return Surrogate(partition, reason="the theorems are about one input with channels")
     axis = len(audit.size) - 1 if partition == "left-right" else 0
@@ -149,6 +152,17 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
     if not result.crossing_by_layer:
         result.reason = _obstacle(nodes, routes)
     return result
+
+
+def _check_patterns(audit: object, name: str, patterns: tuple) -> None:
+    """Refuse patterns that are no regular expressions, or match no module."""
+    for pattern in patterns:
+        try:
+            found = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{name}={pattern!r} is no regular expression: {error}") from None
+        if not any(found.search(call.scope) for call in audit.trace.calls):
+            raise ValueError(f"{name}={pattern!r} matches no module that runs")
 
 
 @dataclass

@@ -16,6 +16,7 @@ from .chains import Surrogate, find_bounds
 from .fields import EMPTY, Field
 from .report import (
     Geometry,
+    JoinRecord,
     formatted,
     is_map,
     join_record,
@@ -67,8 +68,6 @@ class Audit:
         Size of the input, without batch and channels.
     layers : list of LayerRecord
         In the order of computation.
-    joins : list of JoinRecord
-        Where branches meet.
     trace : Trace
         The recorded operations.
     virtual, seen : dict
@@ -84,7 +83,7 @@ class Audit:
     virtual: dict = field(default_factory=dict, repr=False)
     seen: dict = field(default_factory=dict, repr=False)
     layers: list = field(default_factory=list, repr=False)
-    joins: list = field(default_factory=list, repr=False)
+    own_joins: list = field(default_factory=list, repr=False)
     names: dict = field(default_factory=dict, repr=False)
     surrogates: dict = field(default_factory=dict, repr=False)
     remarks: list = field(default_factory=list, repr=False)
@@ -157,6 +156,20 @@ class Audit:
         """
         return _described(Audit(self.name, self.size, self.trace, frozenset(IGNORABLE),
                                 remarks=self.remarks))
+
+    @cached_property
+    def looks_around(self) -> bool:
+        """Whether something other than the end of the network looks at the whole map."""
+        kinds = {layer.kind for layer in self.layers[:-1]}
+        return not self.ignore and bool({"norm", "attention", "global pool", "reduce"} & kinds)
+
+    @property
+    def joins(self) -> list[JoinRecord]:
+        """Where branches meet, and whether they agree in stride and center.
+
+        Where a unit sits does not depend on gates and attention, so they are left aside.
+        """
+        return self.local.own_joins if self.looks_around else self.own_joins
 
     @property
     def global_from(self) -> str | None:
@@ -294,6 +307,9 @@ class Audit:
         >>> str(found.crossing), found.crossing.name, found.overlap is None
         ('8^64', '0', True)
         """
+        if isinstance(avoid, str) or isinstance(collapse, str):
+            raise ValueError("avoid and collapse: a sequence of regular expressions each, such as "
+                             "('layer1',)")
         key = (partition, representation, tuple(avoid), tuple(collapse), pools)
         if key not in self.surrogates:
             with _on_cpu():
@@ -561,8 +577,19 @@ def _describe_call(found: Audit, call: object, names: Counter) -> None:
     elif len(sources) > 1:
         branches = [found.geometry(value) for value in sources]
         name = call.scope if call.leaf else _name(call)
-        found.joins.append(join_record(name, call.name, branches, found.axes,
-                                       all(is_map(found.virtual[v]) for v in sources)))
+        found.own_joins.append(join_record(name, call.name, branches, found.axes,
+                                       all(is_map(found.virtual[v]) for v in sources)
+                                       and not _phases(call)))
+
+
+def _phases(call: object) -> bool:
+    """Whether every n-th cell of one map is put beside its neighbors: they differ by design."""
+    roots = set()
+    for value in call.inputs:
+        while value.call and value.call.name == "slice" and len(value.call.inputs) == 1:
+            value = value.call.inputs[0]
+        roots.add(value)
+    return call.name in ("cat", "stack") and len(roots) == 1
 
 
 def _name(call: object) -> str:

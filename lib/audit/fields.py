@@ -129,7 +129,7 @@ def hull(fields: list[Field], shape: tuple) -> Field:
         step = first.step[axis]
         for other in fields[1:]:
             step = common_step(step, other.step[axis])
-        plain = step is not None or not first.virtual
+        plain = step is not None or all(f.step[axis] is None for f in fields)
         parts = [f.edges[axis] if plain else f.clipped(axis) for f in fields]
         merged = parts[0]
         for part in parts[1:]:
@@ -167,8 +167,7 @@ def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
     edges, steps = [], []
     for axis in field.axes:
         step, edge = field.step[axis], field.edges[axis]
-        if (step is None and any(moves(edge, d) for d in dims)) or (
-                step is not None and step[0] in dims):
+        if step[0] in dims if step else _wide(edge, dims, field.image[axis]):
             edge, step = field.clipped(axis), None
         edge = edge.amin([d + 1 for d in dims], keepdim=True) if dims else edge
         if not keepdim:
@@ -178,6 +177,15 @@ def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
         steps.append(step)
     shape = [1 if d in dims else n for d, n in enumerate(field.shape) if keepdim or d not in dims]
     return field.replace(shape, edges, steps)
+
+
+def _wide(edge: torch.Tensor, dims: list[int], extent: int) -> bool:
+    """Whether a hull over dimensions looks along the whole image, not only inside windows of it."""
+    if not any(moves(edge, d) for d in dims):
+        return False
+    merged = edge.amin([d + 1 for d in dims], keepdim=True)
+    widths = 1 - merged[0] - merged[1]
+    return int(widths.max()) >= extent or not any(moves(merged, d) for d in range(edge.dim() - 1))
 
 
 def moves(edge: torch.Tensor, dim: int) -> bool:
@@ -219,7 +227,7 @@ def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] |
         carried = step is not None and step[0] == dim
         periodic = carried and step[1] <= extent
         varies = edge.shape[dim + 1] > 1
-        if field.virtual and not periodic and (carried or (step is None and varies)):
+        if not periodic and (carried or (step is None and varies and not inside.all())):
             edge = field.clipped(axis)
         every = edge.expand(*edge.shape[:dim + 1], extent, *edge.shape[dim + 2:])
         if period and (periodic or varies):         # continue the map beyond its borders

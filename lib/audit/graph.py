@@ -49,11 +49,12 @@ class Node:
 
     ``role`` is "source", "layer", "pass" (an activation), "move", "cat", "add", "mul" or "opaque".
     The rest describes a layer, per axis of the image: ``width`` are its channels, ``cells`` those
-    of its map, ``dims`` the dimensions of its input and output along which the channels lie.
-    ``weighted`` says whether the network has weights there, which can be set to zero; ``groups`` of
-    channels do not see each other, and ``per_group`` are the input channels of one. ``closing``
-    layers look at the whole map. ``copies`` halves the channels once per surrounding branch whose
-    input is added to its output; ``linear`` marks the last layer of such a branch.
+    of its map, arranged as ``grid``, ``dims`` the dimensions of its input and output along which
+    the channels lie. ``weighted`` says whether the network has weights there, which can be set to
+    zero; ``groups`` of channels do not see each other, and ``per_group`` are the input channels
+    of one. ``closing`` layers look at the whole map. ``copies`` halves the channels once per
+    surrounding branch whose input is added to its output; ``linear`` marks the last layer of such
+    a branch.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Node:
     value: Value
     width: int = 1
     cells: int = 1
+    grid: tuple = ()
     window: tuple = ()
     stride: tuple = ()
     dilation: tuple = ()
@@ -107,7 +109,8 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
     notes : list of str
     """
     live, source = _ancestors(audit.trace.outputs[0]), audit.trace.sources[0]
-    nodes = {source: Node("input", "source", [], source, source.shape[1], prod(audit.size))}
+    nodes = {source: Node("input", "source", [], source, source.shape[1], prod(audit.size),
+                          audit.size)}
     notes, merged = set(), _modules(audit, live, collapse)
     uses = Counter(name for call in audit.trace.calls for name in call.parameters)
     tied = {name for name, count in uses.items() if count > 1}
@@ -124,8 +127,9 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
                 _describe(node, call, audit, tied, pools, notes)
             if node.role == "layer":
                 node.cells = prod(value.shape) // max(1, node.width)
+                node.grid = node.grid or (parents[0].grid if node.cells > 1 else ())
             elif parents:
-                node.cells = max(parent.cells for parent in parents)
+                node.cells, node.grid = max((parent.cells, parent.grid) for parent in parents)
                 node.width = prod(value.shape) // node.cells
             nodes[value] = node
     order = list(nodes.values())
@@ -174,6 +178,7 @@ def _merged(audit: object, name: str, source: Value, value: Value, nodes: dict) 
     node.window = tuple(int((b.size - a.size) / a.stride) + 1
                         for a, b in zip(before, after, strict=True))
     node.stride = tuple(int(b.stride / a.stride) for a, b in zip(before, after, strict=True))
+    node.grid = tuple(value.shape[2:])
     node.dilation = ones
     return node
 
@@ -200,7 +205,8 @@ def _describe(node: Node, call: object, audit: object, tied: set, pools: str, no
         node.role = "pass"
     elif name == "cat":
         node.role = "cat"
-    elif name in MOVES or name in ("slice", "strided"):
+    elif name in MOVES or name in ("slice", "roll", "strided") or (
+            name in ("mean", "sum", "amax") and prod(source.shape) == prod(result.shape)):
         node.role = "move" if info is None and len(node.parents) == 1 else "opaque"
     elif name in ELEMENTWISE or (call.function and torch.Tag.pointwise in call.function.tags):
         _elementwise(node, call)
@@ -299,6 +305,7 @@ def _layer(node: Node, info: object, source: Field, result: Field, pools: str, w
             return
         node.window, node.stride, node.dilation = window, stride, dilation
         first = len(source.shape) - axes
+        node.grid = tuple(result.shape[first:])
         node.closing = prod(result.shape[first:]) == 1 < prod(source.shape[first:]) and all(
             (r - 1) * d >= n - 1 for r, d, n in zip(window, dilation, source.shape[first:],
                                                     strict=True))
@@ -519,10 +526,9 @@ def _arranged(node: Node, last: Node, units: Field) -> torch.Tensor | None:
     cells = cells.masked_fill(cells > EMPTY // 2, -1)
     cells = cells.amax(dim, keepdim=True) if cells.shape[dim] > 1 else cells
     sizes = [units.shape[d] for d in others]
-    last_dim = last.dims[1] % len(last.value.shape)
-    expected = [n for d, n in enumerate(last.value.shape) if d != last_dim]
     wide = [n for n in sizes if n > 1]
-    if not known.any() or wide != [n for n in expected if n > 1]:
+    if not known.any() or prod(wide) != prod(last.grid) or (
+            set(node.window) != {1} and wide != [n for n in last.grid if n > 1]):
         return None
     order = torch.arange(prod(sizes)).view([1 if d == dim else units.shape[d]
                                             for d in range(rank)])

@@ -6,7 +6,7 @@ import csv
 import html
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
@@ -124,7 +124,17 @@ def _center(merged: torch.Tensor, stride: Fraction, period: int) -> Fraction:
 
 def tensor_geometry(virtual: Field, seen: Field) -> tuple[Geometry, ...]:
     """Geometries of one tensor, one per axis of the image."""
-    return tuple(geometry(virtual, seen, axis) for axis in virtual.axes)
+    found = tuple(geometry(virtual, seen, axis) for axis in virtual.axes)
+    dims = [step[0] for step in virtual.step if step is not None]
+    if len(set(dims)) == len(dims) and _beside(virtual) <= 1:
+        return found
+    return tuple(replace(g, stride=None, center=None) for g in found)   # windows out of a map
+
+
+def _beside(field: Field) -> int:
+    """Dimensions with more than one unit along which no grid runs."""
+    dims = {step[0] for step in field.step if step is not None}
+    return sum(n > 1 and d not in dims for d, n in enumerate(field.shape))
 
 
 def is_map(field: object) -> bool:
@@ -134,9 +144,7 @@ def is_map(field: object) -> bool:
     """
     if not isinstance(field, Field) or not field.gridded:
         return False
-    dims = {step[0] for step in field.step}
-    others = [n for d, n in enumerate(field.shape) if d not in dims and n > 1]
-    return len(dims) == len(field.step) and len(others) <= 1
+    return len({step[0] for step in field.step}) == len(field.step) and _beside(field) <= 1
 
 
 @dataclass(frozen=True)
@@ -406,7 +414,7 @@ def summary(audit: object) -> list[str]:
     """What the table amounts to, line by line."""
     lines = [f"The {remark}." for remark in audit.remarks]
     lines += _geometry_lines("Last grid over the image", audit.axes, audit.last_map)
-    if not audit.ignore and _looks_around(audit):
+    if audit.looks_around:
         local = audit.local
         if local.last_map != audit.last_map:
             lines += _geometry_lines("The same without global gates, norms and attention",
@@ -433,12 +441,6 @@ def summary(audit: object) -> list[str]:
     notes = audit.bounds("left-right").notes
     return [*lines, *["In the surrogate: " + "; ".join(notes) + "."] * bool(notes), "",
             CARRIES_OVER]
-
-
-def _looks_around(audit: object) -> bool:
-    """Whether something other than the end of the network looks at the whole map."""
-    kinds = [layer.kind for layer in audit.layers]
-    return bool({"norm", "attention", "global pool", "reduce"} & set(kinds[:-1]))
 
 
 def _what_is_seen(axes: tuple[Geometry, ...]) -> str:

@@ -1,8 +1,9 @@
-"""Receptive fields by differentiation, the independent oracle for the audit, and random networks.
+"""Independent oracles for the audit: derivatives for its fields, exact ranks for its bounds.
 
-A network is made linear with positive weights: rectifiers have nothing to cut off, and pools
-average. The derivative of a unit with respect to a pixel is then positive exactly when some path
-connects the two.
+For fields, a network is made linear with positive weights: rectifiers have nothing to cut off, and
+pools average. The derivative of a unit with respect to a pixel is then positive exactly when some
+path connects the two. For bounds, the layers of a network become random generalized convolutions
+modulo a prime while its own ``forward`` is left as it is; the rank of that is exact.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,15 @@ from unittest import mock
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+
+from lib import generalized_conv
+from lib.audit.models import EndPadding
+from lib.exact.arithmetic import Modular
+from lib.exact.ranks import exact_rank
+from lib.grids.grid import grid_tensor
+from lib.trees.tensors import matricize
+
+FIELD = Modular()
 
 
 @contextmanager
@@ -199,3 +209,231 @@ def _layer(kind, rng, channels, ndim):
     if kind == "norm":
         return [_of(nn, "BatchNorm", ndim)(channels), nn.ReLU(inplace=True)], channels
     return [], channels
+
+
+class Run(nn.Module):
+    """A function of a map and some modules."""
+
+    def __init__(self, function, *modules, name=""):
+        super().__init__()
+        self.function, self.name, self.rest = function, name, nn.ModuleList(modules)
+        self.modular = False
+
+    def extra_repr(self):
+        return self.name
+
+    def forward(self, x):
+        if self.modular:
+            return FIELD.reduce(self.function(FIELD.reduce(x), *self.rest))
+        return self.function(x, *self.rest)
+
+
+class Head(nn.Linear):
+    """A dense layer over the whole map."""
+
+    def forward(self, x):
+        return super().forward(x.flatten(1))[..., None]
+
+
+class Product(nn.Module):
+    """A generalized convolution modulo a prime with the shape of a layer, random weights."""
+
+    def __init__(self, layer, generator, pools="mixing"):
+        super().__init__()
+        self.layer, self.generator, self.pools, self.weights = layer, generator, pools, None
+
+    def draw(self, inputs, cells):
+        layer, outputs, groups, dilation = self.layer, inputs, 1, 1
+        if isinstance(layer, (nn.AdaptiveAvgPool1d, Head)):
+            window, stride = cells, cells
+            outputs = layer.out_features if isinstance(layer, Head) else inputs
+        elif isinstance(layer, nn.Conv1d):
+            (window,), (stride,), (dilation,) = layer.kernel_size, layer.stride, layer.dilation
+            outputs, groups = layer.out_channels, layer.groups
+            if window == cells and layer.padding == (0,):
+                stride = cells
+        else:
+            window, stride = (n[0] if isinstance(n, tuple) else n
+                              for n in (layer.kernel_size, layer.stride))
+        if self.pools == "channelwise" and not isinstance(layer, (nn.Conv1d, Head)):
+            groups = inputs
+        weight = FIELD.random((outputs, inputs, window), self.generator)
+        same = (torch.arange(outputs)[:, None] * groups // outputs
+                == torch.arange(inputs) * groups // inputs)
+        spread = torch.zeros(outputs, inputs, (window - 1) * dilation + 1, dtype=weight.dtype)
+        bias = torch.ones(outputs, (window - 1) * dilation + 1, dtype=weight.dtype)
+        spread[..., ::dilation] = weight * same[..., None]
+        bias[..., ::dilation] = FIELD.random((outputs, window), self.generator)
+        return spread, bias, stride
+
+    def forward(self, x):
+        x = FIELD.reduce(x)
+        if isinstance(self.layer, nn.Linear) and not isinstance(self.layer, Head):
+            if self.weights is None:
+                shape = self.layer.weight.shape
+                self.weights = [FIELD.random(n, self.generator) for n in (shape, shape[:1])]
+            return FIELD.reduce(x @ self.weights[0].T + self.weights[1])
+        if self.weights is None:
+            self.weights = self.draw(*x.shape[1:])
+        return generalized_conv(x, *self.weights, FIELD)
+
+
+LAYERS = (nn.Conv1d, nn.Linear, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d)
+DROPPED = (nn.ReLU, nn.SiLU, nn.Sigmoid, nn.BatchNorm1d, nn.LayerNorm, EndPadding)
+
+
+def replace_layers(module, generator, pools="mixing", done=None):
+    """The ConvAC of the same graph, in place; a layer used twice stays one layer."""
+    done = {} if done is None else done
+    for name, child in module.named_children():
+        if isinstance(child, LAYERS):
+            done.setdefault(id(child), Product(child, generator, pools))
+            setattr(module, name, done[id(child)])
+        elif isinstance(child, DROPPED) or getattr(child, "name", "") == "activation":
+            setattr(module, name, nn.Identity())
+        else:
+            if isinstance(child, Run):
+                child.modular = True
+            replace_layers(child, generator, pools, done)
+    return module
+
+
+def surrogate_rank(model, size, templates, generator, pools="mixing"):
+    """Exact rank between the halves of the ConvAC that has a network's graph, at random weights."""
+    representation = FIELD.random((templates, templates), generator)
+    model = replace_layers(nn.Sequential(model), generator, pools)
+
+    def network(inputs):
+        return FIELD.reduce(model(inputs.movedim(-1, 1)))[:, 0, 0]
+
+    return exact_rank(matricize(grid_tensor(network, representation, size), "left-right")).rank
+
+
+KINDS = ("conv", "conv", "conv", "strided", "pool", "average", "depthwise", "grouped", "skip",
+         "skip", "cat", "cat", "drop", "drop", "tied", "tied channels", "self", "gate", "product",
+         "shuffle", "tokens", "attention", "moves", "activation", "mask", "dense block")
+
+
+def random_graph(rng, inputs, kinds=KINDS, depth=3):
+    """A small one-dimensional network with joins, dropped and tied channels, and shared layers."""
+    width = rng.randint(2, 8)
+    layers = [nn.Conv1d(inputs, width, rng.choice([1, 1, 3]), padding="same"), nn.ReLU()]
+    if rng.random() < 0.1:
+        layers.insert(0, Run(lambda x: x[:, :1].expand(-1, x.shape[1], -1), name="tied input"))
+    for _ in range(rng.randint(1, depth)):
+        block, width = random_block(rng, width, rng.choice(kinds))
+        layers += block
+    layers = nn.Sequential(*layers)
+    with torch.no_grad():
+        cells = layers.eval()(torch.zeros(1, inputs, 8)).shape[2]
+    closing = rng.choice(["pool", "kernel", "dense"])
+    if closing == "pool":
+        layers += nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Conv1d(width, 1, 1))
+    elif closing == "kernel" and cells > 1:
+        layers.append(nn.Conv1d(width, 1, cells))
+    else:
+        layers.append(Head(width * cells, 1))
+    return layers
+
+
+def _convolution(rng, inputs, outputs, window=None, groups=1):
+    window = window or rng.choice([1, 2, 3, 3, 5])
+    if window == 2:
+        return nn.Sequential(EndPadding(2, 1), nn.Conv1d(inputs, outputs, 2, groups=groups))
+    dilation = rng.randint(1, 2)
+    return nn.Conv1d(inputs, outputs, window, 1, dilation * (window - 1) // 2, dilation, groups)
+
+
+def random_block(rng, width, kind):
+    """One block of a random graph, and its number of output channels."""
+    wide = rng.randint(2, 8)
+
+    def conv(inputs, outputs, window=None, groups=1):
+        return _convolution(rng, inputs, outputs, window, groups)
+
+    if kind == "strided":
+        return [nn.Conv1d(width, wide, rng.randint(2, 3), 2, 1)], wide
+    if kind in ("pool", "average"):
+        pool = nn.MaxPool1d if kind == "pool" else nn.AvgPool1d
+        return [pool(3, rng.randint(1, 2), 1)], width
+    if kind == "depthwise":
+        return [conv(width, width, 3, width), conv(width, wide, 1)], wide
+    if kind == "grouped":
+        block = [conv(width, 4, 1), conv(4, rng.choice([2, 4, 8]), 3, 2)]
+        wide = block[1][1].out_channels if isinstance(block[1], nn.Sequential) else (
+            block[1].out_channels)
+        return [*block, *([conv(wide, wide, 3, 2)] if rng.random() < 0.5 else [])], wide
+    if kind == "skip":
+        inner = rng.choice(["plain", "depthwise first", "drop inside", "nested", "depthwise"])
+        first, last = conv(width, wide, 3), conv(wide, width)
+        middle = []
+        if inner == "depthwise first":
+            first, last = conv(width, width, 3, width), conv(width, width)
+        elif inner == "depthwise":
+            middle = [conv(wide, wide, 3, wide)]
+        elif inner == "drop inside":
+            last = conv(-(-wide // 2), width)
+            middle = [Run(lambda x: x[:, ::2], name="every other channel")]
+        elif inner == "nested":
+            middle = [Run(lambda x, f: f(x) + x, nn.Sequential(conv(wide, 8, 3), conv(8, wide)),
+                          name="inner sum")]
+        branch = nn.Sequential(first, nn.ReLU(), *middle, last)
+        return [Run(lambda x, f: f(x) + x, branch, name="sum")], width
+    if kind == "cat":
+        branches = [conv(width, wide), nn.Sequential(conv(width, 2, 1), conv(2, 3, 3))]
+        return [Branches("cat", *branches)], wide + 3
+    if kind == "drop":
+        branches = [conv(width, wide, 3), conv(width, 3, 1)]
+        after = rng.choice([lambda x: x[:, wide:], lambda x: x.chunk(2, 1)[1],
+                            lambda x: x[:, [0, -1]], lambda x: x[:, 1::2]])
+        left = after(torch.zeros(1, wide + 3, 1)).shape[1]
+        return [Branches("cat", *branches), Run(after, name="drop"),
+                *([conv(left, 4, 3, left)] if left == 4 and rng.random() < 0.5 else [])], (
+            4 if left == 4 else left)
+    if kind == "tied":
+        layer, how = conv(width, width, 3), rng.randint(0, 2)
+        use = [lambda x, c: c(x) - c(x), lambda x, c: c(c(x)),
+               lambda x, c: torch.cat([c(x), c(x.flip(2))], 1)][how]
+        return [Run(use, layer, name=f"shared layer, {how}")], width * (2 if how == 2 else 1)
+    if kind == "tied channels":
+        count = rng.randint(1, 2)
+        use = rng.choice([lambda x: x[:, :1].expand(-1, 4, -1),
+                          lambda x: x[:, :2].repeat(1, 2, 1),
+                          lambda x: x[:, :count].repeat_interleave(4 // count, 1)])
+        return [Run(use, name="tied channels"), conv(4, wide, 3)], wide
+    if kind == "self":
+        use = rng.choice([lambda x: x - x, lambda x: x * 0, lambda x: x + x,
+                          lambda x: x * x, lambda x, a: a(x) - a(x)])
+        extra = [nn.ReLU()] if use.__code__.co_argcount == 2 else []
+        return [Run(use, *extra, name="function of itself"), conv(width, wide)], wide
+    if kind == "gate":
+        gate = nn.Sequential(nn.AdaptiveAvgPool1d(1), conv(width, wide, 1), conv(wide, width, 1),
+                             nn.Sigmoid())
+        return [Run(lambda x, g: g(x) * x, gate, name="gate")], width
+    if kind == "product":
+        return [Run(lambda x, f, g: f(x) * g(x),
+                    conv(width, wide), conv(width, wide), name="product")], wide
+    if kind == "shuffle":
+        return [conv(width, 4, 1), Shuffle(), conv(4, 4, 3, 2), Shuffle(), conv(4, 4, 3, 2)], 4
+    if kind == "tokens":
+        return [Run(lambda x, f: f(x.transpose(1, 2)).transpose(1, 2), nn.Linear(width, wide),
+                    name="tokens")], wide
+    if kind == "attention":
+        return [Run(lambda x, f: x + f(x.cumsum(2) * x.sum(2, True)),
+                    conv(width, width, 1), name="opaque branch")], width
+    if kind == "moves":
+        use = rng.choice([lambda x: x.flip(1), lambda x: x.flip(2), lambda x: x.flip(2).flip(2),
+                          lambda x: x.roll(1, 2), lambda x: x.roll(1, 1),
+                          lambda x: x.transpose(1, 2).flatten(1).view(x.shape)])
+        return [Run(use, name="moves"), conv(width, wide, 3)], wide
+    if kind == "activation":
+        swish = Run(lambda x: x * torch.sigmoid(x), name="activation")
+        return [swish, nn.BatchNorm1d(width)], width
+    if kind == "mask":
+        use = rng.choice([lambda x: x * torch.tensor([1.0, 0.0]).repeat(x.shape[1])[
+            :x.shape[1], None], lambda x: x.masked_fill(torch.arange(x.shape[2]) > 1, 0)])
+        return [Run(use, name="mask"), conv(width, wide)], wide
+    if kind == "dense block":
+        return [Run(lambda x, f, g: (lambda y: torch.cat([y, g(y)], 1))(torch.cat([x, f(x)], 1)),
+                    conv(width, 4, 3), conv(width + 4, 4, 3), name="dense block")], width + 8
+    return [conv(width, wide)], wide

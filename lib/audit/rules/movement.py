@@ -10,7 +10,7 @@ from .registry import LayerInfo, flat, known, refuse, rule
 
 MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "permute", "transpose",
          "t", "expand", "unsqueeze", "squeeze", "select", "split", "split_with_sizes", "unbind",
-         "unfold", "flip", "roll", "repeat", "diagonal", "index_select", "index", "chunk", "tile",
+         "unfold", "flip", "repeat", "diagonal", "index_select", "index", "chunk", "tile",
          "native_channel_shuffle", "channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "im2col",
          "unsafe_split", "unsafe_chunk", "movedim", "swapaxes", "flatten", "unflatten", "detach",
          "alias", "clone", "contiguous", "rot90", "repeat_interleave", "T", "gather", "take")
@@ -96,7 +96,10 @@ def _new_step(call, a, x, axis, edges, shape):
 def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
     """The step of a map that is periodic along the dimension where it moves farthest."""
     place = _farthest(edges) if x.virtual else None
-    for period in (1, 2, 3, 4, 6, 8) if place is not None else ():
+    if place is None:
+        return None
+    size = edges.shape[place + 1]
+    for period in range(1, min(64, max(1, (size - 1) // 2)) + 1):
         shift = _measured(edges, place, period)
         if shift:
             return (place, period, shift)
@@ -170,6 +173,20 @@ def cut(call: Call, a: dict, shapes: list):
     return gather(x, dim, index, (1, a["step"])) if shapes[0] != x.shape else x
 
 
+@rule("roll")
+def rolled(call: Call, a: dict, shapes: list) -> Field:
+    """A cyclic shift: of a map that goes on beyond its borders, a shift."""
+    x, count = a["self"], len(a["self"].shape)
+    for shift, dim in zip(a["shifts"], a["dims"] or [None], strict=True):
+        if dim is None:
+            return move(call, a, shapes)[0]
+        dim %= count
+        place = torch.arange(x.shape[dim]) - shift
+        continued = x.virtual and any(s is not None and s[0] == dim for s in x.step)
+        x = gather(x, dim, (place if continued else place % x.shape[dim])[:, None], (1, 1))
+    return x
+
+
 @rule("cat", "stack")
 def joined(call: Call, a: dict, shapes: list) -> Field:
     """Tensors side by side; those that depend on nothing contribute units that see nothing."""
@@ -185,6 +202,7 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
             step = common_step(step, part.step[axis])
         if step is not None and step[0] == dim and len(tracked) > 1:
             step = None                             # two maps end to end are not one grid
+        plain = step is not None or all(part.step[axis] is None for part in tracked)
         steps.append(step)
         known = iter(tracked)
         blocks = []
@@ -192,7 +210,7 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
             size = 1 if call.name == "stack" else part.shape[dim]
             if isinstance(part, Field):
                 field = next(known)
-                edge = field.clipped(axis) if step is None else field.edges[axis]
+                edge = field.edges[axis] if plain else field.clipped(axis)
             else:
                 edge = torch.full((2, *[1] * len(shape)), EMPTY)
             blocks.append(edge.expand(*edge.shape[:dim + 1], size, *edge.shape[dim + 2:]))

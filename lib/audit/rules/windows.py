@@ -257,9 +257,10 @@ def sampled(call: Call, a: dict, shapes: list):
     for place, n in ((1, x.shape[2]), (0, x.shape[3])):
         value = grid[0, ..., place].flatten().double()
         value = (value + 1) / 2 * (n - 1) if a["align_corners"] else ((value + 1) * n - 1) / 2
-        low = value.round() if len(taps) == 1 else value.floor()
+        near = (value - value.round()).abs() < 1e-5  # a cell, as far as single precision can tell
+        low = torch.where(near, value.round(), value.round() if len(taps) == 1 else value.floor())
         index = low.long()[:, None] + torch.tensor(taps)
-        weighs = (value - low)[:, None].abs() > 1e-6
+        weighs = ~near[:, None]
         used = weighs | (index == low.long()[:, None])
         at.append(index.clamp(0, n - 1))
         ok.append(used & (((index >= 0) & (index < n)) | (a["padding_mode"] == 1)))
