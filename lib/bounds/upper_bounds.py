@@ -119,3 +119,60 @@ def non_overlapping_upper_bound(
     if merging == net.depth:
         return Bound(1, 1, merging)
     return Bound(net.widths[merging] + bool(last_bias), 1, merging)
+
+
+def linear_readout_upper_bound(
+    net, partition: str = "left-right", cut: int | None = None
+) -> int:
+    """The largest possible rank of a sum over the cells of the last map, whatever the layers are.
+
+    Parameters
+    ----------
+    net : Architecture
+        What comes before the sum. Only its windows and strides count: any activation, any pooling.
+    partition : {"left-right", "top-bottom"}
+    cut : int, optional
+        Columns (or rows) before the cut; half of them, rounded down, by default.
+
+    Returns
+    -------
+    int
+        2, and for every cell that sees both sides of the cut ``M^min(pixels it sees on either
+        side)``.
+
+    Notes
+    -----
+    Global average pooling with a linear output is such a sum. Cells that see one side only add up
+    to a function of the rows plus a function of the columns; a cell that sees p pixels before the
+    cut has at most ``M^p`` different rows. "Averages" in book/overlap-theorem.md.
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> linear_readout_upper_bound(Architecture((8,), 2, ((2, 2, 5), (2, 2, 5))))
+    2
+    >>> linear_readout_upper_bound(Architecture((8,), 2, ((3, 1, 5), (2, 2, 5))))
+    6
+    """
+    axis = cut_axis(net, partition)
+    cut, extent = cut_position(net, axis, cut), net.size[axis]
+    step = net.total_stride(net.depth, axis)
+    offsets = net.reachable_shifts(net.depth, axis)
+    total = 2
+    for rows in _rows_seen(net, axis):
+        for start in range(0, extent, step):
+            before = sum(start + offset < cut for offset in offsets)
+            after = sum(cut <= start + offset < extent for offset in offsets)
+            if before and after:
+                total += net.channels ** (rows * min(before, after))
+    return total
+
+
+def _rows_seen(net, axis):
+    """How many pixels of the other axis every row of last cells sees."""
+    if net.ndim == 1:
+        return [1]
+    other = 1 - axis % 2
+    extent, step = net.size[other], net.total_stride(net.depth, other)
+    offsets = net.reachable_shifts(net.depth, other)
+    return [sum(start + offset < extent for offset in offsets) for start in range(0, extent, step)]

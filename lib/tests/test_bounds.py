@@ -142,6 +142,14 @@ def test_the_layer_must_be_followed_by_another():
     assert brute_force.generic_rank(net, np.random.default_rng(1)) == 1
 
 
+def test_the_output_must_be_a_single_cell():
+    """The first of four outputs sees four pixels of the left half, and no more."""
+    net = line(8, 2, (2, 1, 1), (2, 2, 1))
+    assert net.missing_hypotheses(1) == ["the output has size (4,), not a single cell"]
+    assert net.crossing_bound().silent
+    assert brute_force.generic_rank(net, np.random.default_rng(1)) == 1
+
+
 @pytest.mark.parametrize("templates, rank", [([[1, 2], [3, 6]], 256), ([[1, 2], [1, 2]], 1)])
 def test_templates_need_only_be_affinely_independent(templates, rank):
     net, rng = grid(4, 2, (3, 1, 2), (4, 4, 1)), np.random.default_rng(2)
