@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import product
 from math import log10, prod
 
 from .bound import Bound
@@ -103,32 +104,34 @@ def private_columns(
     return max(0, before), max(0, after)
 
 
-def _factors(net, layer, axis, cut, field):
+def _factors(net, layer, axis, cut, field, strips):
     """Base and how often it occurs, over all windows of layer K with a field of this extent."""
     extent, step = net.size[axis], net.total_stride(layer, axis)
     top, channels = 1 + min(net.widths[1 : layer + 1]), net.channels
     found = Counter()
-    for rows, whole, times in _rows(net, layer, axis):
+    for rows, whole, times in strips:
         for start in range(0, cut, step):
-            sides = private_columns(start, field, step, extent, cut)
-            private = min(sides) * rows if whole else min(rows, min(sides) * rows)
-            # Beyond this many pixels M^private exceeds any number of channels.
+            columns = min(private_columns(start, field, step, extent, cut))
+            private = rows * (columns if whole else min(1, columns))
+            # M^private exceeds any number of channels from a logarithm of pixels on
             found[min(top, channels ** min(private, top.bit_length()))] += times
     return tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
 
 
-def _rows(net, layer, axis):
-    """Rows that a window has to itself, whether all its columns count, and how many such rows."""
+def _strips(net, layer, axis):
+    """Ways to give each row of windows rows of pixels: (rows, whether whole, how many such)."""
     if net.ndim == 1:
-        return [(1, True, 1)]
+        return [[(1, True, 1)]]
     other = 1 - axis % 2
     extent, step = net.size[other], net.total_stride(layer, other)
-    rows = max(field for field in connected_fields(net, layer, other) if field <= step)
     full, rest = divmod(extent, step)
-    found = [(rows, True, full)] if full else []
-    if rest:
-        found.append((min(rows, rest), layer == 1 or rest >= rows, 1))
-    return found
+    fields = connected_fields(net, layer, other)
+    ways = []
+    for limit in {step, rest} - {0}:                    # rest: what the last row of windows has
+        rows = max(field for field in fields if field <= limit)
+        last = [(min(rows, rest), layer == 1 or rows <= rest, 1)] if rest else []
+        ways.append([(rows, True, full), *last] if full else last)
+    return ways
 
 
 def private_pixel_bounds(
@@ -149,11 +152,11 @@ def private_pixel_bounds(
             continue
         limit = net.size[axis] + net.total_stride(layer, axis)    # beyond it nothing is private
         candidates = []
-        for field in connected_fields(net, layer, axis):
-            if field < limit:
-                powers = _factors(net, layer, axis, cut, field)
-                base, exponent = powers[0] if powers else (1, 0)
-                candidates.append(PrivateBound(base, exponent, layer, field - 1, powers))
+        fields = (field for field in connected_fields(net, layer, axis) if field < limit)
+        for field, strips in product(fields, _strips(net, layer, axis)):
+            powers = _factors(net, layer, axis, cut, field, strips)
+            base, exponent = powers[0] if powers else (1, 0)
+            candidates.append(PrivateBound(base, exponent, layer, field - 1, powers))
         bounds.append(max(candidates))
     return tuple(bounds)
 
@@ -189,9 +192,9 @@ def private_pixel_bound(
     ``T = T_S(K)``, and let F be the extent of a field without holes (`connected_fields`). The
     window at column ``v T`` has the private columns ``v T .. min(v T + T, v T + F, h) - 1``
     before the cut at h, and ``max(h, v T + F - T) .. min(v T + F, W) - 1`` after it. In two
-    dimensions it has them in the largest number of rows, at most the total stride, that is a
-    field without holes of the other axis. Where the border cuts these rows off and K > 1, one
-    column is counted. New here; proof in book/proof-construction.md.
+    dimensions it has them in r rows, where r is at most the total stride and a field without
+    holes of the other axis; where the border cuts some of these rows off and K > 1, one column
+    of what is left is counted. New here; proof in book/proof-construction.md.
 
     Where some window before K is smaller than its stride, the crossing bound may be larger.
 

@@ -10,7 +10,7 @@ from .overlap import cut_axis, cut_position, sampled_rows
 def exact_two_layer_rank(
     net, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
 ) -> Bound | None:
-    """Generic rank, which is also the largest, of a stride-1 layer under a global product.
+    """The generic rank, which is also the largest, of a stride-1 layer under a global product.
 
     Parameters
     ----------
@@ -18,48 +18,59 @@ def exact_two_layer_rank(
         Two layers: stride 1, then one window over the whole map.
     partition : {"left-right", "top-bottom"}
     cut : int, optional
-        Columns (or rows) before the cut, at most half of them; half, rounded down, by default.
+        Columns (or rows) before the cut; half of them, rounded down, by default.
     last_bias : bool
         Whether layer 2 has biases. Layer 1 has them.
 
     Returns
     -------
     Bound or None
-        ``min(M, D_1 + [last_bias])^(H min(R_1 - 1, cut))``, an equality here; None if the
-        network or the cut is not of this kind.
+        The smaller of ``min(M, D_1 + [last_bias])^(H min(R_1 - 1, cut))`` and
+        ``M^(H min(R_1 - 1, W - cut))``, an equality here; None if the network is not of this
+        kind.
+
+    Raises
+    ------
+    ValueError
+        If the partition is not one of the network's, or nothing lies on one side of the cut.
 
     Notes
     -----
-    New here, with a full proof in book/overlap-theorem.md. Upper bound: the windows that cross
-    the cut are ``H min(R_1 - 1, cut)``, each contributes a factor of rank at most
-    ``D_1 + [last_bias]``, and they touch as many pixels before the cut, with M values each.
+    New here, with a full proof in book/overlap-theorem.md. Upper bound: ``H min(R_1 - 1, cut)``
+    windows cross the cut, each contributes a factor of rank at most ``D_1 + [last_bias]``, and
+    they touch as many pixels before the cut and ``H min(R_1 - 1, W - cut)`` after it. The weights
+    that attain it are those of :mod:`lib.constructions.two_layers`.
 
     Examples
     --------
-    >>> from lib import Architecture, Layer
-    >>> net = Architecture((8,), 3, (Layer(3, 1, 2), Layer(8, 8, 1)))
+    >>> from lib import Architecture
+    >>> net = Architecture((8,), 3, ((3, 1, 2), (8, 8, 1)))
     >>> str(net.exact_two_layer_rank()), str(net.exact_two_layer_rank(last_bias=False))
     ('3^2', '2^2')
-    >>> Architecture((8,), 3, (Layer(3, 2, 2), Layer(4, 4, 1))).exact_two_layer_rank() is None
+    >>> net = Architecture((8,), 3, ((4, 1, 1), (8, 8, 1)))
+    >>> [str(net.exact_two_layer_rank(cut=cut)) for cut in (4, 6, 7)]
+    ['2^3', '2^3', '3^1']
+    >>> Architecture((8,), 3, ((3, 2, 2), (4, 4, 1))).exact_two_layer_rank() is None
     True
     """
     axis = cut_axis(net, partition)
     cut = cut_position(net, axis, cut)
-    if net.depth != 2 or set(net.strides[0]) != {1} or 2 * cut > net.size[axis]:
+    if net.depth != 2 or set(net.strides[0]) != {1}:
         return None
     for window, stride, extent in zip(net.windows[1], net.strides[1], net.size, strict=True):
         padded = window > extent        # a padded cell without bias multiplies everything by 0
         if stride < extent or window < extent or (padded and not last_bias):
             return None
-    columns = min(net.windows[0][axis] - 1, cut)
+    reach, rows = net.windows[0][axis] - 1, sampled_rows(net, 1, axis)
+    before, after = min(reach, cut), min(reach, net.size[axis] - cut)
     base = min(net.channels, net.widths[1] + bool(last_bias))
-    return Bound(base, columns * sampled_rows(net, 1, axis), 1, columns)
+    return min(Bound(base, rows * before, 1, before), Bound(net.channels, rows * after, 1, after))
 
 
 def non_overlapping_upper_bound(
     net, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
 ) -> Bound | None:
-    """Largest possible rank when no field crosses the cut before the map is a single cell.
+    """The largest possible rank when no field crosses the cut before the map is a single cell.
 
     Parameters
     ----------
@@ -87,12 +98,12 @@ def non_overlapping_upper_bound(
 
     Examples
     --------
-    >>> from lib import Architecture, Layer
-    >>> net = Architecture(4, 2, (Layer(2, 2, 2), Layer(2, 2, 5), Layer(1, 1, 1)))
+    >>> from lib import Architecture
+    >>> net = Architecture(4, 2, ((2, 2, 2), (2, 2, 5), (1, 1, 1)))
     >>> int(net.non_overlapping_upper_bound()), int(net.non_overlapping_upper_bound(cut=2,
     ...                                                                       last_bias=False))
     (6, 5)
-    >>> net = Architecture(6, 2, (Layer(2, 2, 2), Layer(3, 3, 2), Layer(1, 1, 1)))
+    >>> net = Architecture(6, 2, ((2, 2, 2), (3, 3, 2), (1, 1, 1)))
     >>> net.non_overlapping_upper_bound() is None                # the rank is 55
     True
     """
@@ -108,3 +119,60 @@ def non_overlapping_upper_bound(
     if merging == net.depth:
         return Bound(1, 1, merging)
     return Bound(net.widths[merging] + bool(last_bias), 1, merging)
+
+
+def linear_readout_upper_bound(
+    net, partition: str = "left-right", cut: int | None = None
+) -> int:
+    """The largest possible rank of a sum over the cells of the last map, whatever the layers are.
+
+    Parameters
+    ----------
+    net : Architecture
+        What comes before the sum. Only its windows and strides count: any activation, any pooling.
+    partition : {"left-right", "top-bottom"}
+    cut : int, optional
+        Columns (or rows) before the cut; half of them, rounded down, by default.
+
+    Returns
+    -------
+    int
+        2, and for every cell that sees both sides of the cut ``M^min(pixels it sees on either
+        side)``.
+
+    Notes
+    -----
+    Global average pooling with a linear output is such a sum. Cells that see one side only add up
+    to a function of the rows plus a function of the columns; a cell that sees p pixels before the
+    cut has at most ``M^p`` different rows. "Averages" in book/overlap-theorem.md.
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> linear_readout_upper_bound(Architecture((8,), 2, ((2, 2, 5), (2, 2, 5))))
+    2
+    >>> linear_readout_upper_bound(Architecture((8,), 2, ((3, 1, 5), (2, 2, 5))))
+    6
+    """
+    axis = cut_axis(net, partition)
+    cut, extent = cut_position(net, axis, cut), net.size[axis]
+    step = net.total_stride(net.depth, axis)
+    offsets = net.reachable_shifts(net.depth, axis)
+    total = 2
+    for rows in _rows_seen(net, axis):
+        for start in range(0, extent, step):
+            before = sum(start + offset < cut for offset in offsets)
+            after = sum(cut <= start + offset < extent for offset in offsets)
+            if before and after:
+                total += net.channels ** (rows * min(before, after))
+    return total
+
+
+def _rows_seen(net, axis):
+    """How many pixels of the other axis every row of last cells sees."""
+    if net.ndim == 1:
+        return [1]
+    other = 1 - axis % 2
+    extent, step = net.size[other], net.total_stride(net.depth, other)
+    offsets = net.reachable_shifts(net.depth, other)
+    return [sum(start + offset < extent for offset in offsets) for start in range(0, extent, step)]

@@ -1,15 +1,28 @@
-"""Weights that attain the exact rank of two layers, a stride-1 layer under a global product."""
+"""Weights that attain the exact rank of two layers, a stride-1 layer under a global product.
+
+Every window reads the templates in its row as the digits of a number in base M, ``N = sum over
+offsets o of M^o d_o``, and its channels are the powers ``omega^(j N)`` of a root of unity of
+order M^R: channel j multiplies ``omega^(j M^o d)`` over the offsets. Digits that a window does
+not reach would have the factor ``omega^(j M^R ...) = 1``, so a window that ends before the border
+is as good as one that goes on. The matrix becomes a product of two Vandermonde matrices with
+distinct nodes, which have the largest rank there is.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 import torch
 
 from ..bounds.bound import Bound
 from ..bounds.overlap import cut_axis, cut_position
+from ..exact.arithmetic import Modular
+from ..exact.residues import is_prime
 from ..networks.architecture import Architecture
 from .pieces import Construction, fit, idle_layer, write
+
+__all__ = ["TwoLayerConstruction", "root_prime", "two_layer_construction"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,24 +31,23 @@ class TwoLayerConstruction(Construction):
 
     Attributes
     ----------
-    axis, cut, shift : int
-        The axis that the partition cuts, the cells before the cut, the distance in a pair.
-    base : int
-        min(M, D), the channels in use.
-    constant : int
-        The bias b of layer 2 at every cell: 1 if it has biases, else 0.
+    axis : int
+        The axis that the partition cuts.
+    root : int
+        omega, of order M to the number of cells that a window sees along the axis.
+    coefficients : tuple of int
+        What layer 2 gives to each power of omega^N, the constant first.
+    exact : Bound
+        The rank.
     """
 
     axis: int
-    cut: int
-    shift: int
-    base: int
-    constant: int
+    root: int
+    coefficients: tuple[int, ...]
+    exact: Bound
 
     def predicted_output(self, templates: torch.Tensor) -> torch.Tensor:
-        """Product over the cells p of ``[d_p = d_q < base] + constant``, with q = p + shift.
-
-        Where q lies beyond the border, the factor is ``[d_p < base] + constant``.
+        """The product over all windows of ``sum over j of coefficient_j omega^(j N)``.
 
         Parameters
         ----------
@@ -46,30 +58,52 @@ class TwoLayerConstruction(Construction):
         torch.Tensor, shape (batch,)
         """
         self._require(templates)
-        shown = templates.unflatten(1, self.architecture.size)
-        paired = shown.shape[1 + self.axis] - self.shift
-        first = shown.narrow(1 + self.axis, 0, paired)
-        same = shown < self.base
-        same.narrow(1 + self.axis, 0, paired).logical_and_(
-            first == shown.narrow(1 + self.axis, self.shift, paired))
-        return self.arithmetic.prod((same + float(self.constant)).flatten(1), 1)
+        net, prime = self.architecture, self.arithmetic.prime
+        shown = templates.unflatten(1, net.size).movedim(1 + self.axis, -1)
+        numbers, extent = torch.zeros_like(shown), shown.shape[-1]
+        for offset in range(_reach(net, self.axis)):
+            numbers[..., : extent - offset] += net.channels**offset * shown[..., offset:]
+        order = net.channels ** _reach(net, self.axis)
+        values = torch.zeros(order, dtype=torch.float64)           # of one window, by its number
+        for power, coefficient in enumerate(self.coefficients):
+            step, number = pow(self.root, power, prime), coefficient
+            for n in range(order):
+                values[n] += number
+                number = number * step % prime
+        factors = self.arithmetic.reduce(values)[numbers]
+        return self.arithmetic.prod(factors.flatten(1), 1)
 
     def rank(self) -> Bound:
-        """``min(M, D + constant)`` to the number of pairs across the cut."""
-        net = self.architecture
-        pairs = self.shift * torch.Size(net.size).numel() // net.size[self.axis]
-        return Bound(min(net.channels, net.widths[1] + self.constant), pairs, 1, self.shift)
+        """The rank of the matricized grid tensor, exactly."""
+        return self.exact
+
+
+def root_prime(net: Architecture, partition: str = "left-right") -> int:
+    """A prime p below 2^23 whose residues contain the root of unity that the weights need.
+
+    Examples
+    --------
+    >>> root_prime(Architecture((6,), 3, ((3, 1, 2), (6, 6, 1)))) % 27
+    1
+    """
+    order = net.channels ** _reach(net, cut_axis(net, partition))
+    for candidate in range((2**23 - 2) // order * order + 1, 1, -order):
+        if is_prime(candidate):
+            return candidate
+    raise ValueError(f"no prime below 2**23 is 1 modulo {order}: use smaller windows or fewer "
+                     "templates")
 
 
 def two_layer_construction(
     net: Architecture,
     representation: torch.Tensor,
-    arithmetic,
+    arithmetic: Modular,
     partition: str = "left-right",
     cut: int | None = None,
     last_bias: bool = True,
+    scale: int = 3,
 ) -> TwoLayerConstruction:
-    """Weights that attain the exact two-layer rank.
+    """Weights that attain the exact two-layer rank, for any cut.
 
     Parameters
     ----------
@@ -77,12 +111,16 @@ def two_layer_construction(
         As in `Architecture.exact_two_layer_rank`.
     representation : torch.Tensor, shape (M, M)
         F, any nonsingular matrix over the arithmetic.
-    arithmetic : Real or Modular
+    arithmetic : Modular
+        With a prime that is 1 modulo M^R, for instance ``Modular(root_prime(net))``.
     partition : {"left-right", "top-bottom"}
     cut : int, optional
         Columns (or rows) before the cut; half of them, rounded down, by default.
     last_bias : bool
-        Whether layer 2 has biases, which adds 1 to the rank of a pair when D_1 < M.
+        Whether layer 2 has biases, which stand for one more channel.
+    scale : int
+        Channel j enters with ``scale^j``, so that no window sums to zero: any residue does but
+        finitely many.
 
     Returns
     -------
@@ -91,41 +129,62 @@ def two_layer_construction(
     Raises
     ------
     ValueError
-        If the network or the cut is of another kind, or no window reaches across.
+        If the network is of another kind, or the residues have no root of unity of order M^R.
 
     Notes
     -----
-    New here: the lower bound of "Two layers" in book/overlap-theorem.md. Every window compares
-    its first cell with the one ``shift`` further on. A comparison across the cut contributes the
-    matrix ``I_D + 0`` (padded to M x M), plus the all-ones matrix if layer 2 has biases; for
-    D < M this has rank D + 1.
+    New here: the lower bound of "Two layers" in book/overlap-theorem.md.
 
     Examples
     --------
-    >>> from lib import Architecture, Layer
-    >>> from lib.exact.arithmetic import Real
-    >>> net = Architecture((6,), 3, (Layer(3, 1, 2), Layer(6, 6, 1)))
-    >>> built = two_layer_construction(net, torch.eye(3).double(), Real())
-    >>> str(built.rank()), str(net.exact_two_layer_rank())
-    ('3^2', '3^2')
+    >>> net = Architecture((6,), 3, ((5, 1, 1), (6, 6, 1)))
+    >>> field = Modular(root_prime(net))
+    >>> built = two_layer_construction(net, field.tensor(torch.eye(3)), field, cut=5)
+    >>> str(built.rank())                               # 3 columns and 2^4: one pixel on the right
+    '3^1'
     """
+    axis = cut_axis(net, partition)
     exact = net.exact_two_layer_rank(partition, cut, last_bias)
-    if exact is None or exact.exponent == 0:
-        raise ValueError(f"{net} with cut={cut}: needs a stride-1 layer with a window above 1, a "
-                         "second layer over the whole map, and a cut in the first half")
-    axis, shift = cut_axis(net, partition), exact.shift
-    cut = cut_position(net, axis, cut)
-    base = min(net.channels, net.widths[1])
-    constant = int(bool(last_bias))
+    if exact is None:
+        raise ValueError(f"{net}: needs a stride-1 layer and a second layer whose window and "
+                         "stride cover the whole map, with biases if it reads padding")
+    cut_position(net, axis, cut)
+    reach, constant = _reach(net, axis), int(bool(last_bias))
+    root = _root_of_unity(net.channels**reach, net.channels, arithmetic)
+    terms = min(net.channels, net.widths[1] + constant)
+    coefficients = tuple(pow(scale, power, arithmetic.prime) for power in range(terms))
 
     first, last = idle_layer(net, 1), idle_layer(net, 2)
-    unit = torch.eye(base, net.channels).double()              # channel c on template d
-    partner = [0] * net.ndim
-    partner[axis] = shift
-    for offset, padding in (([0] * net.ndim, 0), (partner, 1)):
-        write(*first, slice(base), offset, fit(representation, unit, padding, arithmetic), padding)
     inside = [slice(extent) for extent in net.size]            # a larger window reads padding
-    last[0][(0, slice(base), *inside)] = 1
     last[1][(0, *inside)] = constant
-    return TwoLayerConstruction(net, [first, last], representation, arithmetic,
-                                axis, cut, shift, base, constant)
+    used = slice(terms - constant)
+    for offset in range(reach):
+        place = [0] * net.ndim
+        place[axis] = offset
+        targets = torch.tensor([
+            [pow(root, power * net.channels**offset * template, arithmetic.prime)
+             for template in range(net.channels)] for power in range(constant, terms)
+        ], dtype=torch.float64).reshape(-1, net.channels)
+        write(*first, used, place, fit(representation, targets, 1, arithmetic), 1)
+    for channel, coefficient in enumerate(coefficients[constant:]):
+        last[0][(0, channel, *inside)] = coefficient
+    return TwoLayerConstruction(net, [first, last], representation, arithmetic, axis, root,
+                                coefficients, exact)
+
+
+def _reach(net, axis):
+    """How many cells of the map a window sees along an axis."""
+    return min(net.windows[0][axis], net.size[axis])
+
+
+def _root_of_unity(order, base, arithmetic):
+    """An element of exactly this order, a power of ``base``."""
+    prime = getattr(arithmetic, "prime", 0)
+    if (prime - 1) % order:
+        raise ValueError(f"two_layer_construction: {arithmetic} has no root of unity of order "
+                         f"{order}; take Modular(root_prime(net, partition))")
+    divisors = [q for q in range(2, base + 1) if base % q == 0]
+    for number in count(2):
+        root = pow(number, (prime - 1) // order, prime)
+        if all(pow(root, order // q, prime) != 1 for q in divisors):
+            return root

@@ -17,7 +17,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ..bounds import crossing, overlap, receptive, upper_bounds
+from ..bounds import crossing, overlap, private, receptive, upper_bounds
 from ..bounds.bound import Bound
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class Architecture:
         """Distances between the first pixel that a cell of a layer sees and the others."""
         return receptive.reachable_shifts(self, layer, axis)
 
-    # Bounds; lib/bounds/overlap.py, crossing.py and upper_bounds.py say more about each -----------
+    # Bounds; lib/bounds/overlap.py, crossing.py, private.py and upper_bounds.py say more ----------
 
     def missing_hypotheses(self, layer: int) -> list[str]:
         """The hypotheses of the overlap bounds that fail at a layer K, in words."""
@@ -259,6 +259,12 @@ class Architecture:
     ) -> tuple[Bound, ...]:
         """The crossing bound at every layer that satisfies its hypotheses."""
         return crossing.crossing_bounds(self, partition, cut)
+
+    def private_pixel_bound(
+        self, partition: str = "left-right", cut: int | None = None
+    ) -> private.PrivateBound:
+        """The private-pixel bound at the best layer: larger where windows have strides."""
+        return private.private_pixel_bound(self, partition, cut)
 
     def exact_two_layer_rank(
         self, partition: str = "left-right", cut: int | None = None, last_bias: bool = True

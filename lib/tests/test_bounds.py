@@ -142,6 +142,14 @@ def test_the_layer_must_be_followed_by_another():
     assert brute_force.generic_rank(net, np.random.default_rng(1)) == 1
 
 
+def test_the_output_must_be_a_single_cell():
+    """The first of four outputs sees four pixels of the left half, and no more."""
+    net = line(8, 2, (2, 1, 1), (2, 2, 1))
+    assert net.missing_hypotheses(1) == ["the output has size (4,), not a single cell"]
+    assert net.crossing_bound().silent
+    assert brute_force.generic_rank(net, np.random.default_rng(1)) == 1
+
+
 @pytest.mark.parametrize("templates, rank", [([[1, 2], [3, 6]], 256), ([[1, 2], [1, 2]], 1)])
 def test_templates_need_only_be_affinely_independent(templates, rank):
     net, rng = grid(4, 2, (3, 1, 2), (4, 4, 1)), np.random.default_rng(2)
@@ -150,16 +158,30 @@ def test_templates_need_only_be_affinely_independent(templates, rank):
 
 
 def test_exact_two_layer_rank_on_a_grid_of_cases():
-    rng = np.random.default_rng(3)
-    for window, channels, width, bias in product(range(1, 9), (2, 3), range(1, 5), (True, False)):
-        net = line(8, channels, (window, 1, width), (8, 8, 1))
-        rank = brute_force.generic_rank(net, rng, biases=(True, bias))
-        assert net.exact_two_layer_rank(last_bias=bias).value == rank, (window, channels, width)
+    rng, beyond = np.random.default_rng(3), 0
+    for window, channels, width, bias in product(range(1, 8), (2, 3), range(1, 4), (True, False)):
+        net, cut = line(7, channels, (window, 1, width), (7, 7, 1)), int(rng.integers(1, 7))
+        rank = brute_force.generic_rank(net, rng, cut=cut, biases=(True, bias))
+        assert net.exact_two_layer_rank(cut=cut, last_bias=bias) == rank, (net, cut, bias)
+        beyond += min(channels, width + bias) ** min(window - 1, cut) > rank
+    assert beyond > 5                       # where the columns on the right run out first
     for window, bias in product(product((1, 2, 3), repeat=2), (True, False)):
         net = Architecture((2, 4), 3, (Layer(window, 1, 2), Layer((2, 4), (2, 4), 1)))
         for name, axis in partitions(net):
             rank = brute_force.generic_rank(net, rng, axis, biases=(True, bias))
-            assert net.exact_two_layer_rank(name, last_bias=bias).value == rank
+            assert net.exact_two_layer_rank(name, last_bias=bias) == rank
+
+
+@pytest.mark.slow
+def test_exact_two_layer_rank_of_a_thousand_networks():
+    rng = np.random.default_rng(6)
+    for _ in range(1000):
+        size, channels = int(rng.integers(2, 9)), int(rng.integers(2, 5))
+        net = line(size, channels, (int(rng.integers(1, size + 2)), 1, int(rng.integers(1, 6))),
+                   (size, size, 1))
+        cut, bias = int(rng.integers(1, size)), bool(rng.integers(2))
+        rank = brute_force.generic_rank(net, rng, cut=cut, biases=(True, bias))
+        assert net.exact_two_layer_rank(cut=cut, last_bias=bias) == rank, (net, cut, bias)
 
 
 def test_non_overlapping_rank_is_a_width_and_a_bias():

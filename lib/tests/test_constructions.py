@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from lib import Architecture, Layer, overlap_construction, two_layer_construction
+from lib import Architecture, overlap_construction, two_layer_construction
 from lib.bounds.crossing import shift_digits
 from lib.constructions.pieces import overhangs
+from lib.constructions.two_layers import root_prime
 from lib.exact.arithmetic import Modular, Real
 from lib.networks.families import block_network
 from lib.tests import brute_force
@@ -31,8 +32,8 @@ def exact_rank(built, axis=-1, cut=None):
     """Rank of the whole matricization, network and elimination both by the plain implementation."""
     templates = built.representation.numpy().astype(np.int64)
     matrix = brute_force.grid_matrix(built.architecture, plain(built.weights), templates, axis,
-                                     cut, FIELD.prime)
-    return brute_force.rank(matrix, FIELD.prime)
+                                     cut, built.arithmetic.prime)
+    return brute_force.rank(matrix, built.arithmetic.prime)
 
 
 def free_rank(built, rng, cut=None):
@@ -148,21 +149,30 @@ def test_larger_networks_by_the_block_that_carries_the_rank(net, rank):
         assert free_rank(built, rng) == rank == net.crossing_bound(name)
 
 
+def attains(net, generator, partition="left-right", cut=None, last_bias=True):
+    """Whether the explicit weights have the exact rank and the output that the proof predicts."""
+    field = Modular(root_prime(net, partition))
+    built = two_layer_construction(net, random_templates(net, generator, field), field, partition,
+                                   cut, last_bias)
+    templates = random_shown(built, generator, 40)
+    axis = net.ndim - 1 if partition == "left-right" else 0
+    return (exact_rank(built, axis, cut) == built.rank()
+            == net.exact_two_layer_rank(partition, cut, last_bias)
+            and bool((built.output(templates) == built.predicted_output(templates)).all()))
+
+
 def test_two_layer_weights_attain_the_exact_rank():
-    generator = torch.Generator().manual_seed(3)
-    for window, channels, width, cut, bias in product((2, 3, 5), (2, 3), (1, 2, 3), (1, 3),
-                                                      (True, False)):
-        net = line(6, channels, (window, 1, width), (6 + bias, 6, 1))
-        built = two_layer_construction(net, random_templates(net, generator), FIELD, cut=cut,
-                                       last_bias=bias)
-        assert built.rank() == net.exact_two_layer_rank(cut=cut, last_bias=bias)
-        assert exact_rank(built, cut=cut) == built.rank().value
-        templates = torch.randint(channels, (50, 6), generator=generator)
-        assert bool((built.output(templates) == built.predicted_output(templates)).all())
-    net = Architecture((2, 4), 3, (Layer(3, 1, 2), Layer((2, 4), (2, 4), 1)))
-    for name, axis in partitions(net):
-        built = two_layer_construction(net, random_templates(net, generator), FIELD, name)
-        assert exact_rank(built, axis) == net.exact_two_layer_rank(name).value
+    """Every window and cut, the ones beyond the middle too, where columns run out first."""
+    generator, beyond = torch.Generator().manual_seed(3), 0
+    for window, cut, width, bias in product((1, 2, 3, 5), (1, 3, 4, 5), (1, 2, 3), (True, False)):
+        net = line(6, 3, (window, 1, width), (6 + bias, 6, 1))
+        assert attains(net, generator, cut=cut, last_bias=bias), (net, cut, bias)
+        beyond += net.exact_two_layer_rank(cut=cut, last_bias=bias) < min(3, width + bias) ** min(
+            window - 1, cut)
+    assert beyond > 3
+    net = Architecture((2, 4), 2, ((3, 1, 2), ((2, 4), (2, 4), 1)))
+    for partition, cut in (("left-right", 1), ("left-right", 3), ("top-bottom", 1)):
+        assert attains(net, generator, partition, cut)
 
 
 def test_real_arithmetic_agrees_with_the_closed_form():
@@ -193,4 +203,6 @@ def test_errors_say_what_is_missing():
         built.predicted_output(torch.zeros(1, 5, dtype=torch.int64))
     with pytest.raises(ValueError, match="needs a stride-1 layer"):
         two_layer_construction(line(4, 2, (2, 2, 2), (2, 2, 1)), identity, FIELD)
+    with pytest.raises(ValueError, match="no root of unity of order 32"):
+        two_layer_construction(line(6, 2, (5, 1, 2), (6, 6, 1)), identity, FIELD)
     assert shift_digits(net, 1, 1) == (1,)

@@ -38,6 +38,7 @@ def test_block_network_in_floating_point():
     assert bool((predicted != 0).all()) and torch.allclose(output, predicted, rtol=1e-9, atol=0)
 
 
+@pytest.mark.slow
 def test_googlenet_stack_up_to_an_inception_module():
     """Module 3b, whose shift of 40 is spread over four layers."""
     net, generator = googlenet_stack(), torch.Generator().manual_seed(6)
@@ -48,6 +49,7 @@ def test_googlenet_stack_up_to_an_inception_module():
     assert bool((cells == built.predicted_cells(templates)).all()) and bool(cells.any())
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_googlenet_stack_to_its_output():
     net, generator = googlenet_stack(), torch.Generator().manual_seed(8)
