@@ -209,7 +209,7 @@ glue("08-networks", networks)
 
 
 # %% [markdown]
-# The two forms of $T_R$ agree too, and the field equals the stride exactly when no layer overlaps.
+# The two forms of $T_R$ agree too. No network runs for this: it is one formula against another.
 
 
 # %%
@@ -224,21 +224,62 @@ def second_form(net, layer):
 
 
 candidates = [random_line() for _ in range(500)]
-agree = all(other.total_receptive_field(n) == second_form(other, n)
-            for other in candidates for n in range(1, other.depth + 1))
-print(f"both forms of T_R agree on {len(candidates)} networks:", agree)
+forms = [(other.total_receptive_field(n), second_form(other, n))
+         for other in candidates for n in range(1, other.depth + 1)]
+print(f"both forms of T_R agree in {sum(a == b for a, b in forms)} "
+      f"of {len(forms)} layers")
 
 # %% tags=["hide-input"]
-with checking("fields-tile", detail="all networks with R >= S among "
-                                    f"{len(candidates)} random ones") as check:
-    for other in candidates:
-        if any(layer.window < layer.stride for layer in other.layers):
-            continue
-        for number in range(1, other.depth + 1):
-            overlap = any(layer.window > layer.stride
-                          for layer in other.layers[:number])
-            degree = other.overlap_degree(number)
-            check(degree > 1 if overlap else degree == 1, other)
+with checking("total-receptive-field", evidence="closed form",
+              detail="the two forms, {count} layers") as check:
+    for first_form, second in forms:
+        check(first_form == second, (first_form, second))
+
+# %% [markdown]
+# Without overlaps the fields tile the input: the field of a cell ends where that of the next begins.
+# One overlapping layer is enough to end this, from that layer on. Measure both numbers, in networks
+# without overlaps and in the same networks with one window made larger.
+
+
+# %%
+def measured_field(net, layer):
+    """Extent of the field of cell 0, and the distance to that of cell 1."""
+    seen = cells_that_notice(net, layer)
+    first, last = seen[:, 0].nonzero()[[0, -1]].flatten().tolist()
+    return last - first + 1, int(seen[:, 1].nonzero()[0]) - first
+
+
+def with_length(layers):
+    """A network on an input that holds two whole fields."""
+    shape = Architecture((1,), 2, layers)
+    depth = shape.depth
+    length = shape.total_receptive_field(depth) + shape.total_stride(depth)
+    return Architecture((length,), 2, layers)
+
+
+tiles = []
+for _ in range(30):
+    strides = [draw(1, 3) for _ in range(draw(1, 4))]
+    place, more = draw(0, len(strides) - 1), draw(1, 2)
+    for wider in (None, place):
+        layers = [(stride + more * (k == wider), stride, 2)
+                  for k, stride in enumerate(strides)]
+        other = with_length(layers)
+        tiles += [(wider is not None and n > wider, *measured_field(other, n))
+                  for n in range(1, other.depth + 1)]
+table([(name, sum(o == kind for o, _, _ in tiles),
+        sum(o == kind and extent == step for o, extent, step in tiles),
+        sum(o == kind and extent > step for o, extent, step in tiles))
+       for name, kind in (("no", False), ("yes", True))],
+      ["an overlap up to this layer", "layers", "field = distance",
+       "field > distance"])
+
+# %% tags=["hide-input"]
+with checking("fields-tile", detail="{count} layers measured, with and "
+                                    "without one overlap") as check:
+    for overlap, extent, distance in tiles:
+        check(extent > distance if overlap else extent == distance,
+              (overlap, extent, distance))
 
 # %% [markdown]
 # ## A larger window can do what a smaller one does
