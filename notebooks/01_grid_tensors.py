@@ -268,8 +268,9 @@ table([(dimension, sum(d == dimension for d, _, _ in trials),
        "nonsingular choices: least", "most, of 120"])
 
 # %% tags=["hide-input"]
-with checking("covering-templates", detail=f"{len(trials)} triples of functions, "
-              "all choices of three inputs; 40 patches") as check:
+with checking("covering-templates",
+              detail=f"{len(trials)} triples of functions, all choices of "
+                     "three inputs; 40 patches") as check:
     check(value_ranks["independent"] == len(chosen) == 3, "independent")
     check(value_ranks["dependent"] == 2, "dependent")
     for dimension, choices, kept in trials:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 EVIDENCE = {
-    "exact": "networks computed in integers or residues, nothing rounded",
+    "exact": "the objects themselves computed in integers or residues, nothing rounded",
     "closed form": "a formula held against another formula, no network computed",
     "numerical": "floating point, compared within a stated tolerance",
     "trained": "networks trained from random weights",

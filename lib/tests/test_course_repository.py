@@ -50,6 +50,19 @@ def test_notebooks_read_well_without_the_book(path):
             assert not SPHINX_ONLY.search(cell.source), f"shown raw on Colab:\n{cell.source}"
 
 
+@pytest.mark.parametrize("page", [page for page in sorted((ROOT / "book").glob("*.md"))
+                                  if "Section of the notebook |" in page.read_text("utf-8")],
+                         ids=lambda page: page.stem)
+def test_sections_named_on_a_page_are_in_its_notebooks(page):
+    text = page.read_text(encoding="utf-8")
+    headings = {heading for name in set(re.findall(r"notebooks/(\w+)\.ipynb\)", text))
+                for heading in re.findall(r"^# #+ (.+)$", (ROOT / "notebooks" / f"{name}.py")
+                                          .read_text(encoding="utf-8"), re.MULTILINE)}
+    named = [section for row in re.findall(r"^\| \{prf:ref\}.* \| (.+?) \|$", text, re.MULTILINE)
+             for section in row.split("; ")]
+    assert named and [section for section in named if section not in headings] == []
+
+
 def toc_files(node):
     """The files a table of contents lists, sections included."""
     files = [node["file"]] if "file" in node else [node["root"]] if "root" in node else []
