@@ -38,12 +38,12 @@ class Kind:
     combine : str
         How the pixels of a window come together.  ``"sum"``: a weight per offset, an ordinary
         convolution.  ``"same"``: the same weight at every offset, that is a 1 x 1 map of the
-        window's mean.  ``"depth"``: a 1 x 1 map, and then, for every channel, a sum over the window
-        with a weight per offset (a depthwise convolution).  ``"haar"``: the same with fixed weights,
-        plus or minus one half: channel after channel the sum of a 2 x 2 window, its horizontal,
-        its vertical and its diagonal difference.  ``"max"`` and ``"product"``: an affine map per
-        offset, and the maximum or the product over the offsets (a layer of the theory, with the
-        maximum in place of the product or the product itself).
+        window's mean.  ``"depth"``: a 1 x 1 map, then for every channel a sum over the window
+        with a weight per offset (a depthwise convolution).  ``"haar"``: the same with fixed
+        weights of one half and minus one half: channel after channel the sum of a 2 x 2 window,
+        its horizontal, its vertical and its diagonal difference.  ``"max"`` and ``"product"``: an
+        affine map per offset, and the maximum or the product over the offsets (a layer of the
+        theory, with the maximum in place of the product or the product itself).
     pool : str
         What follows at stride 2: ``"max"``, ``"mean"``, ``"product"`` or ``"none"``.
     pool_window : int
