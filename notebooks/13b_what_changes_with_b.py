@@ -244,7 +244,7 @@ table([(*name, *found) for name, found in ranks.items()],
 
 # %% tags=["hide-input"]
 with checking("rank-sees-overlap", detail="{count} exact ranks") as check:
-    for (name, overlap, order, mixing), found in ranks.items():
+    for (name, overlap, *_, mixing), found in ranks.items():
         for D, rank in zip(widths, found):
             limit = D + 2 if mixing == "yes" else D + 1
             check(rank > D + 2 if overlap == "yes" else rank == limit, name)
@@ -435,13 +435,13 @@ with checking("accuracy-does-not-follow-rank", evidence="trained",
 # %% tags=["remove-cell"]
 for block in separation.COMPARED:
     glue(f"13b-usage-{block}", f"{mean(block, 'accuracy'):.2f}")
-circuit_kinds = [b for b in separation.COMPARED if KINDS[b].product]
-glue("13b-interaction", "{:.0f}".format(100 * max(
-    mean(block, "interaction", "after") for block in circuit_kinds
-    if block != "B1prod") + 0.5))
-glue("13b-effective-low", f"{min(r['after']['effective'] for r in stored):.1f}")
-glue("13b-effective-high",
-     f"{max(r['after']['effective'] for r in stored):.1f}")
+largest = max(record["after"]["interaction"] for record in stored
+              if record["block"] in ("offset2prod", "B2prod", "offset3prod"))
+glue("13b-interaction", int(100 * largest) + 1)
+effective = [record[when]["effective"] for record in stored
+             for when in ("before", "after")]
+glue("13b-effective-low", f"{min(effective):.1f}")
+glue("13b-effective-high", f"{max(effective):.1f}")
 
 # %% [markdown]
 # ## What to remember
