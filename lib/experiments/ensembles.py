@@ -19,6 +19,9 @@ from .networks import initial_weights
 
 VECTOR_CHANNELS = 16  # float32 values in one 512-bit vector; oneDNN pads channels to this number
 SMALL_BATCH = 32
+# what a channel of the kinds "haar" sums up: everything, then differences of halves
+HAAR = torch.tensor([[[1, 1], [1, 1]], [[1, -1], [1, -1]], [[1, 1], [-1, -1]],
+                     [[1, -1], [-1, 1]]]) / 2
 
 
 class Ensemble(nn.Module):
@@ -68,6 +71,13 @@ class Ensemble(nn.Module):
         )
         self.bias = nn.ParameterList(
             torch.zeros(self.kind.bias_shape(total)) for _ in range(BLOCKS))
+        window = self.kind.window
+        self.depth = nn.ParameterList(
+            torch.zeros(total, 1, window, window)
+            for _ in range(BLOCKS if self.kind.combine == "depth" else 0))
+        if self.kind.combine == "haar":
+            places = torch.cat([torch.arange(width) % len(HAAR) for width in widths])
+            self.register_buffer("patterns", HAAR[places][:, None], persistent=False)
         self.head = nn.Parameter(torch.zeros(total, CLASSES * len(widths)))
         self.head_bias = nn.Parameter(torch.zeros(CLASSES * len(widths)))
         membership = torch.zeros(total, len(widths))
@@ -87,6 +97,8 @@ class Ensemble(nn.Module):
             columns = slice(None) if block == 0 else rows
             views[f"conv{block}"] = tensor_of(self.conv[block])[rows, columns]
             views[f"bias{block}"] = tensor_of(self.bias[block])[rows]
+            if self.depth:
+                views[f"depth{block}"] = tensor_of(self.depth[block])[rows]
         scores = slice(k * CLASSES, (k + 1) * CLASSES)
         views["head"] = tensor_of(self.head)[rows, scores]
         views["head_bias"] = tensor_of(self.head_bias)[scores]
@@ -114,7 +126,7 @@ class Ensemble(nn.Module):
 
     def forward(self, images):
         """Scores (batch, networks, 10) of images (batch, 3, 32, 32)."""
-        layers = list(zip(self.conv, self.bias, strict=True))
+        layers = list(zip(self._kernels(), self.bias, strict=True))
         if self.kind.product:
             images = images.to(self.head.dtype)
             features = products.circuit(images, layers, self._products, self.membership)
@@ -125,6 +137,14 @@ class Ensemble(nn.Module):
                 hidden = self._block(hidden, weight, bias)
             scores = torch.addmm(self.head_bias, hidden.flatten(1), self.head)
         return scores.view(len(images), len(self.networks), CLASSES)
+
+    def _kernels(self):
+        """The linear map of every block as one convolution."""
+        if self.depth:
+            return [weight * depth for weight, depth in zip(self.conv, self.depth, strict=True)]
+        if self.kind.combine == "haar":
+            return [weight * self.patterns for weight in self.conv]
+        return self.conv
 
     def _block(self, hidden, weight, bias):
         kind = self.kind
@@ -161,7 +181,8 @@ def convolution(images, weight, kind):
     Parameters
     ----------
     images : torch.Tensor, shape (batch, inputs, height, width)
-    weight : torch.Tensor, shape (outputs, inputs, side, side)
+    weight : torch.Tensor, shape (outputs, inputs, R, R)
+        (outputs, inputs, 1, 1) where every offset has the same weight.
     kind : Kind
 
     Returns

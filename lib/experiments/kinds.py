@@ -38,9 +38,12 @@ class Kind:
     combine : str
         How the pixels of a window come together.  ``"sum"``: a weight per offset, an ordinary
         convolution.  ``"same"``: the same weight at every offset, that is a 1 x 1 map of the
-        window's mean.  ``"max"`` and ``"product"``: an affine map per offset, and the maximum or
-        the product over the offsets (a layer of the theory, with the maximum in place of the
-        product or the product itself).
+        window's mean.  ``"depth"``: a 1 x 1 map, then for every channel a sum over the window
+        with a weight per offset (a depthwise convolution).  ``"haar"``: the same with fixed
+        weights of one half and minus one half: channel after channel the sum of a 2 x 2 window,
+        its horizontal, its vertical and its diagonal difference.  ``"max"`` and ``"product"``: an
+        affine map per offset, and the maximum or the product over the offsets (a layer of the
+        theory, with the maximum in place of the product or the product itself).
     pool : str
         What follows at stride 2: ``"max"``, ``"mean"``, ``"product"`` or ``"none"``.
     pool_window : int
@@ -55,6 +58,8 @@ class Kind:
     --------
     >>> KINDS["conv2"].overlap, KINDS["conv2"].order, KINDS["conv2"].mixing
     (False, True, True)
+    >>> [KINDS[block].parameter_count(32) for block in ("B1", "haar2", "depth2", "conv2")]
+    [4682, 4682, 5322, 17258]
     """
 
     name: str
@@ -82,7 +87,7 @@ class Kind:
     @property
     def mixing(self):
         """Whether neighboring pixels are added up before the nonlinearity."""
-        return self.window > 1 and self.combine in ("sum", "same")
+        return self.window > 1 and not self.separate
 
     @property
     def product(self):
@@ -97,7 +102,7 @@ class Kind:
     @property
     def side(self):
         """Side of the array of weights between two channels."""
-        return 1 if self.combine == "same" else self.window
+        return 1 if self.combine in ("same", "depth", "haar") else self.window
 
     def bias_shape(self, channels):
         """Shape of the biases of one block."""
@@ -108,7 +113,8 @@ class Kind:
 
         He's, 2 / (number of values that are added up), for sums.  A window's mean is treated as
         one value: neighboring pixels nearly agree.  For maxima over maps of their own, what keeps
-        the second moment of independent features, which He's rule does for ReLU.  For products, a
+        the second moment of independent features, which He's rule does for ReLU.  The weights of a
+        depthwise sum have variance 1 / (number of offsets) beside these.  For products, a
         small fraction of He's, so that the deviations from one neither grow nor shrink: the four
         values that a pool multiplies nearly agree, the maps of n offsets are independent.
         """
@@ -136,6 +142,8 @@ class Kind:
         """
         biases = self.window**2 if self.separate else 1
         inputs = COLORS + (BLOCKS - 1) * channels
+        if self.combine == "depth":
+            biases += self.window**2
         blocks = (self.side**2 * inputs + BLOCKS * biases) * channels
         return blocks + CLASSES * channels + (0 if self.product else CLASSES)
 
@@ -157,9 +165,10 @@ class Kind:
         (6844, 6844)
         """
         total, inputs = 2 * CLASSES * channels, COLORS
+        read = 1 if self.combine == "same" else self.window**2  # pixels that the map multiplies
         for block in range(BLOCKS):
             places = ((SIZE >> block) // self.stride) ** 2
-            total += 2 * self.side**2 * inputs * channels * places
+            total += 2 * read * inputs * channels * places
             inputs = channels
         return total
 
@@ -176,6 +185,10 @@ KINDS = {kind.name: kind for kind in (
     Kind("conv2", 2, 2, "sum", "none"),                    # 011
     Kind("conv3", 3, 2, "sum", "none"),                    # 111
     Kind("conv4", 4, 2, "sum", "none"),
+    # order and mixing at the number of parameters of B1: exactly, and up to a few per channel
+    Kind("haar2", 2, 2, "haar", "none"),                   # 011
+    Kind("depth2", 2, 2, "depth", "none"),                 # 011
+    Kind("depth3", 3, 2, "depth", "none"),                 # 111
     # the overlapping half again in the published form, stride 1 and a 2 x 2 maximum: B2 is 111
     Kind("B2same", 2, combine="same"),                     # 101
     Kind("B2offset", 2, combine="max"),                    # 110

@@ -98,8 +98,9 @@ def initial_weights(block, channels, seed):
     -------
     dict of str to torch.Tensor
         ``"conv0"`` ... ``"conv4"`` of shape (C, inputs, B, B), ``"bias0"`` ... of shape (C,), or
-        (C, B, B) where every offset has a map of its own, ``"head"`` of shape (C, 10) and
-        ``"head_bias"`` of shape (10,), float32.
+        (C, B, B) where every offset has a map of its own, ``"depth0"`` ... of shape (C, 1, B, B)
+        where a depthwise sum follows, ``"head"`` of shape (C, 10) and ``"head_bias"`` of shape
+        (10,), float32.
 
     Examples
     --------
@@ -116,6 +117,11 @@ def initial_weights(block, channels, seed):
         weights[f"conv{number}"] = torch.randn(shape, generator=generator) * scale
         weights[f"bias{number}"] = torch.zeros(kind.bias_shape(channels))
         inputs = channels
+    if kind.combine == "depth":  # drawn apart: the 1 x 1 maps start where those of B1 do
+        shape, apart = (channels, 1, kind.window, kind.window), generator_for(
+            "depth", kind.window, channels, seed)
+        for number in range(BLOCKS):
+            weights[f"depth{number}"] = torch.randn(shape, generator=apart) / kind.window
     weights["head"] = torch.randn((channels, CLASSES), generator=generator) * channels**-0.5
     weights["head_bias"] = torch.zeros(CLASSES)
     return weights

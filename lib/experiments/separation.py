@@ -3,12 +3,25 @@
 The left half of image i beside the right half of image j gives a matrix of scores for every class.
 It is a block of the matricized grid tensor whose templates are real halves of images, so its rank
 is at most the separation rank of the network with respect to left and right, and its singular
-values say how much of that rank matters.
+values say how much of that rank matters.  `python -m lib.experiments.separation` measures the kinds
+of `COMPARED` before and after training and writes notebooks/results/ranks.jsonl.
 """
+
+import json
 
 import torch
 
+from .images import dead_leaves
 from .kinds import BLOCKS, CLASSES, SIZE
+from .networks import Network
+from .records import STORED
+from .settings import Settings
+from .training import Trainer
+
+COMPARED = ("B1prod", "offset2prod", "B2prod", "offset3prod",
+            "B1", "B1max3", "offset2", "haar2", "conv2", "B2", "conv3")
+CHANNELS = 8
+HALVES = 40  # left and right halves
 
 
 def exact_scores(ensemble, images):
@@ -143,3 +156,112 @@ def decision_rank(matrices, share=0.95):
         if float((total.argmax(0) == wanted).double().mean()) >= share:
             return rank + 1
     return values.shape[-1]
+
+
+def interaction_share(matrices):
+    """How much of what the scores vary by is not a sum of what the two halves say.
+
+    Parameters
+    ----------
+    matrices : torch.Tensor, shape (..., n, m)
+
+    Returns
+    -------
+    torch.Tensor, shape (...)
+        Sum of squares without the means of rows and columns, over that without the mean of all.
+
+    Examples
+    --------
+    >>> rows, columns = torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0, 5.0]])
+    >>> float(interaction_share(rows + columns)), float(interaction_share(torch.eye(2)))
+    (0.0, 1.0)
+    """
+    centered = matrices - matrices.mean((-2, -1), keepdim=True)
+    alone = centered - centered.mean(-1, keepdim=True) - centered.mean(-2, keepdim=True)
+    return alone.square().sum((-2, -1)) / centered.square().sum((-2, -1))
+
+
+def rank_usage(ensemble, images):
+    """Four numbers on what a network uses of its rank between left and right.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Of one network; float64 is what makes a numerical rank mean something.
+    images : torch.Tensor, shape (n, 3, 32, 32)
+
+    Returns
+    -------
+    dict
+        ``"rank"``, the largest numerical rank over the classes (singular values above 1e-10 of
+        the largest); ``"effective"`` and ``"interaction"``, means of `effective_rank` and of
+        `interaction_share` over the classes; ``"decision"``, `decision_rank`.  What all classes
+        share is removed first, since it decides nothing.
+    """
+    matrices = split_scores(ensemble, images)
+    matrices = matrices - matrices.mean(0)
+    return {
+        "rank": int(torch.linalg.matrix_rank(matrices, rtol=1e-10).max()),
+        "effective": round(float(effective_rank(matrices).mean()), 2),
+        "interaction": round(float(interaction_share(matrices).mean()), 3),
+        "decision": decision_rank(matrices),
+    }
+
+
+def trained_usage(network, settings, data, halves=HALVES):
+    """Train one network and measure what it uses of its rank, before and after.
+
+    Parameters
+    ----------
+    network : Network
+    settings : Settings
+    data : ImageSet
+    halves : int
+        Images, unchanged by augmentation, whose halves are put together.
+
+    Returns
+    -------
+    dict
+        The network, its training accuracy, and `rank_usage` ``"before"`` and ``"after"``.
+
+    Examples
+    --------
+    >>> short = Settings(images=20, epochs=1, evaluations=1)
+    >>> found = trained_usage(Network("offset2prod", 3, "color", 0), short, dead_leaves(20), 20)
+    >>> found["before"]["rank"], found["after"]["rank"]  # without overlap: C and a constant
+    (4, 4)
+    """
+    trainer = Trainer([network], settings, data)
+    ensemble = trainer.ensembles[0]
+    images = torch.cat([batch for batch, _ in trainer.stream.plain(data.subset(halves))])
+    kept = ensemble.head.dtype
+    before = rank_usage(ensemble.double(), images.double())
+    ensemble.to(kept)
+    trainer.run()
+    accuracy = trainer.evaluate()[0]
+    return {"name": network.name, "block": network.block, "channels": network.channels,
+            "seed": network.seed, "accuracy": accuracy, "settings": settings.identifier,
+            "before": before, "after": rank_usage(ensemble.double(), images.double())}
+
+
+def protocol(block):
+    """The settings under which a kind is trained here: those of notebook 13's live runs."""
+    rate = 5e-4 if Network(block, 1, "color", 0).kind.product else 1e-3
+    return Settings(images=100, epochs=40, batch_size=10, learning_rate=rate)
+
+
+def main(seeds=(0, 1, 2), output=STORED / "ranks.jsonl"):
+    """Measure what the file does not hold yet; may be stopped and called again."""
+    stored = output.read_text(encoding="utf-8").splitlines() if output.exists() else []
+    names = {json.loads(line)["name"] for line in stored}
+    for network in (Network(block, CHANNELS, "color", seed) for seed in seeds
+                    for block in COMPARED):
+        if network.name not in names:
+            found = trained_usage(network, protocol(network.block), dead_leaves(100))
+            with output.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()

@@ -10,7 +10,11 @@ from ..experiments.kinds import BLOCKS, KINDS
 from ..experiments.records import STORED, read
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
-__all__ = ["draw_accuracy", "draw_four_panels", "draw_missing"]
+__all__ = ["draw_accuracy", "draw_controls", "draw_four_panels", "draw_missing", "draw_sight",
+           "draw_usage"]
+
+CONTROLS = ("B1", "B1max3", "conv2", "B2")
+NAMES = {"B1": "B=1", "B1max3": "1×1, pool 3×3", "conv2": "2×2, stride 2", "B2": "B=2"}
 
 
 def color_of(block: str) -> str:
@@ -152,6 +156,132 @@ def draw_missing(axes: Axes, found: dict, grid, augmentation: str) -> None:
     axes.set_title(f"{augmentation}: seeds trained")
 
 
+def draw_sight(axes: Axes, block: str) -> None:
+    """What two neighboring values of a block see of the map below, and how.
+
+    Overlap: the two windows share pixels.  Order: every pixel of a window has a tint of its own.
+    The sign in the window says how its pixels come together.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    block : str
+        Name of a kind.
+
+    Examples
+    --------
+    >>> with figure() as (drawing, axes):
+    ...     draw_sight(axes, "conv2")
+    """
+    kind, color = KINDS[block], color_of(block)
+    for row in range(4):
+        for column in range(6):
+            axes.add_patch(Rectangle((column, row), 1, 1, facecolor="white", edgecolor="#CCCCCC",
+                                     linewidth=0.7))
+    side = kind.field
+    for row in range(side):
+        for column in range(side):
+            tint = 0.2 + 0.55 * (row * side + column) / side**2 if kind.order else 0.4
+            axes.add_patch(Rectangle((column, row), 1, 1, facecolor=color, alpha=tint,
+                                     edgecolor="none"))
+    for start, line in ((0, "-"), (2, "--")):
+        axes.add_patch(Rectangle((start, 0), side, side, fill=False, edgecolor=INK, linestyle=line,
+                                 linewidth=1.8, zorder=3))
+    combined = "Σ" if kind.mixing else "max"
+    sign = f"max\n{combined}" if kind.mixing and kind.pool == "max" else combined
+    axes.text(1, side / 2, sign, ha="center", va="center", fontsize=10, fontweight="bold")
+    axes.set_xlim(-0.1, 6.1)
+    axes.set_ylim(4.1, -0.1)
+    axes.set_aspect("equal")
+    axes.axis("off")
+
+
+def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
+    """Networks that differ in one thing at a time: what they see, and what they reach.
+
+    Parameters
+    ----------
+    found : dict
+        From :func:`lib.experiments.analysis.cells`; what is not there is not drawn.
+    blocks : tuple of str
+        Four kinds.  Lines of overlapping ones are solid, the others dashed.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> drawing = draw_controls({("color", "B1", c): [0.2, 0.3] for c in (4, 8)})
+    """
+    with figure(5.6, 7.4, columns=len(blocks), rows=3,
+                gridspec_kw={"height_ratios": [1, 2.3, 2.3]}) as (drawing, grid):
+        for axes, block in zip(grid[0], blocks):
+            draw_sight(axes, block)
+            kind = KINDS[block]
+            seen = "order, mixing" if kind.order and kind.mixing else "no order,\nno mixing"
+            overlap = "overlap" if kind.overlap else "no overlap"
+            axes.set_title(NAMES.get(block, block), fontsize=10, color=INK)
+            axes.text(0, 4.4, f"{overlap},\n{seen}", fontsize=9, va="top")
+        lower = grid[0][0].get_gridspec()
+        for row, augmentation in zip((1, 2), ("color", "spatial")):
+            for axes in grid[row]:
+                axes.remove()
+            axes = drawing.add_subplot(lower[row, :])
+            for block in blocks:
+                points = curve(found, augmentation, block, "parameters")
+                if points:
+                    dash = "-" if KINDS[block].overlap else (0, (4, 2))
+                    axes.errorbar([p[0] for p in points], [p[1] for p in points],
+                                  [p[2] for p in points], color=color_of(block), linestyle=dash,
+                                  marker="o", markersize=4, capsize=2, linewidth=1.8,
+                                  markerfacecolor=color_of(block) if dash == "-" else "white")
+                    left = KINDS[block].mixing and not KINDS[block].overlap
+                    below = block == "B1max3"
+                    label_line(axes, points[-1][0], points[-1][1], NAMES.get(block, block), INK,
+                               fontsize=9, xytext=(-6, 9) if left else (4, -9 if below else 6),
+                               ha="right" if left else "left")
+            axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
+            axes.set_xscale("log")
+            axes.set_xlim(90, 1.6e6)
+            axes.set_ylim(0, 1.0)
+            axes.set_title(f"{augmentation} augmentation", fontsize=11)
+            axes.set_ylabel("training accuracy")
+        axes.set_xlabel("parameters (log scale)")
+    return drawing
+
+
+def draw_usage(axes: Axes, found: list, when: str = "after") -> None:
+    """Training accuracy against what networks use of their rank, one point per network.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    found : list of dict
+        From :func:`lib.experiments.separation.trained_usage`.
+    when : {"before", "after"}
+        The effective rank before or after training.
+
+    Examples
+    --------
+    >>> record = {"block": "B2prod", "accuracy": 0.5, "after": {"effective": 1.5}}
+    >>> with figure() as (drawing, axes):
+    ...     draw_usage(axes, [record])
+    """
+    ends = {}
+    for record in found:
+        block, place = record["block"], record[when]["effective"]
+        overlap = KINDS[block].overlap
+        axes.plot(place, record["accuracy"], "o", color=color_of(block), markersize=7,
+                  markerfacecolor=color_of(block) if overlap else "white", markeredgewidth=1.8)
+        ends[block] = max(ends.get(block, (0, 0)), (place, record["accuracy"]))
+    for block, (place, height) in ends.items():
+        label_line(axes, place, height, block, INK, fontsize=9)
+    axes.set_ylim(0, 1.05)
+    axes.set_xlabel("effective rank")
+    axes.set_ylabel("training accuracy")
+
+
 def architecture() -> Figure:
     """The network of the experiments: five halvings of the image, each at one channel number.
 
@@ -193,4 +323,27 @@ def stored_panels() -> Figure:
     return draw_four_panels(cells(read(STORED / "laptop.jsonl")[1]))
 
 
-BOOK_FIGURES = {"experiment-network": architecture, "experiment-accuracy": stored_panels}
+def stored_records() -> list[dict]:
+    """All stored CIFAR-10 runs of one protocol: published kinds, wide B=1, all other kinds.
+
+    Examples
+    --------
+    >>> {"B1", "conv2"} <= {record["block"] for record in stored_records()}
+    True
+    """
+    return [record for name in ("laptop", "b1-wide", "factorial")
+            for record in read(STORED / f"{name}.jsonl")[1]]
+
+
+def stored_controls() -> Figure:
+    """The stored runs of the four networks that take the comparison apart, for the chapter.
+
+    Examples
+    --------
+    >>> drawing = stored_controls()
+    """
+    return draw_controls(cells(stored_records()))
+
+
+BOOK_FIGURES = {"experiment-network": architecture, "experiment-accuracy": stored_panels,
+                "experiment-controls": stored_controls}

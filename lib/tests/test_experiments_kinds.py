@@ -63,6 +63,21 @@ def order_free_published(x, w, b):
     return F.max_pool2d(F.relu(F.conv2d(average, w, b)), 2)
 
 
+def depthwise(x, w, b, kernel):
+    x = right_and_bottom(F.conv2d(x, w), kernel.shape[-1] - 2)
+    return F.relu(F.conv2d(x, kernel, b, stride=2, groups=len(kernel)))
+
+
+def haar(x, w, b):
+    """1 x 1 map, then sums and differences of two rows and two columns."""
+    blocks = windows(F.conv2d(x, w), 2, 2)
+    sums, differences = blocks.sum(-1), blocks[..., 0] - blocks[..., 1]
+    patterns = [sums.sum(-1), differences.sum(-1), sums[..., 0] - sums[..., 1],
+                differences[..., 0] - differences[..., 1]]
+    chosen = [patterns[o % 4][:, o] / 2 + b[o] for o in range(len(b))]
+    return F.relu(torch.stack(chosen, 1))
+
+
 def own_maps(x, w, b, stride):
     """Affine map of every offset: (batch, outputs, rows, columns, window, window)."""
     window = w.shape[-1]
@@ -94,8 +109,15 @@ BLOCK = {
     "B1max3": wide_max, "B1mean3": wide_mean, "offset2": offset_max, "offset3": offset_max,
     "same2": order_free(2), "same3": order_free(3), "B2same": order_free_published,
     "conv2": strided, "conv3": strided, "conv4": strided, "B2offset": offset_published,
+    "depth2": depthwise, "depth3": depthwise, "haar2": haar,
     "offset2prod": offset_product, "offset3prod": offset_product,
 }
+
+
+def parameters(values, number):
+    """What `BLOCK` takes after the features."""
+    return [values[f"{name}{number}"] for name in ("conv", "bias", "depth")
+            if f"{name}{number}" in values]
 
 
 class Plain(nn.Module):
@@ -110,7 +132,7 @@ class Plain(nn.Module):
 
     def forward(self, x):
         for number in range(BLOCKS):
-            x = self.block(x, self.values[f"conv{number}"], self.values[f"bias{number}"])
+            x = self.block(x, *parameters(self.values, number))
         x = x.flatten(1)
         if self.circuit:
             return x / x.square().mean(1, keepdim=True).sqrt() @ self.values["head"]
@@ -179,8 +201,9 @@ def test_factors_by_experiment():
     values = torch.rand((1, 3, 32, 32), generator=generator, dtype=torch.float64) + 1
     for block, kind in KINDS.items():
         weights = {name: t.double() for name, t in initial_weights(block, 4, 0).items()}
+        first = parameters(weights, 0)
         image = values.clone().requires_grad_()
-        out = BLOCK[block](image, weights["conv0"].abs(), weights["bias0"])
+        out = BLOCK[block](image, *(t.abs() for t in first))
         seen = torch.zeros(16, 16, 32, 32, dtype=torch.bool)
         for row in range(6, 9):
             for column in range(6, 9):
@@ -193,15 +216,23 @@ def test_factors_by_experiment():
         if kind.order or kind.overlap:
             continue
         swapped = values[..., [w ^ 1 for w in range(32)]]  # exchange the columns of every block
-        torch.testing.assert_close(
-            BLOCK[block](swapped, weights["conv0"], weights["bias0"]), BLOCK[block](
-                values, weights["conv0"], weights["bias0"]))
+        torch.testing.assert_close(BLOCK[block](swapped, *first), BLOCK[block](values, *first))
     table = {name: (kind.overlap, kind.order, kind.mixing) for name, kind in KINDS.items()}
     assert {table[name] for name in ("B1", "B1max3", "offset2", "offset3", "same2", "same3",
                                      "conv2", "conv3")} == set(
         (bool(n & 4), bool(n & 2), bool(n & 1)) for n in range(8))
-    assert table["B2"] == table["conv3"] == (True, True, True)
+    assert table["B2"] == table["conv3"] == table["depth3"] == (True, True, True)
+    assert table["conv2"] == table["depth2"] == table["haar2"] == (False, True, True)
     assert table["B2same"] == (True, False, True) and table["B2offset"] == (True, True, False)
+
+
+@pytest.mark.parametrize("block", ["haar2", "depth2", "depth3"])
+def test_controls_at_the_parameters_of_b1_start_where_b1_starts(block):
+    ours, theirs = initial_weights(block, 8, 3), initial_weights("B1", 8, 3)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    extra = KINDS[block].parameter_count(8) - KINDS["B1"].parameter_count(8)
+    assert extra == (0 if block == "haar2" else BLOCKS * 8 * KINDS[block].window**2)
+    assert KINDS[block].variance(5) == KINDS["B1"].variance(5)
 
 
 def test_moments_are_those_of_the_largest_of_independent_normal_values():

@@ -1,11 +1,27 @@
 """Ranks of trained networks: the matrices against a direct evaluation, ranks without overlap."""
 
+import json
+
 import pytest
 import torch
 
 from lib.experiments.ensembles import Ensemble
+from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network, generator_for
-from lib.experiments.separation import decision_rank, effective_rank, exact_scores, split_scores
+from lib.experiments.records import STORED
+from lib.experiments.separation import (
+    CHANNELS,
+    COMPARED,
+    decision_rank,
+    effective_rank,
+    exact_scores,
+    interaction_share,
+    protocol,
+    split_scores,
+    trained_usage,
+)
+from lib.experiments.settings import Settings
+from lib.experiments.training import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -56,3 +72,39 @@ def test_measures_of_known_matrices():
         torch.randn((3, 8, 9), generator=generator), 1.0)
     with pytest.raises(ValueError, match="share=0"):
         decision_rank(few, 0)
+
+
+def test_an_additive_score_has_no_interaction_and_a_product_of_centered_ones_nothing_else():
+    rows, columns = torch.randn((6, 1), generator=generator_for("a")), torch.randn(
+        (1, 7), generator=generator_for("b"))
+    rows, columns = rows - rows.mean(), columns - columns.mean()
+    assert float(interaction_share(rows + columns)) == pytest.approx(0, abs=1e-12)
+    assert float(interaction_share(5 + rows * columns)) == pytest.approx(1, abs=1e-5)
+    size = float(rows.square().sum() * 7 + columns.square().sum() * 6)
+    product = float((rows * columns).square().sum())
+    assert float(interaction_share(rows + columns + rows * columns)) == pytest.approx(
+        product / (size + product), abs=1e-5)
+
+
+def test_usage_is_measured_on_exact_scores_and_training_goes_on_in_the_kind_s_own_precision():
+    settings = Settings(images=20, epochs=1, batch_size=10, evaluations=1)
+    for block, most in (("offset2prod", 4), ("conv2", 20)):
+        found = trained_usage(Network(block, 3, "color", 0), settings, dead_leaves(20), 20)
+        trainer = Trainer([Network(block, 3, "color", 0)], settings, dead_leaves(20))
+        trainer.run()
+        assert found["accuracy"] == trainer.evaluate()[0]
+        for when in ("before", "after"):
+            assert 1 <= found[when]["rank"] <= most
+            assert 1 <= found[when]["effective"] <= most
+            assert 0 <= found[when]["interaction"] <= 1
+            assert found[when]["decision"] <= 20
+
+
+def test_the_stored_ranks_are_those_of_the_protocol():
+    found = [json.loads(line) for line in (STORED / "ranks.jsonl").read_text().splitlines()]
+    assert len({record["name"] for record in found}) == len(found)
+    for record in found:
+        assert record["settings"] == protocol(record["block"]).identifier
+        assert record["block"] in COMPARED and record["channels"] == CHANNELS
+        if record["block"] in ("B1prod", "offset2prod"):
+            assert record["before"]["rank"] == record["after"]["rank"] == CHANNELS + 1
