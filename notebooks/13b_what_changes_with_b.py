@@ -325,13 +325,23 @@ with checking("mixing-without-overlap", evidence="trained",
     for block in ("B1max3", "same2", "same3", "B2same"):
         check(max(closed[block]) < 0.2, block)
     for alone, both in zip(closed["offset2"], closed["conv2"]):
-        check(0.2 < alone < both, "order alone")
+        check(alone < both, "order alone")
     for kind in ("color", "spatial"):
         check(reached(kind, "depth2") > reached(kind, "B1") + 0.02, "depth2")
         check(reached(kind, "conv3") - reached(kind, "conv2")
               < reached(kind, "conv2") - reached(kind, "B1"), "overlap on top")
 
 # %% tags=["remove-cell"]
+# words of the page that later runs may overturn: then it has to be rewritten
+assert closed["haar2"][0] > 0.2 > closed["haar2"][1]
+assert reached("color", "conv2") > reached("color", "B2")
+for small, large in (("conv2", "conv3"), ("depth2", "depth3"),
+                     ("offset2", "offset3")):
+    assert all(reached(kind, large) > reached(kind, small)
+               for kind in ("color", "spatial"))
+for kind in ("color", "spatial"):
+    assert (reached(kind, "conv3") - reached(kind, "conv2")
+            > reached(kind, "offset3") - reached(kind, "offset2"))
 counts = sorted({len(found[kind, block, width]) for block in key
                  for kind in ("color", "spatial")
                  if block not in ("B1", "B2", "B3")})
