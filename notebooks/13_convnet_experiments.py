@@ -17,7 +17,8 @@
 #
 # Does the theory of overlaps show in networks that people train? First a small version of the
 # experiment runs live, with images made on the spot. Then the stored results of longer runs on
-# CIFAR-10 images are drawn. The protocol is discussed on [the page](../book/convnet-experiments.md).
+# CIFAR-10 images are drawn. The protocol is discussed on [the page](../book/convnet-experiments.md),
+# and [the next notebook](13b_what_changes_with_b.ipynb) asks what it is that the window changes.
 
 # %% tags=["setup", "remove-cell"]
 import subprocess, sys
@@ -381,8 +382,8 @@ with figure(4.6, 3.3) as (drawing, axes):
 # - At equal channels, accuracy rises with the window; at equal accuracy, a network without overlaps
 #   needs several times more channels, and the ratio grows with the level.
 # - Counted in parameters, the overlapping windows are nearly alike and $B=1$ falls behind.
-# - These are training results with one optimizer and a limited budget: they agree with the theory,
-#   they do not prove it.
+# - These are training results with one optimizer and a limited budget. From $B=1$ to $B=2$ more
+#   changes than overlap: [the next notebook](13b_what_changes_with_b.ipynb) takes it apart.
 #
 # To try: `Settings(data="photograph-patches", images=100, epochs=40)` in the live run; other seeds
 # with `Grid(..., seeds=(0, 1, 2))`; or your own CIFAR-10 runs with

@@ -319,21 +319,35 @@ table([(block, *(f"{value:+.2f}" for value in values))
 
 # %% tags=["hide-input"]
 with checking("mixing-without-overlap", evidence="trained",
-              detail=f"C = {width}, {len(seeds)} seed(s), CIFAR-10 images"
+              detail=f"C = {width}, seeds {seeds}, CIFAR-10 images"
               ) as check:
     check(min(closed["conv2"]) > 0.5, "order and mixing")
     for block in ("B1max3", "same2", "same3", "B2same"):
         check(max(closed[block]) < 0.2, block)
     for alone, both in zip(closed["offset2"], closed["conv2"]):
-        check(0.2 < alone < both, "order alone")
+        check(alone < both, "order alone")
     for kind in ("color", "spatial"):
         check(reached(kind, "depth2") > reached(kind, "B1") + 0.02, "depth2")
         check(reached(kind, "conv3") - reached(kind, "conv2")
               < reached(kind, "conv2") - reached(kind, "B1"), "overlap on top")
 
 # %% tags=["remove-cell"]
-words = {1: "one seed", 2: "two seeds", 3: "three seeds"}
-glue("13b-seeds", words[len(seeds)])
+# words of the page that later runs may overturn: then it has to be rewritten
+assert closed["haar2"][0] > 0.2 > closed["haar2"][1]
+assert reached("color", "conv2") > reached("color", "B2")
+for small, large in (("conv2", "conv3"), ("depth2", "depth3"),
+                     ("offset2", "offset3")):
+    assert all(reached(kind, large) > reached(kind, small)
+               for kind in ("color", "spatial"))
+for kind in ("color", "spatial"):
+    assert (reached(kind, "conv3") - reached(kind, "conv2")
+            > reached(kind, "offset3") - reached(kind, "offset2"))
+counts = sorted({len(found[kind, block, width]) for block in key
+                 for kind in ("color", "spatial")
+                 if block not in ("B1", "B2", "B3")})
+number = {1: "one", 2: "two", 3: "three"}
+glue("13b-seeds", " to ".join(number[n] for n in (counts[0], counts[-1])[
+    :len(counts)]) + (" seeds" if counts[-1] > 1 else " seed"))
 glue("13b-width", width)
 glue("13b-networks", len(factorial))
 glue("13b-noise", f"{noise:.1f}")

@@ -14,7 +14,7 @@ __all__ = ["draw_accuracy", "draw_controls", "draw_four_panels", "draw_missing",
            "draw_usage"]
 
 CONTROLS = ("B1", "B1max3", "conv2", "B2")
-NAMES = {"B1": "B=1", "B1max3": "1×1, pool 3×3", "conv2": "2×2, stride 2", "B2": "B=2"}
+NAMES = {"B1": "B=1", "B1max3": "3×3 pool", "conv2": "stride 2", "B2": "B=2"}
 
 
 def color_of(block: str) -> str:
@@ -189,7 +189,7 @@ def draw_sight(axes: Axes, block: str) -> None:
                                  linewidth=1.8, zorder=3))
     combined = "Σ" if kind.mixing else "max"
     sign = f"max\n{combined}" if kind.mixing and kind.pool == "max" else combined
-    axes.text(1, side / 2, sign, ha="center", va="center", fontsize=10, fontweight="bold")
+    axes.text(1, side / 2, sign, ha="center", va="center", fontsize=9, fontweight="bold")
     axes.set_xlim(-0.1, 6.1)
     axes.set_ylim(4.1, -0.1)
     axes.set_aspect("equal")
@@ -214,15 +214,15 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
     --------
     >>> drawing = draw_controls({("color", "B1", c): [0.2, 0.3] for c in (4, 8)})
     """
-    with figure(5.6, 7.4, columns=len(blocks), rows=3,
+    with figure(4.8, 7.4, columns=len(blocks), rows=3,
                 gridspec_kw={"height_ratios": [1, 2.3, 2.3]}) as (drawing, grid):
         for axes, block in zip(grid[0], blocks):
             draw_sight(axes, block)
             kind = KINDS[block]
-            seen = "order, mixing" if kind.order and kind.mixing else "no order,\nno mixing"
+            seen = "order,\nmixing" if kind.order and kind.mixing else "no order,\nno mixing"
             overlap = "overlap" if kind.overlap else "no overlap"
-            axes.set_title(NAMES.get(block, block), fontsize=10, color=INK)
-            axes.text(0, 4.4, f"{overlap},\n{seen}", fontsize=9, va="top")
+            axes.set_title(NAMES.get(block, block), fontsize=11, color=INK)
+            axes.text(0, 4.4, f"{overlap},\n{seen}", fontsize=10, va="top")
         lower = grid[0][0].get_gridspec()
         for row, augmentation in zip((1, 2), ("color", "spatial")):
             for axes in grid[row]:
@@ -239,7 +239,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                     left = KINDS[block].mixing and not KINDS[block].overlap
                     below = block == "B1max3"
                     label_line(axes, points[-1][0], points[-1][1], NAMES.get(block, block), INK,
-                               fontsize=9, xytext=(-6, 9) if left else (4, -9 if below else 6),
+                               fontsize=10, xytext=(-6, 9) if left else (4, -9 if below else 6),
                                ha="right" if left else "left")
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
             axes.set_xscale("log")

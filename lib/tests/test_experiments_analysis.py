@@ -57,14 +57,20 @@ def test_missing_names_what_was_not_run():
     assert [n.name for n in missing([record("B1", 2, 0.3)], grid)] == ["B1-C4-color-s0"]
 
 
-def test_the_stored_results_are_whole_and_say_where_they_come_from():
-    header, records = read(STORED / "laptop.jsonl")
-    settings, grid = PRESETS["laptop"]
+WIDE = Grid({"B1": (128, 256, 512, 1024, 2048)}, seeds=(0, 1, 2))
+
+
+@pytest.mark.parametrize("name, grid", [
+    ("laptop", PRESETS["laptop"][1]), ("factorial", PRESETS["factorial"][1]), ("b1-wide", WIDE)])
+def test_the_stored_results_are_whole_and_say_where_they_come_from(name, grid):
+    header, records = read(STORED / f"{name}.jsonl")
+    settings = PRESETS["laptop"][0]
     assert header["settings"] == settings.as_dict()
     names = [entry["name"] for entry in records]
     assert len(set(names)) == len(names)
     assert set(names) <= {network.name for network in grid.networks()}
     assert isinstance(header["data"]["official"], bool) and len(header["data"]["sha256"]) == 5
+    assert header["data"]["fingerprint"] == read(STORED / "laptop.jsonl")[0]["data"]["fingerprint"]
     for entry in records:
         assert len(entry["curve"]["loss"]) == settings.epochs
         assert entry["provenance"]["torch"] and entry["provenance"]["device"]
