@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from ..bounds.bound import Bound
-from ..bounds.crossing import separated_pairs
+from ..bounds.crossing import farthest_reaching
 from ..networks.architecture import Architecture, Layer
 from .fields import Field
 from .graph import POOLS, Layouts, Node, build_graph, by_group, count
@@ -145,10 +145,16 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
     if not nodes[-1].cell:
         result.notes.append("a layer over the whole output map is added, so that the output is "
                             "one number")
-    widths = {w for n in nodes if n.role == "layer" for w in (n.channels, n.channels // 2)}
-    for base in sorted({min(w, representation or w) for w in widths} - {0, 1}):
-        for route in routes.up_to_k(base):
-            _measure(route, routes.beyond(route.node, base), audit.size, axis, base, result)
+    widths = {node.channels for node in nodes if node.role == "layer"} | routes.arriving()
+    for bases, table, before, at, measure in (
+            ({w + 1 for w in widths}, result.crossing_by_layer, lambda d: d - 1, lambda d: d - 1,
+             _crossing),
+            ({w // n for w in widths for n in (1, 2)}, result.overlap_by_layer, lambda d: 2 * d,
+             lambda d: d, _overlap)):
+        for base in sorted({min(d, representation or d) for d in bases} - {0, 1}):
+            for route in routes.up_to_k(before(base), at(base)):
+                _keep(table, route, routes.beyond(route.node, at(base)), audit.size,
+                      measure(route, audit.size, axis, base))
     if not result.crossing_by_layer:
         result.reason = _obstacle(nodes, routes)
     return result
@@ -170,8 +176,7 @@ class Route:
     """The best way found from the input to a node."""
 
     reach: int                                      # T_R - 1 along the cut
-    carried: int                                    # bit s: two channels can hold cells s apart
-    compared: int                                   # bit s: one channel can compare cells s apart
+    shifts: int                                     # bit s: a channel can compare cells s apart
     strides: tuple                                  # T_S per axis
     node: Node                                      # the last layer, at first the source
     before: Route | None = None
@@ -193,41 +198,42 @@ class _Routes:
             if node.role == "layer":
                 self.open[node] = self._shortest(node)
 
-    def up_to_k(self, base: int) -> Iterator[Route]:
-        """Routes that end in a layer K wide enough for the base.
+    def up_to_k(self, before: int, at: int) -> Iterator[Route]:
+        """Routes that end in a layer K with so many channels, and so many before it.
 
-        Two halves of the channels carry the two cells to be compared, so all layers before K are
-        twice as wide as the base, and the longest such route is taken. A grouped layer cannot
-        always multiply different channels. It can always compare two cells of one channel within
-        its own window, and then a single carrier is enough: the second kind of route.
+        The longest such routes are taken. Every channel compares cells of its own, so that grouped
+        layers may be on the route, but for the first, which fits the templates.
         """
-        for carriers in (2, 1):
-            best = {self.nodes[0]: Route(0, 1, 0, (1,) * len(self.size), self.nodes[0])}
-            for node in self.nodes[1:]:
-                before = [route for parent in node.edges if parent in best
-                          for route in self._arrive(best[parent], parent, node, base, carriers)]
-                if not before:
+        best = {self.nodes[0]: Route(0, 1, (1,) * len(self.size), self.nodes[0])}
+        for node in self.nodes[1:]:
+            found = [route for parent in node.edges if parent in best
+                     for route in self._arrive(best[parent], parent, node, before)]
+            if not found:
+                continue
+            route = max(found, key=lambda r: (r.reach, -prod(r.strides)))
+            if node.role == "layer":
+                if node.channels >= at:
+                    yield route
+                if node.channels < before:
                     continue
-                route = max(before, key=lambda r: (r.reach, -prod(r.strides)))
-                if node.role == "layer":
-                    if node.channels >= base:
-                        yield route
-                    if node.channels < base * carriers:
-                        continue
-                best[node] = route
+            best[node] = route
+
+    def arriving(self) -> set[int]:
+        """How many channels arrive between any two layers."""
+        return {count(arranged) // layer.copies for layer, hops in self.hops.items()
+                for after, arranged in hops if after is not None}
 
     def reachable(self) -> set[Node]:
         """Tensors to which some chain leads, however few its channels."""
-        routes = {self.nodes[0]: Route(0, 1, 0, (1,) * len(self.size), self.nodes[0])}
+        routes = {self.nodes[0]: Route(0, 1, (1,) * len(self.size), self.nodes[0])}
         for node in self.nodes[1:]:
             for parent in node.edges:
                 if parent in routes:
-                    for route in self._arrive(routes[parent], parent, node, 1, 1):
+                    for route in self._arrive(routes[parent], parent, node, 1):
                         routes[node] = route
         return set(routes)
 
-    def _arrive(self, route: Route, parent: Node, node: Node, base: int,
-                carriers: int) -> list[Route]:
+    def _arrive(self, route: Route, parent: Node, node: Node, needed: int) -> list[Route]:
         """The route continued to a node, if enough channels arrive there."""
         last = route.node
         if node.role != "layer":
@@ -235,43 +241,28 @@ class _Routes:
                 units = self.layouts.carry(node, parent, last, route.units)
             except LookupError:
                 return []
-            return [Route(route.reach, route.carried, route.compared, route.strides, last,
-                          route.before, units)]
+            return [replace(route, units=units)]
         arranged = self.layouts.arrangement(node, last, route.units)
         if arranged is None:
             return []
         if last.role == "source":                   # the first layer fits all templates
-            if node.groups > 1 or count(arranged) < last.width:
-                return []
-            multiplies = True
+            enough = node.groups == 1 and count(arranged) == last.width
         else:
-            groups = by_group(arranged, node.groups)
-            if sum(groups) // last.copies < base * carriers or (
-                    not _passes(last, node, groups, base * carriers)):
-                return []
-            copies = max(last.copies, node.copies)
-            multiplies = node.groups == 1 or (last.groups == 1 and sum(
-                n // copies // 2 for n in groups) >= base)
-        return [self._extended(route, node, carriers, multiplies)]
+            enough = count(arranged) // last.copies >= needed and _passes(
+                last, node, by_group(arranged, node.groups), needed)
+        return [self._extended(route, node)] if enough else []
 
-    def _extended(self, route: Route, node: Node, carriers: int, multiplies: bool) -> Route:
+    def _extended(self, route: Route, node: Node) -> Route:
         """A route with one more layer."""
         window, stride, dilation = layer_shape(node, route.strides, self.size)
-        axis, extent = self.axis, self.size[self.axis]
-        unit = route.strides[axis] * dilation[axis]
-        moved, limit = 0, (1 << extent) - 1
-        for copies in range(1, min(window[axis], -(-extent // unit))):
-            moved |= (route.carried << copies * unit) & limit
+        extent, unit = self.size[self.axis], route.strides[self.axis] * dilation[self.axis]
+        shifts, limit = route.shifts, (1 << extent) - 1
+        for hop in range(1, min(window[self.axis], -(-extent // unit))):
+            shifts |= (route.shifts << hop * unit) & limit
         strides = tuple(a * b for a, b in zip(route.strides, stride, strict=True))
-        new = Route(route.reach + (window[axis] - 1) * unit, route.carried, route.compared,
-                    strides, node, route)
-        if carriers == 2:
-            new.carried |= moved
-        if node.groups > 1 if carriers == 1 else multiplies:
-            new.compared |= moved
-        return new
+        return Route(route.reach + (window[self.axis] - 1) * unit, shifts, strides, node, route)
 
-    def beyond(self, node: Node, base: int) -> tuple[Node, ...] | None:
+    def beyond(self, node: Node, needed: int) -> tuple[Node, ...] | None:
         """Layers from K to the output whose windows are at least their strides, if there are.
 
         The first layer with a stride must come after, or be, one that adds up the channels of K:
@@ -280,15 +271,15 @@ class _Routes:
         ways = []
         for after, arranged in self._next(node):
             if after is None:                       # the output, with a layer added
-                if not self.nodes[-1].cell and arranged // node.copies >= base:
+                if not self.nodes[-1].cell and arranged // node.copies >= needed:
                     ways.append(())
-            elif count(arranged) // node.copies >= base and _ends_well(after):
+            elif count(arranged) // node.copies >= needed and _ends_well(after):
                 if after.groups == 1:
                     if self.open[after] is not None:
                         ways.append((after, *self.open[after]))
                 elif set(after.stride) == {1} and not after.closing and (
-                        _passes(node, after, by_group(arranged, after.groups), base)):
-                    onward = self.beyond(after, base)
+                        _passes(node, after, by_group(arranged, after.groups), needed)):
+                    onward = self.beyond(after, needed)
                     ways += [] if onward is None else [(after, *onward)]
         return min(ways, key=len, default=None)
 
@@ -360,28 +351,33 @@ def layer_shape(node: Node, strides: tuple, size: tuple) -> tuple[tuple, tuple, 
     return window, node.stride, node.dilation
 
 
-def _measure(route: Route, onward: tuple | None, size: tuple, axis: int, base: int,
-             result: Surrogate) -> None:
-    """Both bounds with layer K at the end of a route, kept if they are the best so far."""
-    shifts = [s for s in range(size[axis]) if route.compared >> s & 1]
-    if onward is None or not shifts:
-        return
-    step, extent, cut = route.strides[axis], size[axis], size[axis] // 2
-    rows = prod(-(-n // s) for i, (n, s) in enumerate(zip(size, route.strides, strict=True))
+def _crossing(route: Route, size: tuple, axis: int, base: int) -> Bound:
+    """The crossing bound with layer K at the end of a route."""
+    reachable = [s for s in range(size[axis]) if route.shifts >> s & 1]
+    pairs, shift = farthest_reaching(route.strides[axis], size[axis], reachable, size[axis] // 2)
+    return Bound(base, pairs * _rows(route, size, axis), None, shift)
+
+
+def _overlap(route: Route, size: tuple, axis: int, base: int) -> Bound:
+    """Theorem 1 with layer K at the end of a route; 1 if no field exceeds half the size."""
+    extent = size[axis]
+    far = [s for s in range(-(-extent // 2), extent) if route.shifts >> s & 1]
+    if extent % 2 or not far:
+        return Bound(1, 0)
+    columns = max(0, (extent - far[0] - 1) // route.strides[axis] + 1)
+    return Bound(base, columns * _rows(route, size, axis), None, far[0])
+
+
+def _rows(route: Route, size: tuple, axis: int) -> int:
+    """Rows of cells that layer K samples across the axis that is cut."""
+    return prod(-(-n // s) for i, (n, s) in enumerate(zip(size, route.strides, strict=True))
                 if i != axis)
-    far = [s for s in shifts if s >= cut]
-    candidates = far[:1] + [s for s in shifts if s <= extent - cut][-1:]
-    pairs, nearest = max((separated_pairs(step, extent, s, cut), -s) for s in candidates)
-    _keep(result.crossing_by_layer, route, onward, size, Bound(base, pairs * rows, None, -nearest))
-    if extent % 2 == 0 and far:
-        columns = max(0, (extent - far[0] - 1) // step + 1)
-        _keep(result.overlap_by_layer, route, onward, size,
-              Bound(base, columns * rows, None, far[0]))
 
 
-def _keep(table: dict, route: Route, onward: tuple, size: tuple, bound: Bound) -> None:
+def _keep(table: dict, route: Route, onward: tuple | None, size: tuple, bound: Bound) -> None:
+    """Enter a bound at its layer K, if it is the best so far and something can end the proof."""
     old = table.get(route.node.name)
-    if bound.exponent and (old is None or bound > old.bound):
+    if bound.exponent and onward is not None and (old is None or bound > old.bound):
         chain, depth = _chain(route, onward, size)
         bound = Bound(bound.base, bound.exponent, depth, bound.shift)
         table[route.node.name] = LayerBound(bound, route.node.name, chain, size)
@@ -409,8 +405,8 @@ def _obstacle(nodes: list[Node], routes: _Routes) -> str:
     """The first operation that no chain can pass, for an explanation."""
     reached = routes.reachable()
     if any(node.role == "layer" and routes.open[node] is not None for node in reached):
-        return ("every layer that could be layer K, or a layer before it, has too few channels "
-                "(two, and four before it), or no window up to it reaches across the cut")
+        return ("no layer that could be layer K has a channel whose windows up to it reach across "
+                "the cut")
     if nodes[-1] in reached:
         return ("every path to the output has a layer whose window is smaller than its stride, "
                 "or ends where layer K would be")

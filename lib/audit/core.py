@@ -305,7 +305,7 @@ class Audit:
         ...                     nn.Linear(8 * 16 * 16, 10))
         >>> found = audit(net, 32).bounds()
         >>> str(found.crossing), found.crossing.name, found.overlap is None
-        ('8^64', '0', True)
+        ('9^64', '0', True)
         """
         if isinstance(avoid, str) or isinstance(collapse, str):
             raise ValueError("avoid and collapse: a sequence of regular expressions each, such as "

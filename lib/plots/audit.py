@@ -1,12 +1,14 @@
 """Pictures of audits: paths that meet, fields that grow with depth, bounds by layer."""
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
-__all__ = ["draw_bounds_by_layer", "draw_field_growth", "draw_paths", "path_field"]
+__all__ = ["draw_bounds_by_layer", "draw_field_growth", "draw_influence", "draw_paths", "draw_unit",
+           "figure", "path_field"]
 
 WindowChain = list[tuple[int, int, int]]
 
@@ -145,6 +147,75 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=9)
     axes.set_xlabel("layer K")
     axes.set_ylabel(r"$\log_{10}$ of the bound (log scale)")
+
+
+def draw_unit(axes: Axes, box, size: tuple[int, int], image=None, title: str = "") -> None:
+    """The pixels that one unit sees, as a frame over the input image.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    box : lib.audit.Box
+        What ``found.box(layer, unit)`` returns.
+    size : (int, int)
+        Height and width of the input.
+    image : array, shape (height, width) or (height, width, 3), optional
+        The image below; a blank one by default.
+    title : str
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from lib.audit import audit
+    >>> net = nn.Conv2d(3, 4, 5, padding=2)
+    >>> with figure() as (drawing, axes):
+    ...     draw_unit(axes, audit(net, 32).box(None, (0, 20)), (32, 32))
+    """
+    height, width = size
+    axes.add_patch(Rectangle((-0.5, -0.5), width, height, facecolor="white", edgecolor=INK))
+    if image is not None:
+        axes.imshow(image, cmap="gray", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+    for pixels, line in ((box.beyond, "--"), (box.pixels, "-")):
+        if pixels is None:
+            continue
+        (top, bottom), (left, right) = pixels
+        axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1,
+                                 fill=line == "-", facecolor=(*COLORS_RGB, 0.25), linestyle=line,
+                                 edgecolor=COLORS["overlapping"], linewidth=2))
+    axes.grid(False)
+    (top, bottom), (left, right) = box.beyond or ((0, height), (0, width))
+    axes.set_xlim(min(left, 0) - 2, max(right, width) + 2)
+    axes.set_ylim(max(bottom, height) + 2, min(top, 0) - 2)
+    axes.set_aspect("equal")
+    axes.set_title(title)
+
+
+def draw_influence(axes: Axes, found, title: str = "") -> None:
+    """How much each pixel moves a unit, with the theoretical field as a frame.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    found : lib.audit.EffectiveField
+        For a network on images.
+    title : str
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from lib.audit import effective_field
+    >>> with figure() as (drawing, axes):
+    ...     draw_influence(axes, effective_field(nn.AvgPool2d(4), 16, channels=1))
+    """
+    axes.imshow(found.influence.sqrt(), cmap="Greys")
+    axes.grid(False)
+    (top, bottom), (left, right) = found.theoretical
+    axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1,
+                             fill=False, edgecolor=COLORS["overlapping"], linewidth=2))
+    axes.set_title(title)
+
+
+COLORS_RGB = to_rgb(COLORS["overlapping"])
 
 
 def _opening() -> Figure:

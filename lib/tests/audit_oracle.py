@@ -316,7 +316,7 @@ KINDS = ("conv", "conv", "conv", "strided", "pool", "average", "depthwise", "gro
 
 def random_graph(rng, inputs, kinds=KINDS, depth=3):
     """A small one-dimensional network with joins, dropped and tied channels, and shared layers."""
-    width = rng.randint(2, 8)
+    width = rng.randint(1, 8)
     layers = [nn.Conv1d(inputs, width, rng.choice([1, 1, 3]), padding="same"), nn.ReLU()]
     if rng.random() < 0.1:
         layers.insert(0, Run(lambda x: x[:, :1].expand(-1, x.shape[1], -1), name="tied input"))
@@ -346,7 +346,7 @@ def _convolution(rng, inputs, outputs, window=None, groups=1):
 
 def random_block(rng, width, kind):
     """One block of a random graph, and its number of output channels."""
-    wide = rng.randint(2, 8)
+    wide = rng.randint(1, 8)
 
     def conv(inputs, outputs, window=None, groups=1):
         return _convolution(rng, inputs, outputs, window, groups)
@@ -396,9 +396,9 @@ def random_block(rng, width, kind):
                lambda x, c: torch.cat([c(x), c(x.flip(2))], 1)][how]
         return [Run(use, layer, name=f"shared layer, {how}")], width * (2 if how == 2 else 1)
     if kind == "tied channels":
-        count = rng.randint(1, 2)
+        count = rng.randint(1, min(2, width))
         use = rng.choice([lambda x: x[:, :1].expand(-1, 4, -1),
-                          lambda x: x[:, :2].repeat(1, 2, 1),
+                          lambda x: x[:, :count].repeat(1, 4 // count, 1),
                           lambda x: x[:, :count].repeat_interleave(4 // count, 1)])
         return [Run(use, name="tied channels"), conv(4, wide, 3)], wide
     if kind == "self":

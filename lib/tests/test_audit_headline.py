@@ -331,7 +331,7 @@ def test_everything_as_json():
     found = audit(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(2)), 16)
     stored = json.loads(json.dumps(found.to_dict()))
     assert stored["layers"][1]["receptive_field"] == 4 and stored["outputs"]["output"]
-    assert stored["bounds"]["left-right"]["crossing"]["bound"] == "8^32"
+    assert stored["bounds"]["left-right"]["crossing"]["bound"] == "9^32"
     assert stored["remarks"] == ["input channels: 3, guessed from module '0'"]
 
 
