@@ -663,7 +663,8 @@ table(rows, ["B", "H", "T_S", "exponent for blocks", "its closed form",
              "area law"])
 
 # %% tags=["hide-input"]
-with checking("blocks-bound", detail="{count} pairs (B, H)") as check:
+with checking("blocks-bound", evidence="closed form",
+              detail="{count} pairs (B, H)") as check:
     for window, size in [(b, 2**n) for b in range(2, 12)
                          for n in range(1, 11)]:
         bound = proposition_2_bound(window, size, 64)
@@ -692,7 +693,8 @@ first = min(size for window, size, four in talk
 print("B = 5: rank 64 to the power 20 holds from H =", first)
 
 # %% tags=["hide-input"]
-with checking("slides-exponent", detail="{count} pairs (B, H)") as check:
+with checking("slides-exponent", evidence="closed form",
+              detail="{count} pairs (B, H)") as check:
     for window, size, four in talk:
         exponent = area_exponent(window, size)
         reaches = (4 * exponent >= four and
@@ -737,7 +739,8 @@ table(rows, ["start", "window", "layer K", "T_S", "T_R", "overlap theorem",
 
 # %% tags=["hide-input"]
 stack = googlenet_stack()
-with checking("googlenet-bound", detail="32^98 at module 4a") as check:
+with checking("googlenet-bound", evidence="closed form",
+              detail="32^98 at module 4a") as check:
     bound = stack.overlap_bound()
     check((bound.base, bound.exponent, bound.layer) == (32, 98, 8))
     check(stack.total_receptive_field(8) == 83)
