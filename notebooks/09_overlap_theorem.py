@@ -233,10 +233,10 @@ glue("09-misaligned-rank", ranks[0][0])
 # %% [markdown]
 # ## Overlapping networks against the bounds
 #
-# Twenty networks. For each, the overlap theorem with all its hypotheses (Theorem 1 of the paper) and
-# the crossing bound predict a rank. Where the matrix is too large a block of it is certified, whose
-# rank is only a lower bound. A network prints as its size, its channels and, layer by layer,
-# window/stride:channels.
+# Twenty-one networks. For each, the overlap theorem with its hypotheses (Sharir & Shashua, Theorem 1),
+# the crossing bound and the private-pixel bound predict a rank. Where the matrix is too large a block
+# of it is certified, whose rank is only a lower bound. A network prints as its size, its channels and,
+# layer by layer, window/stride:channels.
 
 # %%
 networks = [
@@ -260,11 +260,12 @@ networks = [
     block_network(3, 16, 2, 4, ndim=1),
     block_network(2, 4, 2, 4),
     block_network(2, 4, 2, 2),
+    Architecture(4, 2, ((2, 1, 1), (2, 1, 1), (4, 4, 1))),
 ]
 print(networks[0])
 
 # %% [markdown]
-# What the theorem looks at is the total receptive field of a layer, and the smallest field above
+# What the overlap theorem looks at is the total receptive field of a layer, and the smallest field above
 # $H/2$ that it can be shrunk to. Here are both for the first layers of each network; a dash stands
 # where no field is above $H/2$.
 
@@ -294,18 +295,27 @@ rows = []
 for net, certificate in found.items():
     theorem = net.overlap_bound()
     rows.append((net, None if theorem.silent else theorem,
-                 net.crossing_bound(), rank_text(certificate)))
-table(rows, ["network", "overlap theorem", "crossing bound", "rank"])
+                 net.crossing_bound(), net.private_pixel_bound(),
+                 rank_text(certificate)))
+table(rows, ["network", "overlap theorem", "crossing bound",
+             "private pixels", "rank"])
+
+# %% [markdown]
+# The last network has a single channel in both layers. The overlap theorem, with its base 1, says nothing;
+# the crossing bound is the rank.
 
 # %% tags=["remove-cell"]
 six = Architecture(6, 2, ((4, 2, 2), (3, 3, 1)))
-glue("09-six-bound", six.overlap_bound())
+glue("09-six-bound", six.crossing_bound())
 glue("09-six-rank", found[six].rank)
+single_channel = networks[-1]
+assert found[single_channel].rank == single_channel.crossing_bound()
+glue("09-single-bound", single_channel.crossing_bound())
 
 # %% [markdown]
 # In the $6\times6$ network with rank 729 six windows cross the cut. Each contributes a factor of
 # rank at most $D+1=3$, and $3^6=729$. So the rank of the sampled block is the rank of the matrix,
-# more than eleven times the bound $2^6$. In the second $8\times8$ network the sample says less: a
+# which the private-pixel bound predicts: two private pixels on a side carry up to four templates. In the second $8\times8$ network the sample says less: a
 # larger block has a larger rank.
 
 # %%
@@ -318,8 +328,8 @@ table([("×".join(map(str, certificate.shape)), certificate.rank)
 # %% [markdown]
 # ## Hypotheses that cannot be dropped
 #
-# Each network violates the formula as quoted, with one condition missing. The last column proves it:
-# an upper bound on the rank that holds for all weights.
+# Each network violates the formula of the overlap theorem, with one condition missing. The last column
+# proves it: an upper bound on the rank that holds for all weights.
 
 # %%
 cases = [  # condition, network, biases, never more than
@@ -327,12 +337,14 @@ cases = [  # condition, network, biases, never more than
     ("no layer after K", Architecture(4, 2, ((4, 4, 2),)), True, 1),
     ("window < stride later", Architecture(4, 2, ((3, 1, 2), (1, 4, 1))),
      True, 2 + 1),
+    ("several output cells", Architecture(4, 2, ((3, 1, 2), (1, 1, 1))),
+     True, 2 + 1),
     ("no biases", overlapping, False, 0),
 ]
 outcomes = [(name, net.quoted_overlap_bound(),
              certify(net, "left-right", seed=5, biases=biases).rank, ceiling)
             for name, net, biases, ceiling in cases]
-table(outcomes, ["condition dropped", "quoted formula", "rank",
+table(outcomes, ["condition dropped", "formula", "rank",
                  "never more than"])
 
 # %% tags=["hide-input"]
@@ -352,9 +364,10 @@ table([(first, second, certify(overlapping, "left-right", seed=6,
 # %% [markdown]
 # ## Thousands of random architectures
 #
-# One-dimensional networks with random depth, windows, strides, channels and sizes. Before layer $K$ a
-# window may be smaller than its stride. The crossing bound and the overlap theorem must never exceed
-# the certified rank, the crossing bound for a random position of the cut too.
+# Networks with random depth, windows, strides, channels and sizes, most in one dimension, some images.
+# Before layer $K$ a window may be smaller than its stride. No bound may ever exceed the certified rank:
+# the crossing bound and the private-pixel bound for a random position of the cut too, and for images
+# between top and bottom as well.
 
 # %%
 generator = torch.Generator().manual_seed(9)
@@ -364,27 +377,38 @@ def draw(low, high):
     return int(torch.randint(low, high + 1, (), generator=generator))
 
 
-def random_architecture():
-    size, layers = draw(3, 9), []
-    cells = size
+def random_architecture(image):
+    size = (draw(2, 3), draw(2, 4)) if image else (draw(3, 9),)
+    templates = draw(2, 3) if size[0] * size[-1] < 7 else 2
+    cells, layers = size, []
     for _ in range(draw(1, 3)):
-        stride = draw(1, 2)
-        layers.append((draw(1, 5), stride, draw(1, 4)))
-        cells = -(-cells // stride)
-    return Architecture((size,), 2, (*layers, (cells, cells, 1)))
+        window = tuple(draw(1, 5) for _ in size)
+        stride = tuple(draw(1, 2) for _ in size)
+        layers.append((window, stride, draw(1, 4)))
+        cells = tuple(-(-n // s) for n, s in zip(cells, stride))
+    return Architecture(size, templates, (*layers, (cells, cells, 1)))
 
 
 trials, drawn = 1200, []
-for _ in range(trials):
-    net = random_architecture()
-    drawn.append((net, draw(1, net.size[0] - 1)))  # a network and a cut
+for trial in range(trials):
+    net = random_architecture(image=trial % 4 == 0)
+    drawn.append((net, draw(1, net.size[-1] - 1)))  # a network and a cut
 print(*(net for net, cut in drawn[:3]), sep="\n")
 
 # %%
+def columns(net, cut):
+    """The modes in the first columns."""
+    modes = torch.arange(net.size[0] * net.size[-1] if net.ndim == 2
+                         else net.size[0]).reshape(net.size)
+    return modes[..., :cut].flatten().tolist()
+
+
 halves = [certify(net, "left-right", seed=seed).rank
           for seed, (net, cut) in enumerate(drawn)]
-elsewhere = [certify(net, range(cut), seed=seed).rank
+elsewhere = [certify(net, columns(net, cut), seed=seed).rank
              for seed, (net, cut) in enumerate(drawn)]
+stacked = {net: certify(net, "top-bottom", seed=seed).rank
+           for seed, (net, cut) in enumerate(drawn) if net.ndim == 2}
 
 stronger = sum(net.crossing_bound() > net.overlap_bound(t_min="one")
                for net, _ in drawn)
@@ -394,22 +418,25 @@ table([("crossing bound above the overlap theorem", stronger),
       ["what", f"of {trials} networks"])
 
 # %% [markdown]
-# The quoted formula takes $\lfloor H/2\rfloor$ for any $H$ and must fail for some odd $H$. We count
-# the networks where it exceeds the number of rows of the matrix, so that no weights at all can reach
-# it.
+# The formula with $\lfloor H/2\rfloor$ in place of $H/2$, the obvious reading for odd $H$, must fail
+# somewhere. We count the networks in one dimension where it exceeds the number of rows of the matrix, so
+# that no weights at all can reach it.
 
 # %%
-odd = [net for net, _ in drawn if net.size[0] % 2]
-violations = sum(net.quoted_overlap_bound() > 2 ** (net.size[0] // 2)
-                 for net in odd)
-print(f"quoted formula exceeds the number of rows in {violations} of "
+odd = [net for net, _ in drawn if net.ndim == 1 and net.size[0] % 2]
+violations = sum(net.quoted_overlap_bound()
+                 > net.channels ** (net.size[0] // 2) for net in odd)
+print(f"the formula exceeds the number of rows in {violations} of "
       f"{len(odd)}\nnetworks of odd width")
 
 # %% tags=["hide-input"]
 with checking("overlap-theorem", detail=f"{trials} random networks") as check:
     for (net, _), rank in zip(drawn, halves):
         check(rank >= net.overlap_bound(t_min="one"), net)
-    check(violations > 0, "the quoted formula")
+        check(net.crossing_bound() >= net.overlap_bound(t_min="one"), net)
+    for net, rank in stacked.items():
+        check(rank >= net.overlap_bound("top-bottom", t_min="one"), net)
+    check(violations > 0, "the formula for odd sizes")
 
 # %% tags=["hide-input"]
 with checking("crossing-bound",
@@ -421,6 +448,12 @@ with checking("crossing-bound",
     for (net, cut), rank, other in zip(drawn, halves, elsewhere):
         check(rank >= net.crossing_bound(), net)
         check(other >= net.crossing_bound(cut=cut), f"{net}, cut at {cut}")
+    for net, rank in stacked.items():
+        check(rank >= net.crossing_bound("top-bottom"), net)
+    check(any(rank == net.crossing_bound() > 1 and
+              net.crossing_bound().base == 1 + min(net.widths[1:-1])
+              for (net, _), rank in zip(drawn, halves)),
+          "a rank with the base one above the channels")
 
 # %% [markdown]
 # The area law is the crossing bound of one overlapping layer with stride 1: every row of the image
@@ -429,17 +462,17 @@ with checking("crossing-bound",
 
 # %%
 def area_law(net):
-    """min(M, D) to the number of pairs across the cut."""
-    first, width = net.layers[0], net.size[-1]
+    """min(M, D + 1) to the number of pairs across the cut."""
+    window, width = net.windows[0][-1], net.size[-1]
     lines = net.size[0] if net.ndim == 2 else 1
-    pairs = lines * min(first.window - 1, width // 2)
-    return min(net.channels, first.channels) ** pairs
+    pairs = lines * min(window - 1, width // 2)
+    return min(net.channels, net.layers[0].channels + 1) ** pairs
 
 
 ranks = [(net, rank) for (net, _), rank in zip(drawn, halves)
-         if net.layers[0].stride == 1 and not net.missing_hypotheses(1)]
+         if set(net.strides[0]) == {1} and not net.missing_hypotheses(1)]
 ranks += [(net, certificate.rank) for net, certificate in found.items()
-          if net.ndim == 2 and net.layers[0].stride == 1]
+          if net.ndim == 2 and set(net.strides[0]) == {1}]
 reached = sum(rank == area_law(net) for net, rank in ranks)
 print(f"the rank is the area law in {reached} of {len(ranks)} networks")
 
@@ -454,68 +487,139 @@ glue("09-random-networks", trials)
 glue("09-odd-violations", violations)
 
 # %% [markdown]
-# ## The exact rank of two layers
+# ## Private pixels
 #
-# A layer with stride 1 under a global product: the rank is
-# $\min(M, D+\beta)^{H\min(R-1,h)}$, with $\beta=1$ when layer 2 has biases. All windows, two numbers of
-# templates, three widths and all cuts $h\le H/2$ in one dimension; all windows and three widths in
-# two.
+# With strides a window has several pixels to itself on each side of the cut. Random networks with strides
+# 2 and 3 and up to nine channels, any cut:
+
 
 # %%
-two_layers = [Architecture((8,), channels, ((window, 1, width), (8, 8, 1)))
-              for channels in (2, 3) for window in range(1, 9)
-              for width in (1, 2, 3)]
-two_layers += [Architecture(4, 2, ((window, 1, width), (4, 4, 1)))
-               for window in range(1, 5) for width in (1, 2, 3)]
-runs = [(net, cut, bias) for net in two_layers for bias in (False, True)
-        for cut in (range(1, 5) if net.ndim == 1 else (2,))]
+def strided_architecture(image):
+    size = (draw(2, 3), draw(3, 4)) if image else (draw(5, 10),)
+    templates = 2 if size[0] * size[-1] > 7 else draw(2, 3)
+    cells, layers = size, []
+    for _ in range(draw(1, 2)):
+        window = tuple(draw(2, 5) for _ in size)
+        stride = tuple(draw(2, 3) for _ in size)
+        layers.append((window, stride, draw(2, 9)))
+        cells = tuple(-(-n // s) for n, s in zip(cells, stride))
+    return Architecture(size, templates, (*layers, (cells, cells, 1)))
 
 
-def row_modes(net, cut):
-    return range(cut) if net.ndim == 1 else "left-right"
+strided = []
+while len(strided) < 500:
+    net = strided_architecture(image=len(strided) % 3 == 0)
+    cut = draw(1, net.size[-1] - 1)
+    if net.private_pixel_bound(cut=cut) > 1:
+        rank = certify(net, columns(net, cut), seed=len(strided)).rank
+        strided.append((net, cut, rank))
+table([(net, cut, net.crossing_bound(cut=cut),
+        net.private_pixel_bound(cut=cut), rank)
+       for net, cut, rank in strided[:6]],
+      ["network", "cut", "crossing bound", "private pixels", "rank"])
 
+# %%
+equal = sum(rank == net.private_pixel_bound(cut=cut)
+            for net, cut, rank in strided)
+larger = sum(net.private_pixel_bound(cut=cut) > net.crossing_bound(cut=cut)
+             for net, cut, rank in strided)
+table([("the rank is the private-pixel bound", equal),
+       ("the private-pixel bound is above the crossing bound", larger)],
+      ["what", f"of {len(strided)} networks"])
 
-ranks = {run: certify(run[0], row_modes(*run[:2]), seed=7,
-                      biases=(True, run[2])).rank for run in runs}
-sample = [run for run in runs if run[0].ndim == 1 and run[1:] == (4, True)
-          and run[0].channels == 3 and run[0].layers[0].window < 6]
-table([(run[0].layers[0].window, run[0].layers[0].channels,
-        run[0].exact_two_layer_rank(cut=4), ranks[run]) for run in sample],
-      ["R", "D", "formula", "certified rank"])
+# %% tags=["hide-input"]
+with checking("private-pixels",
+              detail=f"{len(strided)} networks with strides, {trials} "
+                     "others, any cut") as check:
+    for net, cut, rank in strided:
+        check(rank >= net.private_pixel_bound(cut=cut), net)
+    for (net, cut), rank in zip(drawn, elsewhere):
+        check(rank >= net.private_pixel_bound(cut=cut), net)
+    for net, rank in stacked.items():
+        check(rank >= net.private_pixel_bound("top-bottom"), net)
+    check(equal > 250 and larger > 100, "equalities, larger bounds")
 
 # %% [markdown]
-# The table shows networks on 8 cells with three templates, cut in the middle. The weights that the
-# proof writes down must reach the same ranks, in all networks and for all cuts.
+# For raw color images this is what counts. Three channels per pixel tell three templates apart, so the
+# crossing bound has the base 3. Four private pixels on a side have $3^4=81$ contents, and the base becomes
+# the number of channels plus one.
 
 # %%
-field = Modular(prime)
+color = Architecture(224, 3, ((7, 2, 64), (112, 112, 1)))
+table([("crossing bound", color.crossing_bound()),
+       ("private pixels", color.private_pixel_bound())],
+      ["7×7 windows, stride 2, 64 channels on RGB", "rank, at least"])
+
+# %% tags=["remove-cell"]
+glue("09-color-private", str(color.private_pixel_bound()))
+glue("09-color-crossing", color.crossing_bound())
+glue("09-private-trials", len(strided))
+glue("09-private-equal", equal)
+
+# %% [markdown]
+# ## The exact rank of two layers
+#
+# A layer with stride 1 under a global product, cut after $h$ of $H$ columns. The rank is the smaller of
+# $\min(M, D+\beta)^{H\min(R-1,h)}$ and $M^{H\min(R-1,H-h)}$, with $\beta=1$ when layer 2 has biases.
+# All windows, two numbers of templates, three widths and all cuts in one dimension; all windows, two
+# widths and all cuts in two.
+
+# %%
+two_layers = [Architecture((6,), channels, ((window, 1, width), (6, 6, 1)))
+              for channels in (2, 3) for window in range(1, 7)
+              for width in (1, 2, 3)]
+two_layers += [Architecture((3, 4), 2, ((window, 1, width), ((3, 4),) * 2
+                                        + (1,)))
+               for window in range(1, 5) for width in (1, 2)]
+runs = [(net, cut, bias) for net in two_layers for bias in (False, True)
+        for cut in range(1, net.size[-1])]
+ranks = {run: certify(run[0], columns(*run[:2]), seed=7,
+                      biases=(True, run[2])).rank for run in runs}
+sample = [run for run in runs if run[0].size == (6,) and run[2]
+          and run[0].channels == 3 and run[0].layers[0].channels == 1
+          and run[0].layers[0].window == 5]
+table([(run[1], run[0].exact_two_layer_rank(cut=run[1]), ranks[run])
+       for run in sample], ["h", "formula", "certified rank"])
+
+# %% [markdown]
+# The table shows a network on 6 cells with three templates, one channel and windows of 5, for every cut. At
+# $h=5$ only one pixel is left on the right. The weights that the proof writes down must reach the same
+# ranks, in all networks and for all cuts. They need a root of unity, which residues modulo a suitable
+# prime have.
+
+# %%
+from lib.constructions.two_layers import root_prime
+
 constructed = {}
 for net, cut, bias in runs:
-    if net.layers[0].window == 1:
-        continue  # nothing crosses the cut
-    representation = field.random((net.channels,) * 2, generator)
-    built = two_layer_construction(net, representation, field, cut=cut,
+    roots = Modular(root_prime(net))
+    representation = roots.random((net.channels,) * 2, generator)
+    built = two_layer_construction(net, representation, roots, cut=cut,
                                    last_bias=bias)
     constructed[net, cut, bias] = certify_weights(
-        net, built.weights, row_modes(net, cut),
+        net, built.weights, columns(net, cut), prime=roots.prime,
         representation=representation).rank
 agree = sum(rank == ranks[run] for run, rank in constructed.items())
-print(f"{agree} of {len(constructed)} constructions reach the rank")
+beyond = sum(2 * run[1] > run[0].size[-1] for run in runs)
+print(f"{agree} of {len(constructed)} constructions reach the rank,\n"
+      f"{beyond} of them for cuts beyond the middle")
 
 # %% tags=["hide-input"]
 with checking("two-layer-rank",
               detail=f"{len(runs)} networks and cuts") as check:
     for net, cut, bias in runs:
         formula = net.exact_two_layer_rank(cut=cut, last_bias=bias)
-        rank = ranks[net, cut, bias]
-        check(rank == formula, f"{net}, cut at {cut}")
-        check(constructed.get((net, cut, bias), rank) == rank, net)
+        check(ranks[net, cut, bias] == formula, f"{net}, cut at {cut}")
+        check(constructed[net, cut, bias] == formula, f"{net}, cut at {cut}")
+
+# %% tags=["remove-cell"]
+glue("09-beyond-middle", ranks[sample[-1]])
 
 # %% [markdown]
 # The overlap theorem asks for a field larger than half the image. The rank does not wait for it.
 # Below, exact ranks of $4\times4$ networks, each point certified.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-threshold-certified", "caption": "Certified ranks of one stride-1 layer under a global product, 4×4 input, two templates, two channels. The rank grows from the first overlap on; Theorem 1 begins at R=3."}, "image": {"alt": "A line through the points (1, 0), (2, 4), (3, 8) and (4, 8): the rank as a power of two against the window. Squares at windows 3 and 4 mark Theorem 1; windows 1 and 2 are shaded as silent."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-threshold-certified", "caption": "Certified ranks of one stride-1 layer under a global product, 4×4 input, two templates, two channels. The rank grows from the first overlap on; the overlap theorem begins at R=3."}, "image": {"alt": "A line through the points (1, 0), (2, 4), (3, 8) and (4, 8): the rank as a power of two against the window. Squares at windows 3 and 4 mark the overlap theorem; windows 1 and 2 are shaded as silent."}}
 sweep = window_sweep(4, 2, 2)
 formula = [net.exact_two_layer_rank() for net in sweep]
 certified = [certify(net, "left-right", seed=8).rank for net in sweep]
@@ -532,8 +636,8 @@ table([(net.layers[0].window, rank, None if bound.silent else bound)
 # %% [markdown]
 # ## Blocks of convolutions
 #
-# For blocks of one $B\times B$ convolution and one $2\times2$ pooling the theorem has a closed form,
-# the paper's Proposition 2. Here it is held against the theorem applied to the network itself, for
+# For blocks of one $B\times B$ convolution and one $2\times2$ pooling the overlap theorem has a closed
+# form (Sharir & Shashua, Proposition 2). Here it is held against the theorem applied to the network itself, for
 # every $B$ from 2 to 11 and every power of two up to 1024.
 
 
@@ -559,7 +663,8 @@ table(rows, ["B", "H", "T_S", "exponent for blocks", "its closed form",
              "area law"])
 
 # %% tags=["hide-input"]
-with checking("blocks-bound", detail="{count} pairs (B, H)") as check:
+with checking("blocks-bound", evidence="closed form",
+              detail="{count} pairs (B, H)") as check:
     for window, size in [(b, 2**n) for b in range(2, 12)
                          for n in range(1, 11)]:
         bound = proposition_2_bound(window, size, 64)
@@ -588,7 +693,8 @@ first = min(size for window, size, four in talk
 print("B = 5: rank 64 to the power 20 holds from H =", first)
 
 # %% tags=["hide-input"]
-with checking("slides-exponent", detail="{count} pairs (B, H)") as check:
+with checking("slides-exponent", evidence="closed form",
+              detail="{count} pairs (B, H)") as check:
     for window, size, four in talk:
         exponent = area_exponent(window, size)
         reaches = (4 * exponent >= four and
@@ -596,21 +702,21 @@ with checking("slides-exponent", detail="{count} pairs (B, H)") as check:
         possible = 2 * size**2 >= four  # 4 × the exponent of the row count
         check(reaches == possible, (window, size))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-block-bounds", "caption": "Exponents of M for blocks of 3×3 convolutions. Proposition 2 levels off; the area law, from the same network, grows with the image."}, "image": {"alt": "Both axes logarithmic. The area law rises as a straight line from 8 at H=4 to 512 at H=256; Proposition 2 is 8 up to H=16 and 32 from there on; the gray line of the talk is constant at 6.25."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-block-bounds", "caption": "Exponents of M for blocks of 3×3 convolutions. The bound for blocks levels off; the area law, from the same network, grows with the image."}, "image": {"alt": "Both axes logarithmic. The area law rises as a straight line from 8 at H=4 to 512 at H=256; the bound for blocks is 8 up to H=16 and 32 from there on; the gray line of the talk is constant at 6.25."}}
 sizes = [4, 8, 16, 32, 64, 128, 256]
 exponents = {
     "area law": [blocks(3, h).crossing_bound().exponent for h in sizes],
-    "Prop. 2": [proposition_2_bound(3, h, 64).exponent for h in sizes],
+    "blocks": [proposition_2_bound(3, h, 64).exponent for h in sizes],
     "talk": [(2 * 3 - 1) ** 2 / 4] * len(sizes),
 }
-colors = {"area law": COLORS["exact"], "Prop. 2": COLORS["bound"],
+colors = {"area law": COLORS["exact"], "blocks": COLORS["bound"],
           "talk": COLORS["neutral"]}
 with figure(6.6, 3.8) as (drawing, axes):
     draw_block_bounds(axes, sizes, exponents, colors)
 
 # %%
-table(zip(sizes, exponents["area law"], exponents["Prop. 2"]),
-      ["H", "area law", "Proposition 2"])
+table(zip(sizes, exponents["area law"], exponents["blocks"]),
+      ["H", "area law", "bound for blocks"])
 
 # %% [markdown]
 # ## GoogLeNet
@@ -633,7 +739,8 @@ table(rows, ["start", "window", "layer K", "T_S", "T_R", "overlap theorem",
 
 # %% tags=["hide-input"]
 stack = googlenet_stack()
-with checking("googlenet-bound", detail="32^98 at module 4a") as check:
+with checking("googlenet-bound", evidence="closed form",
+              detail="32^98 at module 4a") as check:
     bound = stack.overlap_bound()
     check((bound.base, bound.exponent, bound.layer) == (32, 98, 8))
     check(stack.total_receptive_field(8) == 83)
@@ -643,14 +750,96 @@ with checking("googlenet-bound", detail="32^98 at module 4a") as check:
 bottleneck = 16 // 2  # the 5×5 branch of module 4a has 16 channels inside
 glue("09-googlenet-bottleneck", f"{bottleneck}^{bound.exponent}")
 glue("09-googlenet-three", googlenet_stack(window=3).overlap_bound())
+glue("09-googlenet-crossing", stack.crossing_bound())
+
+# %% [markdown]
+# ## Rectifiers
+#
+# With ReLU and maximum pooling two channels per layer and no overlap have the full rank. The weights are
+# integers, the outputs too, so the rank modulo a prime is exact. First by hand, for four inputs and $M=3$:
+# a window passes on a number that says what it shows.
+
+# %%
+images = indices(3, 4)
+zero = torch.zeros_like(images[:, 0])
+
+
+def window_by_hand(x0, x1, scale):
+    """Both channels of a window, added: a number in base M."""
+    return torch.maximum(x0, zero) + torch.maximum(zero, scale * x1)
+
+
+left = window_by_hand(images[:, 0], images[:, 1], 3)
+right = window_by_hand(images[:, 2], images[:, 3], 3)
+maxima = torch.maximum(left, right).reshape(9, 9)
+print(maxima)
+print("rank:", rank_by_hand(maxima))
+
+# %%
+from lib.bounds.upper_bounds import linear_readout_upper_bound
+from lib.constructions.rectifiers import (certify_rectifier,
+                                          rectifier_construction)
+
+full = []
+for levels, templates in [(2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (4, 2)]:
+    built = rectifier_construction(levels, templates)
+    net = built.architecture
+    certificate = certify_rectifier(net, built.weights, "left-right")
+    nudged = [tuple(500 * part + torch.randint(-2, 3, part.shape,
+                                               generator=generator)
+                    for part in pair) for pair in built.weights]
+    near = (certify_rectifier(net, nudged, "left-right").rank
+            if levels < 4 else None)
+    full.append((net, certificate.rank, near,
+                 templates ** (net.size[0] // 2),
+                 int(net.non_overlapping_upper_bound())))
+table(full, ["network", "rank with maxima", "nearby weights",
+             "largest possible", "with products"])
+
+# %% tags=["hide-input"]
+with checking("rectifier-without-overlap",
+              detail=f"{len(full)} networks, weights nearby too") as check:
+    for net, rank, near, largest, products in full:
+        check(not net.is_overlapping and max(net.widths[1:]) <= 2, net)
+        check(rank == largest and near in (rank, None), net)
+        check(products == 1, net)
+    check(rank_by_hand(maxima) == 9, "by hand")
+
+# %% [markdown]
+# With sums in place of maxima the last layer adds functions of its cells. Cells that see one side only
+# give rank 2 at most; each cell across the cut adds its own share and no more. Random integer weights:
+
+# %%
+sums = []
+while len(sums) < 120:
+    net = random_architecture(image=len(sums) % 4 == 0)
+    if net.output_sizes[-2] == (1,) * net.ndim:
+        continue
+    cut = draw(1, net.size[-1] - 1)
+    below = Architecture(net.size, net.channels, net.layers[:-1])
+    weights = [tuple(torch.randint(-3, 4, shape, generator=generator)
+                     for shape in shapes) for shapes in net.weight_shapes()]
+    rank = certify_rectifier(net, weights, columns(net, cut), "sum").rank
+    sums.append((net, cut, linear_readout_upper_bound(below, cut=cut), rank))
+table([("no cell across the cut", sum(row[2] == 2 for row in sums)),
+       ("  of these with rank 2", sum(row[2:] == (2, 2) for row in sums)),
+       ("cells across the cut", sum(row[2] > 2 for row in sums)),
+       ("  of these with rank above 2",
+        sum(row[2] > 2 < row[3] for row in sums))],
+      ["what", f"of {len(sums)} networks"])
+
+# %% tags=["hide-input"]
+with checking("averages-rank", detail="{count} random networks") as check:
+    for net, cut, bound, rank in sums:
+        check(rank <= bound, f"{net}, cut at {cut}")
 
 # %% [markdown]
 # ## What to remember
 #
 # - Without overlaps and aligned with the cut: rank at most $D+1$, and it is reached.
-# - One overlapping layer: rank $\min(M,D)^{H\min(R-1,H/2)}$, exactly, from $R=2$ on.
-# - The overlap theorem holds with even $H$, biases, a layer after $K$, and windows no smaller than
-#   strides there.
+# - Windows across the cut multiply the rank, each by as much as its channels and its pixels allow.
+# - One overlapping layer with stride 1: $\min(M,D+1)^{H\min(R-1,H/2)}$ exactly, from $R=2$ on.
+# - Under maximum pooling ranks do not see overlap.
 #
 # **Try it:** change the list of `networks`; raise `trials`; cut elsewhere with
 # `net.crossing_bound(cut=1)` and the row modes as partition.

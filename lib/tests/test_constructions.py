@@ -170,6 +170,12 @@ def test_two_layer_weights_attain_the_exact_rank():
         beyond += net.exact_two_layer_rank(cut=cut, last_bias=bias) < min(3, width + bias) ** min(
             window - 1, cut)
     assert beyond > 3
+    for channels, cut in product((4, 6), (1, 2)):             # roots of unity of composite order
+        assert attains(line(3, channels, (2, 1, 3), (3, 3, 1)), generator, cut=cut)
+        root = two_layer_construction(line(3, channels, (2, 1, 3), (3, 3, 1)),
+                                      torch.eye(channels).double(), Modular(2593)).root
+        powers = {pow(root, n, 2593) for n in range(channels**2)}
+        assert len(powers) == channels**2
     net = Architecture((2, 4), 2, ((3, 1, 2), ((2, 4), (2, 4), 1)))
     for partition, cut in (("left-right", 1), ("left-right", 3), ("top-bottom", 1)):
         assert attains(net, generator, partition, cut)
