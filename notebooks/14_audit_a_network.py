@@ -589,7 +589,7 @@ table(rows, ["R", "S", "D_1", "formula", "audit", "networks"])
 # %% tags=["hide-input"]
 with checking("audit-first-layer", evidence="closed form",
               detail=f"{len(order)} networks") as check:
-    for *_, formula, by_audit, count in rows:
+    for *_, formula, by_audit, _ in rows:
         check(formula == by_audit, formula)
 
 # %% [markdown]

@@ -63,6 +63,25 @@ def test_sections_named_on_a_page_are_in_its_notebooks(page):
     assert named and [section for section in named if section not in headings] == []
 
 
+@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+def test_notebooks_look_as_the_developer_page_says(path):
+    """Three imports, 80 columns, bookkeeping folded and apart."""
+    cells = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"
+             and "setup" not in cell.metadata.get("tags", [])]
+    found = [node for cell in cells for node in ast.walk(ast.parse(cell.source))
+             if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert len(found) <= 3, "at most three imports"
+    wide = [line for cell in cells for line in cell.source.splitlines() if len(line) > 80]
+    assert not wide
+    for cell in cells:
+        tags = set(cell.metadata.get("tags", []))
+        if re.search(r"\bchecking\(", cell.source):
+            assert "hide-input" in tags, cell.source
+        if re.match(r"(#.*\n)*glue\(", cell.source):
+            assert "remove-cell" in tags, cell.source
+    assert not any(re.search(r"\bverify\(", cell.source) for cell in cells), "write `checking`"
+
+
 def toc_files(node):
     """The files a table of contents lists, sections included."""
     files = [node["file"]] if "file" in node else [node["root"]] if "root" in node else []
