@@ -605,7 +605,7 @@ for levels, M in ((2, 2), (2, 3), (3, 2), (2, 8), (3, 3), (4, 2)):
     net = built.architecture
     found = certify_rectifier(net, built.weights, "left-right")
     no_overlap.append((2**levels, M, found.rank, M ** 2 ** (levels - 1),
-                       net.non_overlapping_upper_bound()))
+                       net.non_overlapping_upper_bound().value))
 table(no_overlap, ["N", "M", "left-right rank", "largest possible",
                    "with products at most"])
 
