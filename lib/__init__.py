@@ -29,7 +29,7 @@ _NAMES = {
     "trees.decompositions": ("coefficient_tensor",),
     "trees.circuit": ("TreeCircuit", "evaluate"),
     "trees.constructions": ("even_odd_weights",),
-    "trees.rectifiers": ("keeps_order", "largest_average_rank", "largest_term_rank",
+    "trees.rectifiers": ("keeps_order", "largest_average_rank", "maxima_rank_bound",
                          "maximum_as_products", "ordered_weights", "pair_weights",
                          "single_channel", "universal_weights"),
     "networks.architecture": ("Architecture", "Layer"),

@@ -11,10 +11,11 @@ from matplotlib.patches import FancyBboxPatch
 from ..constructions.rectifiers import rectifier_construction
 from ..exact.ranks import exact_rank
 from ..trees.decompositions import coefficient_tensor
-from ..trees.rectifiers import ordered_weights, pair_weights
+from ..trees.rectifiers import largest_average_rank, ordered_weights, pair_weights
 from ..trees.tensors import activation_pooling, matricize
 from ..trees.tree import ModeTree
 from .style import COLORS, INK, PALETTE, figure
+from .trees import draw_tree
 
 __all__ = ["draw_levels", "draw_rank_counts", "draw_shares"]
 
@@ -112,6 +113,32 @@ def _terms() -> Figure:
     return drawing
 
 
+def _stairs() -> Figure:
+    """One channel with maxima as an even-odd matrix, as it comes and sorted."""
+    star = ModeTree.star(4, 3, 1)
+    weights = {(i,): 4.0 * torch.arange(3)[None] + i + 1 for i in range(4)} | {(): torch.ones(1)}
+    tensor = coefficient_tensor(star, star.map_weights(torch.Tensor.double, weights),
+                                operator=activation_pooling("relu", "max"))
+    matrix = matricize(tensor, "even-odd")
+    ordered = matrix[matrix.sum(1).argsort(stable=True)][:, matrix.sum(0).argsort(stable=True)]
+    with figure(5, 2.5, columns=2) as (drawing, axes):
+        draw_levels(axes[0], matrix, "as it comes")
+        draw_levels(axes[1], ordered, "sorted")
+    return drawing
+
+
+def _averages() -> Figure:
+    """Four partitions of one tree, with the largest rank that averages allow."""
+    tree = ModeTree.perfect(8, 2, 2, (99, 99, 99))  # the width is replaced by a sign
+    with figure(7, 4.2, columns=2, rows=2) as (drawing, axes):
+        for ax, rows in zip(axes.flat, ((0, 1, 2, 3), (0, 1, 2, 4), (0, 1, 4, 5), (0, 2, 4, 6)),
+                            strict=True):
+            draw_tree(ax, tree, rows, f"largest rank {largest_average_rank(rows, 8, 2)}")
+            for text in ax.texts:
+                text.set_text(text.get_text().replace("99", "+"))
+    return drawing
+
+
 def _order() -> Figure:
     """The leaf values of the open set on a line, with the room that perturbations have."""
     tree, leeway = ModeTree.perfect(4, 2, 2, (2, 2)), 0.25
@@ -163,4 +190,5 @@ def _numbers() -> Figure:
 
 
 BOOK_FIGURES = {"rectifier-terms": _terms, "rectifier-order": _order,
-                "rectifier-numbers": _numbers}
+                "rectifier-numbers": _numbers, "rectifier-stairs": _stairs,
+                "rectifier-averages": _averages}

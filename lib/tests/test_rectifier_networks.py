@@ -11,7 +11,7 @@ from lib.trees.decompositions import coefficient_tensor
 from lib.trees.rectifiers import (
     keeps_order,
     largest_average_rank,
-    largest_term_rank,
+    maxima_rank_bound,
     maximum_as_products,
     ordered_weights,
     pair_weights,
@@ -109,7 +109,7 @@ def test_inside_the_limit_one_channel_is_enough(modes, dim):
     generator, scale = torch.Generator().manual_seed(2), 1000
     tree = ModeTree.perfect(modes, 2, dim, (2,) * (modes.bit_length() - 1))
     center = ordered_weights(tree)
-    assert rank(coefficient_tensor(tree, center, operator=MAXIMUM)) == largest_term_rank(
+    assert rank(coefficient_tensor(tree, center, operator=MAXIMUM)) == maxima_rank_bound(
         "even-odd", modes, dim)
     leaf = Fraction(1, 4)
     deeper = max(Fraction(k, scale) for k in range(60)
@@ -138,15 +138,17 @@ def test_a_maximum_is_few_products():
                        plain(order, weights, max))
 
 
-def test_one_channel_and_averages_stay_below_their_largest_ranks():
+def test_few_channels_and_averages_stay_below_their_bounds():
     generator, met = torch.Generator().manual_seed(4), 0
     deep = ModeTree.perfect(4, 2, 3, (8, 8))
     for _ in range(10):
-        one = plain(ModeTree.star(4, 3, 1), drawn(ModeTree.star(4, 3, 1), generator), max)
+        few = [plain(star, drawn(star, generator), max)
+               for star in (ModeTree.star(4, 3, channels) for channels in (1, 2))]
         average = coefficient_tensor(deep, drawn(deep, generator, 3), operator=SUM)
         for size in (1, 2, 3):
             for rows in itertools.combinations(range(4), size):
-                assert rank(one, rows) <= largest_term_rank(rows, 4, 3)
+                for channels, tensor in enumerate(few, 1):
+                    assert rank(tensor, rows) <= maxima_rank_bound(rows, 4, 3, channels)
                 largest = largest_average_rank(rows, 4, 3)
                 found = rank(average, rows)
                 assert found <= largest

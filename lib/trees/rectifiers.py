@@ -12,7 +12,7 @@ from ..bounds.partitions import Partition, split_modes
 from .tensors import indices
 from .tree import ModeTree, Path
 
-__all__ = ["keeps_order", "largest_average_rank", "largest_term_rank", "maximum_as_products",
+__all__ = ["keeps_order", "largest_average_rank", "maxima_rank_bound", "maximum_as_products",
            "ordered_weights", "pair_weights", "single_channel", "universal_weights"]
 
 Pair = tuple[ModeTree, dict[Path, torch.Tensor]]
@@ -250,15 +250,31 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     return products, below
 
 
-def largest_term_rank(partition: Partition, modes: int, dim: int) -> int:
-    """The largest rank of one channel with maximum pooling: ``(M - 1) min(|I|, |J|) + 1``.
+def maxima_rank_bound(partition: Partition, modes: int, dim: int, channels: int = 1) -> int:
+    """A bound on the rank of a shallow network with maximum pooling; with one channel, attained.
+
+    Parameters
+    ----------
+    partition : str or iterable of int
+    modes, dim, channels : int
+        N, M and Z.
+
+    Returns
+    -------
+    int
+        The smaller of ``Z (M - 1) k + 1`` and ``M^k``, with k the size of the smaller side.
+
+    Notes
+    -----
+    "Channels with maxima" in book/rectifier-networks.md.
 
     Examples
     --------
-    >>> largest_term_rank("even-odd", modes=16, dim=2)
-    9
+    >>> [maxima_rank_bound("even-odd", 16, 2, channels) for channels in (1, 31, 32)]
+    [9, 249, 256]
     """
-    return (dim - 1) * min(map(len, split_modes(partition, modes))) + 1
+    smaller = min(map(len, split_modes(partition, modes)))
+    return min(channels * (dim - 1) * smaller + 1, dim**smaller)
 
 
 def largest_average_rank(partition: Partition, modes: int, dim: int) -> int:
