@@ -18,7 +18,7 @@ __version__ = "1.0.0"
 # Loaded on first use: `import lib` then costs nothing, and integer work never waits for torch.
 _NAMES = {
     "exact.arithmetic": ("Modular", "Real"),
-    "exact.ranks": ("exact_rank",),
+    "exact.ranks": ("entanglement_entropy", "exact_rank", "singular_values"),
     "bounds.bound": ("Bound",),
     "bounds.partitions": ("split_modes",),
     "bounds.overlap": ("quoted_overlap_bound",),
@@ -28,6 +28,8 @@ _NAMES = {
     "trees.decompositions": ("coefficient_tensor",),
     "trees.circuit": ("TreeCircuit", "evaluate"),
     "trees.constructions": ("even_odd_weights",),
+    "trees.routing": ("routed_weights", "routes", "smallest_cut"),
+    "trees.designer": ("design_widths",),
     "networks.architecture": ("Architecture", "Layer"),
     "networks.families": ("block_network", "googlenet_stack", "proposition_2_bound",
                           "proposition_2_exponent", "stacked_blocks"),
