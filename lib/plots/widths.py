@@ -1,6 +1,7 @@
 """Pictures of layer widths: tensor networks and their cuts, routes, a pencil, spectra."""
 
 from collections.abc import Mapping
+from math import prod
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import Partition, split_modes
+from ..exact.ranks import exact_rank
 from ..trees.designer import design_widths
 from ..trees.routing import routes, smallest_cut
 from ..trees.tree import ModeTree, Node, Path
@@ -71,8 +73,10 @@ def draw_network(axes: Axes, tree: ModeTree, partition: Partition = (),
         x, y = places[path]
         color = COLORS["cut"] if path in cut else INK
         axes.plot([x], [y], "o", color=color, markersize=13 if path in cut else 6, zorder=3)
-        axes.annotate(str(node.width), (x, y), xytext=(9, 4), textcoords="offset points",
-                      color=color, fontweight="bold" if path in cut else "normal")
+        side = -1 if path and x < places[path[:-1]][0] else 1  # away from the edge above
+        axes.annotate(str(node.width), (x, y), xytext=(9 * side, 4), textcoords="offset points",
+                      ha="left" if side > 0 else "right", color=color,
+                      fontweight="bold" if path in cut else "normal")
     for place, mode in enumerate(tree.leaves):
         marker = {"boxstyle": "square,pad=0.25", "edgecolor": "none",
                   "facecolor": COLORS["rows"] if mode in rows else COLORS["columns"]}
@@ -183,27 +187,39 @@ def _routes_figure() -> Figure:
     return drawing
 
 
+def _staircase(size: int) -> torch.Tensor:
+    """Kronecker's block L_size: the identity with a zero column behind, and in front."""
+    wide = torch.eye(size + 1).double()
+    return torch.stack([wide[:size], wide[1:]])
+
+
 def _pencil_figure() -> Figure:
     """The tree of the gap, and its matrix in normal form: four blocks, two of them not square."""
     gap = ModeTree(Node((Node((Node((0, 1), 3), Node((2, 3), 5)), 15),
                          Node((Node((4, 5), 5), Node((6, 7), 3)), 15)), 2), dim=3)
     with figure(7.2, 3.4, columns=2, width_ratios=(1.3, 1)) as (drawing, axes):
-        draw_network(axes[0], gap, (0, 1, 4, 5), smallest_cut(gap, (0, 1, 4, 5)))
-        axes[0].set_title("cut 3·5 = 15", fontsize=11)
-        corner = [0, 0]
+        cut = smallest_cut(gap, (0, 1, 4, 5))
+        draw_network(axes[0], gap, (0, 1, 4, 5), cut)
+        factors = "·".join(map(str, cut.values()))
+        axes[0].set_title(f"cut {factors} = {prod(cut.values())}", fontsize=11)
+        corner, ranks = [0, 0], []
         for a in (1, 2):
             for b in (1, 2):
-                tall, wide = a * (b + 1), (a + 1) * b
+                block = torch.einsum("wac,wbd->abcd", _staircase(a), _staircase(b).mT)
+                block = block.flatten(2).flatten(0, 1)
+                tall, wide = block.shape
+                ranks.append(exact_rank(block).rank)
                 color = PALETTE["sky"] if tall == wide else COLORS["cut"]
                 axes[1].add_patch(Rectangle((corner[1], corner[0]), wide, tall, facecolor=color,
                                             edgecolor=INK, alpha=0.75))
-                axes[1].text(corner[1] + wide / 2, corner[0] + tall / 2, f"{min(tall, wide)}",
+                axes[1].text(corner[1] + wide / 2, corner[0] + tall / 2, str(ranks[-1]),
                              ha="center", va="center", fontweight="bold")
                 corner = [corner[0] + tall, corner[1] + wide]
         axes[1].set(xlim=(-0.2, 15.2), ylim=(15.2, -0.2), aspect="equal", xticks=[], yticks=[])
         axes[1].grid(False)
         axes[1].spines[:].set_visible(True)
-        axes[1].set_title("blocks of rank 2 + 3 + 3 + 6 = 14", fontsize=11)
+        axes[1].set_title(f"blocks of rank {' + '.join(map(str, ranks))} = {sum(ranks)}",
+                          fontsize=11)
     return drawing
 
 

@@ -185,8 +185,8 @@ def routed_weights(tree: ModeTree, partition: Partition) -> dict[Path, torch.Ten
     return weights
 
 
-def _price(cut: dict[Path, int]) -> int:
-    return prod(cut.values())
+def _price(cut: dict[Path, int]) -> tuple[int, int]:
+    return prod(cut.values()), len(cut)  # of two cuts of one price the smaller set
 
 
 def _keep_best(found: dict, key, state: tuple) -> None:
