@@ -24,7 +24,7 @@ _NAMES = {
     "bounds.overlap": ("quoted_overlap_bound",),
     "bounds.matching": ("matching_number",),
     "trees.tree": ("ModeTree", "Node"),
-    "trees.tensors": ("indices", "khatri_rao", "matricize"),
+    "trees.tensors": ("activation_pooling", "indices", "khatri_rao", "matricize"),
     "trees.decompositions": ("coefficient_tensor",),
     "trees.circuit": ("TreeCircuit", "evaluate"),
     "trees.constructions": ("even_odd_weights",),

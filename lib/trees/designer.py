@@ -1,4 +1,4 @@
-"""Widths by design: a budget of parameters, the partitions that matter, the largest smallest cut."""
+"""Widths by design: a budget, the partitions that matter, the largest smallest cut."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
