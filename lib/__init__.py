@@ -18,7 +18,7 @@ __version__ = "1.0.0"
 # Loaded on first use: `import lib` then costs nothing, and integer work never waits for torch.
 _NAMES = {
     "exact.arithmetic": ("Modular", "Real"),
-    "exact.ranks": ("exact_rank",),
+    "exact.ranks": ("entanglement_entropy", "exact_rank", "singular_values"),
     "bounds.bound": ("Bound",),
     "bounds.partitions": ("split_modes",),
     "bounds.overlap": ("quoted_overlap_bound",),
@@ -32,6 +32,8 @@ _NAMES = {
     "trees.rectifiers": ("keeps_order", "largest_average_rank", "maxima_rank_bound",
                          "maximum_as_products", "ordered_weights", "pair_weights",
                          "single_channel", "universal_weights"),
+    "trees.routing": ("routed_weights", "routes", "smallest_cut"),
+    "trees.designer": ("design_widths",),
     "networks.architecture": ("Architecture", "Layer"),
     "networks.families": ("block_network", "googlenet_stack", "proposition_2_bound",
                           "proposition_2_exponent", "stacked_blocks"),

@@ -1,0 +1,604 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Layer widths, cut and run
+#
+# [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/07_layer_widths.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/07_layer_widths.ipynb)
+#
+# How much two groups of positions can depend on each other is bounded by the smallest cut of the
+# network between them. This notebook finds smallest cuts, writes down weights that reach them,
+# shows where they are out of reach, and designs widths for a budget. The proofs are on
+# [the page](../book/layer-widths.md).
+
+# %% tags=["setup", "remove-cell"]
+import subprocess, sys
+if "google.colab" in sys.modules:  # there, fetch the course and what it needs
+    subprocess.run(f'(test -d course || git clone -q --depth 1 https://github.com/your_account/overlapping-convnets course) && cd course && "{sys.executable}" -m lib.course.colab', shell=True, check=True)
+sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
+
+# %%
+import torch
+
+from lib import (
+    ModeTree, Modular, Node, Real, activation_pooling, certify, certify_weights,
+    checking, coefficient_tensor, design_widths, entanglement_entropy, exact_rank, glue,
+    matricize, routed_weights, routes, singular_values, smallest_cut, table,
+)
+from lib.plots import style, widths as pictures
+
+field = Modular()  # integers modulo a prime: no rounding anywhere
+generator = torch.Generator().manual_seed(7)
+
+# %% [markdown]
+# ## The smallest cut
+#
+# Nodes and positions have prices: a node its width, a position $M$. A cut is a set of them that
+# leaves no path from a row position to a column position.
+
+# %%
+tree = ModeTree.perfect(modes=8, pool=2, dim=4, widths=(2, 4, 4))
+cuts = {}
+for name, rows in {"even-odd": "even-odd", "pairs": (0, 1, 4, 5),
+                   "left-right": "left-right"}.items():
+    cut = smallest_cut(tree, rows)
+    cuts[name] = (list(cut.values()), tree.mincut(rows),
+                  certify(tree, rows).rank)
+table([(name, *row) for name, row in cuts.items()],
+      ["partition", "widths that are cut", "price", "rank"])
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-widths-cuts", "caption": "A smallest cut for each partition, marked in red. Squares are weights, dots the channel indices that they share: one dot, one price, however many edges meet there."}, "image": {"alt": "The tensor network over eight positions three times. For even against odd the four lowest dots are marked, for alternating pairs and for left against right fewer dots higher up."}}
+with style.figure(7.6, 3.4, columns=3) as (_, axes):
+    for ax, rows in zip(axes, ("even-odd", (0, 1, 4, 5), "left-right")):
+        pictures.draw_network(ax, tree, rows, smallest_cut(tree, rows))
+        ax.set_title(f"price {tree.mincut(rows)}")
+
+# %% [markdown]
+# ## Weights that reach it
+#
+# All sizes above are powers of 2. A node of width $2^c$ lets $c$ *routes* pass, one for each binary
+# digit of its channel number. As many routes from rows to columns fit as the exponent of the smallest
+# cut says, and weights of zeros and ones carry one digit along each of them.
+
+# %%
+reached = []
+for rows in ("even-odd", (0, 1, 4, 5), "left-right", (0, 1, 2, 4)):
+    pairs = routes(tree, rows)
+    weights = routed_weights(tree, rows)
+    rank = certify_weights(tree, weights, rows).rank
+    reached.append((rows, pairs, f"2^{len(pairs)}", tree.mincut(rows), rank))
+table(reached, ["rows", "routes", "2^{routes}", "price", "rank"])
+
+
+# %% [markdown]
+# The same for random trees of five shapes, with random powers of 2 or 3 as widths, node by node.
+
+# %%
+def draw(low, high):
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def power(p, most=2):
+    return p ** draw(0, most)
+
+
+def random_tree(p, shape):
+    w = [power(p) for _ in range(7)]
+    if shape == 0:
+        return ModeTree.perfect(8, 2, 2 if p == 2 else 3, (w[:4], w[4:6], w[6]))
+    if shape == 1:
+        return ModeTree.perfect(4, 2, p * p, (w[:2], w[2]))
+    if shape == 2:
+        return ModeTree.star(5, p, p * w[0])
+    if shape == 3:  # a caterpillar
+        return ModeTree(Node((Node((Node((0, 1), w[0]), 2), w[1]), 3), w[2]), p)
+    inner = Node((Node((4, 2), w[0]), 5), w[1])
+    return ModeTree(Node((Node((3, 0), w[2]), 1, inner), w[3]), p)
+
+
+def random_rows(N):
+    while True:
+        rows = tuple(i for i in range(N) if draw(0, 1))
+        if 0 < len(rows) < N:
+            return rows
+
+
+powers = []
+for number in range(120):
+    some = random_tree(2 + number % 2, number % 5)
+    rows = random_rows(some.modes)
+    built = certify_weights(some, routed_weights(some, rows), rows).rank
+    powers.append((some, rows, some.mincut(rows), built,
+                   certify(some, rows, seed=number).rank))
+print(len(powers), "trees; cuts from", min(p[2] for p in powers), "to",
+      max(p[2] for p in powers))
+
+# %% tags=["hide-input"]
+with checking("mincut-equality", detail="{count} trees: routed and random "
+              "weights both reach the smallest cut") as check:
+    for rows, pairs, _, price, rank in reached:
+        check(rank == price == 2 ** len(pairs), rows)
+    for some, rows, price, built, random in powers:
+        check(built == random == price, (some, rows))
+
+# %% [markdown]
+# ## Rank against cut
+#
+# Now widths of any size. For each network one draw of weights, and the rank of its tensor for many
+# partitions. No rank may exceed the cut; the last column counts the ranks below it.
+
+
+# %%
+def halves(N):
+    """All partitions, each once: position 0 is a row."""
+    return [tuple(i for i in range(N) if mask >> i & 1)
+            for mask in range(1, 2**N - 1, 2)]
+
+
+def compare(trees, shared=False, sample=None):
+    """Checks made, ranks above the cut, ranks below it."""
+    above, below, checks = 0, 0, 0
+    for some in trees:
+        weights = some.random_weights(field, generator, shared)
+        A = coefficient_tensor(some, weights, field)
+        parts = halves(some.modes) if sample is None else [
+            random_rows(some.modes) for _ in range(sample)]
+        for rows in parts:
+            rank, cut = exact_rank(matricize(A, rows)).rank, some.mincut(rows)
+            above, below = above + (rank > cut), below + (rank < cut)
+            checks += 1
+    return checks, above, below
+
+
+pool4 = [ModeTree.perfect(4, 2, M, (a, b)) for M in range(2, 6)
+         for a in range(1, 6) for b in range(1, 6)]
+stars = [ModeTree.star(4, M, Z) for M in range(2, 5) for Z in range(1, 18)]
+pool8 = [ModeTree.perfect(8, 2, 2, r) for r in
+         ((1, 4, 4), (2, 3, 4), (3, 5, 3), (4, 4, 2), (5, 5, 4))]
+wide8 = [ModeTree.perfect(8, 2, draw(2, 4), (draw(1, 8), draw(1, 8), draw(1, 8)))
+         for _ in range(20)]
+nodes = {p: [random_tree(p, 0) for _ in range(30)] for p in (2, 3)}
+families = {
+    "4 positions, pairs, M ≤ 5, widths ≤ 5": compare(pool4),
+    "4 positions, shallow, M ≤ 4, Z ≤ 17": compare(stars),
+    "8 positions, M = 2, 5 choices of widths": compare(pool8),
+    "8 positions, M ≤ 4, widths ≤ 8": compare(wide8, sample=4),
+    "8 positions, powers of 2 node by node": compare(nodes[2], sample=5),
+    "8 positions, powers of 3 node by node": compare(nodes[3], sample=5),
+    "4 positions, pairs, shared weights": compare(pool4, shared=True),
+    "4 positions, shallow, shared weights": compare(stars, shared=True),
+    "8 positions, shared weights": compare(pool8, shared=True),
+}
+table([(name, *row) for name, row in families.items()],
+      ["family", "ranks", "above the cut", "below the cut"])
+
+# %% tags=["hide-input"]
+with checking("mincut-equality", detail="{count} families, none above; "
+              "powers of 2 and 3 all equal") as check:
+    for name, (_, above, below) in families.items():
+        check(above == 0, name)
+        if "powers" in name:
+            check(below == 0, name)
+
+# %% tags=["remove-cell"]
+unshared = [row for name, row in families.items() if "shared" not in name]
+glue("07-unshared-ranks", sum(row[0] for row in unshared))
+glue("07-unshared-below", sum(row[2] for row in unshared))
+for name, key in (("4 positions, pairs, shared weights", "pairs"),
+                  ("4 positions, shallow, shared weights", "shallow")):
+    glue(f"07-shared-{key}", f"{families[name][2]} of {families[name][0]}")
+
+# %% [markdown]
+# Shared weights fall short of the cut where the products of a level are symmetric. The smallest case
+# has four positions, $M=2$ and widths $(4,4)$: left against right.
+
+# %%
+small = ModeTree.perfect(4, 2, 2, (4, 4))
+siblings = {shared: certify(small, "left-right", shared=shared).rank
+            for shared in (False, True)}
+table([("no", siblings[False], small.mincut("left-right")),
+       ("yes", siblings[True], small.mincut("left-right"))],
+      ["weights shared", "rank", "cut"])
+
+# %% tags=["hide-input"]
+with checking("mincut-shared", detail="rank 3 below a cut of 4; shared "
+              "families below in 3 of 3") as check:
+    check(siblings == {False: 4, True: 3}, siblings)
+    check(small.mincut("left-right") == 4, "cut")
+    check(all(row[2] > 0 for name, row in families.items()
+              if "shared" in name), "families")
+
+# %% [markdown]
+# ## Alternating blocks
+#
+# Rows and columns alternate in blocks of $2^j$ positions: $j=0$ is even-odd, $j=L-1$ is left–right.
+# The rank is the power $N/2^{j+1}$ of $\min(r_j,\kappa_j)$, for widths of any size.
+
+
+# %%
+def blocks(N, j):
+    return tuple(i for i in range(N) if (i >> j) % 2 == 0)
+
+
+def kappa(M, r, j, shared=False):
+    """Dimension of what a node can mix at level j."""
+    k = M
+    for width in r[:j]:
+        k = min(width, k * (k + 1) // 2 if shared else k * k)
+    return k
+
+
+def closed_form(M, r, j):
+    """min(r_j, r_(j-1), r_(j-2)^2, ..., r_0^(2^(j-1)), M^(2^j)), no recursion."""
+    terms = [r[j], M ** 2**j] + [r[i] ** 2 ** (j - 1 - i) for i in range(j)]
+    return min(terms) ** (2 ** (len(r) - j - 1))
+
+
+rows_of_blocks = []
+for r in ((4, 2, 4, 3), (4, 8, 3, 9)):
+    tree16 = ModeTree.perfect(16, 2, 2, r)
+    for j in range(4):
+        power_of = 16 // 2 ** (j + 1)
+        found = [certify(tree16, blocks(16, j), shared=s).rank
+                 for s in (False, True)]
+        said = [min(r[j], kappa(2, r, j, s)) ** power_of
+                for s in (False, True)]
+        rows_of_blocks.append((r, 2**j, found, said, tree16.mincut(blocks(16, j)),
+                               closed_form(2, r, j)))
+table([(r, size, *found, cut) for r, size, found, _, cut, _ in rows_of_blocks],
+      ["widths", "blocks of", "rank", "rank, shared", "cut"])
+
+# %%
+tried = []
+for _ in range(25):
+    M, r = draw(2, 3), tuple(draw(1, 7) for _ in range(3))
+    for j in range(3):
+        for shared in (False, True):
+            some = ModeTree.perfect(8, 2, M, r)
+            rank = certify(some, blocks(8, j), shared=shared).rank
+            tried.append((M, r, j, shared, rank, some.mincut(blocks(8, j))))
+print(len(tried), "more ranks of 8 positions, widths from 1 to 7")
+
+# %% tags=["hide-input"]
+with checking("blocks-exact-rank", detail="{count} ranks of 8 and 16 "
+              "positions, shared and unshared") as check:
+    for r, size, found, said, cut, closed in rows_of_blocks:
+        check(found == said, (r, size))
+        check(cut == closed == found[0], (r, size))
+    for M, r, j, shared, rank, cut in tried:
+        check(rank == min(r[j], kappa(M, r, j, shared)) ** (4 // 2**j), (M, r, j))
+        check(shared or rank == cut == closed_form(M, r, j), (M, r, j))
+
+# %% [markdown]
+# Which layers count? Widen one layer at a time, starting from $(2,2,2,2)$ with $M=4$, and watch the
+# rank along blocks of 1, 2, 4 and 8.
+
+# %%
+base = (2, 2, 2, 2)
+grown = {}
+for changed in (None, 0, 1, 2, 3, (2, 3)):
+    layers = () if changed is None else (changed,) if isinstance(
+        changed, int) else changed
+    r = tuple(4 if i in layers else 2 for i in range(4))
+    grown[r] = [ModeTree.perfect(16, 2, 4, r).mincut(blocks(16, j))
+                for j in range(4)]
+table([(r, *ranks) for r, ranks in grown.items()],
+      ["widths", "blocks of 1", "of 2", "of 4", "of 8"])
+
+# %% tags=["hide-input"]
+with checking("early-and-deep-widths", detail="{count} changes of widths: "
+              "8 positions, exact ranks") as check:
+    for M, r, j, shared, rank, _ in tried:  # layers above j do not count
+        other = r[: j + 1] + tuple(draw(1, 7) for _ in r[j + 1:])
+        some = ModeTree.perfect(8, 2, M, other)
+        check(certify(some, blocks(8, j), shared=shared).rank == rank,
+              (M, r, other, j))
+    wide = grown[2, 2, 2, 4], grown[2, 2, 4, 4]
+    check(wide[0][3] == grown[base][3], "the last layer alone")
+    check(wide[1][3] == 2 * grown[base][3], "the last two")
+
+# %% [markdown]
+# ## Rank 14 against a cut of 15
+#
+# Three sizes that are not powers of one integer are enough for a gap.
+
+# %%
+gap = ModeTree(Node((
+    Node((Node((0, 1), 3), Node((2, 3), 5)), 15),
+    Node((Node((4, 5), 5), Node((6, 7), 3)), 15)), 2), dim=3)
+rows = (0, 1, 4, 5)
+ranks = [certify(gap, rows, seed=seed).rank for seed in range(5)]
+print("cut:", gap.mincut(rows), " widths cut:",
+      list(smallest_cut(gap, rows).values()))
+print("ranks:", ranks)
+
+# %% [markdown]
+# Below the root, the left quarter offers every 3×5 matrix and the right quarter every 5×3 matrix. So
+# the matricization is, up to injective maps on both sides, $K=L_0\otimes R_0+L_1\otimes R_1$. Here is
+# one in small integers, and the two vectors of the proof: $q_0,q_1$ with $L_0q_0=0$,
+# $L_1q_0+L_0q_1=0$, $L_1q_1=0$. Ten unknowns, nine equations.
+
+# %%
+L = torch.randint(-2, 3, (2, 3, 5), generator=generator).double()
+R = torch.randint(-2, 3, (2, 5, 3), generator=generator).double()
+K = torch.kron(L[0], R[0]) + torch.kron(L[1], R[1])  # 15 × 15
+
+zero = torch.zeros(3, 5).double()
+equations = torch.cat([torch.cat([L[0], zero], 1),
+                       torch.cat([L[1], L[0]], 1),
+                       torch.cat([zero, L[1]], 1)])  # 9 × 10
+q = torch.stack([  # Cramer's rule: signed minors solve them
+    (-1) ** k * torch.linalg.det(equations[:, [c for c in range(10) if c != k]])
+    for k in range(10)]).round()
+U = q.reshape(2, 5).T.contiguous()  # columns q_0 and q_1
+print("solved exactly:", bool((equations @ q == 0).all()))
+table([("U", tuple(U.shape), exact_rank(U).rank),
+       ("L_0 U and L_1 U", (3, 4),
+        exact_rank(torch.cat([L[0] @ U, L[1] @ U], 1)).rank),
+       ("K (U ⊗ I)", (15, 6),
+        exact_rank(K @ torch.kron(U, torch.eye(3).double())).rank),
+       ("K", (15, 15), exact_rank(K).rank)], ["matrix", "shape", "rank"])
+
+# %% [markdown]
+# Six independent columns are sent into a space of dimension five: one direction is lost, whatever the
+# weights. In Kronecker's normal form the same loss is visible block by block. A generic 3×5 pencil is
+# $\mathcal L_1\oplus\mathcal L_2$, with $\mathcal L_\varepsilon$ of size
+# $\varepsilon\times(\varepsilon+1)$, and $K$ falls into four blocks.
+
+
+# %%
+def kronecker_block(size):
+    """L_ε: the identity with a zero column behind, or in front."""
+    wide = torch.eye(size + 1).double()
+    return torch.stack([wide[:size], wide[1:]])
+
+
+def joined(left, right):
+    """The sum of the Kronecker products of left[w] and right[w] transposed."""
+    blocks4 = torch.einsum("wac,wdb->abcd", left, right)
+    return blocks4.flatten(2).flatten(0, 1)
+
+
+parts = []
+for a in (1, 2):
+    for b in (1, 2):
+        block = joined(kronecker_block(a), kronecker_block(b))
+        parts.append((f"({a}, {b})", tuple(block.shape),
+                      exact_rank(block).rank))
+table([*parts, ("all", (sum(p[1][0] for p in parts), sum(p[1][1] for p in parts)),
+                sum(p[2] for p in parts))], ["blocks", "shape", "rank"])
+
+# %% tags=["hide-input"]
+with checking("mincut-counterexample", detail="{count} checks: 5 draws of the "
+              "network, the lost direction, the normal form") as check:
+    check(gap.mincut(rows) == 15, "cut")
+    for rank in ranks:
+        check(rank == 14, "rank")
+    check(bool((equations @ q == 0).all()), "equations")
+    check(exact_rank(U).rank == 2, "U")
+    check(exact_rank(torch.cat([L[0] @ U, L[1] @ U], 1)).rank == 1, "line")
+    check(exact_rank(K).rank == 14, "K")
+    check(sum(p[2] for p in parts) == 14, "normal form")
+    closed = ModeTree(Node(gap.root.children, 3), 3)  # one more channel
+    check(certify(closed, rows).rank == closed.mincut(rows) == 15, closed)
+
+# %% tags=["remove-cell"]
+glue("07-gap-cut", gap.mincut(rows))
+glue("07-gap-rank", ranks[0])
+
+# %% [markdown]
+# How rare is that? All sums of $w\le4$ Kronecker products of an $a\times c$ with a $b\times d$ matrix,
+# all sizes up to 5, against the cut $\min(ab,\,cd,\,w\min(a,c)\min(b,d))$.
+
+# %%
+sizes = [(m, n) for m in range(1, 6) for n in range(1, 6)]
+looked, fallen = 0, []
+for w in (2, 3, 4):
+    for a, c in sizes:
+        for b, d in [s for s in sizes if s >= (a, c)]:
+            left = field.random((w, a, c), generator)
+            right = field.random((w, b, d), generator)
+            total = sum(torch.kron(x, y) % field.prime
+                        for x, y in zip(left, right)) % field.prime
+            cut = min(a * b, c * d, w * min(a, c) * min(b, d))
+            rank, looked = exact_rank(total).rank, looked + 1
+            if rank < cut:
+                fallen.append((w, f"{a} × {c}", f"{b} × {d}", rank, cut))
+print(looked, "sizes")
+table(fallen, ["products", "left", "right", "rank", "cut"])
+
+# %% tags=["remove-cell"]
+glue("07-pencils", looked)
+glue("07-pencils-below", len(fallen))
+
+# %% [markdown]
+# ## Spectra
+#
+# The rank says where the singular values end, not how large they are. Two networks with about the
+# same number of parameters, real weights drawn once, normalized squared singular values.
+
+# %%
+early = ModeTree.perfect(8, 2, 4, (4, 1, 1))
+deep = ModeTree.perfect(8, 2, 4, (2, 4, 4))
+spectra, entropies = {}, []
+for name, some in (("early", early), ("deep", deep)):
+    real = some.random_weights(Real(), torch.Generator().manual_seed(1))
+    A = coefficient_tensor(some, real)
+    for rows in ("even-odd", "left-right"):
+        matrix = matricize(A, rows)
+        share = singular_values(matrix) ** 2
+        spectra[name, rows] = (share / share.sum())[:some.mincut(rows)]
+        entropy = abs(entanglement_entropy(matrix, base=2))
+        entropies.append((name, rows, certify(some, rows).rank, f"{entropy:.2f}",
+                          some.mincut(rows).bit_length() - 1))
+table(entropies, ["widths", "partition", "rank", "entropy in bits",
+                  "at most"])
+
+# %% tags=["remove-cell"]
+glue("07-entropy-early", entropies[0][3])
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-widths-spectra", "caption": "Normalized squared singular values, largest first, both axes logarithmic. A line ends where the rank ends."}, "image": {"alt": "Two panels, even-odd and left-right. Along even-odd the early network's line is long, the deep network's ends at 16. Along left-right the early network has a single value, the deep one four."}}
+with style.figure(7, 3, columns=2, sharey=True) as (_, axes):
+    for ax, rows in zip(axes, ("even-odd", "left-right")):
+        pictures.draw_spectra(ax, {name: spectra[name, rows]
+                                   for name in ("early", "deep")})
+        ax.set_title(rows)
+
+# %% [markdown]
+# ## Widths by design
+#
+# A budget of parameters, the partitions that matter: which widths make the smallest cut largest? The
+# search is exact. Eight positions, $M=4$, widths from 1, 2, 4, 8, 16.
+
+# %%
+shape = ModeTree.perfect(8, 2, 4, (1, 1, 1))
+wanted = {"neighbors": ["even-odd"], "pairs": [blocks(8, 1)],
+          "halves": ["left-right"],
+          "all three": ["even-odd", blocks(8, 1), "left-right"]}
+designs = {(name, budget): design_widths(shape, partitions, budget)
+           for name, partitions in wanted.items() for budget in (150, 300, 600)}
+
+
+def widths_of(some):  # from the positions up
+    return tuple({node.height: node.width
+                  for _, node in some.inner_nodes()}[h] for h in (1, 2, 3))
+
+
+table([(name, budget, widths_of(found.tree), found.parameters, found.cut)
+       for (name, budget), found in designs.items()],
+      ["what matters", "budget", "widths", "parameters", "smallest cut"])
+
+# %% [markdown]
+# All three at once cost what the halves cost: along blocks of twice the size the cut is never larger.
+#
+# What a design for one partition leaves for the others, at a budget of 150, in exact ranks:
+
+# %%
+left_over = {name: [certify(designs[name, 150].tree, blocks(8, j)).rank
+                    for j in range(3)] for name in ("neighbors", "pairs", "halves")}
+table([(name, widths_of(designs[name, 150].tree), *row)
+       for name, row in left_over.items()],
+      ["designed for", "widths", "neighbors", "pairs", "halves"])
+
+# %% tags=["hide-input"]
+with checking("width-designer", detail="{count} designs: against all 125 "
+              "choices, and the exact rank") as check:
+    choices = (1, 2, 4, 8, 16)
+    every = [ModeTree.perfect(8, 2, 4, (a, b, c))
+             for a in choices for b in choices for c in choices]
+    every = [(some.parameter_count(),
+              [some.mincut(blocks(8, j)) for j in range(3)]) for some in every]
+    index = {"neighbors": [0], "pairs": [1], "halves": [2], "all three": [0, 1, 2]}
+    for (name, budget), found in designs.items():
+        best = max((min(cuts[j] for j in index[name]), -count)
+                   for count, cuts in every if count <= budget)
+        exact = min(certify(found.tree, blocks(8, j)).rank for j in index[name])
+        check((found.cut, -found.parameters) == best and exact == found.cut,
+              (name, budget))
+
+# %% tags=["remove-cell"]
+for name in ("neighbors", "halves"):
+    found = designs[name, 150]
+    glue(f"07-design-{name}", str(widths_of(found.tree)))
+    glue(f"07-design-{name}-parameters", found.parameters)
+    for j, label in ((0, "near"), (2, "far")):
+        glue(f"07-design-{name}-{label}", left_over[name][j])
+
+# %% [markdown]
+# ## Trained
+#
+# Does it matter when networks learn? Four positions, $M=4$, two tasks in the same $4^4=256$ inputs:
+# *near* asks whether positions 0 and 1 are equal and 2 and 3 are equal, *far* whether position 0
+# equals position 2. Two designs for a budget of 76 parameters, each fitted to each task by Adam, the
+# best of three starts. The least error that the ranks allow stands beside it.
+
+# %%
+small = ModeTree.perfect(4, 2, 4, (1, 1))
+nets = {name: design_widths(small, [rows], 76, candidates=(1, 2, 3, 4)).tree
+        for name, rows in (("early", "even-odd"), ("deep", "left-right"))}
+same, any_ = torch.eye(4).double(), torch.ones(4).double()
+tasks = {"near": torch.einsum("ab,cd->abcd", same, same),
+         "far": torch.einsum("ac,b,d->abcd", same, any_, any_)}
+
+
+def least_error(some, target):
+    """Relative squared error of the best matrix of the rank allowed."""
+    errors = []
+    for rows in halves(4):
+        share = singular_values(matricize(target, rows)) ** 2
+        errors.append(float(share[some.mincut(rows):].sum() / share.sum()))
+    return max(errors)
+
+
+def fit(some, target, seed, operator=None):
+    start = some.random_weights(Real(), torch.Generator().manual_seed(seed))
+    w = {path: (a / a.shape[-1] ** 0.5).requires_grad_()
+         for path, a in start.items()}
+    adam = torch.optim.Adam(w.values(), lr=0.03)
+    for _ in range(200):
+        adam.zero_grad()
+        gap = coefficient_tensor(some, w, operator=operator) - target
+        loss = (gap**2).sum() / (target**2).sum()
+        loss.backward()
+        adam.step()
+    return loss.item()
+
+
+trained = {}
+for task, target in tasks.items():
+    for name, some in nets.items():
+        error = min(fit(some, target, seed) for seed in range(3))
+        trained[task, name] = error, least_error(some, target)
+table([(task, name, repr(nets[name]).split("widths=")[1][:-1],
+        nets[name].parameter_count(), f"{100 * error:.0f} %",
+        f"{100 * least:.0f} %")
+       for (task, name), (error, least) in trained.items()],
+      ["task", "network", "widths", "parameters", "error", "at least"])
+
+# %% tags=["hide-input"]
+with checking("trained-widths", "trained", "{count} checks: 2 tasks, 2 "
+              "networks, best of 3 starts") as check:
+    for case, (error, least) in trained.items():
+        check(least - 1e-9 <= error <= least + 0.02, case)
+    check(trained["near", "early"][0] + 0.3 < trained["near", "deep"][0], "near")
+    check(trained["far", "deep"][0] + 0.3 < trained["far", "early"][0], "far")
+
+# %% [markdown]
+# The same with rectifiers and maximum pooling in place of products. No cut bounds these networks. At
+# this size and with this training none of the four fits is a good one, so they say nothing about
+# rectifiers in either direction.
+
+# %%
+relu_max = activation_pooling("relu", "max")
+rectified = {(task, name): min(fit(some, target, seed, relu_max)
+                               for seed in range(3))
+             for task, target in tasks.items() for name, some in nets.items()}
+table([(task, name, error > 0.5) for (task, name), error in rectified.items()],
+      ["task", "network", "error above 50 %"])
+
+# %% tags=["remove-cell"]
+glue("07-rectified-above", sum(error > 0.5 for error in rectified.values()))
+
+# %% tags=["remove-cell"]
+for (task, name), (error, _) in trained.items():
+    glue(f"07-trained-{task}-{name}", f"{100 * error:.0f} %")
+
+# %% [markdown]
+# ## What to remember
+#
+# - The rank between two groups of positions is at most the smallest cut, a shared index charged once.
+# - It is reached when all sizes are powers of one integer and weights are not shared; otherwise it
+#   can be missed, and rarely is.
+# - Short ranges are decided by early widths; long ranges need every layer up to the top.
+#
+# **Try this.** Give `design_widths` the argument `by="node"` and one partition that cuts only the
+# left half. Look for another gap between rank and cut with $M=5$.
