@@ -28,6 +28,8 @@ _NAMES = {
     "trees.decompositions": ("coefficient_tensor",),
     "trees.circuit": ("TreeCircuit", "evaluate"),
     "trees.constructions": ("even_odd_weights",),
+    "trees.mixtures": ("DilatedNetwork", "dilated_tree", "gap_family", "hybrid_in_mixture",
+                       "hybrid_tree", "lags", "mixture_levels"),
     "networks.architecture": ("Architecture", "Layer"),
     "networks.families": ("block_network", "googlenet_stack", "proposition_2_bound",
                           "proposition_2_exponent", "stacked_blocks"),
