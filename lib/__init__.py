@@ -34,6 +34,8 @@ _NAMES = {
                          "single_channel", "universal_weights"),
     "trees.routing": ("routed_weights", "routes", "smallest_cut"),
     "trees.designer": ("design_widths",),
+    "trees.mixtures": ("DilatedNetwork", "dilated_tree", "gap_family", "hybrid_in_mixture",
+                       "hybrid_tree", "lags", "mixture_levels"),
     "networks.architecture": ("Architecture", "Layer"),
     "networks.families": ("block_network", "googlenet_stack", "proposition_2_bound",
                           "proposition_2_exponent", "stacked_blocks"),

@@ -1,0 +1,498 @@
+"""Dilated networks without pooling, and two of them that exchange channels.
+
+A dilated network reads two instants at every layer, one dilation apart, and multiplies what two
+matrices make of them. Its output at one instant is the product network of a mode tree, one tree
+for every order of the dilations. Two orders run side by side and exchange half of their channels
+where their trees have nodes in common (Cohen, Tamari & Shashua, 2018; book/connectivity.md).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..exact.arithmetic import Real
+from .decompositions import MAX_ENTRIES
+from .tree import ModeTree, Node, Path
+
+__all__ = ["DilatedNetwork", "dilated_tree", "gap_family", "hybrid_in_mixture", "hybrid_tree",
+           "lags", "mixture_levels"]
+
+Layers = list[torch.Tensor]
+"""The weights of one stream: for layer l a tensor (2, r_l, r_{l-1}), tap 0 reading the past."""
+
+
+def lags(dilations: Sequence[int]) -> dict[int, int]:
+    """How far back the output reads, and along how many paths: the subset sums.
+
+    Parameters
+    ----------
+    dilations : sequence of int
+        Layer after layer, the first layer first.
+
+    Returns
+    -------
+    dict from int to int
+        The lag s of every input x[t-s], in increasing order, and the number of sets of layers
+        whose dilations add up to s.
+
+    Raises
+    ------
+    ValueError
+        If there is no dilation or one is not a positive integer.
+
+    Examples
+    --------
+    >>> lags((2, 1)), lags((1, 1))
+    ({0: 1, 1: 1, 2: 1, 3: 1}, {0: 1, 1: 2, 2: 1})
+    """
+    if not dilations or not all(type(d) is int and d > 0 for d in dilations):
+        raise ValueError(f"lags: dilations {dilations!r}; need positive integers, at least one")
+    paths = Counter({0: 1})
+    for dilation in dilations:
+        paths += Counter({lag + dilation: count for lag, count in paths.items()})
+    return dict(sorted(paths.items()))
+
+
+def dilated_tree(
+    dilations: Sequence[int], dim: int, width: int, outputs: int = 1
+) -> ModeTree:
+    """The mode tree of a dilated network's output at one instant.
+
+    Parameters
+    ----------
+    dilations : sequence of int
+        Layer after layer; no two sets of them may have the same sum.
+    dim : int
+        M, the channels of the input.
+    width : int
+        r, the channels of every layer but the last.
+    outputs : int
+        The channels of the last layer, which an output vector adds up.
+
+    Returns
+    -------
+    ModeTree
+        Binary, over the inputs that are read, mode 0 the oldest one. Child 0 of every node is
+        read through tap 0, from the past.
+
+    Raises
+    ------
+    ValueError
+        If an input is read along two paths.
+
+    Notes
+    -----
+    Figure 8 of the survey (Cohen et al., 2017); book/connectivity.md, "The tree of a dilated
+    network".
+
+    Examples
+    --------
+    >>> print(dilated_tree((2, 1), dim=3, width=5))
+    [[0 2]:5 [1 3]:5]:1 over dimension 3
+    """
+    return _tree((tuple(dilations),), dim, {len(dilations): outputs}, width)
+
+
+def mixture_levels(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
+    """The levels on which the trees of two dilated networks have their nodes in common.
+
+    Parameters
+    ----------
+    first, second : sequence of int
+        Two orders of the same dilations.
+
+    Returns
+    -------
+    tuple of int
+        Every level below the root, layers counted from 1, up to which both have used the same
+        set of dilations.
+
+    Raises
+    ------
+    ValueError
+        If the two are not orders of the same dilations.
+
+    Examples
+    --------
+    >>> mixture_levels((1, 2, 4), (2, 1, 4)), mixture_levels((1, 2), (2, 1))
+    ((2,), ())
+    """
+    if sorted(first) != sorted(second):
+        raise ValueError(f"mixture_levels: {tuple(first)} and {tuple(second)} are not two orders "
+                         "of the same dilations")
+    return tuple(level for level in range(1, len(first))
+                 if set(first[:level]) == set(second[:level]))
+
+
+def hybrid_tree(
+    first: Sequence[int], second: Sequence[int], dim: int, width: int, level: int,
+    choice: Sequence[int], level_width: int | None = None,
+) -> ModeTree:
+    """A tree that follows ``first`` above a mixture level, and below it either of the two.
+
+    Parameters
+    ----------
+    first, second : sequence of int
+        Two orders of the same dilations.
+    dim, width : int
+        As in :func:`dilated_tree`; the last layer has one channel.
+    level : int
+        One of :func:`mixture_levels`.
+    choice : sequence of 0 and 1
+        For the nodes on the level in the order in which the tree meets them: 0 for ``first``
+        below that node, 1 for ``second``.
+    level_width : int, optional
+        The width of the nodes on the level; by default half of ``width``, rounded down.
+
+    Returns
+    -------
+    ModeTree
+
+    Raises
+    ------
+    ValueError
+        If the level is no mixture level, its nodes are left without a channel, or the choice does
+        not fit.
+
+    Examples
+    --------
+    >>> print(hybrid_tree((1, 2, 4), (2, 1, 4), dim=2, width=2, level=2, choice=(1, 0)))
+    [[[0 2]:2 [1 3]:2]:1 [[4 5]:2 [6 7]:2]:1]:1 over dimension 2
+    """
+    levels, nodes = mixture_levels(first, second), 2 ** (len(first) - level)
+    if level not in levels:
+        raise ValueError(f"hybrid_tree: level {level} is not one of the mixture levels {levels}")
+    half = width // 2 if level_width is None else level_width
+    if half < 1 or len(choice) != nodes or not set(choice) <= {0, 1}:
+        raise ValueError(f"hybrid_tree: width {half} on level {level}, choice {tuple(choice)}; need "
+                         f"a width of at least 1 there and {nodes} numbers 0 or 1")
+    return _tree((tuple(first), tuple(second)), dim, {level: half, len(first): 1}, width, choice)
+
+
+def _tree(orders, dim, widths, width, choice=()) -> ModeTree:
+    """The binary tree; with choices, the nodes of the lowest level in ``widths`` take them."""
+    paths = lags(orders[0])
+    twice = [lag for lag, count in paths.items() if count > 1]
+    if twice:
+        raise ValueError(f"dilated_tree: dilations {orders[0]} read x[t-{twice[0]}] along "
+                         f"{paths[twice[0]]} paths; no tree has one leaf for it")
+    mode = {lag: len(paths) - 1 - place for place, lag in enumerate(paths)}
+    choices, depth = iter(choice), len(orders[0])
+    mixed_level = min(widths) if choice else 0
+
+    def below(level: int, lag: int, order: tuple[int, ...]) -> Node | int:
+        if level == 0:
+            return mode[lag]
+        if level == mixed_level:
+            order = orders[next(choices)]
+        past = below(level - 1, lag + order[level - 1], order)
+        return Node((past, below(level - 1, lag, order)), widths.get(level, width))
+
+    return ModeTree(below(depth, 0, orders[0]), dim)
+
+
+@dataclass(frozen=True)
+class DilatedNetwork:
+    """One dilated network, or two side by side that may exchange channels.
+
+    Parameters
+    ----------
+    orders : tuple of one or two tuples of int
+        The dilations of every stream, layer after layer: orders of the same dilations.
+    dim : int
+        M, the channels of the input.
+    width : int
+        r, the channels of every layer but the last, which has one.
+    exchange : tuple of int
+        Mixture levels after which the streams exchange their channels from ⌈r/2⌉ on.
+
+    Raises
+    ------
+    ValueError
+        If there are not one or two orders of the same dilations, or an exchange is not on a
+        mixture level of two streams at least 2 wide.
+
+    Notes
+    -----
+    h^l[t]_γ = ⟨a^{l,γ,0}, h^{l-1}[t-δ_l]⟩ ⟨a^{l,γ,1}, h^{l-1}[t]⟩, and the outputs of the
+    streams are added. The same weights serve all instants. The exchange is as we read it in Cohen,
+    Tamari & Shashua (2018); book/connectivity.md.
+
+    Examples
+    --------
+    >>> mixture = DilatedNetwork(((1, 2, 4), (2, 1, 4)), dim=4, width=4, exchange=(2,))
+    >>> mixture.modes, mixture.parameter_count()
+    (8, 144)
+    """
+
+    orders: tuple[tuple[int, ...], ...]
+    dim: int
+    width: int
+    exchange: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.orders) not in (1, 2) or min(self.dim, self.width) < 1:
+            raise ValueError(f"DilatedNetwork: {len(self.orders)} orders, dim {self.dim}, width "
+                             f"{self.width}; need one or two orders and positive integers")
+        lags(self.orders[0])
+        levels = mixture_levels(self.orders[0], self.orders[-1]) if len(self.orders) == 2 else ()
+        if not set(self.exchange) <= set(levels) or (self.exchange and self.width < 2):
+            raise ValueError(f"DilatedNetwork: exchange {self.exchange} at width {self.width}; the "
+                             f"mixture levels of {self.orders} are {levels}, and the width must "
+                             "be at least 2")
+
+    @property
+    def modes(self) -> int:
+        """N, the number of inputs that one output reads."""
+        return len(lags(self.orders[0]))
+
+    def weight_shapes(self) -> list[tuple[int, int, int]]:
+        """The shape (2, channels, channels below) of every layer of one stream."""
+        widths = [self.dim, *[self.width] * (len(self.orders[0]) - 1), 1]
+        return [(2, above, below) for below, above in zip(widths, widths[1:])]
+
+    def parameter_count(self) -> int:
+        """The number of weights of all streams."""
+        return len(self.orders) * sum(2 * a * b for _, a, b in self.weight_shapes())
+
+    def random_weights(self, arithmetic, generator: torch.Generator) -> list[Layers]:
+        """Independent random weights, for every stream a list of layers.
+
+        Parameters
+        ----------
+        arithmetic : Real or Modular
+        generator : torch.Generator
+
+        Examples
+        --------
+        >>> from lib import Real
+        >>> network = DilatedNetwork(((1, 2),), dim=3, width=2)
+        >>> [[w.shape[1:] for w in stream]
+        ...  for stream in network.random_weights(Real(), torch.Generator().manual_seed(0))]
+        [[torch.Size([2, 3]), torch.Size([1, 2])]]
+        """
+        return [[arithmetic.random(shape, generator) for shape in self.weight_shapes()]
+                for _ in self.orders]
+
+    def tree_weights(self, layers: Layers) -> dict[Path, torch.Tensor]:
+        """The weights of one stream on the edges of its mode tree, the same for all instants.
+
+        Parameters
+        ----------
+        layers : list of torch.Tensor
+            Of one stream, as from :meth:`random_weights`.
+
+        Returns
+        -------
+        dict from path to torch.Tensor
+            As :func:`lib.trees.decompositions.coefficient_tensor` takes them.
+        """
+        tree = dilated_tree(self.orders[0], self.dim, self.width)  # all orders share the shapes
+        return {path: layers[-len(path)][path[-1]] if path else torch.ones_like(layers[-1][0, 0, :1])
+                for path in tree.weight_shapes()}
+
+    def run(self, weights: list[Layers], signal: torch.Tensor, arithmetic=None) -> torch.Tensor:
+        """The outputs at all instants at which the whole past is there.
+
+        Parameters
+        ----------
+        weights : list of lists of torch.Tensor
+            As from :meth:`random_weights`.
+        signal : torch.Tensor, shape (batch, time, M)
+        arithmetic : Real or Modular, optional
+            Real numbers unless given.
+
+        Returns
+        -------
+        torch.Tensor, shape (batch, time - sum of the dilations)
+
+        Raises
+        ------
+        ValueError
+            If the signal has another number of channels or is too short.
+
+        Examples
+        --------
+        >>> network = DilatedNetwork(((1,),), dim=1, width=1)
+        >>> network.run([[torch.ones(2, 1, 1)]], torch.tensor([[[2.0], [3.0], [5.0]]]))
+        tensor([[ 6., 15.]])
+        """
+        arithmetic = Real() if arithmetic is None else arithmetic
+        if signal.ndim != 3 or signal.shape[2] != self.dim or (
+                signal.shape[1] <= sum(self.orders[0])):
+            raise ValueError(f"run: signal of shape {tuple(signal.shape)}; need (batch, more than "
+                             f"{sum(self.orders[0])} instants, {self.dim} channels)")
+
+        streams = [signal for _ in self.orders]
+        for number in range(len(self.orders[0])):
+            for s, order in enumerate(self.orders):
+                past, now = (arithmetic.matmul(streams[s], tap.T) for tap in weights[s][number])
+                dilation = order[number]
+                streams[s] = arithmetic.multiply(past[:, :-dilation], now[:, dilation:])
+            streams = self._exchanged(streams, number + 1, dim=2)
+        return self._total(streams, arithmetic)[..., 0]
+
+    def tensor(self, weights: list[Layers], arithmetic=None) -> torch.Tensor:
+        """The grid tensor of one output by the mixed decomposition: no input is ever run.
+
+        Parameters
+        ----------
+        weights, arithmetic
+            As in :meth:`run`.
+
+        Returns
+        -------
+        torch.Tensor, shape (M, ..., M), N times
+            Mode 0 is the oldest input.
+
+        Raises
+        ------
+        ValueError
+            If an input is read along two paths, or the tensor has more than ``MAX_ENTRIES``.
+
+        Notes
+        -----
+        φ^{l,γ} = (A^{l,0} φ^{l-1})_γ ⊗ (A^{l,1} φ^{l-1})_γ for every stream, one tensor on a level
+        as the weights are shared over time; its modes are sorted by lag before an exchange.
+
+        Examples
+        --------
+        >>> network = DilatedNetwork(((1,),), dim=2, width=1)
+        >>> network.tensor([[torch.tensor([[[1.0, 2.0]], [[3.0, 5.0]]], dtype=torch.float64)]])
+        tensor([[ 3.,  5.],
+                [ 6., 10.]], dtype=torch.float64)
+        """
+        arithmetic = Real() if arithmetic is None else arithmetic
+        tree = dilated_tree(self.orders[0], self.dim, self.width)  # refuses colliding sums
+        if self.dim**tree.modes > MAX_ENTRIES:
+            raise ValueError(f"tensor: {self.dim} ** {tree.modes} entries, more than {MAX_ENTRIES}")
+        streams = [arithmetic.tensor(torch.eye(self.dim)) for _ in self.orders]
+        found = [[0] for _ in self.orders]  # the lags of the modes, the oldest first
+        for number in range(len(self.orders[0])):
+            for s, order in enumerate(self.orders):
+                past, now = (arithmetic.matmul(tap, streams[s].flatten(1))
+                             for tap in weights[s][number])
+                product = arithmetic.multiply(past[:, :, None], now[:, None, :])
+                joined = [lag + order[number] for lag in found[s]] + found[s]
+                axes = sorted(range(len(joined)), key=lambda axis: -joined[axis])
+                product = product.reshape(-1, *[self.dim] * len(joined))
+                streams[s] = product.permute(0, *[axis + 1 for axis in axes])
+                found[s] = [joined[axis] for axis in axes]
+            streams = self._exchanged(streams, number + 1, dim=0)
+        return self._total(streams, arithmetic)[0].contiguous()
+
+    def _exchanged(self, streams, level: int, dim: int) -> list[torch.Tensor]:
+        if level not in self.exchange:
+            return streams
+        kept = (self.width + 1) // 2
+        halves = [stream.split([kept, self.width - kept], dim) for stream in streams]
+        return [torch.cat([halves[0][0], halves[1][1]], dim),
+                torch.cat([halves[1][0], halves[0][1]], dim)]
+
+    @staticmethod
+    def _total(streams, arithmetic) -> torch.Tensor:
+        return streams[0] if len(streams) == 1 else arithmetic.add(*streams)
+
+
+def gap_family(depth: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Two orders of dilations, and a partition for which their mixture has the larger rank.
+
+    Parameters
+    ----------
+    depth : int
+        L, the number of layers; there are N = 2**L inputs.
+
+    Returns
+    -------
+    first, second : tuple of int
+        (1, 2, ..., N/2), and the same with all but the last reversed.
+    rows : tuple of int
+        The first quarter of the inputs and the even ones of the second half.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three layers.
+
+    Examples
+    --------
+    >>> gap_family(3)
+    ((1, 2, 4), (2, 1, 4), (0, 1, 4, 6))
+    """
+    if depth < 3:
+        raise ValueError(f"gap_family: depth {depth}; the two orders differ from depth 3 on")
+    first, half = tuple(2**l for l in range(depth)), 2 ** (depth - 1)
+    rows = (*range(half // 2), *range(half, 2 * half, 2))
+    return first, (*first[-2::-1], first[-1]), rows
+
+
+def hybrid_in_mixture(
+    network: DilatedNetwork, weights: list[Layers], taps: tuple[int, int]
+) -> tuple[list[Layers], ModeTree, dict[Path, torch.Tensor]]:
+    """Weights of a mixture at which it computes a hybrid, and the hybrid that it then is.
+
+    Parameters
+    ----------
+    network : DilatedNetwork
+        Two streams with one exchange.
+    weights : list of lists of torch.Tensor
+        Weights of the network, part of which is kept and the rest set to zero.
+    taps : (int, int)
+        Whose layers, 0 for the first stream's and 1 for the second's, stand below tap 0 and tap 1
+        of the first layer after the exchange.
+
+    Returns
+    -------
+    masked : list of lists of torch.Tensor
+        Weights of the network.
+    tree : ModeTree
+        The hybrid, half as wide on the level of the exchange.
+    tree_weights : dict from path to torch.Tensor
+        Of the hybrid: the part of the weights that was kept.
+
+    Raises
+    ------
+    ValueError
+        If the network does not have two streams and one exchange.
+
+    Notes
+    -----
+    The proof of "A mixture contains its hybrids", book/connectivity.md, with shared weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from lib import Real
+    >>> mixture = DilatedNetwork(((1, 2, 4), (2, 1, 4)), dim=2, width=2, exchange=(2,))
+    >>> random = mixture.random_weights(Real(), torch.Generator().manual_seed(0))
+    >>> print(hybrid_in_mixture(mixture, random, (1, 0))[1])
+    [[[0 2]:2 [1 3]:2]:1 [[4 5]:2 [6 7]:2]:1]:1 over dimension 2
+    """
+    if len(network.orders) != 2 or len(network.exchange) != 1:
+        raise ValueError(f"hybrid_in_mixture: {network} has not two streams and one exchange")
+    [level], depth = network.exchange, len(network.orders[0])
+    half, kept = network.width // 2, (network.width + 1) // 2
+    parts = slice(0, half), slice(kept, kept + half)  # own channels, the other stream's
+    masked = [[torch.zeros_like(layer) for layer in stream] for stream in weights]
+    for s in (0, 1):  # below the exchange both streams, half of the channels on its level
+        masked[s][: level - 1] = weights[s][: level - 1]
+        masked[s][level - 1][:, parts[s]] = weights[s][level - 1][:, parts[s]]
+    for t in (0, 1):  # above it the first stream only
+        masked[0][level][t][:, parts[taps[t]]] = weights[0][level][t][:, parts[taps[t]]]
+    masked[0][level + 1 :] = weights[0][level + 1 :]
+
+    tree = hybrid_tree(*network.orders, network.dim, network.width, level,
+                       tuple(taps) * 2 ** (depth - level - 1))
+    found = {(): torch.ones_like(weights[0][-1][0, 0, :1])}
+    for path in list(tree.weight_shapes())[1:]:
+        layer, tap = depth - len(path), path[-1]  # the layer's place in the list
+        stream = 0 if layer >= level else taps[path[depth - level - 1]]
+        matrix = masked[stream][layer][tap]
+        if layer == level:
+            matrix = matrix[:, parts[taps[tap]]]
+        found[path] = matrix[parts[stream]] if layer == level - 1 else matrix
+    return masked, tree, found
