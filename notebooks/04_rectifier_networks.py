@@ -166,7 +166,8 @@ table([(name, not len(found),
       ["g", "associative on −6..6", "first failure (a, b, c)"])
 
 # %% tags=["hide-input"]
-with checking("associative-operators", detail="8 operators, 2197 triples") as check:
+with checking("associative-operators",
+              detail="8 operators, 2197 triples") as check:
     for name, g in candidates.items():
         associative = "mean" not in name and "leaky" not in name
         check((len(broken[name]) == 0) == associative, name)
@@ -212,7 +213,8 @@ outputs = network(deep, deeper, everything(deep), pools["maximum"])
 print("the same from a deep network:", torch.equal(outputs, target.flatten()))
 
 # %% tags=["hide-input"]
-with checking("rectifier-universal", detail="7 networks, entry by entry") as check:
+with checking("rectifier-universal",
+              detail="7 networks, entry by entry") as check:
     for *sizes, hit in reached:
         check(hit, sizes)
     check(torch.equal(outputs, target.flatten()), "deep")
@@ -260,11 +262,13 @@ table([(N, M, len(found), ", ".join(map(str, found)) if M > 2 else "–")
       ["N", "M", "partitions with rank ≤ 2", "row modes"])
 
 # %% tags=["hide-input"]
-with checking("average-pooling-not-universal", detail="{count} partitions") as check:
+with checking("average-pooling-not-universal",
+              detail="{count} partitions") as check:
     for N, M, rows, shallow, deep, _ in averages:
         halves = rows in (list(range(N // 2)), list(range(N // 2, N)))
         check(shallow <= 2 and (deep <= 2 or not halves), (N, M, rows))
-with checking("average-pooling-partitions", detail="{count} partitions") as check:
+with checking("average-pooling-partitions",
+              detail="{count} partitions") as check:
     for N, M, rows, _, deep, most in averages:
         check(deep == most, (N, M, rows))
 
@@ -557,8 +561,9 @@ table(against, ["N", "M", "deep channels", "rank of the circuit",
                 "one channel at most", "shallow rectifier channels"])
 
 # %% tags=["hide-input"]
-with checking("circuit-against-shallow-rectifiers", detail="5 circuits") as check:
-    for N, M, _, rank, most, needed in against:
+with checking("circuit-against-shallow-rectifiers",
+              detail="5 circuits") as check:
+    for N, M, _, rank, _, needed in against:
         check(rank == M ** (N // 2), (N, M))
         fewer = maxima_rank_bound("even-odd", N, M, needed - 1)
         check(needed == 1 or fewer < rank, (N, M))
@@ -587,7 +592,8 @@ table(products, ["N", "M", "terms, open set", "terms, at most seen",
                  "(M-1)N + 1", "same tensor"])
 
 # %% tags=["hide-input"]
-with checking("maximum-as-products", detail="5 sizes, 21 channels each") as check:
+with checking("maximum-as-products",
+              detail="5 sizes, 21 channels each") as check:
     for N, M, center, seen, most, equal in products:
         check(center == most and seen <= most, (N, M))
         check(equal == "21 of 21", (N, M))
@@ -637,7 +643,8 @@ table([(N, M, sum(full for n, m, full in nearby if (n, m) == (N, M)))
        for N, M in ((4, 2), (4, 3), (8, 2))], ["N", "M", "full, of 10"])
 
 # %% tags=["hide-input"]
-with checking("maximum-without-overlap", detail="6 networks, 30 near them") as check:
+with checking("maximum-without-overlap",
+              detail="6 networks, 30 near them") as check:
     for N, M, rank, full, _ in no_overlap:
         check(rank == full, (N, M))
     for N, M, full in nearby:
