@@ -154,6 +154,8 @@ def test_designs_are_those_of_an_exhaustive_search(by, shared):
             assert (found.cut, -found.parameters) == best
             assert found.parameters == found.tree.parameter_count(shared) <= budget
             assert found.cut == min(found.tree.mincut(p) for p in partitions)
+            exact = design_widths(shape, partitions, found.parameters, choices, by, shared)
+            assert exact.tree == found.tree  # a budget may be used up
 
 
 def test_the_search_drops_most_choices():
