@@ -122,12 +122,12 @@ table([(lag, paths, degrees[lag]) for lag, paths in lags((1, 1, 2)).items()],
       ["lag", "paths", "degree"])
 
 # %% tags=["hide-input"]
-with checking("dilated-tree", detail="6 orders of 1, 2, 4 against their trees, "
-              "256 entries each; degrees of 1, 1, 2") as check:
+with checking("dilated-tree", detail="6 orders, 256 entries each; "
+              "degrees where sums collide") as check:
     check(by_hand == library, "by hand")
-    for order, (tree, same) in agree.items():
+    for order, (_, same) in agree.items():
         check(same, order)
-    check(len({str(tree) for tree, _ in agree.values()}) == 6, "six trees")
+    check(len({str(tree) for tree, _ in agree.values()}) == 6, "trees")
     check(degrees == lags((1, 1, 2)), "degrees")
 
 # %% [markdown]
@@ -155,8 +155,8 @@ table([(order, ", ".join(map(str, mixture_levels(base, order))) or None,
       ["dilations beside 1, 2, 4, 8", "mixture levels", "common nodes"])
 
 # %% tags=["hide-input"]
-with checking("mixture-levels", detail="{count} orders of 1, 2, 4, 8, common "
-              "nodes read off the trees") as check:
+with checking("mixture-levels",
+              detail="{count} orders, nodes read off the trees") as check:
     for order, shared in common.items():
         levels = mixture_levels(base, order)
         check(len(shared) == sum(2 ** (4 - level) for level in levels), order)
@@ -209,11 +209,11 @@ for *pair, level, width in cases:
 print(sum(same for _, same in contained), "of", len(contained), "hybrids found")
 
 # %% tags=["hide-input"]
-with checking("mixture-contains-hybrids", detail="{count} statements: hybrids "
-              "as tensors, and ranks") as check:
+with checking("mixture-contains-hybrids",
+              detail="16 tensors, 4 ranks") as check:
     for tree, same in contained:
         check(same, tree)
-    for taps, tree, _, rank in hybrids:
+    for taps, _, _, rank in hybrids:
         check(rank <= mixture_rank, taps)
 
 # %% [markdown]
@@ -266,8 +266,8 @@ table([(N, M, r, parent_formula(N, M, r), min(M, r) ** (N // 2),
       ["N", "M", "r", "one network", "mixture, at least", "sum, at most"])
 
 # %% tags=["hide-input"]
-with checking("mixture-gap", detail="{count} ranks: two parents and the "
-              "mixture, weights shared over time") as check:
+with checking("mixture-gap",
+              detail="{count} ranks at r, M of 10 sizes") as check:
     for (N, M, r), (one, two, mixed, _) in instances.items():
         check(one == parent_formula(N, M, r), ("first", N, M, r))
         check(two == parent_formula(N, M, r), ("second", N, M, r))
@@ -302,8 +302,8 @@ table([(R, *ranks) for R, ranks in outputs.items()],
       ["channels of the last layer", "first", "second"])
 
 # %% tags=["hide-input"]
-with checking("mixture-gap", detail="1, 2, 8 channels in the last layer of "
-              "either parent, N = 8") as check:
+with checking("mixture-gap",
+              detail="1, 2, 8 channels in the last layer") as check:
     for R, ranks in outputs.items():
         check(ranks == [8, 8], R)
 
@@ -332,9 +332,9 @@ table([(*size, mixed, wide, f"{size[1]}^{size[0] // 4}")
        "M^{N/4}"])
 
 # %% tags=["hide-input"]
-with checking("mixture-exponential", detail="{count} sizes: rank reached at "
-              "width M^(N/4), at no smaller one") as check:
-    for (N, M, r), (mixed, wide) in fixed.items():
+with checking("mixture-exponential",
+              detail="{count} sizes, no smaller width") as check:
+    for (N, M, r), (_, wide) in fixed.items():
         check(wide == M ** (N // 4), (N, M, r))
 
 # %% [markdown]
@@ -375,15 +375,15 @@ table([(N, f"{N}/{N // 2 + 2}", r, wide_enough(N, r ** (N // 2)),
       ["N", "exponent", "r", "r' at least", "r' at most", "r^2"])
 
 # %% tags=["hide-input"]
-with checking("mixture-gap", detail="M > r: mixture at its upper bound, "
-              "{count} checks") as check:
+with checking("mixture-gap",
+              detail="M > r, the upper bound reached: {count} ranks") as check:
     for (M, r), rank in large.items():
         check(r**4 <= rank == mixture_bound(8, r), (M, r))
     for (M, r), rank in parents.items():
         check(rank == r**3, ("parent", M, r))
 
-with checking("mixture-quadratic", detail="widths by both bounds, N = 8 to 64, "
-              "r = 2 to 64; {count} checks") as check:
+with checking("mixture-quadratic",
+              detail="N = 8 to 64, r = 2 to 64: {count} widths") as check:
     for M, r in large:  # the width named does it, one less does not
         wide = wide_enough(8, large[M, r])
         check((wide - 1) ** 3 < large[M, r] <= wide**3, (M, r))
@@ -559,8 +559,8 @@ with style.figure(7, 3.2, columns=3) as (drawing, axes):
         connectivity.draw_errors(ax, row, parts, task)
 
 # %% tags=["hide-input"]
-with checking("rank-floor", detail="singular values of 3 tasks; 9 trained "
-              "networks, 4 starts each: {count} checks") as check:
+with checking("rank-floor",
+              detail="3 spectra, 9 trained networks, 4 starts") as check:
     for task, parts in left.items():
         check(parts == [81, 54, 36, 0], task)
     for task, row in floors.items():

@@ -1,4 +1,4 @@
-"""Pictures of dilated networks, of two that exchange channels, and of what the exchange is worth."""
+"""Pictures of dilated networks, of two that exchange channels, and of what that is worth."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,11 +7,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import Partition, split_modes
-from ..trees.mixtures import DilatedNetwork, dilated_tree, gap_family, hybrid_tree, mixture_levels
+from ..trees.mixtures import (
+    DilatedNetwork,
+    dilated_tree,
+    gap_family,
+    hybrid_tree,
+    lags,
+    mixture_levels,
+)
 from ..trees.tree import ModeTree, Node
 from .style import COLORS, INK, PALETTE, figure, label_line
 
-__all__ = ["draw_errors", "draw_exchange", "draw_in_time"]
+__all__ = ["draw_errors", "draw_exchange", "draw_in_time", "draw_paths"]
 
 
 def draw_in_time(axes: Axes, tree: ModeTree, partition: Partition = (), title: str = "") -> None:
@@ -55,6 +62,40 @@ def draw_in_time(axes: Axes, tree: ModeTree, partition: Partition = (), title: s
 
     draw(tree.root)
     axes.set(xlim=(-0.6, tree.modes - 0.4), ylim=(-0.4, tree.root.height + 0.4))
+    axes.set_title(title, fontsize=11)
+    axes.axis("off")
+
+
+def draw_paths(axes: Axes, dilations: Sequence[int], title: str = "") -> None:
+    """What one output reads, layer by layer, and along how many paths.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    dilations : sequence of int
+    title : str
+
+    Examples
+    --------
+    >>> with figure() as (drawing, axes):
+    ...     draw_paths(axes, (1, 1))
+    """
+    depth, paths = len(dilations), lags(dilations)
+    edges, reached = set(), {0}
+    for level in range(depth, 0, -1):
+        edges |= {(level, lag, lag + tap) for lag in reached for tap in (dilations[level - 1], 0)}
+        reached |= {lag + dilations[level - 1] for lag in reached}
+    for level, lag, below in edges:
+        axes.plot([-lag, -below], [level, level - 1], color=INK, linewidth=1.1, zorder=1)
+        axes.plot(-lag, level, "o", markersize=11, markerfacecolor="white", markeredgecolor=INK,
+                  zorder=3)
+    for lag, count in paths.items():
+        marker = {"boxstyle": "square,pad=0.3", "edgecolor": "none",
+                  "facecolor": INK if count == 1 else COLORS["cut"]}
+        axes.text(-lag, 0, str(count), ha="center", va="center", color="white", fontsize=9,
+                  fontweight="bold", bbox=marker, zorder=3)
+        axes.text(-lag, -0.45, f"t − {lag}" if lag else "t", ha="center", va="center", fontsize=9)
+    axes.set(xlim=(-max(paths) - 0.5, 0.5), ylim=(-0.7, depth + 0.3))
     axes.set_title(title, fontsize=11)
     axes.axis("off")
 
@@ -131,6 +172,14 @@ def draw_errors(
     axes.set_title(title, fontsize=10)
 
 
+def _orders() -> Figure:
+    """Two orders that give trees, and dilations whose sums collide."""
+    with figure(7, 2.4, columns=3) as (drawing, axes):
+        for ax, dilations in zip(axes, ((1, 2), (2, 1), (1, 1)), strict=True):
+            draw_paths(ax, dilations, "dilations " + ", ".join(map(str, dilations)))
+    return drawing
+
+
 def _three_trees() -> Figure:
     """Two parents and their hybrid, with the minimum cuts of one partition."""
     first, second, rows = gap_family(3)
@@ -188,5 +237,6 @@ def _growth() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"connectivity-hybrid": _three_trees, "connectivity-exchange": _exchange,
+BOOK_FIGURES = {"connectivity-orders": _orders, "connectivity-hybrid": _three_trees,
+                "connectivity-exchange": _exchange,
                 "connectivity-growth": _growth}

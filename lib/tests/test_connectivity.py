@@ -6,8 +6,19 @@ import pytest
 import torch
 
 from lib import (
-    DilatedNetwork, Modular, certify_weights, coefficient_tensor, dilated_tree, exact_rank,
-    gap_family, grid_tensor, hybrid_in_mixture, hybrid_tree, lags, matricize, mixture_levels,
+    DilatedNetwork,
+    Modular,
+    certify_weights,
+    coefficient_tensor,
+    dilated_tree,
+    exact_rank,
+    gap_family,
+    grid_tensor,
+    hybrid_in_mixture,
+    hybrid_tree,
+    lags,
+    matricize,
+    mixture_levels,
 )
 
 FIELD = Modular()

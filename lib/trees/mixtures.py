@@ -168,8 +168,8 @@ def hybrid_tree(
         raise ValueError(f"hybrid_tree: level {level} is not one of the mixture levels {levels}")
     half = width // 2 if level_width is None else level_width
     if half < 1 or len(choice) != nodes or not set(choice) <= {0, 1}:
-        raise ValueError(f"hybrid_tree: width {half} on level {level}, choice {tuple(choice)}; need "
-                         f"a width of at least 1 there and {nodes} numbers 0 or 1")
+        raise ValueError(f"hybrid_tree: width {half} on level {level}, choice {tuple(choice)}; "
+                         f"need a width of at least 1 there and {nodes} numbers 0 or 1")
     return _tree((tuple(first), tuple(second)), dim, {level: half, len(first): 1}, width, choice)
 
 
@@ -292,7 +292,8 @@ class DilatedNetwork:
             As :func:`lib.trees.decompositions.coefficient_tensor` takes them.
         """
         tree = dilated_tree(self.orders[0], self.dim, self.width)  # all orders share the shapes
-        return {path: layers[-len(path)][path[-1]] if path else torch.ones_like(layers[-1][0, 0, :1])
+        output = torch.ones_like(layers[-1][0, 0, :1])
+        return {path: layers[-len(path)][path[-1]] if path else output
                 for path in tree.weight_shapes()}
 
     def run(self, weights: list[Layers], signal: torch.Tensor, arithmetic=None) -> torch.Tensor:
@@ -425,7 +426,7 @@ def gap_family(depth: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
     """
     if depth < 3:
         raise ValueError(f"gap_family: depth {depth}; the two orders differ from depth 3 on")
-    first, half = tuple(2**l for l in range(depth)), 2 ** (depth - 1)
+    first, half = tuple(2**place for place in range(depth)), 2 ** (depth - 1)
     rows = (*range(half // 2), *range(half, 2 * half, 2))
     return first, (*first[-2::-1], first[-1]), rows
 
