@@ -17,7 +17,8 @@ from math import log10, prod
 from .bound import Bound
 from .overlap import cut_axis, cut_position, missing_hypotheses
 
-__all__ = ["PrivateBound", "connected_fields", "private_pixel_bound", "private_pixel_bounds"]
+__all__ = ["PrivateBound", "connected_fields", "private_columns", "private_pixel_bound",
+           "private_pixel_bounds", "row_strips", "window_factors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +105,34 @@ def private_columns(
     return max(0, before), max(0, after)
 
 
-def _factors(net, layer, axis, cut, field, strips):
-    """Base and how often it occurs, over all windows of layer K with a field of this extent."""
+def window_factors(
+    net, layer: int, axis: int, cut: int, field: int, strips: list, top: int
+) -> tuple[tuple[int, int], ...]:
+    """The powers ``min(top, M^p, M^q)`` over all windows of a layer with a field of this extent.
+
+    Parameters
+    ----------
+    net : Architecture
+    layer, axis, cut, field : int
+    strips : list
+        One of `row_strips`.
+    top : int
+        What the channels can carry.
+
+    Returns
+    -------
+    tuple of (base, exponent)
+        By decreasing base; bases above 1.
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> net = Architecture((8,), 2, ((4, 2, 5), (4, 4, 1)))
+    >>> window_factors(net, 1, 0, 4, 4, [(1, True, 1)], top=6)
+    ((4, 1),)
+    """
     extent, step = net.size[axis], net.total_stride(layer, axis)
-    top, channels = 1 + min(net.widths[1 : layer + 1]), net.channels
-    found = Counter()
+    channels, found = net.channels, Counter()
     for rows, whole, times in strips:
         for start in range(0, cut, step):
             columns = min(private_columns(start, field, step, extent, cut))
@@ -118,8 +142,15 @@ def _factors(net, layer, axis, cut, field, strips):
     return tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
 
 
-def _strips(net, layer, axis):
-    """Ways to give each row of windows rows of pixels: (rows, whether whole, how many such)."""
+def row_strips(net, layer: int, axis: int) -> list[list[tuple[int, bool, int]]]:
+    """Ways to give each row of windows rows of pixels: (rows, whether whole, how many such).
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> row_strips(Architecture((5, 6), 2, ((2, 2, 3), (3, 3, 1))), 1, axis=1)
+    [[(1, True, 2), (1, True, 1)], [(2, True, 2), (1, True, 1)]]
+    """
     if net.ndim == 1:
         return [[(1, True, 1)]]
     other = 1 - axis % 2
@@ -127,7 +158,7 @@ def _strips(net, layer, axis):
     full, rest = divmod(extent, step)
     fields = connected_fields(net, layer, other)
     ways = []
-    for limit in {step, rest} - {0}:                    # rest: what the last row of windows has
+    for limit in sorted({step, rest} - {0}):            # rest: what the last row of windows has
         rows = max(field for field in fields if field <= limit)
         last = [(min(rows, rest), layer == 1 or rows <= rest, 1)] if rest else []
         ways.append([(rows, True, full), *last] if full else last)
@@ -153,8 +184,9 @@ def private_pixel_bounds(
         limit = net.size[axis] + net.total_stride(layer, axis)    # beyond it nothing is private
         candidates = []
         fields = (field for field in connected_fields(net, layer, axis) if field < limit)
-        for field, strips in product(fields, _strips(net, layer, axis)):
-            powers = _factors(net, layer, axis, cut, field, strips)
+        top = 1 + min(net.widths[1 : layer + 1])
+        for field, strips in product(fields, row_strips(net, layer, axis)):
+            powers = window_factors(net, layer, axis, cut, field, strips, top)
             base, exponent = powers[0] if powers else (1, 0)
             candidates.append(PrivateBound(base, exponent, layer, field - 1, powers))
         bounds.append(max(candidates))

@@ -1,21 +1,22 @@
-"""Where more than a lower bound is known: exact two-layer ranks, networks without overlaps."""
+"""Where more than a lower bound is known: two layers, networks without overlaps, averages."""
 
 from __future__ import annotations
 
 from .bound import Bound
 from .crossing import crossing_pairs
 from .overlap import cut_axis, cut_position, sampled_rows
+from .private import PrivateBound, row_strips, window_factors
 
 
 def exact_two_layer_rank(
     net, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
 ) -> Bound | None:
-    """The generic rank, which is also the largest, of a stride-1 layer under a global product.
+    """The generic rank, which is also the largest, of one layer under a global product.
 
     Parameters
     ----------
     net : Architecture
-        Two layers: stride 1, then one window over the whole map.
+        Two layers, the second with one window over the whole map.
     partition : {"left-right", "top-bottom"}
     cut : int, optional
         Columns (or rows) before the cut; half of them, rounded down, by default.
@@ -25,9 +26,11 @@ def exact_two_layer_rank(
     Returns
     -------
     Bound or None
-        The smaller of ``min(M, D_1 + [last_bias])^(H min(R_1 - 1, cut))`` and
-        ``M^(H min(R_1 - 1, W - cut))``, an equality here; None if the network is not of this
-        kind.
+        An equality here. If no window over the cut reaches beyond the border: the product over
+        these windows of ``min(D_1 + [last_bias], M^p, M^q)`` with their private pixels p and q,
+        as in :mod:`lib.bounds.private`. If all strides are 1: the smaller of
+        ``min(M, D_1 + [last_bias])^(H min(R_1 - 1, cut))`` and ``M^(H min(R_1 - 1, W - cut))``.
+        None if the network is of another kind.
 
     Raises
     ------
@@ -36,10 +39,10 @@ def exact_two_layer_rank(
 
     Notes
     -----
-    New here, with a full proof in book/overlap-theorem.md. Upper bound: ``H min(R_1 - 1, cut)``
-    windows cross the cut, each contributes a factor of rank at most ``D_1 + [last_bias]``, and
-    they touch as many pixels before the cut and ``H min(R_1 - 1, W - cut)`` after it. The weights
-    that attain it are those of :mod:`lib.constructions.two_layers`.
+    New here, "Two layers" and "Two layers with strides", with full proofs in
+    book/overlap-theorem.md. Upper bounds: every window over the cut contributes a factor of rank
+    at most ``D_1 + [last_bias]``, or is charged to the pixels that it touches on either side. The
+    weights for strides of 1 are those of :mod:`lib.constructions.two_layers`.
 
     Examples
     --------
@@ -50,21 +53,34 @@ def exact_two_layer_rank(
     >>> net = Architecture((8,), 3, ((4, 1, 1), (8, 8, 1)))
     >>> [str(net.exact_two_layer_rank(cut=cut)) for cut in (4, 6, 7)]
     ['2^3', '2^3', '3^1']
-    >>> Architecture((8,), 3, ((3, 2, 2), (4, 4, 1))).exact_two_layer_rank() is None
+    >>> str(Architecture((8,), 3, ((4, 2, 7), (4, 4, 1))).exact_two_layer_rank())
+    '8^1'
+    >>> Architecture((8,), 3, ((7, 2, 7), (4, 4, 1))).exact_two_layer_rank() is None
     True
     """
     axis = cut_axis(net, partition)
     cut = cut_position(net, axis, cut)
-    if net.depth != 2 or set(net.strides[0]) != {1}:
+    if net.depth != 2:
         return None
-    for window, stride, extent in zip(net.windows[1], net.strides[1], net.size, strict=True):
+    cells = net.output_sizes[1]
+    for window, stride, extent in zip(net.windows[1], net.strides[1], cells, strict=True):
         padded = window > extent        # a padded cell without bias multiplies everything by 0
         if stride < extent or window < extent or (padded and not last_bias):
             return None
-    reach, rows = net.windows[0][axis] - 1, sampled_rows(net, 1, axis)
-    before, after = min(reach, cut), min(reach, net.size[axis] - cut)
-    base = min(net.channels, net.widths[1] + bool(last_bias))
-    return min(Bound(base, rows * before, 1, before), Bound(net.channels, rows * after, 1, after))
+    window, step, extent = net.windows[0][axis], net.strides[0][axis], net.size[axis]
+    top = net.widths[1] + bool(last_bias)
+    if set(net.strides[0]) == {1}:
+        rows = sampled_rows(net, 1, axis)
+        before, after = min(window - 1, cut), min(window - 1, extent - cut)
+        return min(Bound(min(net.channels, top), rows * before, 1, before),
+                   Bound(net.channels, rows * after, 1, after))
+    over = [start for start in range(0, cut, step) if start + window > cut]
+    if over and over[-1] + window > extent:
+        return None
+    strips = row_strips(net, 1, axis)[-1]
+    powers = window_factors(net, 1, axis, cut, window, strips, top)
+    base, exponent = powers[0] if powers else (1, 0)
+    return PrivateBound(base, exponent, 1, window - 1, powers)
 
 
 def non_overlapping_upper_bound(

@@ -108,7 +108,7 @@ def two_layer_construction(
     Parameters
     ----------
     net : Architecture
-        As in `Architecture.exact_two_layer_rank`.
+        As in `Architecture.exact_two_layer_rank`, with stride 1.
     representation : torch.Tensor, shape (M, M)
         F, any nonsingular matrix over the arithmetic.
     arithmetic : Modular
@@ -145,7 +145,7 @@ def two_layer_construction(
     """
     axis = cut_axis(net, partition)
     exact = net.exact_two_layer_rank(partition, cut, last_bias)
-    if exact is None:
+    if exact is None or set(net.strides[0]) != {1}:
         raise ValueError(f"{net}: needs a stride-1 layer and a second layer whose window and "
                          "stride cover the whole map, with biases if it reads padding")
     cut_position(net, axis, cut)

@@ -269,7 +269,7 @@ class Architecture:
     def exact_two_layer_rank(
         self, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
     ) -> Bound | None:
-        """The generic rank of a stride-1 layer under a global product; None for others."""
+        """The generic rank of one layer under a global product, where it is known; else None."""
         return upper_bounds.exact_two_layer_rank(self, partition, cut, last_bias)
 
     def non_overlapping_upper_bound(

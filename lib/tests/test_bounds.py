@@ -172,16 +172,39 @@ def test_exact_two_layer_rank_on_a_grid_of_cases():
             assert net.exact_two_layer_rank(name, last_bias=bias) == rank
 
 
+def check_two_layers(seed, count, most_entries):
+    """The exact formula against the rank, any strides, cut and bias; how often it applies."""
+    rng, seen = np.random.default_rng(seed), Counter()
+    while seen["networks"] < count:
+        size = tuple(int(n) for n in rng.integers(2, 5 if rng.integers(2) else 12,
+                                                  rng.integers(1, 3)))
+        channels = int(rng.integers(2, 5))
+        window, stride = (tuple(int(n) for n in rng.integers(1, top, len(size))) for top in (7, 4))
+        maps = tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
+        net = Architecture(size, channels, ((window, stride, int(rng.integers(1, 12))),
+                                            (maps, maps, 1)))
+        if brute_force.entries(net) > most_entries:
+            continue
+        seen["networks"] += 1
+        for name, axis in partitions(net):
+            cut, bias = int(rng.integers(1, size[axis])), bool(rng.integers(2))
+            exact = net.exact_two_layer_rank(name, cut, bias)
+            if exact is not None:
+                rank = brute_force.generic_rank(net, rng, axis, cut, biases=(True, bias))
+                assert exact == rank, (net, name, cut, bias)
+                seen["strides", set(net.strides[0]) != {1}] += rank > 1
+    return seen
+
+
+def test_exact_two_layer_rank_with_and_without_strides():
+    seen = check_two_layers(seed=6, count=300, most_entries=2048)
+    assert seen["strides", True] > 60 and seen["strides", False] > 20
+
+
 @pytest.mark.slow
-def test_exact_two_layer_rank_of_a_thousand_networks():
-    rng = np.random.default_rng(6)
-    for _ in range(1000):
-        size, channels = int(rng.integers(2, 9)), int(rng.integers(2, 5))
-        net = line(size, channels, (int(rng.integers(1, size + 2)), 1, int(rng.integers(1, 6))),
-                   (size, size, 1))
-        cut, bias = int(rng.integers(1, size)), bool(rng.integers(2))
-        rank = brute_force.generic_rank(net, rng, cut=cut, biases=(True, bias))
-        assert net.exact_two_layer_rank(cut=cut, last_bias=bias) == rank, (net, cut, bias)
+def test_exact_two_layer_rank_of_thousands_of_networks():
+    seen = check_two_layers(seed=7, count=4000, most_entries=8192)
+    assert seen["strides", True] > 1000 and seen["strides", False] > 200
 
 
 def test_non_overlapping_rank_is_a_width_and_a_bias():

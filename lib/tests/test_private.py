@@ -9,12 +9,12 @@ import pytest
 from lib import Architecture
 from lib.bounds.private import (
     PrivateBound,
-    _factors,
-    _strips,
     connected_fields,
     private_columns,
     private_pixel_bound,
     private_pixel_bounds,
+    row_strips,
+    window_factors,
 )
 from lib.tests import brute_force
 from lib.tests.networks import architectures, grid, line, partitions
@@ -214,8 +214,9 @@ def test_the_networks_of_the_proof_have_the_rank():
                 continue
             fields = connected_fields(net, layer, axis)
             field = int(rng.choice([f for f in fields if f <= net.size[axis]]))
-            for strips in _strips(net, layer, axis):
-                powers = _factors(net, layer, axis, cut, field, strips)
+            top = 1 + min(net.widths[1 : layer + 1])
+            for strips in row_strips(net, layer, axis):
+                powers = window_factors(net, layer, axis, cut, field, strips, top)
                 value = PrivateBound(1, 1, layer, powers=powers)
                 extents = [field] * net.ndim
                 if net.ndim == 2:
