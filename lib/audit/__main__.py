@@ -19,12 +19,13 @@ from torch import nn
 
 from . import UnsupportedOperation, audit, effective_field
 
-EXAMPLES = """\
+COMMAND = f"python -m {__package__}"                # `lib` has another name where it is installed
+EXAMPLES = f"""\
 examples:
-  python -m lib.audit torchvision.models:resnet50
-  python -m lib.audit mynet.py:Net --args "10, width=64" --size 128x256 --channels 1
-  python -m lib.audit mynet.py:Net --format csv > layers.csv
-  python -m lib.audit mynet.py:Net --box layer3 --unit 7,7"""
+  {COMMAND} torchvision.models:resnet50
+  {COMMAND} mynet.py:Net --args "10, width=64" --size 128x256 --channels 1
+  {COMMAND} mynet.py:Net --format csv > layers.csv
+  {COMMAND} mynet.py:Net --box layer3 --unit 7,7"""
 
 
 def parse_size(text: str) -> tuple[int, ...]:
@@ -157,7 +158,7 @@ def _missing(function: Callable, args: Sequence, kwargs: dict) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m lib.audit", epilog=EXAMPLES,
+        prog=COMMAND, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Receptive fields, alignment, overlap degree and rank bounds of a "
                     "torch.nn.Module.")
@@ -225,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(report(options))
         sys.stdout.flush()
     except (TypeError, ValueError, UnsupportedOperation) as error:
-        print(f"lib.audit: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{__package__}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:                         # as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -225,6 +225,7 @@ def _elementwise(node: Node, call: object) -> None:
 
 
 def _pointwise(node: Node) -> bool:
+    """Whether a tensor is an activation of the one before it."""
     call = node.value.call
     return node.role == "pass" and (call.name in ELEMENTWISE or (
         call.function is not None and torch.Tag.pointwise in call.function.tags))
@@ -244,7 +245,7 @@ def _is_activation(node: Node, stem: Node) -> bool:
     """
     points, names = torch.linspace(-3.3, 3.7, 29, dtype=torch.float64), set()
 
-    def computed(value, pick):
+    def computed(value: Value, pick: int) -> torch.Tensor:
         if value is stem.value:
             return points.clone()
         names.add(value.call.name)
@@ -440,7 +441,7 @@ def _moved(node: Node, parent: Node, units: Field) -> Field | None:
     for value in call.inputs:
         blank[value] = units if value is parent.value else torch.empty(()).expand(value.shape)
 
-    def put(entry):
+    def put(entry: object) -> object:
         if isinstance(entry, list):
             return [put(part) for part in entry]
         return blank[entry] if isinstance(entry, Value) else entry

@@ -21,11 +21,11 @@ __all__ = ["FAMOUS", "EndPadding", "Parallel", "Residual", "alexnet", "conv", "d
 class EndPadding(nn.Module):
     """Pad as TensorFlow's SAME does: just enough, half of it rounded down before the map."""
 
-    def __init__(self, window, stride):
+    def __init__(self, window: int, stride: int) -> None:
         super().__init__()
         self.window, self.stride = window, stride
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         amounts = []
         for size in reversed(x.shape[2:]):
             total = max(0, (-(-size // self.stride) - 1) * self.stride + self.window - size)
@@ -36,22 +36,24 @@ class EndPadding(nn.Module):
 class Parallel(nn.Sequential):
     """Branches on the same input, their outputs side by side."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([branch(x) for branch in self], 1)
 
 
 class Residual(nn.Module):
     """A branch added to a shortcut."""
 
-    def __init__(self, branch, shortcut):
+    def __init__(self, branch: nn.Module, shortcut: nn.Module) -> None:
         super().__init__()
         self.branch, self.shortcut = branch, shortcut
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(self.branch(x) + self.shortcut(x))
 
 
-def conv(inputs, outputs, window, stride=1, padding=None, groups=1, dilation=1, relu=True):
+def conv(inputs: int, outputs: int, window: int | tuple, stride: int = 1,
+         padding: int | tuple | None = None, groups: int = 1, dilation: int = 1,
+         relu: bool = True) -> nn.Sequential:
     """Convolution, batch normalization, rectifier; padding keeps the size by default."""
     if padding is None:
         padding = tuple(d * (w - 1) // 2 for w, d in zip(_pair(window), _pair(dilation),
@@ -61,24 +63,24 @@ def conv(inputs, outputs, window, stride=1, padding=None, groups=1, dilation=1, 
     return nn.Sequential(OrderedDict(layers + [("relu", nn.ReLU(inplace=True))] * relu))
 
 
-def _pair(value):
+def _pair(value: int | tuple) -> tuple:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _classifier(features, channels, classes=1000):
+def _classifier(features: nn.Module, channels: int, classes: int = 1000) -> nn.Sequential:
     """Features, global average, linear layer."""
     return nn.Sequential(OrderedDict(features=features, pool=nn.AdaptiveAvgPool2d(1),
                                      flatten=nn.Flatten(), fc=nn.Linear(channels, classes)))
 
 
-def _dense_head(channels, size):
+def _dense_head(channels: int, size: int) -> OrderedDict:
     """The three dense layers of AlexNet and VGG."""
     return OrderedDict(average=nn.AdaptiveAvgPool2d(size), flatten=nn.Flatten(),
                        fc6=nn.Linear(channels * size ** 2, 4096), relu6=nn.ReLU(),
                        fc7=nn.Linear(4096, 4096), relu7=nn.ReLU(), fc8=nn.Linear(4096, 1000))
 
 
-def alexnet(first_padding=2):
+def alexnet(first_padding: int = 2) -> nn.Sequential:
     """AlexNet in its single-column form; ``first_padding=0`` for the published table."""
     channels = [3, 64, 192, 384, 256, 256]
     windows, strides, paddings = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1), (first_padding, 2, 1, 1, 1)
@@ -92,7 +94,7 @@ def alexnet(first_padding=2):
     return nn.Sequential(layers | _dense_head(256, 6 if first_padding else 5))
 
 
-def vgg(depth=16):
+def vgg(depth: int = 16) -> nn.Sequential:
     """VGG with 11, 13, 16 or 19 weight layers."""
     counts = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
     layers, channels = OrderedDict(), 3
@@ -109,7 +111,7 @@ RESNETS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23,
            152: (3, 8, 36, 3)}
 
 
-def resnet(depth=50, stride="first unit", at=None):
+def resnet(depth: int = 50, stride: str = "first unit", at: str | None = None) -> nn.Sequential:
     """ResNet with 18, 34, 50, 101 or 152 weight layers.
 
     Parameters
@@ -161,9 +163,9 @@ GOOGLENET = {"3a": (64, 96, 128, 16, 32, 32), "3b": (128, 128, 192, 32, 96, 64),
              "5b": (384, 192, 384, 48, 128, 128)}
 
 
-def googlenet():
+def googlenet() -> nn.Sequential:
     """GoogLeNet with its true 5x5 branches (some libraries replaced them by 3x3)."""
-    def pool():
+    def pool() -> nn.MaxPool2d:
         return nn.MaxPool2d(3, 2, ceil_mode=True)
 
     layers = OrderedDict(conv1=conv(3, 64, 7, 2), pool1=pool(), conv2_reduce=conv(64, 64, 1),
@@ -184,7 +186,7 @@ def googlenet():
     return _classifier(nn.Sequential(layers), channels)
 
 
-def _stack(channels, *table):
+def _stack(channels: int, *table: tuple) -> nn.Sequential:
     """Convolutions in a row: (outputs, window) with the size kept, or (outputs, window, 2)."""
     layers = []
     for outputs, window, *stride in table:
@@ -193,12 +195,12 @@ def _stack(channels, *table):
     return nn.Sequential(*layers)
 
 
-def inception_v3():
+def inception_v3() -> nn.Sequential:
     """Inception-v3, without the auxiliary classifier of its training."""
-    def pooled(channels, outputs):
+    def pooled(channels: int, outputs: int) -> nn.Sequential:
         return nn.Sequential(nn.AvgPool2d(3, 1, 1), conv(channels, outputs, 1))
 
-    def split(channels, *before):
+    def split(channels: int, *before: tuple) -> nn.Sequential:
         ends = Parallel(conv(384, 384, (1, 3)), conv(384, 384, (3, 1)))
         return nn.Sequential(_stack(channels, *before), ends)
 
@@ -226,12 +228,12 @@ def inception_v3():
     return _classifier(nn.Sequential(layers), 2048)
 
 
-def mobilenet_v1(padding="both sides"):
+def mobilenet_v1(padding: str = "both sides") -> nn.Sequential:
     """MobileNet-v1; ``padding="end"`` pads as TensorFlow does, as in the published table."""
     if padding not in ("both sides", "end"):
         raise ValueError(f"padding={padding!r} of MobileNet-v1: valid are 'both sides' and 'end'")
 
-    def step(inputs, outputs, window, stride, groups=1):
+    def step(inputs: int, outputs: int, window: int, stride: int, groups: int = 1) -> nn.Module:
         if padding == "both sides":
             return conv(inputs, outputs, window, stride, groups=groups)
         return nn.Sequential(OrderedDict(pad=EndPadding(window, stride), conv=conv(
@@ -246,7 +248,7 @@ def mobilenet_v1(padding="both sides"):
     return _classifier(nn.Sequential(layers), channels)
 
 
-def dilated_stack(levels=5, channels=64):
+def dilated_stack(levels: int = 5, channels: int = 64) -> nn.Sequential:
     """3x3 convolutions with dilations 1, 2, 4, ...: the field doubles, the stride stays 1."""
     layers = OrderedDict(conv0=conv(3, channels, 3))
     for level in range(1, levels):

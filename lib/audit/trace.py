@@ -129,7 +129,7 @@ class _Recorder(TorchDispatchMode):
                 return function._op_dk(COMPOSITE, *args, **kwargs)
         tensors = tensors_in((args, kwargs))
         written = written_by(function, args, kwargs)
-        inputs = [self.look_up(x, function) for x in tensors]
+        inputs = [self.look_up(x) for x in tensors]
         inputs = list(dict.fromkeys(v for v in inputs if v is not None))
         if name in BLANKS | EMPTIES:
             return self.constant(function, _shapes_only(args), kwargs, [], [])
@@ -149,7 +149,8 @@ class _Recorder(TorchDispatchMode):
             (self.memory.write if written else self.memory.remember)(x, value)
         return result
 
-    def constant(self, function, args, kwargs, tensors, written):
+    def constant(self, function: object, args: tuple, kwargs: dict, tensors: list,
+                 written: list) -> object:
         """Compute what does not depend on the input, with numbers if they are known."""
         if not all(self.numbers_known(x) for x in tensors):
             result = self.perform(function, args, kwargs, tensors, written)
@@ -164,7 +165,8 @@ class _Recorder(TorchDispatchMode):
                 self.known[id(x)] = origin
         return result
 
-    def perform(self, function, args, kwargs, tensors, written):
+    def perform(self, function: object, args: tuple, kwargs: dict, tensors: list,
+                written: list) -> object:
         """Run an operation on shapes; what is written to stays the tensor that it was."""
         first = tensors[0] if tensors else None
         if not isinstance(first, FakeTensor) and not written and _is_view(function):
@@ -173,11 +175,12 @@ class _Recorder(TorchDispatchMode):
             result = function(*args, **kwargs)
         return written[0] if len(written) == 1 and isinstance(result, torch.Tensor) else result
 
-    def numbers_known(self, tensor):
+    def numbers_known(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor has numbers that are those of the module's own run."""
         return not isinstance(tensor, FakeTensor) and (
             not self.unknown or storage_of(tensor) not in self.unknown)
 
-    def origin(self, tensors):
+    def origin(self, tensors: list) -> frozenset:
         """Names of the parameters from which constants were computed."""
         found = set()
         for x in tensors:
@@ -188,11 +191,11 @@ class _Recorder(TorchDispatchMode):
         return frozenset(found)
 
     @property
-    def scope(self):
+    def scope(self) -> tuple[str, bool]:
         """Name of the module that is running, and whether it has no submodules."""
         return self.stack[-1] if self.stack else ("", False)
 
-    def bind(self, schema, args, kwargs):
+    def bind(self, schema: object, args: tuple, kwargs: dict) -> dict:
         """Arguments by name with their defaults, values in place of tensors that depend."""
         bound = {}
         for place, spec in enumerate(schema.arguments):
@@ -201,18 +204,19 @@ class _Recorder(TorchDispatchMode):
             bound[spec.name] = [self.named(x) for x in given] if many else self.named(given)
         return bound
 
-    def named(self, entry):
+    def named(self, entry: object) -> object:
+        """One argument, a value in place of a tensor that depends on the input."""
         value = self.memory.values.get(id(entry))
         if value is None and isinstance(entry, torch.Tensor) and not self.numbers_known(entry):
             with self.fakes:                        # numbers that are not true must not be read
                 return entry if isinstance(entry, FakeTensor) else torch.empty_like(entry)
         return entry if value is None else value
 
-    def look_up(self, tensor, function):
+    def look_up(self, tensor: torch.Tensor) -> Value | None:
         """The value of a tensor, None if it does not depend on the input."""
         return self.memory.read(tensor) if tensor in self.memory else None
 
-    def read_again(self, values, layouts, layout):
+    def read_again(self, values: list, layouts: tuple, layout: tuple) -> Value:
         """Record that a tensor is read after its memory was written to."""
         call = Call("strided", *self.scope, None, {
             "values": values, "layouts": layouts, "layout": layout},
@@ -221,7 +225,8 @@ class _Recorder(TorchDispatchMode):
         self.calls.append(call)
         return call.outputs[0]
 
-    def place(self, function):
+    def place(self, function: object) -> str:
+        """An operation and the module that performs it, for messages."""
         return f"operation {function} in module {self.scope[0] or '(the model itself)'!r}"
 
 
@@ -377,7 +382,7 @@ def trace(model: nn.Module, args: tuple, kwargs: dict, upto: str | None = None) 
         raise ValueError(f"upto={upto!r}: this module does not run")
     found = [(_readable(path), x) for path, x in pytree.tree_flatten_with_path(result)[0]
              if isinstance(x, torch.Tensor)]
-    found = [(name, recorder.look_up(x, "output")) for name, x in found]
+    found = [(name, recorder.look_up(x)) for name, x in found]
     found = [(name, value) for name, value in found if value is not None]
     if not found:
         raise UnsupportedOperation(f"{type(model).__name__} returned {type(result).__name__} with "

@@ -118,6 +118,24 @@ def test_gates_and_norms_can_be_left_aside(norm):
     ignored = audit(Gated(norm), 64, ignore=("gates", "norms"))
     assert said(ignored) == [(15, 15, 8)] * 2
     assert found.global_from is not None and found.joins
+    assert all(join.aligned for join in found.joins)
+
+
+class Shifted(nn.Module):
+    """Twelve sums of a map with itself, one pixel further on."""
+
+    def forward(self, x):
+        for _ in range(12):
+            x = x + F.pad(x, (0, 1))[..., 1:]
+        return x
+
+
+def test_of_many_misaligned_joins_ten_are_listed():
+    found = audit(Shifted(), 40)
+    assert len(found.joins) == 12 and not any(join.aligned for join in found.joins)
+    lines = found.summary.splitlines()
+    assert "Joins of branches: 12, misaligned: 12." in lines and "  and 2 more" in lines
+    assert sum("width: centers" in line for line in lines) == 10
 
 
 def test_what_is_to_be_ignored_has_a_name():

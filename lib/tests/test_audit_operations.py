@@ -127,6 +127,15 @@ EXACT = {
     "einsum over a sum": Run(lambda x: torch.einsum("bchw,hd->bdwc", x, x.new_ones(16, 3))),
     "circular by function": Run(lambda x: F.pad(x, (2, 1, 0, 3), mode="circular")),
     "antialiased": Run(lambda x: F.interpolate(x, (7, 5), mode="bilinear", antialias=True)),
+    "distances": Run(lambda x: torch.cdist(x[:, :, 0].mT, x[:, :, 7].mT)),
+    "groups of unlike channels": Run(lambda x, a, b: b(torch.cat([x[:, :1], a(x[:, :1])], 1)),
+                                     nn.Conv2d(1, 3, 5, padding=2), nn.Conv2d(4, 4, 3, groups=2)),
+    "nearest-exact": Run(lambda x: F.interpolate(x, (7, 23), mode="nearest-exact")),
+    "transposed matrix": Run(lambda x: x[0, 0].t()),
+    "matrix times vector": Run(lambda x: x[0, 0, :, 2:6] @ x.new_ones(4)),
+    "vector times matrix": Run(lambda x: x.new_ones(16) @ x[0, 0, :, 2:6]),
+    "matrix times a column of the image": Run(lambda x: x[0, 0, 3:5] @ x[0, 1, :, 9]),
+    "scalar product": Run(lambda x: torch.dot(x[0, 0, 3, 2:6], x[0, 1, 9, 4:8])[None]),
     "rows of a constant": Run(lambda x: x + torch.zeros(1, 4, 16, 16).index_fill(
         2, torch.tensor([1]), 2.0)),
 }

@@ -11,7 +11,7 @@ import torch
 
 from ..fields import Field, gather, hull, moves, reduce
 from ..trace import Call
-from .registry import ELEMENTWISE, LayerInfo, flat, refuse, rule
+from .registry import ELEMENTWISE, LayerInfo, Result, flat, refuse, rule
 
 
 def _dims(value: object, count: int) -> list[int]:
@@ -29,7 +29,7 @@ def _spread(x: Field, dims: list[int]) -> Field:
 @rule("mean", "sum", "amax", "amin", "max", "min", "std", "var", "var_mean", "std_mean", "prod",
       "norm", "linalg_vector_norm", "logsumexp", "any", "all", "argmax", "argmin", "median",
       "nansum", "aminmax")
-def reduction(call: Call, a: dict, shapes: list):
+def reduction(call: Call, a: dict, shapes: list) -> Result:
     x = a.get("self", a.get("input"))
     if isinstance(a.get("other"), Field):           # torch.max of two tensors is elementwise
         return hull([x, a["other"]], shapes[0])
@@ -48,7 +48,7 @@ def reduction(call: Call, a: dict, shapes: list):
 
 
 @rule("_softmax", "_log_softmax", "_safe_softmax", "topk", "sort", "cumsum", "cumprod")
-def along_one_dimension(call: Call, a: dict, shapes: list):
+def along_one_dimension(call: Call, a: dict, shapes: list) -> Result:
     x = a["self"]
     if call.name.startswith("cum"):
         return _cumulative(x, a["dim"] % len(x.shape))
@@ -79,7 +79,7 @@ def _norm_layer(call: Call, x: Field, dims: list[int], channels: int) -> bool:
 
 
 @rule("native_layer_norm", "_fused_rms_norm", "rms_norm")
-def layer_norm(call: Call, a: dict, shapes: list):
+def layer_norm(call: Call, a: dict, shapes: list) -> Result:
     x = a["input"]
     count = len(x.shape)
     dims = list(range(count - len(a["normalized_shape"]), count))
@@ -87,7 +87,7 @@ def layer_norm(call: Call, a: dict, shapes: list):
 
 
 @rule("native_group_norm")
-def group_norm(call: Call, a: dict, shapes: list):
+def group_norm(call: Call, a: dict, shapes: list) -> Result:
     x, groups = a["input"], a["group"]
     dims = list(range(2, len(x.shape)))
     if _norm_layer(call, x, dims, x.shape[1]):
@@ -104,7 +104,7 @@ def group_norm(call: Call, a: dict, shapes: list):
 @rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
       "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "miopen_batch_norm",
       "_batch_norm_with_update", "_batch_norm_no_update", "batch_norm_with_update")
-def batch_norm(call: Call, a: dict, shapes: list):
+def batch_norm(call: Call, a: dict, shapes: list) -> Result:
     x = a["input"]
     if not a.get("training", "with_update" in call.name):
         return x
@@ -113,7 +113,7 @@ def batch_norm(call: Call, a: dict, shapes: list):
 
 
 @rule("mm", "bmm", "mv", "dot", "addmm", "baddbmm", "addmv", "matmul", "linear")
-def product(call: Call, a: dict, shapes: list):
+def product(call: Call, a: dict, shapes: list) -> Result:
     added, (left, right) = _factors(call.name, a)
     vector = call.name in ("mv", "dot", "addmv")
     parts, shape, spread = [], shapes[0], False
@@ -154,7 +154,7 @@ def _factors(name: str, a: dict) -> tuple:
       "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
       "_scaled_dot_product_fused_attention_overrideable", "_scaled_dot_product_attention_math",
       "_scaled_dot_product_attention_math_for_mps", "scaled_dot_product_attention")
-def attention(call: Call, a: dict, shapes: list):
+def attention(call: Call, a: dict, shapes: list) -> Result:
     """Every query sees every key and value, or those before it; masks are not looked into."""
     shape, parts = shapes[0], []
     for name in ("query", "key", "value"):
@@ -169,7 +169,7 @@ def attention(call: Call, a: dict, shapes: list):
 
 
 @rule("glu")
-def gated(call: Call, a: dict, shapes: list):
+def gated(call: Call, a: dict, shapes: list) -> Result:
     """Every unit depends on the one at its place in either half."""
     x, dim = a["self"], a["dim"] % len(a["self"].shape)
     half = shapes[0][dim]
@@ -178,25 +178,25 @@ def gated(call: Call, a: dict, shapes: list):
 
 
 @rule("zero", "fill")
-def erased(call: Call, a: dict, shapes: list):
+def erased(call: Call, a: dict, shapes: list) -> Result:
     """Only the shape is used."""
     return [None for _ in shapes]
 
 
 @rule("_to_copy", "lift_fresh", "native_dropout", *ELEMENTWISE)
-def elementwise(call: Call, a: dict, shapes: list):
+def elementwise(call: Call, a: dict, shapes: list) -> Result:
     parts = [entry for entry in a.values() if isinstance(entry, Field)]
     return hull(parts, shapes[0])
 
 
 @rule("copy")
-def overwritten(call: Call, a: dict, shapes: list):
+def overwritten(call: Call, a: dict, shapes: list) -> Result:
     source = a["src"]
     return hull([source], shapes[0]) if isinstance(source, Field) else [None]
 
 
 @rule("embedding")
-def embedding(call: Call, a: dict, shapes: list):
+def embedding(call: Call, a: dict, shapes: list) -> Result:
     """The row of a table that a number of the input names."""
     x = a["indices"]
     if not isinstance(x, Field) or isinstance(a["weight"], Field):
@@ -206,7 +206,7 @@ def embedding(call: Call, a: dict, shapes: list):
 
 
 @rule("lstm", "gru", "rnn_tanh", "rnn_relu")
-def recurrent(call: Call, a: dict, shapes: list):
+def recurrent(call: Call, a: dict, shapes: list) -> Result:
     """Every unit sees its past, or with both directions everything; the last state sees all."""
     x = a.get("input")
     if x is None or len(x.shape) != 3:
@@ -236,7 +236,7 @@ def recurrent(call: Call, a: dict, shapes: list):
 
 
 @rule("cdist")
-def distances(call: Call, a: dict, shapes: list):
+def distances(call: Call, a: dict, shapes: list) -> Result:
     """Every pair of units."""
     parts = []
     for name, dim in (("x1", -1), ("x2", -2)):
@@ -250,7 +250,7 @@ def distances(call: Call, a: dict, shapes: list):
 
 
 @rule("einsum")
-def summed(call: Call, a: dict, shapes: list):
+def summed(call: Call, a: dict, shapes: list) -> Result:
     """Letters that are not in the result are summed over."""
     given, result = a["equation"].replace(" ", "").split("->")
     factors, parts = [*zip(given.split(","), a["tensors"], strict=True)], []
@@ -307,5 +307,5 @@ def _own(parts: list[Field]) -> list[Field]:
 
 
 @rule("nonzero", "masked_select")
-def places_from_numbers(call: Call, a: dict, shapes: list):
+def places_from_numbers(call: Call, a: dict, shapes: list) -> Result:
     refuse(call, "which pixels it reads depends on numbers computed from the input")

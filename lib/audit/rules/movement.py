@@ -6,7 +6,7 @@ import torch
 
 from ..fields import EMPTY, Field, common_step, compress, gather, hull
 from ..trace import Call
-from .registry import LayerInfo, flat, known, refuse, rule
+from .registry import LayerInfo, Result, flat, known, refuse, rule
 
 MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "permute", "transpose",
          "t", "expand", "unsqueeze", "squeeze", "select", "split", "split_with_sizes", "unbind",
@@ -17,7 +17,7 @@ MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "perm
 
 
 @rule(*MOVES)
-def move(call: Call, a: dict, shapes: list):
+def move(call: Call, a: dict, shapes: list) -> Result:
     """Perform the operation on the boxes of every axis, and find out where the grid went."""
     fields = [entry for entry in flat(a) if isinstance(entry, Field)]
     if len(fields) != 1:
@@ -62,7 +62,7 @@ def _performed(function: object, arguments: dict, name: str, x: Field, axis: int
     return [torch.stack([_thin(side) for side in pair]) for pair in zip(*sides, strict=True)]
 
 
-def _thin(edges):
+def _thin(edges: torch.Tensor) -> torch.Tensor:
     """Drop what `expand` has repeated, so that no copy is made of it."""
     for dim, stride in enumerate(edges.stride()):
         if stride == 0 and edges.shape[dim] > 1:
@@ -70,7 +70,8 @@ def _thin(edges):
     return edges
 
 
-def _new_step(call, a, x, axis, edges, shape):
+def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
+              shape: tuple) -> tuple | None:
     """Along which dimension the grid of an axis runs now, None if along none."""
     old, count = x.step[axis], len(x.shape)
     if old is None:                                 # lost by a reshape, perhaps found by this one
@@ -106,14 +107,14 @@ def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
     return None
 
 
-def _farthest(edges):
+def _farthest(edges: torch.Tensor) -> int | None:
     """The dimension along which the edges move farthest, None if they do not move."""
     moving = [d for d in range(edges.dim() - 1) if edges.shape[d + 1] > 1]
     return max(moving, key=lambda d: int((edges[0].amax(d) - edges[0].amin(d)).max()),
                default=None)
 
 
-def _periodic(edges, dim, period, shift):
+def _periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
     size = edges.shape[dim + 1]
     if size <= period:
         return True
@@ -122,7 +123,7 @@ def _periodic(edges, dim, period, shift):
     return bool((change == wanted).all())
 
 
-def _measured(edges, dim, period):
+def _measured(edges: torch.Tensor, dim: int, period: int) -> int | None:
     """The shift per period, if the edges are periodic along a dimension."""
     size = edges.shape[dim + 1]
     if size < period + 2:
@@ -133,7 +134,7 @@ def _measured(edges, dim, period):
 
 
 @rule("strided")
-def rewritten(call: Call, a: dict, shapes: list):
+def rewritten(call: Call, a: dict, shapes: list) -> Result:
     """A tensor put together from everything that was written to its memory, in order."""
     model = next(part for part in a["values"] if isinstance(part, Field))
     length = 1 + max(offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
@@ -149,14 +150,14 @@ def rewritten(call: Call, a: dict, shapes: list):
     return model.replace(shapes[0], edges, step)
 
 
-def _window(memory, layout):
+def _window(memory: torch.Tensor, layout: tuple) -> torch.Tensor:
     """A strided view of both sides of a memory."""
     size, stride, offset = layout
     return memory.as_strided((2, *size), (memory.shape[1], *stride), offset)
 
 
 @rule("as_strided")
-def restrided(call: Call, a: dict, shapes: list):
+def restrided(call: Call, a: dict, shapes: list) -> Result:
     """Only a change of memory layout of the same units is followed."""
     x = a["self"]
     if shapes[0] == x.shape and sum(n > 1 for n in x.shape) <= 1:
@@ -165,7 +166,7 @@ def restrided(call: Call, a: dict, shapes: list):
 
 
 @rule("slice")
-def cut(call: Call, a: dict, shapes: list):
+def cut(call: Call, a: dict, shapes: list) -> Result:
     x, dim = a["self"], a["dim"] % len(a["self"].shape)
     start = a["start"] or 0
     start = min(start + x.shape[dim] if start < 0 else start, x.shape[dim])
@@ -228,7 +229,7 @@ def _stacked(part: Field, dim: int) -> Field:
 
 
 @rule("index_add")
-def added_at(call: Call, a: dict, shapes: list):
+def added_at(call: Call, a: dict, shapes: list) -> Result:
     """Every unit sees itself and the units added in its place."""
     x, source, dim = a["self"], a["source"], a["dim"] % len(shapes[0])
     places = known(call, a["index"])
@@ -244,5 +245,5 @@ def added_at(call: Call, a: dict, shapes: list):
 
 @rule("slice_scatter", "select_scatter", "index_copy", "scatter", "scatter_add", "index_put",
       "max_unpool2d", "max_unpool3d", "masked_scatter", "grid_sampler_3d")
-def named_refusal(call: Call, a: dict, shapes: list):
+def named_refusal(call: Call, a: dict, shapes: list) -> Result:
     refuse(call, "no rule describes which units it reads")

@@ -18,6 +18,10 @@ ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "c
                "rrelu_with_noise", "huber_loss", "glu_jvp")
 
 
+Result = Field | None | list
+"""What a rule returns: the field of the output, or a list with one entry per output."""
+
+
 @dataclass(frozen=True)
 class Unknown:
     """Stands for the field of a tensor that no rule describes, harmless while nobody uses it."""
@@ -52,7 +56,7 @@ class LayerInfo:
 def rule(*names: str) -> Callable:
     """Register the rule of some operations: a function of (call, arguments, output shapes)."""
 
-    def register(function):
+    def register(function: Callable) -> Callable:
         for name in names:
             RULES[name] = function
         return function

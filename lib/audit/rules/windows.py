@@ -10,23 +10,24 @@ import torch
 from ..fields import EMPTY, Field, gather, reduce
 from ..trace import Call
 from .movement import found_step
-from .registry import LayerInfo, known, refuse, rule
+from .registry import LayerInfo, Result, known, refuse, rule
 
 
-def tuple_of(value, count, default=0):
+def tuple_of(value: object, count: int, default: int = 0) -> tuple[int, ...]:
     """PyTorch's habit of giving one number for all axes, or none for the default."""
     value = list(value) if isinstance(value, (list, tuple)) else [value]
     value = value or [default]
     return tuple(value) if len(value) == count else tuple(value * count)
 
 
-def _window(outputs, window, stride, padding, dilation):
+def _window(outputs: int, window: int, stride: int, padding: int, dilation: int) -> torch.Tensor:
     """Input positions of every output of a convolution: (outputs, window)."""
     return (torch.arange(outputs)[:, None] * stride - padding
             + torch.arange(window)[None, :] * dilation)
 
 
-def _slide(x, shape, window, stride, padding, dilation):
+def _slide(x: Field, shape: tuple, window: tuple, stride: tuple, padding: tuple,
+           dilation: tuple) -> Field:
     """Slide a window over the last dimensions, from x to a given output shape."""
     first = len(x.shape) - len(window)
     for place, (r, s, p, d) in enumerate(zip(window, stride, padding, dilation, strict=True)):
@@ -36,7 +37,7 @@ def _slide(x, shape, window, stride, padding, dilation):
     return x
 
 
-def mix_channels(x, groups, channels):
+def mix_channels(x: Field, groups: int, channels: int) -> Field:
     """Every output channel depends on all input channels of its group."""
     size = x.shape[1]
     shape = (x.shape[0], channels, *x.shape[2:])
@@ -53,7 +54,7 @@ def mix_channels(x, groups, channels):
 
 
 @rule("convolution", "_convolution")
-def convolution(call: Call, a: dict, shapes: list):
+def convolution(call: Call, a: dict, shapes: list) -> Result:
     x, weight = a["input"], a["weight"]
     if not isinstance(weight, torch.Tensor):
         refuse(call, "the kernel itself depends on the input")
@@ -76,7 +77,7 @@ def convolution(call: Call, a: dict, shapes: list):
 
 @rule("avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
       "max_pool2d_with_indices", "max_pool3d_with_indices")
-def pool(call: Call, a: dict, shapes: list):
+def pool(call: Call, a: dict, shapes: list) -> Result:
     x, shape = a["self"], shapes[0]
     axes = int(call.name[call.name.index("pool") + 4])
     window = tuple_of(a["kernel_size"], axes)
@@ -90,7 +91,7 @@ def pool(call: Call, a: dict, shapes: list):
 
 @rule("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "adaptive_max_pool1d",
       "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d")
-def adaptive_pool(call: Call, a: dict, shapes: list):
+def adaptive_pool(call: Call, a: dict, shapes: list) -> Result:
     x, shape = a["self"], shapes[0]
     axes = int(call.name[call.name.index("pool") + 4])
     window, stride = [], []
@@ -110,7 +111,7 @@ def adaptive_pool(call: Call, a: dict, shapes: list):
 
 
 @rule("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "_upsample_lanczos2d_aa")
-def antialias(call: Call, a: dict, shapes: list):
+def antialias(call: Call, a: dict, shapes: list) -> Result:
     """Interpolation whose filter is as wide as the step that it takes."""
     x, shape = a.get("self", a.get("input")), shapes[0]
     reach = 1 if "bilinear" in call.name else 2 if "bicubic" in call.name else 3
@@ -143,7 +144,7 @@ def _rows(rows: list[list[int]]) -> torch.Tensor:
 @rule("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d",
       "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
       "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d")
-def upsample(call: Call, a: dict, shapes: list):
+def upsample(call: Call, a: dict, shapes: list) -> Result:
     x, shape = a.get("self", a.get("input")), shapes[0]
     axes = len(shape) - 2
     names = {1: ["scales"], 2: ["scales_h", "scales_w"], 3: ["scales_d", "scales_h", "scales_w"]}
@@ -159,14 +160,14 @@ def upsample(call: Call, a: dict, shapes: list):
     return x
 
 
-def _ratio(size, outputs, scale, align):
+def _ratio(size: int, outputs: int, scale: float | None, align: bool) -> Fraction:
     """Input units per output unit, exactly."""
     if align:
         return Fraction(size - 1, max(1, outputs - 1))
     return Fraction(size, outputs) if scale is None else 1 / Fraction(scale)
 
 
-def _taps(name, x, dim, outputs, ratio, a):
+def _taps(name: str, x: Field, dim: int, outputs: int, ratio: Fraction, a: dict) -> torch.Tensor:
     """Positions that interpolation reads with a nonzero weight, clamped like the border is."""
     size, virtual = x.shape[dim], x.virtual
     rows = []
@@ -189,7 +190,7 @@ def _taps(name, x, dim, outputs, ratio, a):
 
 @rule("pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d",
       "replication_pad1d", "replication_pad2d", "replication_pad3d")
-def pad(call: Call, a: dict, shapes: list):
+def pad(call: Call, a: dict, shapes: list) -> Result:
     """Padding continues the map, whatever it is filled with; at the border it may hold pixels."""
     x, shape = a["self"], shapes[0]
     amounts = a.get("pad", a.get("padding"))
@@ -210,7 +211,8 @@ def pad(call: Call, a: dict, shapes: list):
     return x
 
 
-def _picked(x: Field, edges: list, index: torch.Tensor, valid: torch.Tensor, shape: tuple):
+def _picked(x: Field, edges: list, index: torch.Tensor, valid: torch.Tensor,
+            shape: tuple) -> Field:
     """Units that each see some of the units in the last dimension of ``edges``."""
     out, step = [], []
     for edge in edges:
@@ -222,7 +224,7 @@ def _picked(x: Field, edges: list, index: torch.Tensor, valid: torch.Tensor, sha
 
 
 @rule("col2im")
-def fold(call: Call, a: dict, shapes: list):
+def fold(call: Call, a: dict, shapes: list) -> Result:
     """Every unit sees the columns that are added up in its place."""
     x, shape = a["self"], shapes[0]
     size, window, stride, padding, dilation = (tuple_of(a[k], 2) for k in (
@@ -245,7 +247,7 @@ def fold(call: Call, a: dict, shapes: list):
 
 
 @rule("grid_sampler_2d")
-def sampled(call: Call, a: dict, shapes: list):
+def sampled(call: Call, a: dict, shapes: list) -> Result:
     """Interpolation at given places; they are numbers, so they must not depend on the input."""
     x, grid = a["input"], known(call, a["grid"])
     if isinstance(grid, Field) or not isinstance(x, Field):
