@@ -30,8 +30,10 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (Architecture, Modular, block_network, certify,
-                 certify_weights, checking, glue, googlenet_stack, indices,
-                 proposition_2_bound, proposition_2_exponent, table,
+                 certify_rectifier, certify_weights, checking, glue,
+                 googlenet_stack, indices, linear_readout_upper_bound,
+                 proposition_2_bound, proposition_2_exponent,
+                 rectifier_construction, root_prime, table,
                  two_layer_construction)
 from lib.plots.overlaps import (COLORS, draw_block_bounds, draw_threshold,
                                 figure, window_sweep)
@@ -588,8 +590,6 @@ table([(run[1], run[0].exact_two_layer_rank(cut=run[1]), ranks[run])
 # prime have.
 
 # %%
-from lib.constructions.two_layers import root_prime
-
 constructed = {}
 for net, cut, bias in runs:
     roots = Modular(root_prime(net))
@@ -806,10 +806,6 @@ print(maxima)
 print("rank:", rank_by_hand(maxima))
 
 # %%
-from lib.bounds.upper_bounds import linear_readout_upper_bound
-from lib.constructions.rectifiers import (certify_rectifier,
-                                          rectifier_construction)
-
 full = []
 for levels, templates in [(2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (4, 2)]:
     built = rectifier_construction(levels, templates)

@@ -30,7 +30,7 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (Architecture, Modular, Real, block_network, certify,
-                 certify_weights, checking, exact_rank, forward, glue,
+                 certify_weights, checking, exact_rank, fit, forward, glue,
                  googlenet_stack, indices, overlap_construction, table)
 from lib.plots.crossing import draw_elimination, draw_signs, figure
 
@@ -239,8 +239,6 @@ print("bound:", square.crossing_bound().value)
 # sees the template and then padding, so its first factor should be $\tau_d$ and its second $b$.
 
 # %%
-from lib.constructions.pieces import fit
-
 cell = Architecture((1,), 3, ((2, 1, 4),))  # one cell, a window of two
 fitted = []
 for _ in range(100):
