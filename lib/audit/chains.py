@@ -136,8 +136,10 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
         raise ValueError(f"pools={pools!r}: valid are {' and '.join(map(repr, POOLS))}")
     for name, patterns in (("avoid", avoid), ("collapse", collapse)):
         _check_patterns(audit, name, patterns)
-    if len(audit.trace.sources) > 1 or audit.trace.sources[0].first != 2:
-        return Surrogate(partition, reason="the theorems are about one input with channels")
+    source = audit.trace.sources[0]
+    if len(audit.trace.sources) > 1 or source.first != 2 or source.shape[0] != 1:
+        return Surrogate(partition, reason="the theorems are about one input with channels, and "
+                                           "one image at a time")
     axis = len(audit.size) - 1 if partition == "left-right" else 0
     nodes, notes = build_graph(audit, avoid, collapse, pools)
     result = Surrogate(partition, notes=notes)

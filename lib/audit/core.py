@@ -95,7 +95,14 @@ class Audit:
 
     def geometry(self, value: Value) -> tuple[Geometry, ...]:
         """Geometry of one recorded tensor, one entry per axis."""
-        return tensor_geometry(self.virtual[value], self.seen[value])
+        return tensor_geometry(*self.fields(value))
+
+    def fields(self, value: Value) -> tuple[Field, Field]:
+        """Fields of one recorded tensor, as if the image had no border and inside the image."""
+        if self.virtual[value].edges is None:       # too large to be kept: computed once more
+            again = _described(Audit(self.name, self.size, self.trace, self.ignore), keep=value)
+            return again.virtual[value], again.seen[value]
+        return self.virtual[value], self.seen[value]
 
     @property
     def output(self) -> tuple[Geometry, ...]:
@@ -221,10 +228,7 @@ class Audit:
         ((0, 2), (9, 12))
         """
         value, name = self._value(layer)
-        fields = [self.virtual[value], self.seen[value]]
-        if fields[0].edges is None:                 # too large to be kept: computed once more
-            again = _described(Audit(self.name, self.size, self.trace, self.ignore), keep=value)
-            fields = [again.virtual[value], again.seen[value]]
+        fields = self.fields(value)
         shape = value.shape[1:]
         dims = [s[0] - 1 for s in fields[0].step if s is not None]
         if unit is None:

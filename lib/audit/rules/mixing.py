@@ -14,6 +14,9 @@ from ..trace import Call
 from .registry import ELEMENTWISE, LayerInfo, Result, flat, refuse, rule
 
 
+POOLING = ("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "nansum")
+
+
 def _dims(value: object, count: int) -> list[int]:
     """Dimensions that an argument names, all of them by default."""
     if value is None or (isinstance(value, (list, tuple)) and not value):
@@ -38,11 +41,11 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
     kept = [d for d, n in enumerate(x.shape) if d not in dims and n > 1] or [1 % len(x.shape)]
     channels = x.shape[kept[0]] if kept[0] not in dims else 1
     keepdim = len(shapes[0]) == len(x.shape) and bool(a.get("keepdim", True))
-    if len(kept) == 1 and prod(x.shape) > channels:
+    if len(kept) == 1 and prod(x.shape) > channels and call.name in POOLING:
         place = kept[0] - (0 if keepdim else sum(d < kept[0] for d in dims))
         call.layer = LayerInfo("global pool", groups=0, channels_in=channels, channels=channels,
                                dims=(kept[0], min(place, max(0, len(shapes[0]) - 1))))
-    elif any(x.shape[d] > 1 for d in spatial & set(dims)):
+    elif any(x.shape[d] > 1 for d in spatial & set(dims)) or prod(x.shape) > prod(shapes[0]):
         call.layer = LayerInfo("reduce", groups=0, channels_in=x.shape[1], channels=channels)
     return [reduce(x, dims, keepdim) for _ in shapes]
 
