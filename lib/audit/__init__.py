@@ -22,7 +22,8 @@ Examples
 from .chains import LayerBound, Surrogate
 from .core import Audit, Box, audit
 from .effective import EffectiveField, effective_field
-from .report import Geometry, JoinRecord, LayerRecord
+from .geometry import Geometry
+from .report import JoinRecord, LayerRecord
 from .trace import UnsupportedOperation
 
 __all__ = ["Audit", "Box", "EffectiveField", "Geometry", "JoinRecord", "LayerBound", "LayerRecord",

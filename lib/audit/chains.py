@@ -19,7 +19,8 @@ from ..bounds.bound import Bound
 from ..bounds.crossing import farthest_reaching
 from ..networks.architecture import Architecture, Layer
 from .fields import Field
-from .graph import POOLS, Layouts, Node, build_graph, by_group, count
+from .graph import POOLS, build_graph
+from .nodes import Layouts, Node, by_group, count
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,26 +11,21 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from .chains import Surrogate, find_bounds
+from .describe import described, on_cpu
 from .fields import EMPTY, Field
+from .geometry import Geometry, is_map, tensor_geometry
 from .report import (
-    Geometry,
     JoinRecord,
     formatted,
-    is_map,
-    join_record,
     layer_dict,
-    layer_record,
     summary,
     table,
-    tensor_geometry,
     to_dict,
 )
-from .rules import Unknown, interpret
-from .trace import Image, Trace, UnsupportedOperation, Value, trace
+from .trace import Image, Trace, Value, select_outputs, trace
 
 AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 IGNORABLE = ("gates", "norms", "attention")
-LARGE = 2 ** 18                                     # boxes of larger tensors are not all kept
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ class Audit:
     def fields(self, value: Value) -> tuple[Field, Field]:
         """Fields of one recorded tensor, as if the image had no border and inside the image."""
         if self.virtual[value].edges is None:       # too large to be kept: computed once more
-            again = _described(Audit(self.name, self.size, self.trace, self.ignore), keep=value)
+            again = described(Audit(self.name, self.size, self.trace, self.ignore), keep=value)
             return again.virtual[value], again.seen[value]
         return self.virtual[value], self.seen[value]
 
@@ -161,7 +154,7 @@ class Audit:
         >>> found.output[0].everything, found.local.output[0].size
         (True, 5)
         """
-        return _described(Audit(self.name, self.size, self.trace, frozenset(IGNORABLE),
+        return described(Audit(self.name, self.size, self.trace, frozenset(IGNORABLE),
                                 remarks=self.remarks))
 
     @cached_property
@@ -316,7 +309,7 @@ class Audit:
                              "('layer1',)")
         key = (partition, representation, tuple(avoid), tuple(collapse), pools)
         if key not in self.surrogates:
-            with _on_cpu():
+            with on_cpu():
                 self.surrogates[key] = find_bounds(self, *key)
         return self.surrogates[key]
 
@@ -435,8 +428,8 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
         args, kwargs, size = _given(inputs)
         recorded, remarks = trace(model, args, kwargs, upto), []
     if outputs is not None:
-        _select(recorded, outputs)
-    return _described(Audit(type(model).__name__, size, recorded, ignore, remarks=remarks))
+        select_outputs(recorded, outputs)
+    return described(Audit(type(model).__name__, size, recorded, ignore, remarks=remarks))
 
 
 def _on_an_image(model: nn.Module, size: object, channels: int | None,
@@ -486,120 +479,3 @@ def _given(inputs: object) -> tuple[tuple, dict, tuple]:
     args, kwargs = pytree.tree_map(
         lambda x: Image(tuple(x.shape), x.dtype, first) if id(x) in followed else x, (args, kwargs))
     return args, kwargs, size
-
-
-def _select(recorded: Trace, outputs: object) -> None:
-    """Keep some outputs of a trace, by name or number."""
-    wanted = [outputs] if isinstance(outputs, (str, int)) else list(outputs)
-    kept = []
-    for key in wanted:
-        if isinstance(key, int) and -len(recorded.names) <= key < len(recorded.names):
-            kept.append(key % len(recorded.names))
-        elif key in recorded.names:
-            kept.append(recorded.names.index(key))
-        else:
-            raise ValueError(f"outputs={key!r}: there are {len(recorded.names)}, named "
-                             f"{', '.join(recorded.names)}")
-    if not kept:
-        raise ValueError("outputs: name at least one")
-    recorded.names = [recorded.names[i] for i in kept]
-    recorded.outputs = [recorded.outputs[i] for i in kept]
-    needed, todo = set(), list(recorded.outputs)
-    while todo:
-        value = todo.pop()
-        if value not in needed:
-            needed.add(value)
-            todo += value.call.inputs if value.call else ()
-    recorded.calls = [call for call in recorded.calls if needed & set(call.outputs)]
-
-
-@contextmanager
-def _on_cpu() -> Iterator[None]:
-    """Whatever the caller has switched on does not change what is computed here."""
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.no_grad())
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
-        yield
-
-
-@_on_cpu()
-def _described(found: Audit, keep: Value | None = None) -> Audit:
-    """Compute the fields of all tensors, call by call, and describe layers and joins."""
-    recorded, tables = found.trace, (found.virtual, found.seen)
-    for source in recorded.sources:
-        for fields, virtual in zip(tables, (True, False), strict=True):
-            fields[source] = Field.of_input(source.shape, virtual, source.first, found.ignore)
-    last_use, names = {}, Counter()
-    for call in recorded.calls:
-        last_use |= dict.fromkeys(call.inputs, call)
-    kept = {*recorded.outputs, keep}
-    for call in recorded.calls:
-        for fields in tables:
-            fields.update(zip(call.outputs, interpret(call, fields), strict=True))
-        _describe_call(found, call, names)
-        for value in {*call.inputs, *call.outputs}:
-            if last_use.get(value, call) is call and value not in kept:
-                for fields in tables:
-                    _forget(fields, value)
-    for value in recorded.outputs:
-        what = found.virtual[value]
-        if isinstance(what, Unknown):
-            raise UnsupportedOperation(f"the output uses {what.what}, whose receptive field is "
-                                       "not known here")
-        if what is None:
-            raise UnsupportedOperation("the output does not depend on the input's numbers")
-    return found
-
-
-def _forget(fields: dict, value: Value) -> None:
-    """Drop the boxes of a large tensor that nothing reads any more."""
-    what = fields.get(value)
-    if isinstance(what, Field) and what.edges and not is_map(what) and (
-            sum(edge.numel() for edge in what.edges) > LARGE):
-        fields[value] = Field(what.shape, what.image, None, what.step, what.virtual, what.ignore)
-
-
-def _describe_call(found: Audit, call: object, names: Counter) -> None:
-    """The record of a layer or a join."""
-    out = call.outputs[0] if call.outputs else None
-    if not isinstance(found.virtual.get(out), Field):
-        return
-    sources = [v for v in call.inputs if isinstance(found.virtual.get(v), Field)]
-    if call.layer is not None:
-        name = (call.scope if call.leaf else _name(call)) or found.name
-        names[name] += 1
-        name = name if names[name] == 1 else f"{name} #{names[name]}"
-        found.names[call] = name
-        idle = all(bool((found.seen[v].clipped(axis)[0] == 0).all()
-                        and (found.seen[v].edges[axis][1] == 1 - n).all())
-                   for v in sources for axis, n in enumerate(found.size))
-        looks = any(r > 1 for r in call.layer.window) or not call.layer.window
-        found.layers.append(layer_record(name, call.layer, out.shape, found.geometry(out),
-                                         idle and looks and call.layer.kind != "dense"))
-    elif len(sources) > 1:
-        branches = [found.geometry(value) for value in sources]
-        name = call.scope if call.leaf else _name(call)
-        found.own_joins.append(join_record(name, call.name, branches, found.axes,
-                                       all(is_map(found.virtual[v]) for v in sources)
-                                       and not _phases(call)))
-
-
-def _phases(call: object) -> bool:
-    """Whether every n-th cell of one map is put beside its neighbors: they differ by design."""
-    roots = set()
-    for value in call.inputs:
-        while value.call and value.call.name == "slice" and len(value.call.inputs) == 1:
-            value = value.call.inputs[0]
-        roots.add(value)
-    return call.name in ("cat", "stack") and len(roots) == 1
-
-
-def _name(call: object) -> str:
-    """Name of an operation in a module, or of the module that its parameters belong to."""
-    owners = {name.rpartition(".")[0] for name in call.parameters}
-    owner = owners.pop() if len(owners) == 1 else call.scope
-    if owner != call.scope and owner:
-        return owner
-    return ".".join(filter(None, (call.scope, call.name)))

@@ -6,12 +6,10 @@ import csv
 import html
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
-import torch
-
-from .fields import EMPTY, Field
+from .geometry import Geometry
 
 CARRIES_OVER = """\
 What carries over. Fields, strides, centers and joins above are those of the network itself. The
@@ -27,124 +25,6 @@ LEGEND = """\
 R window, S stride, dil dilation, D channels, map size of the output; T_R pixels in the field of a
 unit along each axis (all: every unit sees the whole image), typical the median over the units, T_S
 pixels between neighboring units, center that of the first unit, crossing and Theorem 1 bounds."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Where the units of a map look in the image, along one axis.
-
-    Parameters
-    ----------
-    size : int
-        Pixels in the field of a unit, T_R: as if the image had no border, or the part inside the
-        image once some operation has looked at the whole map. The largest, where units differ.
-    stride : Fraction or None
-        Pixels between neighboring units, T_S; None if units no longer form a grid.
-    start : int
-        First pixel of the first unit's field; negative when it begins in the padding.
-    center : Fraction or None
-        Middle of the first unit's field, in pixels (pixel p covers p - 1/2 to p + 1/2), as it
-        follows from the grid.
-    seen : int
-        Largest number of pixels that any unit sees inside the image.
-    everything : bool
-        Whether every unit sees the whole axis.
-    typical : int
-        Median of the units' sizes.
-    """
-
-    size: int
-    stride: Fraction | None
-    start: int
-    center: Fraction | None
-    seen: int
-    everything: bool
-    typical: int
-
-    @property
-    def padding(self) -> int:
-        """Effective padding: pixels of the first field that lie before the image."""
-        return -self.start
-
-    @property
-    def overlap(self) -> Fraction | None:
-        """Overlap degree T_R / T_S, None without a grid."""
-        return None if not self.stride else self.size / self.stride
-
-
-def geometry(virtual: Field, seen: Field, axis: int) -> Geometry:
-    """Summarize the fields of one map along one axis.
-
-    Parameters
-    ----------
-    virtual, seen : lib.audit.fields.Field
-    axis : int
-
-    Returns
-    -------
-    Geometry
-    """
-    step, last = virtual.step[axis], virtual.image[axis] - 1
-    edge = virtual.clipped(axis) if step is None else virtual.edges[axis]
-    widths = _widths(edge)
-    start, center = 0, None
-    if len(widths):
-        start = int(edge[0].flatten()[0]) if step is None else None
-        start = int(edge[0].min()) if start is None or start > EMPTY // 2 else start
-    if step is not None:
-        others = [d for d in range(1, edge.dim()) if d != step[0] + 1]
-        merged = edge.amin(others) if others else edge
-        known = merged[0] < EMPTY // 2
-        start = int(merged[0][known][0]) if known.any() else 0
-        center = _center(merged, virtual.stride(axis), step[1])
-    inside, border = _widths(seen.edges[axis]), seen.edges[axis]
-    everything = bool((border[0] == 0).all() and (border[1] == -last).all())
-    return Geometry(_most(widths), virtual.stride(axis), start, center, _most(inside), everything,
-                    int(widths.median()) if len(widths) else 0)
-
-
-def _widths(edge: torch.Tensor) -> torch.Tensor:
-    """Pixels that units see, of those that see any."""
-    widths = 1 - edge[1] - edge[0]
-    return widths[widths > 0]
-
-
-def _most(widths: torch.Tensor) -> int:
-    return int(widths.max()) if len(widths) else 0
-
-
-def _center(merged: torch.Tensor, stride: Fraction, period: int) -> Fraction:
-    """Middle of the first unit's field: the median over periods of the grid, borders aside."""
-    places = torch.arange(merged.shape[1])
-    doubled = (merged[0] - merged[1]) * stride.denominator - 2 * stride.numerator * places
-    blocks = doubled[:len(doubled) // period * period] if len(doubled) >= period else doubled
-    blocks = blocks.view(-1, min(period, len(doubled))).sum(1)
-    return Fraction(int(blocks.median()), 2 * stride.denominator * min(period, len(doubled)))
-
-
-def tensor_geometry(virtual: Field, seen: Field) -> tuple[Geometry, ...]:
-    """Geometries of one tensor, one per axis of the image."""
-    found = tuple(geometry(virtual, seen, axis) for axis in virtual.axes)
-    dims = [step[0] for step in virtual.step if step is not None]
-    if len(set(dims)) == len(dims) and _beside(virtual) <= 1:
-        return found
-    return tuple(replace(g, stride=None, center=None) for g in found)   # windows out of a map
-
-
-def _beside(field: Field) -> int:
-    """Dimensions with more than one unit along which no grid runs."""
-    dims = {step[0] for step in field.step if step is not None}
-    return sum(n > 1 and d not in dims for d, n in enumerate(field.shape))
-
-
-def is_map(field: object) -> bool:
-    """Whether a tensor is a grid over the image, with channels and nothing else beside it.
-
-    Windows cut out of a map have further dimensions; a grid runs through none of them alone.
-    """
-    if not isinstance(field, Field) or not field.gridded:
-        return False
-    return len({step[0] for step in field.step}) == len(field.step) and _beside(field) <= 1
 
 
 @dataclass(frozen=True)

@@ -424,3 +424,28 @@ def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception
     many = "inputs of shapes " + ", ".join(map(str, shapes))
     return ValueError(f"{where} fails on "
                       f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")
+
+
+def select_outputs(recorded: Trace, outputs: object) -> None:
+    """Keep some outputs of a trace, by name or number."""
+    wanted = [outputs] if isinstance(outputs, (str, int)) else list(outputs)
+    kept = []
+    for key in wanted:
+        if isinstance(key, int) and -len(recorded.names) <= key < len(recorded.names):
+            kept.append(key % len(recorded.names))
+        elif key in recorded.names:
+            kept.append(recorded.names.index(key))
+        else:
+            raise ValueError(f"outputs={key!r}: there are {len(recorded.names)}, named "
+                             f"{', '.join(recorded.names)}")
+    if not kept:
+        raise ValueError("outputs: name at least one")
+    recorded.names = [recorded.names[i] for i in kept]
+    recorded.outputs = [recorded.outputs[i] for i in kept]
+    needed, todo = set(), list(recorded.outputs)
+    while todo:
+        value = todo.pop()
+        if value not in needed:
+            needed.add(value)
+            todo += value.call.inputs if value.call else ()
+    recorded.calls = [call for call in recorded.calls if needed & set(call.outputs)]

@@ -13,7 +13,6 @@ from ..fields import Field, gather, hull, moves, reduce
 from ..trace import Call
 from .registry import ELEMENTWISE, LayerInfo, Result, flat, refuse, rule
 
-
 POOLING = ("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "nansum")
 
 

@@ -1,0 +1,109 @@
+"""From a recorded run to the fields of all its tensors, and to records of layers and joins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+from .fields import Field
+from .geometry import is_map
+from .report import join_record, layer_record
+from .rules import Unknown, interpret
+from .trace import UnsupportedOperation, Value
+
+LARGE = 2 ** 18                                     # boxes of larger tensors are not all kept
+
+
+@contextmanager
+def on_cpu() -> Iterator[None]:
+    """Whatever the caller has switched on does not change what is computed here."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.no_grad())
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@on_cpu()
+def described(found: object, keep: Value | None = None) -> object:
+    """Compute the fields of all tensors, call by call, and describe layers and joins."""
+    recorded, tables = found.trace, (found.virtual, found.seen)
+    for source in recorded.sources:
+        for fields, virtual in zip(tables, (True, False), strict=True):
+            fields[source] = Field.of_input(source.shape, virtual, source.first, found.ignore)
+    last_use, names = {}, Counter()
+    for call in recorded.calls:
+        last_use |= dict.fromkeys(call.inputs, call)
+    kept = {*recorded.outputs, keep}
+    for call in recorded.calls:
+        for fields in tables:
+            fields.update(zip(call.outputs, interpret(call, fields), strict=True))
+        _describe_call(found, call, names)
+        for value in {*call.inputs, *call.outputs}:
+            if last_use.get(value, call) is call and value not in kept:
+                for fields in tables:
+                    _forget(fields, value)
+    for value in recorded.outputs:
+        what = found.virtual[value]
+        if isinstance(what, Unknown):
+            raise UnsupportedOperation(f"the output uses {what.what}, whose receptive field is "
+                                       "not known here")
+        if what is None:
+            raise UnsupportedOperation("the output does not depend on the input's numbers")
+    return found
+
+
+def _forget(fields: dict, value: Value) -> None:
+    """Drop the boxes of a large tensor that nothing reads any more."""
+    what = fields.get(value)
+    if isinstance(what, Field) and what.edges and not is_map(what) and (
+            sum(edge.numel() for edge in what.edges) > LARGE):
+        fields[value] = Field(what.shape, what.image, None, what.step, what.virtual, what.ignore)
+
+
+def _describe_call(found: object, call: object, names: Counter) -> None:
+    """The record of a layer or a join."""
+    out = call.outputs[0] if call.outputs else None
+    if not isinstance(found.virtual.get(out), Field):
+        return
+    sources = [v for v in call.inputs if isinstance(found.virtual.get(v), Field)]
+    if call.layer is not None:
+        name = (call.scope if call.leaf else _name(call)) or found.name
+        names[name] += 1
+        name = name if names[name] == 1 else f"{name} #{names[name]}"
+        found.names[call] = name
+        idle = all(bool((found.seen[v].clipped(axis)[0] == 0).all()
+                        and (found.seen[v].edges[axis][1] == 1 - n).all())
+                   for v in sources for axis, n in enumerate(found.size))
+        looks = any(r > 1 for r in call.layer.window) or not call.layer.window
+        found.layers.append(layer_record(name, call.layer, out.shape, found.geometry(out),
+                                         idle and looks and call.layer.kind != "dense"))
+    elif len(sources) > 1:
+        branches = [found.geometry(value) for value in sources]
+        name = call.scope if call.leaf else _name(call)
+        found.own_joins.append(join_record(name, call.name, branches, found.axes,
+                                       all(is_map(found.virtual[v]) for v in sources)
+                                       and not _phases(call)))
+
+
+def _phases(call: object) -> bool:
+    """Whether every n-th cell of one map is put beside its neighbors: they differ by design."""
+    roots = set()
+    for value in call.inputs:
+        while value.call and value.call.name == "slice" and len(value.call.inputs) == 1:
+            value = value.call.inputs[0]
+        roots.add(value)
+    return call.name in ("cat", "stack") and len(roots) == 1
+
+
+def _name(call: object) -> str:
+    """Name of an operation in a module, or of the module that its parameters belong to."""
+    owners = {name.rpartition(".")[0] for name in call.parameters}
+    owner = owners.pop() if len(owners) == 1 else call.scope
+    if owner != call.scope and owner:
+        return owner
+    return ".".join(filter(None, (call.scope, call.name)))
