@@ -123,8 +123,8 @@ print(len(powers), "trees; cuts from", min(p[2] for p in powers), "to",
       max(p[2] for p in powers))
 
 # %% tags=["hide-input"]
-with checking("mincut-equality", detail="{count} trees: routed and random "
-              "weights both reach the smallest cut") as check:
+with checking("mincut-equality", detail="{count} partitions: routed and "
+              "random weights both reach the cut") as check:
     for rows, pairs, _, price, rank in reached:
         check(rank == price == 2 ** len(pairs), rows)
     for some, rows, price, built, random in powers:
@@ -182,8 +182,8 @@ table([(name, *row) for name, row in families.items()],
       ["family", "ranks", "above the cut", "below the cut"])
 
 # %% tags=["hide-input"]
-with checking("mincut-equality", detail="{count} families, none above; "
-              "powers of 2 and 3 all equal") as check:
+with checking("mincut-equality", detail=f"{len(families)} families, none "
+              "above; powers of 2 and 3 all equal") as check:
     for name, (_, above, below) in families.items():
         check(above == 0, name)
         if "powers" in name:
@@ -269,8 +269,9 @@ for _ in range(25):
 print(len(tried), "more ranks of 8 positions, widths from 1 to 7")
 
 # %% tags=["hide-input"]
-with checking("blocks-exact-rank", detail="{count} ranks of 8 and 16 "
-              "positions, shared and unshared") as check:
+count = 2 * len(rows_of_blocks) + len(tried)
+with checking("blocks-exact-rank", detail=f"{count} ranks, 8 and 16 "
+              "positions, shared and not") as check:
     for r, size, found, said, cut, closed in rows_of_blocks:
         check(found == said, (r, size))
         check(cut == closed == found[0], (r, size))
@@ -280,7 +281,7 @@ with checking("blocks-exact-rank", detail="{count} ranks of 8 and 16 "
 
 # %% [markdown]
 # Which layers count? Widen one layer at a time, starting from $(2,2,2,2)$ with $M=4$, and watch the
-# rank along blocks of 1, 2, 4 and 8.
+# smallest cut along blocks of 1, 2, 4 and 8.
 
 # %%
 base = (2, 2, 2, 2)
@@ -295,16 +296,20 @@ table([(r, *ranks) for r, ranks in grown.items()],
       ["widths", "blocks of 1", "of 2", "of 4", "of 8"])
 
 # %% tags=["hide-input"]
-with checking("early-and-deep-widths", detail="{count} changes of widths: "
-              "8 positions, exact ranks") as check:
+with checking("early-and-deep-widths", detail=f"{len(tried)} changes of "
+              "later widths; the conditions for 25 networks") as check:
     for M, r, j, shared, rank, _ in tried:  # layers above j do not count
         other = r[: j + 1] + tuple(draw(1, 7) for _ in r[j + 1:])
         some = ModeTree.perfect(8, 2, M, other)
         check(certify(some, blocks(8, j), shared=shared).rank == rank,
               (M, r, other, j))
-    wide = grown[2, 2, 2, 4], grown[2, 2, 4, 4]
-    check(wide[0][3] == grown[base][3], "the last layer alone")
-    check(wide[1][3] == 2 * grown[base][3], "the last two")
+        if j == 2 and not shared:  # what a left-right rank of rho needs
+            for rho in range(1, 10):
+                enough = (r[2] >= rho and r[1] >= rho and r[0] ** 2 >= rho
+                          and M**4 >= rho)
+                check((rank >= rho) == enough, (M, r, rho))
+    check(grown[2, 2, 2, 4][3] == grown[base][3], "the last layer alone")
+    check(grown[2, 2, 4, 4][3] == 2 * grown[base][3], "the last two")
 
 # %% [markdown]
 # ## Rank 14 against a cut of 15
