@@ -27,23 +27,11 @@ if "google.colab" in sys.modules:  # there, fetch the course and what it needs
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-import textwrap
+import torch, lib.plots.experiments as plots
 
-import torch
-import torch.nn.functional as F
-
-from lib import glue, verify
-from lib.experiments.analysis import abscissa_at, cells, curve, missing, ratio_at
-from lib.experiments.augment import Augmenter, Stream
-from lib.experiments.images import dead_leaves
-from lib.experiments.jobs import train_grid
-from lib.experiments.kinds import KINDS
-from lib.experiments.networks import Network, generator_for, plain_network
-from lib.experiments.records import STORED, read
-from lib.experiments.settings import PRESETS, Grid, Settings
-from lib.experiments.training import Trainer
-from lib.plots.experiments import draw_accuracy, draw_four_panels, draw_missing
-from lib.plots.style import figure
+from lib import checking, glue, table
+from lib.experiments import (analysis, augment, images, jobs, kinds, networks,
+                             records, settings, training)
 
 torch.set_num_threads(1)
 
@@ -55,11 +43,27 @@ torch.set_num_threads(1)
 # windows. The number of parameters grows like $4B^2C^2$.
 
 # %%
-print("parameters   " + "".join(f"C={c:<8d}" for c in (8, 16, 32, 64)))
-for window in (1, 2, 3, 4, 5):
-    counts = [KINDS[f"B{window}"].parameter_count(c) for c in (8, 16, 32, 64)]
-    assert counts[0] == sum(p.numel() for p in plain_network(window, 8).parameters())
-    print(f"B={window}          " + "".join(f"{count:<10,d}" for count in counts))
+def network(B, C):
+    layers = []
+    for inputs in (3, C, C, C, C):
+        layers += [torch.nn.Conv2d(inputs, C, B, padding="same"),
+                   torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+    return torch.nn.Sequential(*layers, torch.nn.Flatten(),
+                               torch.nn.Linear(C, 10))
+
+
+def parameters(B, C):
+    return sum(p.numel() for p in network(B, C).parameters())
+
+
+table([(f"B={B}", *(f"{parameters(B, C):,}" for C in (8, 16, 32, 64)))
+       for B in (1, 2, 3, 4, 5)],
+      ["parameters", "C=8", "C=16", "C=32", "C=64"])
+
+# %% tags=["remove-cell"]
+for B in (1, 2, 3, 4, 5):
+    for C in (8, 16, 32, 64):
+        assert parameters(B, C) == kinds.KINDS[f"B{B}"].parameter_count(C)
 
 # %% [markdown]
 # ## A task that can only be memorized
@@ -69,20 +73,23 @@ for window in (1, 2, 3, 4, 5):
 # succeeds only by remembering every exemplar, in all its augmented versions: moved and flipped, or
 # with shifted colors.
 
+# %%
+leaves = images.dead_leaves(100)
+table([("images", len(leaves)), ("classes", len(leaves.labels.unique())),
+       ("numbers in an image", leaves.images[0].numel())], ["what", "how many"])
+
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-images", "caption": "Exemplars made on the spot, and random versions of the first one under the two augmentations."}, "image": {"alt": "Three rows of eight small square images of overlapping colored disks. The first row shows eight different images. The second row shows the first image moved by a few pixels and sometimes mirrored. The third row shows it with other hues, saturations and brightnesses."}}
-leaves = dead_leaves(100)
-
-
 def versions(kind):
-    augmenter = Augmenter(leaves.images, kind)
-    row = [augmenter.batch(torch.tensor([0]), augmenter.draw(generator_for(kind, k)))[0]
-           for k in range(8)]
+    augmenter = augment.Augmenter(leaves.images, kind)
+    drawn = [augmenter.draw(networks.generator_for(kind, k)) for k in range(8)]
+    row = [augmenter.batch(torch.tensor([0]), one)[0] for one in drawn]
     return [image * augmenter.scale + augmenter.mean for image in row]
 
 
 rows = [leaves.images[:8] / 255, versions("spatial"), versions("color")]
-with figure(7.0, 2.9, columns=8, rows=3) as (drawing, grid):
-    for name, line, pictures in zip(("exemplars", "spatial", "color"), grid, rows):
+with plots.figure(7.0, 2.9, columns=8, rows=3) as (drawing, grid):
+    for name, line, pictures in zip(("exemplars", "spatial", "color"), grid,
+                                    rows):
         for axes, picture in zip(line, pictures):
             axes.imshow(picture.permute(1, 2, 0).clamp(0, 1).numpy())
             axes.set_xticks([])
@@ -92,43 +99,55 @@ with figure(7.0, 2.9, columns=8, rows=3) as (drawing, grid):
 # %% [markdown]
 # ## A training loop
 #
-# Training one network takes a dozen lines:
+# Training takes a dozen lines. A stream hands over one epoch after the other: all images in a random
+# order, in batches, each image in a version of its own.
 
 
 # %%
-def train(network, settings, stream):
-    """Mean loss of every epoch."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    losses = []
-    for epoch in range(settings.epochs):
-        total = 0.0
-        for images, labels in stream.epoch(epoch):  # shuffled and augmented
-            loss = F.cross_entropy(network(images), labels)
-            optimizer.zero_grad()
+def train(net, batches, epochs):
+    adam = torch.optim.Adam(net.parameters(), lr=1e-3)
+    curve = []
+    for epoch in range(epochs):
+        losses = []
+        for pictures, labels in batches.epoch(epoch):  # shuffled, augmented
+            loss = torch.nn.functional.cross_entropy(net(pictures), labels)
+            adam.zero_grad()
             loss.backward()
-            optimizer.step()
-            total += loss.item() * len(labels)
-        losses.append(total / len(leaves))
-    return losses
+            adam.step()
+            losses.append(loss.item())
+        curve.append(sum(losses) / len(losses))
+    return curve
 
 
-few = Settings(images=100, epochs=3, batch_size=10)
-widths = (2, 4, 8)
-stream = Stream(leaves, "color", seed=0, batch_size=10)
-alone = [train(plain_network(3, c, seed=0), few, stream) for c in widths]
-for c, losses in zip(widths, alone):
-    print(f"B=3, C={c}: loss from {losses[0]:.2f} to {losses[-1]:.2f}")
+batches = augment.Stream(leaves, "color", seed=0, batch_size=10)
+alone = {}
+for C in (2, 4, 8):
+    net = network(3, C)
+    start = networks.plain_network(3, C, seed=0)  # the engine's first weights
+    net.load_state_dict(start.state_dict())
+    alone[C] = train(net, batches, epochs=3)
+table([(f"B=3, C={C}", *(f"{loss:.2f}" for loss in curve))
+       for C, curve in alone.items()],
+      ["loss", "epoch 1", "epoch 2", "epoch 3"])
 
 # %% [markdown]
 # A sweep has hundreds of such networks. The engine trains narrow ones together, as one network with
-# block-diagonal weights. Their losses are those of the loop:
+# block-diagonal weights. From the same weights and on the same batches its losses are those of the
+# loop, up to the rounding of 32-bit numbers: in every epoch they agree within 0.001.
 
 # %%
-together = Trainer([Network("B3", c, "color", seed=0) for c in widths], few, leaves)
-together.run()
-for network, curves, losses in zip(together.order, together.curves, alone):
-    distance = max(abs(a - b) for a, b in zip(curves["loss"], losses))
-    print(network.name, "same losses:", distance < 1e-3)
+few = settings.Settings(images=100, epochs=3, batch_size=10)
+engine = training.Trainer(
+    [networks.Network("B3", C, "color", seed=0) for C in alone], few, leaves)
+engine.run()
+rows = []
+for member, curves in zip(engine.order, engine.curves):
+    pairs = list(zip(curves["loss"], alone[member.channels], strict=True))
+    rows.append((member.name, *(f"{ours:.2f}" for ours, _ in pairs),
+                 max(abs(ours - loops) for ours, loops in pairs) < 1e-3))
+assert len(rows) == 3 and all(row[-1] for row in rows)
+table(rows, ["loss in the engine", "epoch 1", "epoch 2", "epoch 3",
+             "the loop's"])
 
 # %% [markdown]
 # ## Predict, then train
@@ -138,32 +157,39 @@ for network, curves, losses in zip(together.order, together.curves, alone):
 # The preset `minute` trains 18 networks: $B=1,2,3$, $C=8,16,32$, both augmentations.
 
 # %%
-settings, grid = PRESETS["minute"]
-print(settings.images, "images,", settings.epochs, "epochs, batches of", settings.batch_size)
-live = cells(train_grid(grid, settings))
-print(len(live), "networks trained")
+minute, grid = settings.PRESETS["minute"]
+live = analysis.cells(jobs.train_grid(grid, minute))
+table([("images", minute.images), ("epochs", minute.epochs),
+       ("images in a batch", minute.batch_size),
+       ("networks trained", len(live))], ["what", "how many"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-minute", "caption": "Training accuracy on the augmented dead leaves after half a minute of training, one seed. The dashed line is chance."}, "image": {"alt": "Two panels of training accuracy against 8, 16 and 32 channels. With color augmentation the lines for B=2 and B=3 rise to above 0.9 and the line for B=1 stays below 0.4. With spatial augmentation all lines are lower, in the same order at 32 channels."}}
-with figure(7.0, 3.3, columns=2) as (drawing, panels):
-    for axes, augmentation in zip(panels, ("spatial", "color")):
-        draw_accuracy(axes, live, augmentation, title=f"{augmentation} augmentation")
+both = ("spatial", "color")
+with plots.figure(7.0, 3.3, columns=2) as (drawing, panels):
+    for axes, kind in zip(panels, both):
+        plots.draw_accuracy(axes, live, kind, title=f"{kind} augmentation")
 
 
 # %%
-def accuracy(found, augmentation, window, channels):
-    values = found[augmentation, f"B{window}", channels]
+def accuracy(found, kind, B, C):
+    """Mean over the seeds."""
+    values = found[kind, f"B{B}", C]
     return sum(values) / len(values)
 
 
-MARGIN = 0.05  # far above the differences between processors
-wider = accuracy(live, "color", 2, 16) > accuracy(live, "color", 1, 32) + MARGIN
-ordered = all(accuracy(live, "color", window + 1, 16)
-              > accuracy(live, "color", window, 16) + MARGIN for window in (1, 2))
-spatially = accuracy(live, "spatial", 3, 32) > accuracy(live, "spatial", 1, 32) + MARGIN
+def above(kind, better, worse):
+    """By 0.05: far more than the differences between processors."""
+    return accuracy(live, kind, *better) > accuracy(live, kind, *worse) + 0.05
+
+
+wider = above("color", (2, 16), (1, 32))
+ordered = above("color", (3, 16), (2, 16)) and above("color", (2, 16), (1, 16))
+spatially = above("spatial", (3, 32), (1, 32))
 assert wider and ordered and spatially
-print("color: B=2 with 16 channels beats B=1 with 32:", wider)
-print("color: at 16 channels B=3 beats B=2 beats B=1:", ordered)
-print("spatial: at 32 channels B=3 beats B=1:", spatially)
+table([("color", "B=2 with 16 channels beats B=1 with 32", wider),
+       ("color", "at 16 channels B=3 beats B=2 beats B=1", ordered),
+       ("spatial", "at 32 channels B=3 beats B=1", spatially)],
+      ["augmentation", "prediction", "holds"])
 
 # %% [markdown]
 # With spatial augmentation, half a minute is too short for a network with 16 channels to show what
@@ -174,54 +200,68 @@ print("spatial: at 32 channels B=3 beats B=1:", spatially)
 # Their file says what they are. Read it before the figure.
 
 # %%
-header, records = read(STORED / "laptop.jsonl")
+header, stored = records.read(records.STORED / "laptop.jsonl")
 data, chosen = header["data"], header["settings"]
-print("official files:", data["official"])
-print("note:", textwrap.fill(data.get("note", ""), 76))
-print("images:        ", data["subset"])
-print("protocol:      ", chosen["epochs"], "epochs, batches of", chosen["batch_size"],
-      "- Adam", chosen["learning_rate"])
-print("processors:    ", sorted({record["provenance"]["device"] for record in records}))
-print("diverged:      ", sum(record["status"] != "finished" for record in records))
-_, full = PRESETS["laptop"]
-found = cells(records)
-absent = missing(records, full)
-print("networks:      ", len(records), "of", len(full.networks()), "trained,",
-      len(absent), "missing")
-glue("13-stored", len(records))
+table([("official files", data["official"]),
+       ("note", data.get("note")),
+       ("images", data["subset"]),
+       ("epochs", chosen["epochs"]),
+       ("images in a batch", chosen["batch_size"]),
+       ("Adam's learning rate", str(chosen["learning_rate"])),
+       ("processors", ", ".join(sorted({record["provenance"]["device"]
+                                        for record in stored})))],
+      ["what", "in the stored runs"])
+
+# %%
+_, full = settings.PRESETS["laptop"]
+found = analysis.cells(stored)
+table([("planned", len(full.networks())), ("trained", len(stored)),
+       ("missing", len(analysis.missing(stored, full))),
+       ("diverged", sum(record["status"] != "finished" for record in stored))],
+      ["networks", "how many"])
+
+# %% tags=["remove-cell"]
+glue("13-stored", len(stored))
 glue("13-planned", len(full.networks()))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-seeds", "caption": "How many of the three seeds of each cell have been trained. What is missing is not drawn in the other figures."}, "image": {"alt": "Two tables with a row for each receptive field from 1 to 5 and a column for each channel number from 2 to 64. Every cell states how many seeds were trained."}}
-with figure(7.0, 2.7, columns=2) as (drawing, panels):
-    for axes, augmentation in zip(panels, ("spatial", "color")):
-        draw_missing(axes, found, full, augmentation)
+with plots.figure(7.0, 2.7, columns=2) as (drawing, panels):
+    for axes, kind in zip(panels, both):
+        plots.draw_missing(axes, found, full, kind)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-cifar", "caption": "Training accuracy on 2,000 augmented CIFAR-10 images against channels (left) and parameters (right). Points are means over the seeds trained, bars one standard deviation. The dashed line is chance."}, "image": {"alt": "Four panels. Against channels, the lines for B=1 to B=5 lie above one another in this order, and the line for B=1 stays below 0.45 up to 64 channels while the others reach 0.6 and more. Against parameters, the lines for B=2 to B=5 nearly fall together, and the line for B=1 bends away below them."}}
-panels = draw_four_panels(found)
+panels = plots.draw_four_panels(found)
+
+# %% [markdown]
+# The numbers of the figure: mean training accuracy, and in brackets the number of seeds.
 
 # %%
-print("mean training accuracy (seeds)")
-for augmentation in ("spatial", "color"):
-    print(f"{augmentation:9s}" + "".join(f"C={c:<11d}" for c in (2, 4, 8, 16, 32, 64)))
-    for window in (1, 2, 3, 4, 5):
-        points = curve(found, augmentation, f"B{window}")
-        print(f"  B={window}    " + "".join(f"{p[1]:.3f} ({p[3]})    " for p in points))
+table([(kind, f"B={B}", *(f"{mean:.3f} ({seeds})" for _, mean, _, seeds
+                          in analysis.curve(found, kind, f"B{B}")))
+       for kind in both for B in (1, 2, 3, 4, 5)],
+      ["augmentation", "window", *(f"C={C}" for C in (2, 4, 8, 16, 32, 64))])
 
 # %% [markdown]
 # ## Overlap against twice the channels
+#
+# The accuracy of $B=2$ with $C$ channels, minus that of $B=1$ with $2C$:
 
 # %%
-print("accuracy of B=2 with C channels minus accuracy of B=1 with 2C channels")
-gain = {}
-for augmentation in ("spatial", "color"):
-    for c in (2, 4, 8, 16, 32):
-        gain[augmentation, c] = (
-            accuracy(found, augmentation, 2, c) - accuracy(found, augmentation, 1, 2 * c))
-    print(f"  {augmentation:8s}" + "  ".join(f"C={c}: {gain[augmentation, c]:+.3f}"
-                                            for c in (2, 4, 8, 16, 32)))
-enough = all(gain[kind, c] > 0.02 for kind in ("spatial", "color") for c in (8, 16, 32))
-verify("convnet-overlap-beats-channels", enough and wider, evidence="trained",
-       detail="C = 8, 16, 32 on CIFAR-10 images; dead leaves")
+gain = {(kind, C): accuracy(found, kind, 2, C) - accuracy(found, kind, 1, 2 * C)
+        for kind in both for C in (2, 4, 8, 16, 32)}
+table([(kind, *(f"{gain[kind, C]:+.3f}" for C in (2, 4, 8, 16, 32)))
+       for kind in both],
+      ["augmentation", *(f"C={C}" for C in (2, 4, 8, 16, 32))])
+
+# %% tags=["hide-input"]
+with checking("convnet-overlap-beats-channels", evidence="trained",
+              detail="C = 8, 16, 32 on CIFAR-10 images; dead leaves") as check:
+    for kind in both:
+        for C in (8, 16, 32):
+            check(gain[kind, C] > 0.02, f"{kind}, C={C}")
+    check(wider, "dead leaves")
+
+# %% tags=["remove-cell"]
 glue("13-gain-spatial-32", f"{gain['spatial', 32]:.2f}")
 glue("13-gain-color-32", f"{gain['color', 32]:.2f}")
 glue("13-gain-spatial-4", f"{gain['spatial', 4]:.2f}")
@@ -235,42 +275,46 @@ glue("13-gain-spatial-4", f"{gain['spatial', 4]:.2f}")
 #
 # Read off, for one level of accuracy, how many channels each window needs; between measured points
 # by interpolation, never beyond them. The best accuracy of $B=1$ sets the highest level.
+# The table divides the channels that $B=1$ needs by those that $B$ needs.
 
 # %%
-def ratios(axis):
-    table = {}
-    for augmentation in ("spatial", "color"):
-        best = max(point[1] for point in curve(found, augmentation, "B1"))
-        levels = [0.25, 0.30, best - 0.005]
-        for level in levels:
-            table[augmentation, level] = {
-                window: ratio_at(found, augmentation, level, f"B{window}", "B1", axis)
-                for window in (2, 3, 4, 5)
-            }
-    return table
+def ratios(levels, windows, base, axis):
+    """How many times more the base needs, at each level of accuracy."""
+    return {(kind, level): {
+        B: analysis.ratio_at(found, kind, level, f"B{B}", f"B{base}", axis)
+        for B in windows} for kind in both for level in levels[kind]}
 
 
-def show(table):
-    for (augmentation, level), row in table.items():
-        entries = "  ".join(f"B={window}: {value:5.1f}" for window, value in row.items())
-        print(f"  {augmentation:8s} at accuracy {level:.3f}   {entries}")
+def shown(ratios):
+    windows = list(next(iter(ratios.values())))
+    return table([(kind, f"{level:.3f}", *(f"{row[B]:.1f}" for B in windows))
+                  for (kind, level), row in ratios.items()],
+                 ["augmentation", "accuracy", *(f"B={B}" for B in windows)])
 
 
-print("channels of B=1 divided by channels of B")
-by_channels = ratios("channels")
-show(by_channels)
-spatial, color = ([row for (kind, _), row in by_channels.items() if kind == name]
-                  for name in ("spatial", "color"))
-growing = all(lower[window] < upper[window]
-              for rows in (spatial, color) for lower, upper in zip(rows, rows[1:])
-              for window in (2, 3, 4, 5))
-verify("convnet-channel-ratio", growing and min(spatial[-1].values()) > 3
-       and min(color[-1].values()) > 4, evidence="trained",
-       detail="B = 2 to 5, both augmentations")
-glue("13-ratio-spatial", f"{spatial[-1][2]:.1f}")
-glue("13-ratio-color", f"{color[-1][2]:.1f}")
-glue("13-ratio-low-spatial", f"{spatial[0][2]:.1f}")
-glue("13-ratio-low-color", f"{color[0][2]:.1f}")
+best = {kind: max(mean for _, mean, *_ in analysis.curve(found, kind, "B1"))
+        for kind in both}
+levels = {kind: (0.25, 0.30, best[kind] - 0.005) for kind in both}
+by_channels = ratios(levels, (2, 3, 4, 5), 1, "channels")
+shown(by_channels)
+
+# %% tags=["hide-input"]
+low, middle, high = (
+    {kind: by_channels[kind, levels[kind][place]] for kind in both}
+    for place in (0, 1, 2))
+with checking("convnet-channel-ratio", evidence="trained",
+              detail="B = 2 to 5, both augmentations") as check:
+    for kind, least in (("spatial", 3), ("color", 4)):
+        for B in (2, 3, 4, 5):
+            check(low[kind][B] < middle[kind][B] < high[kind][B],
+                  f"{kind}, B={B}: the ratio grows")
+            check(high[kind][B] > least, f"{kind}, B={B}: above {least}")
+
+# %% tags=["remove-cell"]
+for kind in both:
+    glue(f"13-ratio-{kind}", f"{high[kind][2]:.1f}")
+for kind in both:
+    glue(f"13-ratio-low-{kind}", f"{low[kind][2]:.1f}")
 
 # %% [markdown]
 # ## The same per parameter
@@ -280,54 +324,65 @@ glue("13-ratio-low-color", f"{color[0][2]:.1f}")
 # among themselves?
 
 # %%
-print("parameters of B=1 divided by parameters of B")
-by_parameters = ratios("parameters")
-show(by_parameters)
-high = [row for (_, level), row in by_parameters.items() if level > 0.3]
-least = min(min(row.values()) for row in high)
-verify("convnet-parameter-ratio", least > 2, evidence="trained",
-       detail="at the best accuracy of B = 1, C up to 64")
-low = by_parameters["spatial", 0.25]
-print("spatial, accuracy 0.25: B=1 is ahead of some overlapping window:",
-      min(low.values()) < 1)
+by_parameters = ratios(levels, (2, 3, 4, 5), 1, "parameters")
+shown(by_parameters)
 
-print("\nparameters of B=2 divided by parameters of B, at equal accuracy")
-among = {}
-for augmentation, levels in (("spatial", (0.4, 0.5, 0.6)), ("color", (0.4, 0.5, 0.6))):
-    for level in levels:
-        among[augmentation, level] = {
-            window: ratio_at(found, augmentation, level, f"B{window}", "B2", "parameters")
-            for window in (3, 4, 5)
-        }
-show(among)
-spread = [value for row in among.values() for value in row.values()]
-verify("convnet-overlaps-alike", 0.5 < min(spread) and max(spread) < 2,
-       evidence="trained", detail="B = 3, 4, 5 against B = 2")
+# %% tags=["hide-input"]
+with checking("convnet-parameter-ratio", evidence="trained",
+              detail="at the best accuracy of B = 1, C up to 64") as check:
+    for kind in both:
+        for B, ratio in by_parameters[kind, levels[kind][-1]].items():
+            check(ratio > 2, f"{kind}, B={B}")
+
+# %% [markdown]
+# At a low level $B=1$ is still ahead of some window: ratios below one. Now the overlapping windows
+# among themselves, the parameters of $B=2$ divided by those of $B$:
+
+# %%
+common = {kind: (0.4, 0.5, 0.6) for kind in both}
+among = ratios(common, (3, 4, 5), 2, "parameters")
+shown(among)
+
+# %% tags=["hide-input"]
+spread = [ratio for row in among.values() for ratio in row.values()]
+with checking("convnet-overlaps-alike", evidence="trained",
+              detail="B = 3, 4, 5 against B = 2") as check:
+    for (kind, level), row in among.items():
+        for B, ratio in row.items():
+            check(0.5 < ratio < 2, f"{kind}, B={B}, accuracy {level}")
+
+# %% tags=["remove-cell"]
+assert min(by_parameters["spatial", 0.25].values()) < 1  # the words above
 glue("13-alike-low", f"{min(spread):.1f}")
 glue("13-alike-high", f"{max(spread):.1f}")
-glue("13-parameters-spatial", f"{high[0][2]:.1f}")
-glue("13-parameters-color", f"{high[1][2]:.1f}")
+for kind in both:
+    highest = by_parameters[kind, levels[kind][-1]]
+    glue(f"13-parameters-{kind}", f"{highest[2]:.1f}")
 
 # %% [markdown]
 # ## Does more overlap keep paying?
 #
-# The step from no overlap to a little of it is compared with each further step, in channels at
-# equal accuracy.
+# The step from no overlap to a little of it is compared with each further step, in channels at the
+# accuracy that $B=1$ can just reach: how many times fewer channels does the larger window need?
 
 # %%
-steps = {}
-for augmentation in ("spatial", "color"):
-    level = max(point[1] for point in curve(found, augmentation, "B1")) - 0.005
-    needed = [abscissa_at(curve(found, augmentation, f"B{window}"), level)
-              for window in (1, 2, 3, 4, 5)]
-    steps[augmentation] = [wide / narrow for wide, narrow in zip(needed, needed[1:])]
-    print(f"  {augmentation:8s}" + "  ".join(
-        f"B={window} to {window + 1}: {step:.1f}" for window, step
-        in enumerate(steps[augmentation], start=1)))
-verify("convnet-diminishing-overlap",
-       all(step[0] > 2 * max(step[1:]) for step in steps.values()),
-       evidence="trained", detail="B = 1 to 2 against every later step")
-glue("13-later-step", f"{max(max(step[1:]) for step in steps.values()):.1f}")
+needed = {kind: [analysis.abscissa_at(analysis.curve(found, kind, f"B{B}"),
+                                      levels[kind][-1])
+                 for B in (1, 2, 3, 4, 5)] for kind in both}
+steps = {kind: [wide / narrow for wide, narrow in zip(row, row[1:])]
+         for kind, row in needed.items()}
+table([(kind, *(f"{step:.1f}" for step in row)) for kind, row in steps.items()],
+      ["augmentation", *(f"B={B} to {B + 1}" for B in (1, 2, 3, 4))])
+
+# %% tags=["hide-input"]
+with checking("convnet-diminishing-overlap", evidence="trained",
+              detail="B = 1 to 2 against every later step") as check:
+    for kind, (first, *later) in steps.items():
+        for step in later:
+            check(first > 2 * step, kind)
+
+# %% tags=["remove-cell"]
+glue("13-later-step", f"{max(max(row[1:]) for row in steps.values()):.1f}")
 
 # %% [markdown]
 # ## What was left open, varied
@@ -337,20 +392,19 @@ glue("13-later-step", f"{max(max(step[1:]) for step in steps.values()):.1f}")
 # accuracy rise from $B=1$ to $B=2$ to $B=3$, and does $B=2$ with 16 channels beat $B=1$ with 32?
 
 # %%
-files = sorted((STORED / "variations").glob("*.jsonl"))
-print(f"{'':24s}{'order at C=32':26s}{'16 beat 32':20s}")
-print(f"{'':24s}{'spatial':12s}{'color':14s}{'spatial':12s}{'color':12s}")
-orders = []
-for file in files:
-    other = cells(read(file)[1])
-    rising = [accuracy(other, kind, 1, 32) < accuracy(other, kind, 2, 32)
-              < accuracy(other, kind, 3, 32) for kind in ("spatial", "color")]
-    doubled = [accuracy(other, kind, 2, 16) > accuracy(other, kind, 1, 32)
-               for kind in ("spatial", "color")]
-    orders.append((rising, doubled))
-    print(f"{file.stem:24s}{rising[0]!s:12s}{rising[1]!s:14s}{doubled[0]!s:12s}{doubled[1]!s:12s}")
-beats_one = sum(all(rising) for rising, _ in orders)
-print(f"\nthe whole order holds in {beats_one} of {len(files)} variations")
+variations = {}
+for file in sorted((records.STORED / "variations").glob("*.jsonl")):
+    other = analysis.cells(records.read(file)[1])
+    variations[file.stem] = [
+        *(accuracy(other, kind, 1, 32) < accuracy(other, kind, 2, 32)
+          < accuracy(other, kind, 3, 32) for kind in both),
+        *(accuracy(other, kind, 2, 16) > accuracy(other, kind, 1, 32)
+          for kind in both)]
+whole = sum(all(row[:2]) for row in variations.values())
+print(f"the whole order holds in {whole} of {len(variations)} variations")
+table([(name, *row) for name, row in variations.items()],
+      ["variation", "order, spatial", "order, color",
+       "16 beat 32, spatial", "16 beat 32, color"])
 
 # %% [markdown]
 # ## Arithmetic circuits
@@ -360,21 +414,27 @@ print(f"\nthe whole order holds in {beats_one} of {len(files)} variations")
 # which leaves the predicted class as it is (`lib/experiments/products.py`).
 
 # %%
-circuits = Settings(images=100, epochs=30, batch_size=10, learning_rate=5e-4)
-widths = {f"B{window}prod": (8, 16) for window in (1, 2, 3)}
-products = train_grid(Grid(widths, ("color",)), circuits)
-print("networks trained:", len(products))
-print("every loss finite:", all(record["status"] == "finished" for record in products))
-trained = cells(products)
-reached = {(block, c): values[0] for (_, block, c), values in trained.items()}
-verify("convac-overlap-beats-channels",
-       reached["B2prod", 8] > reached["B1prod", 16] + MARGIN
-       and reached["B3prod", 16] > reached["B2prod", 16] + MARGIN,
-       evidence="trained", detail="product pooling, dead leaves, color augmentation")
+circuits = settings.Settings(images=100, epochs=30, batch_size=10,
+                             learning_rate=5e-4)
+grid = settings.Grid({f"B{B}prod": (8, 16) for B in (1, 2, 3)}, ("color",))
+products = jobs.train_grid(grid, circuits)
+trained = analysis.cells(products)
+table([(record["name"], record["parameters"], record["status"] == "finished")
+       for record in products],
+      ["circuit", "parameters", "every loss finite"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-circuits", "caption": "The same experiment with product pooling: convolutional arithmetic circuits on dead leaves, color augmentation, one seed."}, "image": {"alt": "Training accuracy against 8 and 16 channels for circuits with product pooling. The line for B=1 stays near 0.2, the lines for B=2 and B=3 rise, B=3 to above 0.8."}}
-with figure(4.6, 3.3) as (drawing, axes):
-    draw_accuracy(axes, trained, "color", title="product pooling")
+with plots.figure(4.6, 3.3) as (drawing, axes):
+    plots.draw_accuracy(axes, trained, "color", title="product pooling")
+
+# %% tags=["hide-input"]
+reached = {(B, C): trained["color", f"B{B}prod", C][0]
+           for B in (1, 2, 3) for C in (8, 16)}
+with checking("convac-overlap-beats-channels", evidence="trained",
+              detail="product pooling, dead leaves, color augmentation"
+              ) as check:
+    check(reached[2, 8] > reached[1, 16] + 0.05, "B=2, 8 channels")
+    check(reached[3, 16] > reached[2, 16] + 0.05, "B=3, 16 channels")
 
 # %% [markdown]
 # ## What to remember
@@ -385,6 +445,6 @@ with figure(4.6, 3.3) as (drawing, axes):
 # - These are training results with one optimizer and a limited budget. From $B=1$ to $B=2$ more
 #   changes than overlap: [the next notebook](13b_what_changes_with_b.ipynb) takes it apart.
 #
-# To try: `Settings(data="photograph-patches", images=100, epochs=40)` in the live run; other seeds
-# with `Grid(..., seeds=(0, 1, 2))`; or your own CIFAR-10 runs with
+# To try: `settings.Settings(data="photograph-patches", images=100, epochs=40)` in the live run; other
+# seeds with `settings.Grid(..., seeds=(0, 1, 2))`; or your own CIFAR-10 runs with
 # `python -m lib.experiments --preset laptop`, which continues where it was stopped.

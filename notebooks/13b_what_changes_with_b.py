@@ -27,23 +27,12 @@ if "google.colab" in sys.modules:  # there, fetch the course and what it needs
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-import json
-from itertools import combinations_with_replacement
-
-import torch
-import torch.nn.functional as F
+import json, torch, lib.plots.experiments as plots, lib.trees.symmetry as group
 
 from lib import (Architecture, ModeTree, Modular, certify_weights, checking,
                  evaluate, exact_rank, glue, indices, table)
-from lib.experiments import analysis, images, separation
-from lib.experiments.ensembles import Ensemble
-from lib.experiments.kinds import KINDS
-from lib.experiments.networks import Network
-from lib.experiments.records import STORED, read
-from lib.plots.experiments import (draw_controls, draw_usage, figure,
-                                   stored_records)
-from lib.trees.symmetry import (invariant_dimension, moved, random_symmetry,
-                                side_orbits, symmetry_order)
+from lib.experiments import (analysis, ensembles, images, kinds, networks,
+                             records, separation)
 
 torch.set_num_threads(1)
 draw = torch.Generator().manual_seed(0)
@@ -56,11 +45,13 @@ draw = torch.Generator().manual_seed(0)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-orbit", "caption": "Four images of one orbit, for two exemplars. From left: the image; quarters and their quarters exchanged; only the smallest blocks changed inside; everything exchanged. To a network of 1×1 convolutions with 2×2 pooling all four are the same image."}, "image": {"alt": "Two rows of four small images. The first is a picture of overlapping disks. In the second its sixteen blocks have changed places. The third looks like the first with blurred, jagged edges. The fourth looks like noise in patches of color."}}
 leaves = images.dead_leaves(10).images[:2]
-coarse = (random_symmetry(2, draw)[:, None] * 64 + torch.arange(64)).flatten()
-fine = torch.cat([16 * block + random_symmetry(2, draw) for block in range(64)])
-orbit = [leaves, *(moved(leaves, turn)
-                   for turn in (coarse, fine, random_symmetry(5, draw)))]
-with figure(6.0, 3.1, columns=4, rows=2) as (drawing, grid):
+coarse = group.random_symmetry(2, draw)[:, None] * 64 + torch.arange(64)
+fine = torch.cat([16 * block + group.random_symmetry(2, draw)
+                  for block in range(64)])
+every = group.random_symmetry(5, draw)
+orbit = [leaves, *(group.moved(leaves, turn)
+                   for turn in (coarse.flatten(), fine, every))]
+with plots.figure(6.0, 3.1, columns=4, rows=2) as (drawing, grid):
     for column, pictures in enumerate(orbit):
         for axes, picture in zip(grid[:, column], pictures):
             axes.imshow(picture.permute(1, 2, 0).numpy())
@@ -75,7 +66,8 @@ with figure(6.0, 3.1, columns=4, rows=2) as (drawing, grid):
 
 # %%
 def integer_network(block):
-    network = Ensemble([Network(block, 8, "none", 0)]).double()
+    member = networks.Network(block, 8, "none", 0)
+    network = ensembles.Ensemble([member]).double()
     for weights in network.parameters():
         weights.data = torch.randint(-2, 3, weights.shape,
                                      generator=draw).double()
@@ -90,15 +82,16 @@ def blind(block):
     return all(torch.equal(first, other) for other in others)
 
 
-def yes(value):
-    return "yes" if value else "–"
+def factors(block):
+    """Overlap, order, mixing: yes or a dash."""
+    kind = kinds.KINDS[block]
+    return [has or None for has in (kind.overlap, kind.order, kind.mixing)]
 
 
 shown = ("B1", "B1mean", "same2", "B1max3", "offset2", "haar2", "depth2",
          "conv2", "B2")
 sees = {block: blind(block) for block in shown}
-table([(block, yes(KINDS[block].overlap), yes(KINDS[block].order),
-        yes(KINDS[block].mixing), "equal" if sees[block] else "differ")
+table([(block, *factors(block), "equal" if sees[block] else "differ")
        for block in shown],
       ["network", "overlap", "order", "mixing", "scores on the orbit"])
 
@@ -106,33 +99,40 @@ table([(block, yes(KINDS[block].overlap), yes(KINDS[block].order),
 # Overlap alone, or order alone, is enough to tell these images apart.
 #
 # The same for arithmetic circuits, modulo a prime: a tree with four children at every node and
-# shared weights. And the size of the group of exchanges, for $32\times32$ pixels:
+# shared weights.
 
 # %%
 field = Modular()
 tree = ModeTree.perfect(modes=64, pool=4, dim=3, widths=(4, 4, 2))
 inputs = field.random((10, 64, 3), draw)
-turn = random_symmetry(3, draw)
+turn = group.random_symmetry(3, draw)
 same = {}
 for shared in (True, False):
     weights = tree.random_weights(field, draw, shared=shared)
     same[shared] = torch.equal(evaluate(tree, weights, inputs, field),
                                evaluate(tree, weights, inputs[:, turn], field))
-print("shared weights, equal outputs:", same[True])
-print("a weight of its own for every child, equal outputs:", same[False])
-print("exchanges: 24^341, a number of", len(str(symmetry_order(5))), "digits")
+table([("shared by the children", same[True]),
+       ("of its own for every child", same[False])],
+      ["weights", "equal outputs"])
+
+# %% [markdown]
+# The size of the group of exchanges, for $32\times32$ pixels:
+
+# %%
+order = group.symmetry_order(5)
+print("24^341 exchanges, a number of", len(str(order)), "digits")
 
 # %% tags=["hide-input"]
 with checking("quadtree-symmetry",
               detail="maximum, mean and product; {count} checks") as check:
     for block in shown:
-        kind = KINDS[block]
+        kind = kinds.KINDS[block]
         check(sees[block] == (not kind.overlap and not kind.order), block)
     check(same[True] and not same[False], tree)
-    check(symmetry_order(5) == 24**341, "order")
+    check(order == 24**341, "order")
 
 # %% tags=["remove-cell"]
-glue("13b-digits", len(str(symmetry_order(5))))
+glue("13b-digits", len(str(order)))
 
 # %% [markdown]
 # ## What follows for arithmetic circuits
@@ -143,8 +143,8 @@ glue("13b-digits", len(str(symmetry_order(5))))
 # whatever the width.
 
 # %%
-table([(f"{2**n}×{2**n}", f"2^{4**n}", invariant_dimension(n, 2),
-        f"2^{4**n // 2}", side_orbits(n, 2)) for n in (1, 2, 3)],
+table([(f"{2**n}×{2**n}", f"2^{4**n}", group.invariant_dimension(n, 2),
+        f"2^{4**n // 2}", group.side_orbits(n, 2)) for n in (1, 2, 3)],
       ["image", "entries", "invariant dimensions", "rows, left",
        "different rows"])
 
@@ -152,11 +152,14 @@ table([(f"{2**n}×{2**n}", f"2^{4**n}", invariant_dimension(n, 2),
 # Do circuits reach all invariant tensors? The dimension of what they span, computed from ninety
 # random circuits with $4\times4$ pixels and $r_0$ channels in the first layer:
 
+
 # %%
-blocks = list(combinations_with_replacement(range(2), 4))  # 5 blocks
-contents = torch.tensor([sum(four, ()) for four in
-                         combinations_with_replacement(blocks, 4)])
-pixels = torch.eye(2, dtype=torch.float64)[contents]  # one image per orbit
+def multisets(choices):
+    return torch.combinations(torch.arange(choices), 4, with_replacement=True)
+
+
+contents = multisets(2)[multisets(5)].flatten(1)  # one image per orbit
+pixels = torch.eye(2, dtype=torch.float64)[contents]
 
 
 def spanned(channels):
@@ -168,7 +171,6 @@ def spanned(channels):
 
 span = {channels: spanned(channels) for channels in (1, 2, 3, 4)}
 table(span.items(), ["channels r_0", "dimension spanned"])
-
 
 # %% [markdown]
 # All 70 from three channels on. And the rank of one wide circuit, with $D=20$ channels, against the
@@ -187,20 +189,21 @@ def left_right(window, channels, alike, size=4):
 
 
 wide = {alike: left_right(2, 20, alike) for alike in (True, False)}
-print("1×1 windows, D = 20:          rank", wide[True])
-print("a weight per offset, D = 20:  rank", wide[False])
+table([("the same at every offset", wide[True]),
+       ("of its own for every offset", wide[False])],
+      ["weights, D = 20", "rank"])
 
 # %% tags=["hide-input"]
 with checking("invariant-tensors", detail="dimensions 17, 65, 70, rank 15; "
               "{count} checks") as check:
     check(list(span.values()) == [17, 65, 70, 70], "span")
-    check(invariant_dimension(2, 2) == 70, "dimension")
-    check(wide[True] == side_orbits(2, 2) == 15, "rank")
+    check(group.invariant_dimension(2, 2) == 70, "dimension")
+    check(wide[True] == group.side_orbits(2, 2) == 15, "rank")
     check(wide[False] == 21, "a weight per offset")
 
 # %% tags=["remove-cell"]
-glue("13b-invariant", invariant_dimension(2, 2))
-glue("13b-invariant-8", f"{invariant_dimension(3, 2):,}")
+glue("13b-invariant", group.invariant_dimension(2, 2))
+glue("13b-invariant-8", f"{group.invariant_dimension(3, 2):,}")
 glue("13b-wide-shared", wide[True])
 glue("13b-wide-offset", wide[False])
 
@@ -222,8 +225,8 @@ def squares(channels):
     for inputs in (1, channels):
         weight = field.random((channels, inputs, 2, 2), draw)
         bias = field.random((channels, 1, 1), draw)
-        maps = field.reduce(F.conv2d(maps, weight, stride=2) + bias)
-        maps = field.reduce(maps.square())
+        maps = torch.nn.functional.conv2d(maps, weight, stride=2) + bias
+        maps = field.reduce(field.reduce(maps).square())
     head = field.random((channels, 1), draw)
     return exact_rank(field.matmul(maps.flatten(1), head).view(256, 256)).rank
 
@@ -258,20 +261,27 @@ with checking("rank-sees-overlap", detail="{count} exact ranks") as check:
 # with fixed signs, or with four weights per channel. A 2 or 3 at the end is the side of the window.
 
 # %%
-header, factorial = read(STORED / "factorial.jsonl")
+header, factorial = records.read(records.STORED / "factorial.jsonl")
 seeds = sorted({record["seed"] for record in factorial})
-settings = header["settings"]
-print("images:  ", header["data"]["subset"])
-print("official files:", header["data"]["official"])
-print("protocol:", settings["epochs"], "epochs, batches of",
-      settings["batch_size"], "- Adam", settings["learning_rate"])
-print("networks:", len(factorial), "beside the published ones; seeds", seeds)
+data, settings = header["data"], header["settings"]
+table([("images", data["subset"]), ("official files", data["official"]),
+       ("epochs", settings["epochs"]),
+       ("images in a batch", settings["batch_size"]),
+       ("Adam's learning rate", str(settings["learning_rate"])),
+       ("networks beside the published ones", len(factorial)),
+       ("seeds", ", ".join(map(str, seeds)))],
+      ["what", "in the stored runs"])
 
-found = analysis.cells(stored_records())  # all seeds that are stored
+# %% [markdown]
+# Not all widths are trained for all networks; the comparison is at the largest one that is.
+
+# %%
+found = analysis.cells(plots.stored_records())  # all seeds that are stored
 key = ("B1", "B1max3", "offset2", "offset3", "same2", "same3", "B2same",
        "haar2", "depth2", "depth3", "conv2", "conv3", "conv4", "B2", "B3")
-width = max(c for c in (4, 8, 16, 32, 64) if all(
-    (kind, block, c) in found for block in key for kind in ("color", "spatial")))
+width = max(C for C in (4, 8, 16, 32, 64) if all(
+    (kind, block, C) in found
+    for block in key for kind in ("color", "spatial")))
 print("largest width at which all of them are trained: C =", width)
 
 
@@ -281,21 +291,24 @@ def reached(augmentation, block, channels=width):
     return sum(values) / len(values)
 
 
-table([(block, yes(KINDS[block].overlap), yes(KINDS[block].order),
-        yes(KINDS[block].mixing), KINDS[block].parameter_count(width),
-        f"{reached('color', block):.3f}", f"{reached('spatial', block):.3f}",
-        len(found["color", block, width])) for block in key],
+def size(block):
+    return kinds.KINDS[block].parameter_count(width)
+
+
+table([(block, *factors(block), size(block), f"{reached('color', block):.3f}",
+        f"{reached('spatial', block):.3f}", len(found["color", block, width]))
+       for block in key],
       ["network", "overlap", "order", "mixing", f"parameters, C={width}",
        "color", "spatial", "seeds"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-controls", "caption": "Four networks: what two neighboring values of a block see, and training accuracy on augmented CIFAR-10 images against parameters. Points are means over the seeds trained, bars one standard deviation. Solid lines overlap, dashed lines do not; blue networks only take maxima of single pixels, orange ones add neighbors up."}, "image": {"alt": "Above, four small grids with two windows each. Below, two panels of training accuracy against parameters. In the color panel the two orange lines rise together, one solid and one dashed; the two blue lines, one solid and one dashed, stay low, and B=1 stays near 0.4 up to a million parameters. In the spatial panel the order is the same with smaller distances."}}
-panels = draw_controls(found)
-
+panels = plots.draw_controls(found)
 
 # %% [markdown]
 # How much of the gap from $B=1$ to $B=2$ does each control close at this width? One is all of it.
 # Below the table: how much of it lies between runs of $B=1$, or of $B=2$, that differ in the seed
 # alone. Only differences well above that mean something.
+
 
 # %%
 def share(augmentation, block):
@@ -354,7 +367,7 @@ glue("13b-noise", f"{noise:.1f}")
 for block in key:
     for kind in ("color", "spatial"):
         glue(f"13b-{block}-{kind}", f"{reached(kind, block):.2f}")
-    glue(f"13b-{block}-parameters", f"{KINDS[block].parameter_count(width):,}")
+    glue(f"13b-{block}-parameters", f"{size(block):,}")
 for block in ("conv2", "offset2", "depth2", "haar2"):
     for kind, value in zip(("color", "spatial"), closed[block]):
         glue(f"13b-share-{block}-{kind}", f"{100 * value:.0f}")
@@ -365,15 +378,16 @@ for block in ("conv2", "offset2", "depth2", "haar2"):
 # %%
 ceiling = {kind: [point for point in analysis.curve(found, kind, "B1")
                   if point[0] >= 32] for kind in ("color", "spatial")}
-table([(point[0], KINDS["B1"].parameter_count(point[0]),
+table([(point[0], kinds.KINDS["B1"].parameter_count(point[0]),
         f"{point[1]:.3f} ({point[3]})", f"{other[1]:.3f} ({other[3]})")
        for point, other in zip(ceiling["color"], ceiling["spatial"])],
       ["C", "parameters", "color (seeds)", "spatial (seeds)"])
 
 # %% tags=["remove-cell"]
-glue("13b-widest", ceiling["color"][-1][0])
+widest = ceiling["color"][-1][0]
+glue("13b-widest", widest)
 glue("13b-widest-parameters",
-     f"{KINDS['B1'].parameter_count(ceiling['color'][-1][0]):,}")
+     f"{kinds.KINDS['B1'].parameter_count(widest):,}")
 for kind in ("color", "spatial"):
     glue(f"13b-ceiling-{kind}", f"{max(p[1] for p in ceiling[kind]):.2f}")
 
@@ -389,13 +403,10 @@ for kind in ("color", "spatial"):
 
 # %%
 data = images.dead_leaves(100)
-live = [separation.trained_usage(Network(block, 8, "color", 0),
-                                 separation.protocol(block), data)
-        for block in ("offset2prod", "B2prod")]
-
-
-circuits = {record["block"]: record for record in live}
-table([(block, yes(KINDS[block].overlap), record["before"]["rank"],
+circuits = {block: separation.trained_usage(
+    networks.Network(block, 8, "color", 0), separation.protocol(block), data)
+    for block in ("offset2prod", "B2prod")}
+table([(block, factors(block)[0], record["before"]["rank"],
         record["after"]["rank"]) for block, record in circuits.items()],
       ["network", "overlap", "rank before", "rank after"])
 
@@ -404,7 +415,7 @@ table([(block, yes(KINDS[block].overlap), record["before"]["rank"],
 
 # %%
 stored = [json.loads(line) for line in
-          (STORED / "ranks.jsonl").read_text().splitlines()]
+          (records.STORED / "ranks.jsonl").read_text().splitlines()]
 
 
 def mean(block, measure, when=None):
@@ -418,7 +429,7 @@ def arrow(block, measure, digits):
                       for when in ("before", "after"))
 
 
-table([(block, yes(KINDS[block].overlap), arrow(block, "rank", 0),
+table([(block, factors(block)[0], arrow(block, "rank", 0),
         arrow(block, "effective", 1), arrow(block, "interaction", 3),
         arrow(block, "decision", 0), f"{mean(block, 'accuracy'):.2f}")
        for block in separation.COMPARED],
@@ -426,8 +437,8 @@ table([(block, yes(KINDS[block].overlap), arrow(block, "rank", 0),
        "for decisions", "accuracy"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-usage", "caption": "Training accuracy against the effective rank of the trained network's scores, all stored networks. Filled points overlap, open ones do not."}, "image": {"alt": "Points scattered between effective rank 1.4 and 3.2 and between accuracy 0.1 and 0.95, without a visible relation. The circuits offset2prod, open, lie above B2prod, filled."}}
-with figure(5.6, 4.2) as (drawing, axes):
-    draw_usage(axes, stored)
+with plots.figure(5.6, 4.2) as (drawing, axes):
+    plots.draw_usage(axes, stored)
 
 # %% tags=["hide-input"]
 with checking("accuracy-does-not-follow-rank", evidence="trained",
