@@ -204,7 +204,7 @@ def test_exact_two_layer_rank_with_and_without_strides():
 @pytest.mark.slow
 def test_exact_two_layer_rank_of_thousands_of_networks():
     seen = check_two_layers(seed=7, count=4000, most_entries=8192)
-    assert seen["strides", True] > 1000 and seen["strides", False] > 200
+    assert seen["strides", True] > 600 and seen["strides", False] > 600
 
 
 def test_non_overlapping_rank_is_a_width_and_a_bias():
