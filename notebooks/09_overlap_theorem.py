@@ -364,7 +364,7 @@ table([(first, second, certify(overlapping, "left-right", seed=6,
       ["biases in layer 1", "biases in layer 2", "rank"])
 
 # %% [markdown]
-# ## Thousands of random architectures
+# ## Random architectures
 #
 # Networks with random depth, windows, strides, channels and sizes, most in one dimension, some images.
 # Before layer $K$ a window may be smaller than its stride. No bound may ever exceed the certified rank:
