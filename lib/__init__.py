@@ -51,7 +51,6 @@ _NAMES = {
     "constructions.rectifiers": ("certify_rectifier", "rectifier_construction"),
     "constructions.overlaps": ("overlap_construction",),
     "constructions.partitions": ("matching_construction",),
-    "constructions.rectifiers": ("certify_rectifier", "rectifier_construction"),
     "course.claims": ("checking", "verify"),
     "course.glue": ("glue",),
     "course.tables": ("table",),
