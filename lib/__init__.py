@@ -22,7 +22,6 @@ _NAMES = {
     "bounds.bound": ("Bound",),
     "bounds.partitions": ("split_modes",),
     "bounds.overlap": ("quoted_overlap_bound",),
-    "bounds.upper_bounds": ("linear_readout_upper_bound",),
     "bounds.matching": ("matching_number",),
     "bounds.upper_bounds": ("linear_readout_upper_bound",),
     "trees.tree": ("ModeTree", "Node"),
