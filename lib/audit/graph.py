@@ -16,7 +16,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from .fields import Field
-from .nodes import Node, labels_of, moved
+from .nodes import Node, after_move, labels_of
 from .rules.movement import MOVES, invoke
 from .rules.registry import ELEMENTWISE
 from .trace import Value
@@ -372,7 +372,7 @@ def _in_order(node: Node, start: Node) -> bool:
     shape = start.value.shape
     units = labels_of(shape, [torch.arange(prod(shape)).view(shape)])
     for step in reversed(between):
-        units = moved(step, step.parents[0], units)
+        units = after_move(step, step.parents[0], units)
         if units is None:
             return False
     wanted = torch.arange(prod(shape)).view(node.value.shape)

@@ -16,7 +16,7 @@ from .rules.registry import RULES
 from .trace import UnsupportedOperation, Value
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Node:
     """What one tensor becomes in the surrogate.
 
@@ -67,7 +67,7 @@ def labels_of(shape: tuple, labels: list[torch.Tensor]) -> Field:
     return Field(tuple(shape), (EMPTY,) * len(edges), edges, [None] * len(edges), False)
 
 
-def moved(node: Node, parent: Node, units: Field) -> Field | None:
+def after_move(node: Node, parent: Node, units: Field) -> Field | None:
     """Where labelled units are after a move or a concatenation, None if that is not known."""
     call = node.value.call
     if node.role == "pass":
@@ -119,7 +119,7 @@ class Layouts:
                 known = tuple(labels.shape) == tuple(parent.value.shape)
                 moved = hull([labels], node.value.shape) if known else None
             else:
-                moved = moved(node, parent, labels)
+                moved = after_move(node, parent, labels)
             self.alive.append((units, moved))       # so that no identity is ever used twice
             self.kept[key] = moved
         if self.kept[key] is None:

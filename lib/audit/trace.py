@@ -28,7 +28,7 @@ from .memory import Memory, UnsupportedOperation
 from .seal import sealed, storage_of
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Value:
     """A tensor that depends on the input: its shape and the call that made it.
 
@@ -40,7 +40,7 @@ class Value:
     first: int = 2
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Call:
     """One operation on tensors that depend on the input.
 
@@ -74,7 +74,7 @@ class Image:
     first: int = 2
 
 
-@dataclass
+@dataclass(repr=False)
 class Trace:
     """What a run recorded: the images, the calls in order, the outputs and their names."""
 
