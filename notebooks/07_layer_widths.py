@@ -31,8 +31,9 @@ import torch
 
 from lib import (
     ModeTree, Modular, Node, Real, activation_pooling, certify, certify_weights,
-    checking, coefficient_tensor, design_widths, entanglement_entropy, exact_rank, glue,
-    matricize, routed_weights, routes, singular_values, smallest_cut, table,
+    checking, coefficient_tensor, design_widths, entanglement_entropy,
+    exact_rank, glue, matricize, routed_weights, routes,
+    singular_values, smallest_cut, table,
 )
 from lib.plots import style, widths as pictures
 
@@ -164,7 +165,8 @@ pool4 = [ModeTree.perfect(4, 2, M, (a, b)) for M in range(2, 6)
 stars = [ModeTree.star(4, M, Z) for M in range(2, 5) for Z in range(1, 18)]
 pool8 = [ModeTree.perfect(8, 2, 2, r) for r in
          ((1, 4, 4), (2, 3, 4), (3, 5, 3), (4, 4, 2), (5, 5, 4))]
-wide8 = [ModeTree.perfect(8, 2, draw(2, 4), (draw(1, 8), draw(1, 8), draw(1, 8)))
+wide8 = [ModeTree.perfect(8, 2, draw(2, 4),
+                          (draw(1, 8), draw(1, 8), draw(1, 8)))
          for _ in range(20)]
 nodes = {p: [random_tree(p, 0) for _ in range(30)] for p in (2, 3)}
 families = {
@@ -238,7 +240,7 @@ def kappa(M, r, j, shared=False):
 
 
 def closed_form(M, r, j):
-    """min(r_j, r_(j-1), r_(j-2)^2, ..., r_0^(2^(j-1)), M^(2^j)), no recursion."""
+    """min(r_j, r_(j-1), r_(j-2)^2, ..., r_0^(2^(j-1)), M^(2^j))."""
     terms = [r[j], M ** 2**j] + [r[i] ** 2 ** (j - 1 - i) for i in range(j)]
     return min(terms) ** (2 ** (len(r) - j - 1))
 
@@ -252,7 +254,8 @@ for r in ((4, 2, 4, 3), (4, 8, 3, 9)):
                  for s in (False, True)]
         said = [min(r[j], kappa(2, r, j, s)) ** power_of
                 for s in (False, True)]
-        rows_of_blocks.append((r, 2**j, found, said, tree16.mincut(blocks(16, j)),
+        rows_of_blocks.append((r, 2**j, found, said,
+                               tree16.mincut(blocks(16, j)),
                                closed_form(2, r, j)))
 table([(r, size, *found, cut) for r, size, found, _, cut, _ in rows_of_blocks],
       ["widths", "blocks of", "rank", "rank, shared", "cut"])
@@ -276,7 +279,8 @@ with checking("blocks-exact-rank", detail=f"{count} ranks, 8 and 16 "
         check(found == said, (r, size))
         check(cut == closed == found[0], (r, size))
     for M, r, j, shared, rank, cut in tried:
-        check(rank == min(r[j], kappa(M, r, j, shared)) ** (4 // 2**j), (M, r, j))
+        check(rank == min(r[j], kappa(M, r, j, shared)) ** (4 // 2**j),
+              (M, r, j))
         check(shared or rank == cut == closed_form(M, r, j), (M, r, j))
 
 # %% [markdown]
@@ -379,7 +383,8 @@ for a in (1, 2):
         block = joined(kronecker_block(a), kronecker_block(b))
         parts.append((f"({a}, {b})", tuple(block.shape),
                       exact_rank(block).rank))
-table([*parts, ("all", (sum(p[1][0] for p in parts), sum(p[1][1] for p in parts)),
+table([*parts, ("all", (sum(p[1][0] for p in parts),
+                        sum(p[1][1] for p in parts)),
                 sum(p[2] for p in parts))], ["blocks", "shape", "rank"])
 
 # %% tags=["hide-input"]
@@ -443,7 +448,8 @@ for name, some in (("early", early), ("deep", deep)):
         share = singular_values(matrix) ** 2
         spectra[name, rows] = (share / share.sum())[:some.mincut(rows)]
         entropy = abs(entanglement_entropy(matrix, base=2))
-        entropies.append((name, rows, certify(some, rows).rank, f"{entropy:.2f}",
+        entropies.append((name, rows, certify(some, rows).rank,
+                          f"{entropy:.2f}",
                           some.mincut(rows).bit_length() - 1))
 table(entropies, ["widths", "partition", "rank", "entropy in bits",
                   "at most"])
@@ -489,7 +495,8 @@ table([(name, budget, widths_of(found.tree), found.parameters, found.cut)
 
 # %%
 left_over = {name: [certify(designs[name, 150].tree, blocks(8, j)).rank
-                    for j in range(3)] for name in ("neighbors", "pairs", "halves")}
+                    for j in range(3)]
+             for name in ("neighbors", "pairs", "halves")}
 table([(name, widths_of(designs[name, 150].tree), *row)
        for name, row in left_over.items()],
       ["designed for", "widths", "neighbors", "pairs", "halves"])
@@ -502,7 +509,8 @@ with checking("width-designer", detail="{count} designs: against all 125 "
              for a in choices for b in choices for c in choices]
     every = [(some.parameter_count(),
               [some.mincut(blocks(8, j)) for j in range(3)]) for some in every]
-    index = {"neighbors": [0], "pairs": [1], "halves": [2], "all three": [0, 1, 2]}
+    index = {"neighbors": [0], "pairs": [1], "halves": [2],
+             "all three": [0, 1, 2]}
     for (name, budget), found in designs.items():
         best = max((min(cuts[j] for j in index[name]), -count)
                    for count, cuts in every if count <= budget)
@@ -574,7 +582,8 @@ with checking("trained-widths", "trained", "{count} checks: 2 tasks, 2 "
               "networks, best of 3 starts") as check:
     for case, (error, least) in trained.items():
         check(least - 1e-9 <= error <= least + 0.02, case)
-    check(trained["near", "early"][0] + 0.3 < trained["near", "deep"][0], "near")
+    check(trained["near", "early"][0] + 0.3 < trained["near", "deep"][0],
+          "near")
     check(trained["far", "deep"][0] + 0.3 < trained["far", "early"][0], "far")
 
 # %% [markdown]
