@@ -29,9 +29,9 @@ NETWORKS = {
     "sum": DilatedNetwork((_FIRST, _SECOND), SYMBOLS, width=3),
     "mixture": DilatedNetwork((_FIRST, _SECOND), SYMBOLS, width=3, exchange=(2,)),
 }
-SETTINGS = {"starts": 16, "steps": 1500, "rate": 0.02, "sequences": 16, "length": 39, "seed": 0}
-"""Of the stored runs: steps of Adam, each on fresh sequences, at a rate that falls to zero over the
-second half."""
+SETTINGS = {"starts": 16, "steps": 2000, "rate": 0.02, "length": 519, "seed": 0}
+"""Of the stored runs: steps of Adam, each on a fresh sequence, at a rate that falls to zero over
+the second half."""
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -91,7 +91,7 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
 
 
 def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: float = 0.02,
-          sequences: int = 16, length: int = 39, seed: int = 0) -> list[float]:
+          length: int = 519, seed: int = 0) -> list[float]:
     """Train a network from several random starts at once.
 
     Parameters
@@ -101,8 +101,8 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     starts, steps : int
     rate : float
         Of Adam.
-    sequences, length : int
-        Fresh sequences in a step, and their length.
+    length : int
+        Of the fresh sequence that every start reads in a step.
     seed : int
 
     Returns
@@ -119,17 +119,18 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     """
     draw = torch.Generator().manual_seed(seed)
     identity, windows = torch.eye(network.dim).double(), indices(network.dim, WINDOW)
-    weights = [[Real().random((starts, 1, *shape), draw) / shape[-1] ** 0.5
+    weights = [[Real().random((starts, *shape), draw) / shape[-1] ** 0.5
                 for shape in network.weight_shapes()] for _ in network.orders]
     adam = torch.optim.Adam([w.requires_grad_() for stream in weights for w in stream], lr=rate)
     for step in range(steps):  # a constant rate, then down to zero
         adam.param_groups[0]["lr"] = rate * min(1, 2 - 2 * step / steps)
-        symbols = torch.randint(network.dim, (sequences, length), generator=draw)
+        symbols = torch.randint(network.dim, (starts, length), generator=draw)
         wrong = network.run(weights, identity[symbols]) - target(symbols, pairs)
         adam.zero_grad()
-        wrong.square().mean((1, 2)).sum().backward()
+        wrong.square().mean(1).sum().backward()
         adam.step()
     with torch.no_grad():
+        weights = [[w[:, None] for w in stream] for stream in weights]  # every start, all windows
         wrong = network.run(weights, identity[windows]) - target(windows, pairs)
         return wrong.square().mean((1, 2)).tolist()
 

@@ -24,8 +24,8 @@ RANGES = {"near": 0, "middle": 1, "far": 2}
 of neighbors, j = 1 the positions 0 with 2 and 4 with 6, j = 2 the positions 0 with 4."""
 RECTIFIERS = {"early": (16, 8, 4, 2), "deep": (2, 4, 8, 16)}
 SETTINGS = {
-    "circuits": {"starts": 16, "steps": 300, "rate": 0.03, "seed": 0},
-    "rectifiers": {"starts": 16, "steps": 3000, "rate": 0.005, "batch": 128, "seed": 0},
+    "circuits": {"starts": 12, "steps": 200, "rate": 0.03, "seed": 0},
+    "rectifiers": {"starts": 12, "steps": 2000, "rate": 0.005, "batch": 128, "seed": 0},
     "budget": 150, "positions": 8, "dim": 4, "signs": 16,
     "widths": {name: list(widths) for name, widths in RECTIFIERS.items()},
 }
