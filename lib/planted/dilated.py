@@ -29,7 +29,7 @@ NETWORKS = {
     "sum": DilatedNetwork((_FIRST, _SECOND), SYMBOLS, width=3),
     "mixture": DilatedNetwork((_FIRST, _SECOND), SYMBOLS, width=3, exchange=(2,)),
 }
-SETTINGS = {"starts": 16, "steps": 2000, "rate": 0.02, "length": 519, "seed": 0}
+SETTINGS = {"starts": 12, "steps": 1000, "rate": 0.02, "length": 519, "seed": 0}
 """Of the stored runs: steps of Adam, each on a fresh sequence, at a rate that falls to zero over
 the second half."""
 

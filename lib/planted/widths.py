@@ -19,13 +19,14 @@ from ..trees.tree import ModeTree
 __all__ = ["RANGES", "RECTIFIERS", "SETTINGS", "designs", "fit_circuit", "fit_rectifiers",
            "least_error", "matches", "sign_products", "trainings"]
 
-RANGES = {"near": 0, "middle": 1, "far": 2}
-"""The tasks of the circuits, as the j of :func:`matches`. Over 8 positions j = 0 compares four pairs
-of neighbors, j = 1 the positions 0 with 2 and 4 with 6, j = 2 the positions 0 with 4."""
+RANGES = {"near": (((0, 1), (2, 3), (4, 5), (6, 7)), 4), "middle": (((0, 2),), 2),
+          "far": (((0, 4),), 2)}
+"""The tasks of the circuits: pairs of positions that must match, and modulo what. Two symbols pass
+a node of width 2, so that no design is too narrow for a single position."""
 RECTIFIERS = {"early": (16, 8, 4, 2), "deep": (2, 4, 8, 16)}
 SETTINGS = {
-    "circuits": {"starts": 12, "steps": 200, "rate": 0.03, "seed": 0},
-    "rectifiers": {"starts": 12, "steps": 2000, "rate": 0.005, "batch": 128, "seed": 0},
+    "circuits": {"starts": 12, "steps": 150, "rate": 0.03, "seed": 0},
+    "rectifiers": {"starts": 12, "steps": 1500, "rate": 0.005, "batch": 128, "seed": 0},
     "budget": 150, "positions": 8, "dim": 4, "signs": 16,
     "widths": {name: list(widths) for name, widths in RECTIFIERS.items()},
 }
@@ -38,13 +39,15 @@ def blocks(positions: int, j: int) -> list[int]:
     return [i for i in range(positions) if (i >> j) % 2 == 0]
 
 
-def matches(positions: int, dim: int, j: int) -> torch.Tensor:
-    """1 where positions 2^(j+1) k and 2^(j+1) k + 2^j show the same, for all k; else 0.
+def matches(positions: int, dim: int, pairs: Sequence[tuple[int, int]], symbols: int
+            ) -> torch.Tensor:
+    """1 where all pairs of positions show the same modulo a number of symbols, else 0.
 
     Parameters
     ----------
     positions, dim : int
-    j : int
+    pairs : sequence of pairs of int
+    symbols : int
 
     Returns
     -------
@@ -52,12 +55,14 @@ def matches(positions: int, dim: int, j: int) -> torch.Tensor:
 
     Examples
     --------
-    >>> [int(matches(4, 2, j).sum()) for j in (0, 1)]
-    [4, 8]
+    >>> matches(2, 3, [(0, 1)], symbols=2)
+    tensor([[1., 0., 1.],
+            [0., 1., 0.],
+            [1., 0., 1.]], dtype=torch.float64)
     """
-    shown = indices(dim, positions)
-    first = list(range(0, positions, 2 ** (j + 1)))
-    same = shown[:, first] == shown[:, [i + 2**j for i in first]]
+    shown = indices(dim, positions) % symbols
+    first, second = (list(side) for side in zip(*pairs))
+    same = shown[:, first] == shown[:, second]
     return same.all(1).double().reshape((dim,) * positions)
 
 
@@ -78,17 +83,23 @@ def designs(positions: int = 8, dim: int = 4, budget: int = 150, candidates=(1, 
 
 
 def least_error(tree: ModeTree, target: torch.Tensor) -> float:
-    """What the ranks allow: the largest share of squared singular values beyond a minimum cut.
+    """An error that no weights undercut: the share of squared singular values beyond minimum cuts.
 
     Parameters
     ----------
     tree : ModeTree
-        With N = 2^L positions; the partitions are its alternating blocks.
+        With N = 2^L positions. The partitions are its alternating blocks.
     target : torch.Tensor, shape (M, ..., M)
+
+    Returns
+    -------
+    float
+        The largest over the partitions, relative to the squared norm of the target.
 
     Examples
     --------
-    >>> least_error(ModeTree.perfect(4, 2, 2, (1, 1)), matches(4, 2, 0))
+    >>> tree, pairs = ModeTree.perfect(4, 2, 2, (1, 1)), [(0, 1), (2, 3)]
+    >>> least_error(tree, matches(4, 2, pairs, symbols=2))
     0.75
     """
     errors = []
@@ -244,10 +255,10 @@ def trainings() -> dict[str, Callable[[], list[float]]]:
     circuits, rectifiers = SETTINGS["circuits"], SETTINGS["rectifiers"]
     size = SETTINGS["positions"], SETTINGS["dim"]
     named = {}
-    for task, j in RANGES.items():
+    for task, pairs in RANGES.items():
         for name, tree in designs(*size, SETTINGS["budget"]).items():
             named[f"circuits, {task}: {name}"] = (
-                lambda tree=tree, j=j: fit_circuit(tree, matches(*size, j), **circuits))
+                lambda tree=tree, task=pairs: fit_circuit(tree, matches(*size, *task), **circuits))
     for task in ("near", "far"):
         for name, widths in RECTIFIERS.items():
             named[f"rectifiers, {task}: {name}"] = (
