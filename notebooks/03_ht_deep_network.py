@@ -213,6 +213,33 @@ with checking("ht-rank-bound", detail="{count} random instances") as check:
     for network, (unshared, shared, formula, _) in ranks.items():
         check(unshared == shared == formula, network)
 
+# %% [markdown]
+# The slides prove the theorem level by level: every channel of every place of level $l$ has rank
+# $r^{2^l/2}$. A channel is the tensor of the smaller network below it, with its row of mixing weights as
+# output weights. All channels of one random network:
+
+# %%
+tree = deep(3, (2, 3, 2))
+drawn = tree.random_weights(field, generator)
+channel_ranks = {}
+for path, node in tree.inner_nodes():
+    below = deep(3, (2, 3, 2)[:node.height])
+    for row in drawn[path] if path else [drawn[()]]:
+        inside = {part: row if part == () else drawn[path + part]
+                  for part in below.weight_shapes()}
+        found = certify_weights(below, inside, "even-odd").rank
+        channel_ranks.setdefault(node.height, []).append(found)
+table([(level, len(found), ", ".join(map(str, sorted(set(found)))),
+        f"2^{2**level // 2}") for level, found in channel_ranks.items()],
+      ["level", "channels", "ranks", "r^{2^l/2}"])
+
+# %% tags=["hide-input"]
+with checking("ht-rank-bound", detail="{count} channels of one network, "
+              "level by level") as check:
+    for level, found in channel_ranks.items():
+        for rank in found:
+            check(rank == 2 ** (2**level // 2), level)
+
 # %% tags=["remove-cell"]
 glue("03-networks", len(networks))
 glue("03-rank-8-3", ranks[3, (3, 2, 2)][0])

@@ -143,5 +143,5 @@ def trainings() -> dict[str, Callable[[], list[float]]]:
     >>> list(trainings())[:2]
     ["hybrid's pairs: first", "hybrid's pairs: second"]
     """
-    return {f"{task}: {name}": lambda network=network, pairs=pairs: train(network, pairs, **SETTINGS)
+    return {f"{task}: {name}": lambda case=(network, pairs): train(*case, **SETTINGS)
             for task, pairs in TASKS.items() for name, network in NETWORKS.items()}

@@ -97,17 +97,23 @@ def continue_runs(path: Path, settings: Mapping[str, object],
               "identifier": hashlib.sha256(text.encode()).hexdigest()[:12],
               "made_with": {"torch": torch.__version__.split("+")[0],
                             "python": platform.python_version(), "device": "cpu"}}
-    there, stored = read_runs(path)
+    missing = [name for name in trainings if name not in _stored(path, header)]
+    if read_runs(path)[0] is None:
+        _append(path, header)
+    for name in missing:
+        errors = [round(error, 5) for error in trainings[name]()]
+        if name not in _stored(path, header):  # another process may have used the time
+            _append(path, {"kind": "run", "name": name, "errors": errors})
+    return missing
+
+
+def _stored(path: Path, header: Mapping[str, object]) -> dict[str, list[float]]:
+    """The runs in a file; it must hold no header or one with the same settings."""
+    there, runs = read_runs(path)
     if there is not None and there["identifier"] != header["identifier"]:
         raise ValueError(f"continue_runs: {path} holds runs with the settings {there['settings']}, "
                          f"not {header['settings']}; choose another file")
-    if there is None:
-        _append(path, header)
-    missing = [name for name in trainings if name not in stored]
-    for name in missing:
-        errors = [round(error, 5) for error in trainings[name]()]
-        _append(path, {"kind": "run", "name": name, "errors": errors})
-    return missing
+    return runs
 
 
 def _append(path: Path, entry: Mapping[str, object]) -> None:

@@ -13,7 +13,7 @@ from ..exact.arithmetic import Real
 from ..exact.ranks import singular_values
 from ..trees.decompositions import coefficient_tensor
 from ..trees.designer import design_widths
-from ..trees.tensors import indices, matricize
+from ..trees.tensors import Operator, indices, matricize
 from ..trees.tree import ModeTree
 
 __all__ = ["RANGES", "RECTIFIERS", "SETTINGS", "designs", "fit_circuit", "fit_rectifiers",
@@ -111,7 +111,7 @@ def least_error(tree: ModeTree, target: torch.Tensor) -> float:
 
 
 def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, rate: float = 0.03,
-                seed: int = 0) -> list[float]:
+                seed: int = 0, operator: Operator | None = None) -> list[float]:
     """Fit a circuit with unshared weights to a tensor by Adam, from several random starts.
 
     Parameters
@@ -121,6 +121,8 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     starts, steps : int
     rate : float
     seed : int
+    operator : callable, optional
+        An activation-pooling operator in place of the product.
 
     Returns
     -------
@@ -138,7 +140,7 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
                for path, shape in tree.weight_shapes().items()}
 
     def error(weights: dict) -> torch.Tensor:
-        missed = coefficient_tensor(tree, weights) - target
+        missed = coefficient_tensor(tree, weights, operator=operator) - target
         return missed.square().sum() / target.square().sum()
 
     errors = _descend(list(weights.values()), rate, steps,
