@@ -262,7 +262,7 @@ def best_rank(tree, partition, tensors):
 
 
 averages = []
-for N, M, width in ((4, 2, 8), (4, 3, 12), (8, 2, 24)):
+for N, M, width in ((4, 2, 8), (4, 3, 12), (4, 4, 16), (8, 2, 24)):
     shallow = ModeTree.star(N, M, 6)
     deep = ModeTree.perfect(N, 2, M, (width,) * (N.bit_length() - 1))
     A, B = ([coefficient_tensor(t, draw(t, 3), operator=g_sum)
@@ -271,15 +271,16 @@ for N, M, width in ((4, 2, 8), (4, 3, 12), (8, 2, 24)):
         averages.append((N, M, partition, best_rank(shallow, partition, A),
                          best_rank(deep, partition, B),
                          largest_average_rank(partition, N, M)))
-chosen = [(4, 3, [0, 1]), (4, 3, [0, 2]), (4, 3, [0]), (8, 2, [0, 1, 2, 3]),
-          (8, 2, [0, 2, 4, 6]), (8, 2, [0, 1, 4, 5]), (8, 2, [0, 1, 2, 4])]
+chosen = [(4, 3, [0, 1]), (4, 3, [0, 2]), (4, 3, [0]), (4, 4, [0, 2]),
+          (8, 2, [0, 1, 2, 3]), (8, 2, [0, 2, 4, 6]),
+          (8, 2, [0, 1, 4, 5]), (8, 2, [0, 1, 2, 4])]
 table([row for row in averages if row[:3] in chosen],
       ["N", "M", "row modes", "shallow", "deep, best of 3", "deep, largest"])
 
 # %%
 only_two = {(N, M): [rows for n, m, rows, _, _, most in averages
                      if (n, m) == (N, M) and most <= 2]
-            for N, M in ((4, 2), (4, 3), (8, 2))}
+            for N, M in ((4, 2), (4, 3), (4, 4), (8, 2))}
 table([(N, M, len(found), ", ".join(map(str, found)) if M > 2 else "–")
        for (N, M), found in only_two.items()],
       ["N", "M", "partitions with rank ≤ 2", "row modes"])

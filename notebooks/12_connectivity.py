@@ -208,13 +208,27 @@ for *pair, level, width in cases:
             hybrid, network.tensor(masked, field))))
 print(sum(same for _, same in contained), "of", len(contained), "hybrids found")
 
+# %% [markdown]
+# Sixteen inputs, two channels: the four hybrids of 1, 2, 4, 8 and 4, 2, 1, 8, with both channels on the
+# level of the exchange. Their ranks are their minimum cuts, and they could hardly differ more.
+
+# %%
+first, second, rows = gap_family(4)
+sixteen = []
+for taps in ((0, 0), (0, 1), (1, 0), (1, 1)):
+    tree = hybrid_tree(first, second, 2, 2, 3, taps, level_width=2)
+    sixteen.append((taps, certify(tree, rows).rank, tree.mincut(rows)))
+table(sixteen, ["below taps 0, 1", "rank", "minimum cut"])
+
 # %% tags=["hide-input"]
 with checking("mixture-contains-hybrids",
-              detail="16 tensors, 4 ranks") as check:
+              detail="16 tensors, 8 ranks") as check:
     for tree, same in contained:
         check(same, tree)
     for taps, _, _, rank in hybrids:
         check(rank <= mixture_rank, taps)
+    for taps, rank, cut in sixteen:
+        check(rank == cut, (16, taps))
 
 # %% [markdown]
 # ## One exchange, certified
