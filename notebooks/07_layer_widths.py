@@ -471,7 +471,7 @@ with style.figure(7, 3, columns=2, sharey=True) as (_, axes):
 # depend on $t$, their sizes do.
 
 # %%
-pairs4 = ModeTree.perfect(4, 2, 2, (2, 3))
+pairs4 = ModeTree.perfect(4, 2, 2, (4, 3))
 integers = {path: torch.randint(-3, 4, shape, generator=generator).double()
             for path, shape in pairs4.weight_shapes().items()}
 matrix = matricize(coefficient_tensor(pairs4, integers), "left-right")
