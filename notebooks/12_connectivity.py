@@ -505,12 +505,12 @@ table([(task, *(f"{part}/81" for part in parts))
       ["task", *(f"rank {R}" for R in (0, 27, 45, 81))])
 
 # %% [markdown]
-# Now train on the hybrid's pairs: 300 steps of Adam on fresh sequences, four random starts at once.
+# Now train on the hybrid's pairs: 200 steps of Adam on fresh sequences, four random starts at once.
 # The error is that of the trained network on all $3^8$ windows, as a part of the mean square.
 
 # %%
 live = {name: sorted(lab.train(network, tasks["hybrid's pairs"],
-                               starts=4, steps=300))
+                               starts=4, steps=200))
         for name, network in networks.items()}
 table([(name, shown(floors["hybrid's pairs", name]),
         *(f"{error:.2f}" for error in errors))
