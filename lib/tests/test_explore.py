@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 
+import numpy
 import pytest
 
-from lib import Architecture
+from lib import Architecture, ModeTree
+from lib.bounds.matching import matching_number
 from lib.bounds.private import private_pixel_bound
 from lib.course import ROOT
 
@@ -84,8 +86,8 @@ BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrom
                 if (found := shutil.which(name))), None)
 
 
-def shown_results(name, states, folder):
-    """What widgets in these states show as their result, in a browser without a screen."""
+def shown(name, states, folder, pattern=r'<p class="explore-result">(.*?)</p>'):
+    """What widgets in these states show, by default as their result, in a browser."""
     scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
                       for file in ("theory", "explore", name))
     places = "".join(f'<div class="explore" data-explore="{name}" data-state="{state}"></div>'
@@ -95,7 +97,7 @@ def shown_results(name, states, folder):
     done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
                            f"--user-data-dir={folder / 'profile'}", page.as_uri()],
                           capture_output=True, text=True, check=True, timeout=120)
-    return re.findall(r'<p class="explore-result">(.*?)</p>', done.stdout)
+    return re.findall(pattern, done.stdout)
 
 
 def powers(text):
@@ -111,9 +113,9 @@ def powers(text):
 def test_the_moving_window_shows_the_rank(tmp_path):
     states = [(window, stride, channels) for window in range(1, 9)
               for stride in range(1, window + 1) for channels in (1, 2, 3, 4, 7, 11, 20, 62, 63)]
-    shown = shown_results("overlap", [f"{r}.{s}.{d}.0.0" for r, s, d in states], tmp_path)
+    texts = shown("overlap", [f"{r}.{s}.{d}.0.0" for r, s, d in states], tmp_path)
     exact = 0
-    for (window, stride, channels), text in zip(states, shown, strict=True):
+    for (window, stride, channels), text in zip(states, texts, strict=True):
         cells = -(-8 // stride)
         net = Architecture(8, 64, ((window, stride, channels), (cells, cells, 1)))
         rank = net.exact_two_layer_rank()
@@ -133,10 +135,49 @@ def test_a_typed_architecture_shows_its_bound(tmp_path):
         layers = [layer.values() for layer in as_json(net, 1)["net"]["layers"]]
         states.append(".".join(str(n) for n in [n for layer in layers for n in layer]
                                + [net.size[0], net.channels, 1]))
-    shown = shown_results("network", states, tmp_path)
-    for net, text in zip(nets, shown, strict=True):
+    texts = shown("network", states, tmp_path)
+    for net, text in zip(nets, texts, strict=True):
         bound = max(net.crossing_bound(), private_pixel_bound(net))
         if bound.silent:
             assert text.startswith("No layer satisfies"), (net, text)
         else:
             assert powers(text) == bound, (net, text)
+
+
+def pooling_trees():
+    """The geometries of notebook 11 that the picture offers, in its order."""
+    by_row = ModeTree.perfect(modes=16, pool=2, dim=2, widths=(4, 16, 16, 8))
+    blocks = [4 * i + j for a in (0, 2) for b in (0, 2) for i in (a, a + 1) for j in (b, b + 1)]
+    return (ModeTree.perfect(modes=16, pool=4, dim=2, widths=(16, 8)).permuted(blocks), by_row,
+            by_row.permuted([x for i in range(8) for x in (i, 15 - i)]))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_painted_partition_shows_its_pairs_and_cuts(tmp_path):
+    rng = random.Random(2)
+    partitions = [tuple(sorted(rng.sample(range(16), 8))) for _ in range(300)]
+    states = [sum(2**mode for mode in rows) for rows in partitions]
+    results = shown("partition", states, tmp_path)
+    cuts = shown("partition", states, tmp_path, r'<strong class="explore-cut-value">(\d+)</strong>')
+    for i, rows in enumerate(partitions):
+        assert powers(results[i]) == 2 ** matching_number(rows, (4, 4)), rows
+        assert [int(cut) for cut in cuts[3 * i:3 * i + 3]] == [
+            tree.mincut(rows) for tree in pooling_trees()], rows
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_filled_table_shows_its_rank(tmp_path):
+    rng = random.Random(3)
+    tables = []
+    for _ in range(300):
+        rank = rng.randrange(4)
+        left = [[rng.randrange(-4, 5) for _ in range(rank)] for _ in range(3)]
+        right = [[rng.randrange(-4, 5) for _ in range(3)] for _ in range(rank)]
+        tables.append([[sum(a * b[j] for a, b in zip(row, right)) for j in range(3)]
+                       for row in left])
+    results = shown("table", [".".join(str(n) for row in table for n in row) for table in tables],
+                    tmp_path)
+    ranks = [numpy.linalg.matrix_rank(table) for table in tables]
+    assert results == [f"Rank {rank}" for rank in ranks] and set(ranks) == {0, 1, 2, 3}

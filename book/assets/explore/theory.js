@@ -167,6 +167,55 @@
     return {powers: windowFactors(net, 1, cut, window, strips[strips.length - 1], top), exact: true};
   }
 
-  root.overlapTheory = {totals, reachable, connectedFields, admissible, crossingBound, privateBound,
+  /* The largest set of disjoint pairs of comparable pixels, one on each side: [[p, q], ...], p <= q. */
+  function matching(side, columns, window = [side.length / columns, columns]) {
+    const place = p => [Math.floor(p / columns), p % columns];
+    const sees = (p, q) => place(p).every((a, i) => a <= place(q)[i] && place(q)[i] < a + window[i]);
+    const partner = new Map();
+    function augment(p, tried) {
+      for (let q = 0; q < side.length; q++) {
+        if (side[q] || tried.has(q) || !(sees(p, q) || sees(q, p))) continue;
+        tried.add(q);
+        if (!partner.has(q) || augment(partner.get(q), tried)) {
+          partner.set(q, p);
+          return true;
+        }
+      }
+      return false;
+    }
+    side.forEach((rows, p) => { if (rows) augment(p, new Set()); });
+    return [...partner].map(pair => [Math.min(...pair), Math.max(...pair)]).sort((a, b) => a[0] - b[0]);
+  }
+
+  /* The smallest product of widths whose edges separate the two sides of a mode tree; a node is
+     {children, width}, a leaf the number of its mode. */
+  function minimumCut(tree, side, templates) {
+    function below(node) {
+      if (typeof node === "number") return side[node] ? [1, templates] : [templates, 1];
+      const pairs = node.children.map(below);
+      const cut = node.width * pairs.reduce((product, pair) => product * Math.min(...pair), 1);
+      return [0, 1].map(s => Math.min(cut, pairs.reduce((product, pair) => product * pair[s], 1)));
+    }
+    return Math.min(...below(tree));
+  }
+
+  /* Rank of a small table of integers, by elimination without fractions. */
+  function rank(table) {
+    const rows = table.map(row => row.map(BigInt));
+    let found = 0;
+    for (let column = 0; column < rows[0].length && found < rows.length; column++) {
+      const pivot = rows.findIndex((row, i) => i >= found && row[column] !== 0n);
+      if (pivot < 0) continue;
+      [rows[found], rows[pivot]] = [rows[pivot], rows[found]];
+      for (let i = found + 1; i < rows.length; i++) {
+        const [a, b] = [rows[found][column], rows[i][column]];
+        rows[i] = rows[i].map((entry, j) => entry * a - rows[found][j] * b);
+      }
+      found++;
+    }
+    return found;
+  }
+
+  root.overlapTheory = {rank, matching, minimumCut, totals, reachable, connectedFields, admissible, crossingBound, privateBound,
                         upperBound, twoLayers, value, log10};
 })(typeof window === "undefined" ? globalThis : window);
