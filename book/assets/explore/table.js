@@ -13,7 +13,7 @@
     return [
       "Every answer is 0.",
       "One product: a factor for the left pixel times a factor for the right one.",
-      "Two products are needed, as for any sum of a term for the left and a term for the right.",
+      "Two products are needed. A term for the left plus a term for the right never takes more.",
       "Three products are needed: as many as any table of this size.",
     ][rank];
   }
