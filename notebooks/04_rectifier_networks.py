@@ -746,11 +746,8 @@ for name, g in (("maxima", g_max), ("products", None)):
         goal = coefficient_tensor(shape, teacher, operator=g)
         ends += planted.widths.fit_circuit(shape, goal, starts=12, steps=120,
                                            rate=0.1, operator=g)
-    median, *interval = planted.runs.median_interval(ends)
-    learned[name] = [f"{100 * part:.0f} %" for part in (median, *interval)]
-table([(name, median, f"{low} to {high}")
-       for name, (median, low, high) in learned.items()],
-      ["pooling", "median error of 60 starts", "95 % interval"])
+    learned[name] = f"{planted.runs.median_interval(ends)[0]:.1g}"
+table(learned.items(), ["pooling", "median error of 60 starts"])
 
 # %%
 N, M, _, _, rank, needed, *_ = exponential[-1]
@@ -765,7 +762,7 @@ table([
     ("depth efficiency: complete", f"no, one channel is enough for "
      f"{shares[4, 2, 2]} of {draws} draws",
      f"yes, full rank in {everywhere} of {draws} draws"),
-    ("optimization, one trial", *(f"median error {learned[name][0]}"
+    ("optimization, one trial", *(f"median error {learned[name]}"
                                   for name in ("maxima", "products"))),
 ], ["", "rectifier networks", "arithmetic circuits"])
 
@@ -776,8 +773,8 @@ with checking("rectifier-incomplete", detail="random circuits and "
     check(hit, "shallow circuit")
 
 # %% tags=["remove-cell"]
-for name, (median, low, high) in learned.items():
-    glue(f"04-learned-{name}", f"{median} ({low} to {high})")
+for name, median in learned.items():
+    glue(f"04-learned-{name}", median)
 
 # %% [markdown]
 # ## What to remember

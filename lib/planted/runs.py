@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["continue_runs", "median_interval", "read_runs", "results_path"]
+__all__ = ["continue_runs", "fisher_exact", "median_interval", "read_runs", "results_path"]
 
 
 def results_path(experiment: str) -> Path:
@@ -167,3 +167,36 @@ def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, fl
         raise ValueError(f"median_interval: {n} errors are too few for the level {level}")
     k = max(k for k in range(1, n // 2 + 1) if fails(k) <= 1 - level)
     return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2, ordered[k - 1], ordered[n - k]
+
+
+def fisher_exact(one: int, other: int, starts: int) -> float:
+    """How likely two counts are at least as far apart if both networks succeed equally often.
+
+    Parameters
+    ----------
+    one, other : int
+        Successes of two networks.
+    starts : int
+        Of each network.
+
+    Returns
+    -------
+    float
+        The two-sided probability of Fisher's exact test: given the number of successes together,
+        the share of the ways to distribute them that are no likelier than the one found.
+
+    Raises
+    ------
+    ValueError
+        If a count does not lie between 0 and the number of starts.
+
+    Examples
+    --------
+    >>> fisher_exact(3, 0, starts=3), fisher_exact(2, 2, starts=3)
+    (0.1, 1.0)
+    """
+    if not (0 <= one <= starts and 0 <= other <= starts):
+        raise ValueError(f"fisher_exact: counts {one} and {other}; need numbers from 0 to {starts}")
+    total = one + other
+    ways = [math.comb(starts, k) * math.comb(starts, total - k) for k in range(total + 1)]
+    return sum(w for w in ways if w <= ways[one]) / sum(ways)

@@ -130,6 +130,17 @@ def test_interval_holds_the_median_as_often_as_it_says():
         runs.median_interval([1.0] * 5)
 
 
+def test_fisher_by_counting_every_assignment():
+    for one, other in ((5, 1), (4, 4), (6, 0), (3, 5)):
+        ways = [sum(chosen < 6 for chosen in way)
+                for way in itertools.combinations(range(12), one + other)]
+        share = [ways.count(way) for way in ways]
+        expected = sum(s <= ways.count(one) for s in share) / len(ways)
+        assert abs(runs.fisher_exact(one, other, starts=6) - expected) < 1e-12
+    with pytest.raises(ValueError, match="need numbers from 0 to 6"):
+        runs.fisher_exact(7, 0, starts=6)
+
+
 @pytest.mark.parametrize("name", STORED)
 def test_stored_runs_are_complete_and_made_with_these_settings(name):
     header, errors = runs.read_runs(runs.results_path(name))
