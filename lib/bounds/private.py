@@ -10,50 +10,16 @@ the number of channels.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from itertools import product
-from math import log10, prod
 
-from .bound import Bound
-from .overlap import cut_axis, cut_position, missing_hypotheses
+from .bound import Bound, best
+from .overlap import admissible_layers, axis_and_cut
 
 __all__ = ["PrivateBound", "connected_fields", "private_columns", "private_pixel_bound",
            "private_pixel_bounds", "row_strips", "window_factors"]
 
 
-@dataclass(frozen=True, eq=False)
-class PrivateBound(Bound):
-    """A product of powers, one factor for every window over the cut.
-
-    The ``base`` and the ``exponent`` are those of the largest factor; ``shift`` is the extent of
-    the field minus 1.
-
-    Parameters
-    ----------
-    powers : tuple of (base, exponent)
-        By decreasing base; bases above 1.
-
-    Examples
-    --------
-    >>> bound = PrivateBound(65, 2, layer=1, powers=((65, 2), (3, 1)))
-    >>> str(bound), bound.value
-    ('65^2 3^1', 12675)
-    """
-
-    powers: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def value(self) -> int:
-        """The bound as a Python integer."""
-        return prod(base**exponent for base, exponent in self.powers)
-
-    @property
-    def log10(self) -> float:
-        """Decimal logarithm, without forming the integer."""
-        return sum(exponent * log10(base) for base, exponent in self.powers)
-
-    def __str__(self) -> str:
-        return " ".join(f"{base}^{exponent}" for base, exponent in self.powers) or "1^0"
+PrivateBound = Bound      # a product with one factor for every window over the cut
 
 
 def connected_fields(net, layer: int, axis: int = -1) -> tuple[int, ...]:
@@ -167,35 +133,30 @@ def row_strips(net, layer: int, axis: int) -> list[list[tuple[int, bool, int]]]:
 
 def private_pixel_bounds(
     net, partition: str = "left-right", cut: int | None = None
-) -> tuple[PrivateBound, ...]:
+) -> tuple[Bound, ...]:
     """The private-pixel bound at every layer that satisfies its hypotheses.
 
     Returns
     -------
-    tuple of PrivateBound
+    tuple of Bound
         By increasing layer, each with its best field; see `private_pixel_bound`.
     """
-    axis = cut_axis(net, partition)
-    cut = cut_position(net, axis, cut)
+    axis, cut = axis_and_cut(net, partition, cut)
     bounds = []
-    for layer in range(1, net.depth):
-        if missing_hypotheses(net, layer):
-            continue
+    for layer in admissible_layers(net):
         limit = net.size[axis] + net.total_stride(layer, axis)    # beyond it nothing is private
-        candidates = []
         fields = (field for field in connected_fields(net, layer, axis) if field < limit)
         top = 1 + min(net.widths[1 : layer + 1])
-        for field, strips in product(fields, row_strips(net, layer, axis)):
-            powers = window_factors(net, layer, axis, cut, field, strips, top)
-            base, exponent = powers[0] if powers else (1, 0)
-            candidates.append(PrivateBound(base, exponent, layer, field - 1, powers))
-        bounds.append(max(candidates))
+        bounds.append(best(
+            Bound.product(window_factors(net, layer, axis, cut, field, strips, top),
+                          layer, field - 1)
+            for field, strips in product(fields, row_strips(net, layer, axis))))
     return tuple(bounds)
 
 
 def private_pixel_bound(
     net, partition: str = "left-right", cut: int | None = None
-) -> PrivateBound:
+) -> Bound:
     """A lower bound on the generic rank from private pixels, at the best layer and field.
 
     Parameters
@@ -208,7 +169,7 @@ def private_pixel_bound(
 
     Returns
     -------
-    PrivateBound
+    Bound
         The product over the windows of layer K of ``min{D_1 + 1, ..., D_K + 1, M^p, M^q}``, where
         p and q count the private pixels of the window before and after the cut.
 
@@ -237,5 +198,4 @@ def private_pixel_bound(
     >>> str(net.crossing_bound()), str(private_pixel_bound(net))     # the rank is 729 = 3^6
     ('2^6', '3^6')
     """
-    bounds = private_pixel_bounds(net, partition, cut)
-    return max(bounds, default=PrivateBound(1, 0))
+    return best(private_pixel_bounds(net, partition, cut))

@@ -196,7 +196,7 @@ def googlenet_stack(
     --------
     >>> net = googlenet_stack()
     >>> net.overlap_bound()
-    Bound(base=32, exponent=98, layer=8, shift=56)
+    Bound(base=32, exponent=98, layer=8, shift=56, powers=())
     >>> str(googlenet_stack("pixels").overlap_bound())
     '32^98'
     """
