@@ -72,13 +72,13 @@ class Certificate:
         height, width = self.shape
         what = "block of the matrix" if self.sampled else "matrix"
         lines = [
-            f"The {height} x {width} {what} has rank {self.rank} modulo {self.prime}.",
-            f"An integer matrix with these residues has rank >= {self.rank} over the rationals.",
+            f"The {height} × {width} {what} has rank {self.rank} modulo {self.prime}.",
+            f"An integer matrix with these residues has rank ≥ {self.rank} over the rationals.",
             "If its entries are polynomials with integer coefficients, taken at parameters modulo "
-            f"{self.prime}, the rank is >= {self.rank} for almost all real parameters.",
+            f"{self.prime}, the rank is ≥ {self.rank} for almost all real parameters.",
         ]
         if self.full:
-            lines.append(f"No {height} x {width} matrix has more.")
+            lines.append(f"No {height} × {width} matrix has more.")
             lines += ["The whole matrix may."] * self.sampled
         else:
             lines.append("That the rank is never larger does not follow: it needs a proof.")
@@ -152,9 +152,9 @@ def exact_rank(
     >>> print(certificate)
     rank 2 of 3 × 3, mod 8388593
     >>> print(exact_rank([[1, 2], [3, 4]], prime=101).statement)
-    The 2 x 2 matrix has rank 2 modulo 101. An integer matrix with these residues has rank >= 2
+    The 2 × 2 matrix has rank 2 modulo 101. An integer matrix with these residues has rank ≥ 2
     over the rationals. If its entries are polynomials with integer coefficients, taken at
-    parameters modulo 101, the rank is >= 2 for almost all real parameters. No 2 x 2 matrix has
+    parameters modulo 101, the rank is ≥ 2 for almost all real parameters. No 2 × 2 matrix has
     more.
     """
     field = Modular(prime)

@@ -71,7 +71,7 @@ def test_statement_of_a_full_rank():
     certificate = exact_rank(np.eye(3, dtype=int), whole=(9, 27), degree=4)
     assert certificate == Certificate(3, DEFAULT_PRIME, (3, 3), (9, 27), 4)
     assert certificate.full and certificate.failure_probability == 0
-    assert certificate.sampled and "3 x 3 block of the matrix has rank 3" in certificate.statement
+    assert certificate.sampled and "3 × 3 block of the matrix has rank 3" in certificate.statement
     assert str(certificate) == ("AT LEAST 3: only a block of 3 × 3 entries was looked at, out of "
                                 "9 × 27; its rank is 3, full, mod 8388593")
     assert repr(certificate) == f"<Certificate: {certificate}>"
