@@ -20,7 +20,6 @@ flat = st.builds(lambda n, m, stack: Architecture((n,), m, stack),
                  st.integers(2, 12), st.integers(1, 4), layers)
 
 
-@pytest.mark.parametrize("count", [500, pytest.param(3000, marks=pytest.mark.slow)])
 def check_bounds(seed, count):
     """Every bound against the exact rank of a random instance; what was seen, by kind."""
     seen = Counter()
