@@ -140,16 +140,13 @@ def draw_private(axes: Axes, net: Architecture, field: int, cut: int) -> None:
                                  facecolor="none", linewidth=1.2))
         for x in (*range(start, start + before), *range(start + field - after, start + field)):
             _cell(axes, x, y, COLORS["rows" if x < cut else "columns"], str(x))
-        axes.text(extent - 0.2, y, f"{before} private before the cut, {after} after", ha="left",
-                  va="center", fontsize=10, color=INK)
     axes.plot([cut - 0.5] * 2, [0.6, y - 0.6], color=INK, linestyle="--", linewidth=1.2)
     _finish(axes, extent, y - 0.7, 0.8)
-    axes.set_xlim(-0.8, extent + 6.3)
 
 
 def _private() -> Figure:
-    net = Architecture((16,), 3, ((7, 2, 64), (8, 8, 1)))
-    with figure(8, 2.2) as (drawing, axes):
+    net = Architecture((14,), 3, ((7, 2, 64), (7, 7, 1)))
+    with figure(5.2, 1.8) as (drawing, axes):
         draw_private(axes, net, field=7, cut=8)
     return drawing
 

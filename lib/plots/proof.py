@@ -106,7 +106,7 @@ def _opening() -> Figure:
 
 
 def _count() -> Figure:
-    with figure(7, 1.7) as (drawing, axes):
+    with figure(5.2, 1.2) as (drawing, axes):
         draw_chains(axes, 12, 2, 5, 6)
     return drawing
 
