@@ -76,7 +76,7 @@ def exact_two_layer_rank(
     over = [start for start in range(0, cut, step) if start + window > cut]
     if over and over[-1] + window > extent:
         return None
-    strips = row_strips(net, 1, axis)[-1]
+    strips = row_strips(net, 1, axis)
     return Bound.product(window_factors(net, 1, axis, cut, window, strips, top), 1, window - 1)
 
 
