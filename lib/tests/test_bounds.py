@@ -171,6 +171,16 @@ def test_exact_two_layer_rank_on_a_grid_of_cases():
             assert net.exact_two_layer_rank(name, last_bias=bias) == rank
 
 
+@pytest.mark.parametrize("window, stride, bias, formula, rank", [
+    (4, 4, False, 4, 4), (4, 4, True, 9, 9), (5, 4, True, 9, 9),
+    (5, 4, False, None, 0),                 # a padded cell without bias multiplies by 0
+    (1, 4, True, None, 3), (1, 4, False, None, 2), (1, 2, True, None, 3)])    # unread windows
+def test_the_last_window_is_the_whole_map(window, stride, bias, formula, rank):
+    net = line(4, 3, (3, 1, 2), (window, stride, 1))
+    assert net.exact_two_layer_rank(last_bias=bias) == formula
+    assert brute_force.generic_rank(net, np.random.default_rng(8), biases=(True, bias)) == rank
+
+
 def check_two_layers(seed, count, most_entries):
     """The exact formula against the rank, any strides, cut and bias; how often it applies."""
     rng, seen = np.random.default_rng(seed), Counter()
