@@ -222,8 +222,8 @@ def entanglement_entropy(matrix, base: float = math.e) -> float:
     1.0
     """
     if not 1 < base < math.inf:
-        raise ValueError(f"entanglement_entropy: base={base}; the base of a logarithm that measures "
-                         "must be above 1")
+        raise ValueError(f"entanglement_entropy: base={base}; the base of a logarithm that "
+                         "measures must be above 1")
     values = singular_values(matrix)
     if not values.any():
         shape = tuple(torch.as_tensor(matrix).shape)

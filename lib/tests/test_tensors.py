@@ -121,7 +121,8 @@ def test_products_that_their_type_cannot_hold_are_refused():
 
 
 @pytest.mark.parametrize("dim, count, words", [
-    (2.5, 3, "need integers"), (2, -1, "count >= 0"), (0, 2, "dim >= 1"), (2, 40, "fit into memory")])
+    (2.5, 3, "need integers"), (2, -1, "count >= 0"), (0, 2, "dim >= 1"),
+    (2, 40, "fit into memory")])
 def test_index_tuples_that_cannot_be_listed(dim, count, words):
     with pytest.raises(ValueError, match=words):
         indices(dim, count)

@@ -90,8 +90,8 @@ def indices(dim: int, count: int) -> torch.Tensor:
         raise ValueError(f"indices: dim={dim} and count={count}; need integers dim >= 1 and "
                          "count >= 0")
     if dim**count * count > MOST_INDICES:
-        raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} numbers do not "
-                         "fit into memory, see sample_indices")
+        raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} numbers do "
+                         "not fit into memory, see sample_indices")
     numbers = torch.arange(dim**count)  # (dim ** count,)
     places = dim ** torch.arange(count - 1, -1, -1)  # (count,)
     return numbers[:, None] // places % dim  # (dim ** count, count)
@@ -247,5 +247,5 @@ def _check_products(operation, a, b):
     largest = max(abs(int(x)) for x in (a.min(), a.max())) * max(
         abs(int(x)) for x in (b.min(), b.max()))
     if largest > torch.iinfo(kind).max:
-        raise OverflowError(f"{operation}: products up to {largest} do not fit into {kind}; convert "
-                            "to float64 or to residues")
+        raise OverflowError(f"{operation}: products up to {largest} do not fit into {kind}; "
+                            "convert to float64 or to residues")
