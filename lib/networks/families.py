@@ -147,6 +147,8 @@ def proposition_2_bound(window: int, size: int, channels: int) -> Bound:
     ('64^32', '64^128')
     """
     layer = proposition_2_layer(window, size)
+    if channels < 1:
+        raise ValueError(f"proposition_2_bound: channels M={channels}; needs at least one")
     stride = 2 ** ((layer - 1) // 2)
     return Bound(channels, size**2 // (2 * stride**2), layer, size // 2)
 

@@ -135,8 +135,26 @@ def test_entanglement_entropy():
     )
     with pytest.raises(ValueError, match="is zero"):
         entanglement_entropy([[0.0, 0.0]])
-    with pytest.raises(ValueError, match="base must be positive"):
+    with pytest.raises(ValueError, match="above 1"):
         entanglement_entropy(np.eye(2), base=1)
     for bad in ([[float("nan")]], [1.0, 2.0]):
         with pytest.raises(ValueError, match="singular_values"):
             entanglement_entropy(bad)
+
+
+@pytest.mark.parametrize("measure", [numerical_rank, entanglement_entropy])
+def test_complex_entries_are_refused_instead_of_halved(measure):
+    with pytest.raises(TypeError, match="must be real, got torch.complex64"):
+        measure(torch.tensor([[1j, 0], [0, 1]]))
+
+
+@pytest.mark.parametrize("base", [0.5, 1, 0, -2, float("nan"), float("inf")])
+def test_a_logarithm_measures_with_a_base_above_one(base):
+    with pytest.raises(ValueError, match="above 1"):
+        entanglement_entropy(torch.eye(2), base=base)
+
+
+@pytest.mark.parametrize("tolerance", [-1e-3, float("nan"), float("inf")])
+def test_a_tolerance_is_a_number_from_zero_on(tolerance):
+    with pytest.raises(ValueError, match="numerical_rank: tolerance="):
+        numerical_rank(torch.eye(2), tolerance=tolerance)
