@@ -13,6 +13,7 @@ from lib import Architecture, ModeTree
 from lib.bounds.matching import matching_number
 from lib.bounds.private import private_pixel_bound
 from lib.course import ROOT
+from lib.plots import curves
 
 FOLDER = ROOT / "book" / "assets" / "explore"
 PROGRAM = """
@@ -48,6 +49,10 @@ def random_networks(count, seed=0):
             cells = -(-cells // stride)
         last = (cells, cells, 1) if rng.random() < 0.9 else (rng.randrange(1, 4), 2, 1)
         yield Architecture(size, rng.randrange(1, 9), [*layers, last]), rng.randrange(1, size)
+
+
+def test_the_curves_are_those_of_the_stored_runs():
+    assert curves.FILE.read_text(encoding="utf-8") == curves.source()
 
 
 def as_json(net, cut):

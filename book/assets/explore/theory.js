@@ -95,12 +95,12 @@
 
   function windowFactors(net, layer, cut, field, strips, top) {
     const step = totals(net).strides[layer], found = new Map();
-    for (const [rows, whole, times] of strips)
+    for (const [rows, times] of strips)
       for (let start = 0; start < cut; start += step) {
         const before = Math.min(start + step, start + field, cut) - start;
         const after = Math.min(start + field, net.size) - Math.max(cut, start, start + field - step);
         const columns = Math.max(0, Math.min(before, after));
-        const factor = capped(net.channels, rows * (whole ? columns : Math.min(1, columns)), top);
+        const factor = capped(net.channels, rows * columns, top);
         if (factor > 1) found.set(factor, (found.get(factor) || 0) + times);
       }
     return [...found].sort((a, b) => b[0] - a[0]);
@@ -108,23 +108,15 @@
 
   function rowStrips(net, layer) {
     const step = totals(net).strides[layer];
-    const full = Math.floor(net.size / step), rest = net.size % step, ways = [];
-    for (const limit of [...new Set([step, rest])].filter(Boolean).sort((a, b) => a - b)) {
-      const rows = Math.max(...connectedFields(net, layer).filter(field => field <= limit));
-      const last = rest ? [[Math.min(rows, rest), layer === 1 || rows <= rest, 1]] : [];
-      ways.push(full ? [[rows, true, full], ...last] : last);
-    }
-    return ways;
+    const full = Math.floor(net.size / step), rest = net.size % step;
+    const rows = Math.max(...connectedFields(net, layer).filter(field => field <= step));
+    return [[rows, full], [Math.min(rows, rest), 1]].filter(([count, times]) => count && times);
   }
 
   function privateAt(net, layer, cut) {
-    const {strides} = totals(net), top = narrowest(net, layer), candidates = [];
-    for (const field of connectedFields(net, layer))
-      if (field < net.size + strides[layer])
-        for (const strips of rowStrips(net, layer))
-          candidates.push({powers: windowFactors(net, layer, cut, field, strips, top),
-                           layer, shift: field - 1});
-    return largest(candidates);
+    const {strides} = totals(net), top = narrowest(net, layer), strips = rowStrips(net, layer);
+    return largest(connectedFields(net, layer).filter(field => field < net.size + strides[layer])
+      .map(field => ({powers: windowFactors(net, layer, cut, field, strips, top), layer, shift: field - 1})));
   }
 
   function best(net, cut, at) {
@@ -163,8 +155,7 @@
     for (let start = 0; start < cut; start += stride) if (start + window > cut) over.push(start);
     if (over.length && over[over.length - 1] + window > net.size)
       return {powers: largest([crossingBound(net, cut), privateBound(net, cut)]).powers, exact: false};
-    const strips = rowStrips(net, 1);
-    return {powers: windowFactors(net, 1, cut, window, strips[strips.length - 1], top), exact: true};
+    return {powers: windowFactors(net, 1, cut, window, rowStrips(net, 1), top), exact: true};
   }
 
   /* The largest set of disjoint pairs of comparable pixels, one on each side: [[p, q], ...], p <= q. */
