@@ -31,13 +31,14 @@ class _Mex(torch.autograd.Function):
         # near beta = 0 the quotients lose all digits: cumulants of the gaps instead
         first = gaps.mean(-1, keepdim=True)
         centered = torch.where(gaps.isinf(), 0, gaps - first)
-        second, third, fourth = (centered.pow(k).mean(-1, keepdim=True) for k in (2, 3, 4))
+        scaled = torch.where(centered == 0, 0, beta * centered)
+        second, third, fourth = ((scaled**k * centered**2).mean(-1, keepdim=True) for k in range(3))
         small = (beta * gaps.abs().amax(-1, keepdim=True)).abs()
         epsilon = torch.finfo(values.dtype).eps
         mean = torch.where(small < epsilon**0.5, first + beta * second / 2, log_mean / beta)
         mean = torch.where(beta == 0, first, mean)
         spread = torch.where(shares > 0, shares * gaps, 0).sum(-1, keepdim=True)
-        series = second / 2 + beta * third / 3 + beta**2 * (fourth - 3 * second**2) / 8
+        series = second / 2 + third / 3 + (fourth - 3 * (beta * second) * (beta * second)) / 8
         slope = torch.where((small < epsilon**0.25) | (beta == 0), series, (spread - mean) / beta)
         ctx.save_for_backward(shares, torch.where(mean.isinf(), 0, slope))  # no slope at a jump
         return (pivot + mean)[..., 0]
@@ -85,8 +86,8 @@ def mex(values: torch.Tensor, beta: float | torch.Tensor, dim: int = -1) -> torc
     [0.0, 0.78, 2.0, 3.926, 5.0]
     """
     if not values.is_floating_point() or values.ndim == 0 or values.shape[dim] == 0:
-        raise ValueError(f"mex: values of type {values.dtype} and shape {tuple(values.shape)}; need "
-                         f"floating point and at least one entry along axis {dim}")
+        raise ValueError(f"mex: values of type {values.dtype} and shape {tuple(values.shape)}; "
+                         f"need floating point and at least one entry along axis {dim}")
     if bool((values.isnan() | (values == math.inf)).any()):
         raise ValueError("mex: a value is NaN or plus infinity; need numbers below infinity")
     values = values.movedim(dim, -1)
@@ -194,9 +195,9 @@ class _SignedMix(torch.autograd.Function):
         parts = (terms - top).exp() * weight.sign()[..., None] * sign.unsqueeze(-3)
         total = parts.sum(-2, keepdim=True)
         mixed = top + total.abs().log()
-        largest = math.log(torch.finfo(log.dtype).max)
-        per_unit = (log.unsqueeze(-3) - mixed).clamp(max=largest).exp() * sign.unsqueeze(-3)
-        per_unit = per_unit * total.sign()
+        per_unit = log.unsqueeze(-3) - top - total.abs().log()  # of the derivative by a weight
+        per_unit = per_unit.clamp(max=math.log(torch.finfo(log.dtype).max)).exp()
+        per_unit = per_unit * sign.unsqueeze(-3) * total.sign()
         dead = total == 0  # the log of 0 has no derivative: these get 0
         ctx.save_for_backward(torch.where(dead, 0, parts / total), torch.where(dead, 0, per_unit))
         ctx.shapes = log.shape, weight.shape
@@ -338,8 +339,8 @@ class LogConvAC(ConvAC):
 
     def _set(self, architecture, weights, pooling, activation) -> None:
         if pooling != "product" or activation is not None:
-            raise ValueError(f"LogConvAC: {pooling} pooling with activation {activation}; logarithms "
-                             "turn products into sums, and only those")
+            raise ValueError(f"LogConvAC: {pooling} pooling with activation {activation}; "
+                             "logarithms turn products into sums, and only those")
         super()._set(architecture, weights, pooling, activation)
 
     def forward(

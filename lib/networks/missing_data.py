@@ -144,7 +144,7 @@ def missing_rectangles(
     seen = torch.ones(count, *size, dtype=torch.bool)
     for _ in range(number):
         hit = []
-        for axis, length in enumerate(size):
+        for length in size:
             first = torch.randint(length - side + 1, (count, 1), generator=generator)
             place = torch.arange(length)
             hit.append((place >= first) & (place < first + side))
