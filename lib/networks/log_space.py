@@ -196,7 +196,7 @@ class _SignedMix(torch.autograd.Function):
         total = parts.sum(-2, keepdim=True)
         mixed = top + total.abs().log()
         per_unit = log.unsqueeze(-3) - top - total.abs().log()  # of the derivative by a weight
-        per_unit = per_unit.clamp(max=math.log(torch.finfo(log.dtype).max)).exp()
+        per_unit = per_unit.clamp(max=math.log(torch.finfo(log.dtype).max) - 1).exp()
         per_unit = per_unit * sign.unsqueeze(-3) * total.sign()
         dead = total == 0  # the log of 0 has no derivative: these get 0
         ctx.save_for_backward(torch.where(dead, 0, parts / total), torch.where(dead, 0, per_unit))
