@@ -11,6 +11,7 @@ notebooks/results/missing-data.jsonl, so the program may be stopped and called a
 import argparse
 import datetime
 import hashlib
+import itertools
 import json
 import platform
 import time
@@ -34,7 +35,8 @@ SETTINGS = {
     "learning_rate": {"mixture": 0.03, "convnet": 0.004, "logistic": 0.003},
     "pixels": [0.0, 0.25, 0.5, 0.75, 0.9], "squares": [1, 2, 3], "side": 7,
 }
-MODELS = ("mixture", "convnet", "convnet-masked", "logistic", "mixture-ce", "mixture-likelihood")
+MAIN = ("mixture", "convnet", "convnet-masked", "logistic")
+VARIANTS = ("mixture-ce", "mixture-likelihood")
 
 
 def images_of(split, count, folder):
@@ -159,8 +161,8 @@ def main():
         if not lines:
             print(json.dumps(header, sort_keys=True), file=file, flush=True)
         stored = {json.loads(line).get("name") for line in lines}
-        for seed in range(arguments.seeds):
-            for kind in MODELS:
+        for models in (MAIN, VARIANTS):
+            for seed, kind in itertools.product(range(arguments.seeds), models):
                 if f"{kind}-s{seed}" in stored:
                     continue
                 model, seconds = train(kind, seed, images, labels)

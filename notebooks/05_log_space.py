@@ -1,0 +1,762 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Circuits in log-space, run
+#
+# SimNets, circuits that neither underflow nor overflow, and missing pixels that are integrated out.
+# This notebook computes MEX for every exponent, trains circuits where direct products are 0, checks
+# marginals in integers, and classifies pieces of a photograph with most of their pixels missing. The
+# proofs are on [the page](../book/log-space.md).
+
+# %% tags=["setup", "remove-cell"]
+import subprocess, sys
+if "google.colab" in sys.modules:  # there, fetch the course and what it needs
+    subprocess.run(f'(test -d course || git clone -q --depth 1 https://github.com/your_account/overlapping-convnets course) && cd course && "{sys.executable}" -m lib.course.colab', shell=True, check=True)
+sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
+
+# %%
+import fractions, itertools, json, math, torch
+
+from lib import (
+    Architecture, ConvAC, LogConvAC, Mex, ModeTree, Modular, Similarity,
+    SimplexConvAC, TensorialMixture, certify_weights, checking,
+    coefficient_tensor, exact_rank, glue, log_forward, matricize, mex,
+    missing_pixels, missing_rectangles, signed_log, table,
+)
+from lib.plots import log_space as pictures, style
+
+generator = torch.Generator().manual_seed(5)
+Fraction, inf = fractions.Fraction, math.inf
+
+# %% [markdown]
+# ## MEX
+#
+# The log-mean-exp of $n$ numbers with exponent $\beta$, as one would write it first, and as `mex`
+# computes it. The formula overflows for large numbers, says 0 for very negative ones, and divides by
+# zero for $\beta=0$.
+
+
+# %%
+def formula(values, beta):
+    return (beta * values).exp().mean(-1).log() / beta
+
+
+rows = []
+for values in ([1.0, 2.0, 6.0], [1000.0, 2000.0, 6000.0], [-500.0, -501.0]):
+    values = torch.tensor(values)  # float32
+    for beta in (-inf, -1, 0, 1e-9, 1, inf):
+        rows.append((str(values.int().tolist()), beta,
+                     f"{formula(values, beta).item():.4g}",
+                     f"{mex(values, beta).item():.6g}"))
+table(rows, ["values", "β", "formula", "mex"])
+
+# %% [markdown]
+# Put $c_i=\log t_i$: then $e^{\text{MEX}_\beta(c)}$ is the power mean $(\frac1n\sum t_i^\beta)^{1/\beta}$,
+# so that MEX can be held against fractions. As $\beta$ grows it climbs from the minimum through the
+# mean to the maximum.
+
+# %%
+numbers = [3, 7, 7, 12, 40]
+c = torch.tensor(numbers).double().log()
+betas = (-40, -3, -1, 1, 2, 5, 40)
+
+
+def power_mean_log(numbers, beta):
+    mean = sum(Fraction(t) ** beta for t in numbers) / len(numbers)
+    return (math.log(mean.numerator) - math.log(mean.denominator)) / beta
+
+
+table([(beta, f"{mex(c, beta).item():.10f}",
+        f"{power_mean_log(numbers, beta):.10f}") for beta in betas],
+      ["β", "mex", "from fractions"])
+
+# %% tags=["hide-input"]
+with checking("mex-limits", "numerical", detail="{count} comparisons: "
+              "fractions, limits, order") as check:
+    for beta in betas:
+        check(abs(mex(c, beta) - power_mean_log(numbers, beta)) < 1e-13, beta)
+    for _ in range(40):
+        values = torch.randn(6, generator=generator).double() * 5
+        line = [-inf, *sorted(torch.randn(8, generator=generator).tolist()),
+                inf]
+        climb = [mex(values, beta).item() for beta in line]
+        check(all(a < b for a, b in zip(climb, climb[1:])), "increasing")
+        check(climb[0] == values.min() and climb[-1] == values.max(), "ends")
+        check(abs(mex(values, 0) - values.mean()) < 1e-14, "mean at 0")
+        near = max(abs(mex(values, b) - mex(values, 0)) for b in (1e-9, -1e-9))
+        check(near < 1e-7, "continuous at 0")
+        check(abs(mex(values + 3, 0.7) - mex(values, 0.7) - 3) < 1e-13, "shift")
+    equal = torch.full((4,), 2.5).double()
+    for beta in (-inf, -2, 0, 2, inf):
+        check(mex(equal, beta) == 2.5, "equal numbers")
+
+# %% [markdown]
+# How far is it from its limits? For $\beta>0$, with $R$ the range of the numbers: at most $\beta R^2/8$
+# above the mean, at most $\frac1\beta\log n$ below the maximum. Both are reached, the first for small
+# $\beta$ and two values of equal number, the second by one large number.
+
+# %%
+halves = torch.tensor([0.0, 1.0]).double()
+alone = torch.tensor([0.0, -900, -900, -900]).double()
+reached = [(f"{beta:g}", f"{(mex(halves, beta) - 0.5) / (beta / 8):.4f}",
+            f"{-mex(alone, beta) / (math.log(4) / beta):.4f}")
+           for beta in (0.01, 0.1, 1, 10)]
+table(reached, ["β", "excess over the mean / bound",
+                "deficit below the maximum / bound"])
+
+# %% tags=["hide-input"]
+with checking("mex-bounds", "numerical", detail="{count} draws") as check:
+    for _ in range(200):
+        n = int(torch.randint(2, 9, (), generator=generator))
+        values = torch.randn(n, generator=generator).double() * 3
+        beta = 10 ** float(torch.randn((), generator=generator))
+        found, spread = mex(values, beta), values.max() - values.min()
+        check(values.mean() <= found <= values.mean() + beta * spread**2 / 8,
+              "Hoeffding")
+        check(values.max() - math.log(n) / beta <= found <= values.max(),
+              "maximum")
+        check(abs(found + mex(-values, -beta)) < 1e-12, "negative exponents")
+    check(reached[0][1] == "1.0000" and reached[2][2] == "1.0000", "sharp")
+
+# %% tags=["remove-cell"]
+glue("05-formula-large", rows[10][2])
+glue("05-mex-large", rows[10][3])
+
+# %% [markdown]
+# ## Derivatives
+#
+# By the values: a softmax. By the exponent: $\frac1\beta(\sum_ip_ic_i-\text{MEX})$, which is half the
+# variance at 0. Automatic differentiation of the formula loses every digit for small exponents and
+# gives NaN for large values. The last column is computed with fractions of 30 digits.
+
+
+# %%
+def slope(function, values, beta, dtype):
+    beta = torch.tensor(float(beta), dtype=dtype, requires_grad=True)
+    function(torch.tensor(values, dtype=dtype), beta).backward()
+    return beta.grad.item()
+
+
+def slope_series(values, beta):
+    """Half the variance, and the next two terms, in fractions."""
+    values = [Fraction(v) for v in values]
+    mean = sum(values) / len(values)
+    k2, k3, k4 = (sum((v - mean) ** k for v in values) / len(values)
+                  for k in (2, 3, 4))
+    beta = Fraction(beta)
+    return float(k2 / 2 + beta * k3 / 3 + beta**2 * (k4 - 3 * k2**2) / 8)
+
+
+derivatives = []
+for beta in (1e-1, 1e-3, 1e-5, 1e-7):
+    naive, ours = (slope(f, [1.0, 2.0, 6.0], beta, torch.float32)
+                   for f in (formula, mex))
+    double = slope(mex, [1.0, 2.0, 6.0], beta, torch.float64)
+    derivatives.append((beta, naive, ours, double,
+                        slope_series([1, 2, 6], beta)))
+table([(f"{beta:g}", f"{naive:.4g}", *(f"{x:.5f}" for x in rest[:2]),
+        f"{rest[2]:.5f}" if beta < 0.01 else None)
+       for beta, naive, *rest in derivatives],
+      ["β", "formula, float32", "mex, float32", "mex, float64", "series"])
+
+# %% tags=["hide-input"]
+with checking("mex-derivatives", "numerical", detail="{count} checks, against "
+              "differences and series") as check:
+    for beta in (-3.0, -1e-3, 0.0, 1e-6, 0.5, 20.0):
+        values = torch.randn(3, 5, generator=generator).double()
+        values.requires_grad_()
+        exponent = torch.tensor(beta).double().requires_grad_(abs(beta) > 0.1)
+        check(torch.autograd.gradcheck(mex, (values, exponent)), beta)
+        shares, = torch.autograd.grad(mex(values, beta).sum(), values)
+        check(bool((shares >= 0).all()), "shares")
+        check(torch.allclose(shares.sum(-1), torch.ones(3).double()), "sum 1")
+    for beta, _, single, double, exact in derivatives[1:]:
+        check(abs(double / exact - 1) < 1e-8, ("float64", beta))
+        check(abs(single / exact - 1) < 1e-4, ("float32", beta))
+    check(max(abs(d[1] / d[4] - 1) for d in derivatives[2:]) > 0.5, "formula")
+    for beta in (-inf, -1e4, 0, 1e4, inf):  # extreme values in float32
+        values = torch.tensor([1e4, -1e4, 3.0, -inf], requires_grad=True)
+        mex(values, beta).nan_to_num(neginf=0).backward()
+        check(bool(values.grad.isfinite().all()), ("extreme", beta))
+
+# %% [markdown]
+# ## MEX of MEX
+#
+# Take MEX inside groups, then MEX of the results. In $t_i=e^{\beta c_i}$ it is a weighted sum, and the
+# weights say when one MEX of all numbers is the same: when every number has the same total weight.
+
+
+# %%
+def nested(t, groups):
+    """exp(β · MEX of MEX), t = exp(β c): the mean over groups of means."""
+    return sum(sum(Fraction(t[i]) for i in g) / len(g)
+               for g in groups) / len(groups)
+
+
+def total_weights(groups, n):
+    return [sum(Fraction(1, len(g)) for g in groups if i in g) / len(groups)
+            for i in range(n)]
+
+
+covers = {
+    "equal groups": [(0, 1, 2), (3, 4, 5)],
+    "unequal groups": [(0, 1), (2, 3, 4, 5)],
+    "overlapping windows": [(0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5)],
+    "windows on a circle": [(i, (i + 1) % 6, (i + 2) % 6) for i in range(6)],
+    "unequal, yet balanced": [(0, 1, 2, 3, 4, 5), (0, 1, 2), (3, 4, 5)],
+}
+t = torch.randint(1, 30, (6,), generator=generator).tolist()
+found = {name: (total_weights(groups, 6), nested(t, groups))
+         for name, groups in covers.items()}
+table([(name, ", ".join(map(str, weights)), str(value),
+        str(Fraction(sum(t), 6)), value == Fraction(sum(t), 6))
+       for name, (weights, value) in found.items()],
+      ["groups", "weights of the six numbers", "MEX of MEX", "one MEX",
+       "equal"])
+
+# %% tags=["hide-input"]
+with checking("mex-collapse", detail="{count} checks, fractions") as check:
+    for name, groups in covers.items():
+        weights = total_weights(groups, 6)
+        balanced = len(set(weights)) == 1
+        for _ in range(10):
+            t = torch.randint(1, 30, (6,), generator=generator).tolist()
+            weighted = sum(w * x for w, x in zip(weights, t))
+            check(nested(t, groups) == weighted, name)
+            check(not balanced or weighted == Fraction(sum(t), 6), name)
+        for i in range(6):  # if unbalanced, some unit of t tells
+            t = [1 + 5 * (j == i) for j in range(6)]
+            equal = nested(t, groups) == Fraction(sum(t), 6)
+            check(equal == (weights[i] == Fraction(1, 6)), (name, i))
+    for beta in (-2, 0, 0.5, 3, inf):  # and with `mex` itself
+        values = torch.randn(6, generator=generator).double()
+        for name, groups in covers.items():
+            inner = torch.stack([mex(values[list(g)], beta) for g in groups])
+            same = bool((mex(inner, beta) - mex(values, beta)).abs() < 1e-12)
+            balanced = len(set(total_weights(groups, 6))) == 1
+            check(same == (balanced or beta == inf), (name, beta))
+
+# %% [markdown]
+# Offsets collapse as well: two MEX layers with one exponent are one layer.
+
+# %%
+first = Mex(3, 4, 1.5, generator=generator).double()
+second = Mex(4, 2, 1.5, generator=generator).double()
+merged = Mex(3, 2, 1.5, generator=generator).double()
+with torch.no_grad():
+    merged.offsets.copy_(mex(
+        second.offsets[:, :, None] + first.offsets[None], 1.5, dim=1))
+    x = torch.randn(5, 3, generator=generator).double()
+    difference = (second(first(x)) - merged(x)).abs().max().item()
+print("one layer does what two did:", difference < 1e-12)
+
+# %% [markdown]
+# With two different exponents no single MEX does, whatever its exponent and offsets. Such a MEX would
+# divide the derivative between positions 0 and 2 in a ratio that depends on $c_0$ and $c_2$ alone.
+# Here the inner exponent is 1, the outer one 2, and only $t_1=e^{c_1}$ changes.
+
+# %%
+ratios = []
+for t1 in (1, 3, 9):
+    values = torch.tensor([1.0, t1, 1.0, 1.0]).double().log().requires_grad_()
+    out = mex(torch.stack([mex(values[:2], 1), mex(values[2:], 1)]), 2)
+    gradient, = torch.autograd.grad(out, values)
+    exact = Fraction(1 + t1, 2)  # t_0 A / (t_2 B), A and B the inner means
+    ratios.append((t1, str(exact), f"{gradient[0] / gradient[2]:.6f}"))
+table(ratios, ["t₁", "ratio of derivatives", "by autograd"])
+
+# %% tags=["hide-input"]
+with checking("mex-two-exponents", "numerical",
+              detail="{count} exponents") as check:
+    for one, two in ((1, 2), (2, 1), (-1, 1), (0, 1), (1, 0), (0.5, -2)):
+        kinds = []
+        for change in (0.0, 1.0):
+            values = torch.tensor([0.3, change, -0.2, 0.1]).double()
+            values.requires_grad_()
+            inner = torch.stack([mex(values[:2], one), mex(values[2:], one)])
+            gradient, = torch.autograd.grad(mex(inner, two), values)
+            kinds.append((gradient[0] / gradient[2]).item())
+        check(abs(kinds[0] / kinds[1] - 1) > 0.05, (one, two))
+    for t1, exact, value in ratios:
+        check(abs(float(Fraction(exact)) - float(value)) < 1e-5, t1)
+
+# %% [markdown]
+# ## A SimNet is a circuit in log-space
+#
+# A circuit with positive weights: mix channels, multiply over a window. In logarithms: MEX with
+# exponent 1 and offsets $\log(n a)$, then a sum over the window. By hand, for eight positions:
+
+# %%
+net = Architecture((8,), 3, ((2, 2, 4), (2, 2, 3), (2, 2, 2)))
+weights = [(torch.rand(shape, generator=generator).double(), None)
+           for shape, _ in net.weight_shapes()]
+x = torch.rand(5, 3, 8, generator=generator).double()
+
+values = x.log().movedim(1, -1)  # (batch, positions, channels)
+for weight, _ in weights:
+    halves = []
+    for offset in range(2):
+        matrix = weight[:, :, offset]
+        layer = Mex(matrix.shape[1], len(matrix), 1.0, generator=generator)
+        layer.offsets.data = (matrix * matrix.shape[1]).log()
+        layer.beta.data = layer.beta.data.double()
+        halves.append(layer(values[:, offset::2]))
+    values = halves[0] + halves[1]  # the product over the window
+direct = ConvAC.from_weights(net, weights)(x)[:, :, 0]
+gap = (values[:, 0] - direct.log()).abs().max().item()
+print("SimNet = log of the circuit:", gap < 1e-12)
+
+# %% [markdown]
+# Another exponent for the whole network is another unit of measurement:
+# $\text{MEX}_\beta(c)=\frac1\beta\text{MEX}_1(\beta c)$, so a SimNet with exponent $\beta$ throughout is a
+# circuit on the powers $x^\beta$ with weights $a=\frac1ne^{\beta b}$. At $\beta=\infty$ it adds and takes
+# maxima.
+
+# %%
+scaled = []
+for beta in (0.5, 2.0, -1.0, 60.0):
+    values = x.log().movedim(1, -1)
+    for weight, _ in weights:
+        values = sum(mex(values[:, o::2, None, :] + weight[:, :, o].log(), beta)
+                     for o in range(2))
+    powers = [((beta * w.log()).exp() / w.shape[1], None) for w, _ in weights]
+    out = log_forward(net, powers, beta * x.log())[0][:, :, 0] / beta
+    scaled.append((beta, (values[:, 0] - out).abs().max().item() < 1e-10))
+table(scaled, ["β", "SimNet = circuit on powers"])
+
+# %% tags=["hide-input"]
+with checking("simnet-circuit", "numerical", detail="{count} networks") as check:
+    check(gap < 1e-12, "exponent 1")
+    for beta, same in scaled:
+        check(same, beta)
+
+# %% [markdown]
+# The similarity layer in front gives log-densities: $-\sum_iu_i|x_i-z_i|^p$ plus a constant is the
+# log-density of independent variables around $z$, normal for $p=2$ and Laplace for $p=1$. MEX with
+# exponent 1 then mixes densities.
+
+# %%
+x = torch.randn(40, 3, generator=generator).double()
+densities = []
+for power, family in ((2, torch.distributions.Normal),
+                      (1, torch.distributions.Laplace)):
+    layer = Similarity(3, 4, power, generator=generator).double()
+    layer.log_weights.data = torch.randn(4, 3, generator=generator).double()
+    scale = (power * layer.log_weights.exp()) ** (-1 / power)
+    known = family(layer.templates, scale).log_prob(x[:, None]).sum(-1)
+    mine = layer(x) + layer.log_normalization()
+    mixed = mex(mine, 1)
+    average = known.exp().mean(-1).log()
+    densities.append((power, (mine - known).abs().max().item() < 1e-12,
+                      (mixed - average).abs().max().item() < 1e-12))
+table(densities, ["p", "similarity = log-density", "MEX = log of a mixture"])
+
+# %% tags=["hide-input"]
+with checking("similarity-density", "numerical",
+              detail="normal and Laplace, 40 points each") as check:
+    for power, one, mixture in densities:
+        check(one and mixture, power)
+
+# %% [markdown]
+# ## Where direct products vanish
+#
+# Probabilities as weights, and $\frac18$ in every input channel: the output is $8^{-N}$ exactly. In
+# single precision the smallest number is $2^{-149}$.
+
+
+# %%
+def tower(N, M, r, outputs=1):
+    """Windows of two cells up to one, then a sum."""
+    return Architecture((N,), M, ((2, 2, r),) * (N.bit_length() - 1)
+                        + ((1, 1, outputs),))
+
+
+underflow = []
+for N in (8, 32, 64, 256, 512, 1024):
+    net = tower(N, 2, 2)
+    probabilities = [(torch.full(shape, 1 / shape[1]), None)
+                     for shape, _ in net.weight_shapes()]
+    eighths = torch.full((1, 2, N), 1 / 8)
+    direct = [ConvAC.from_weights(net, net.map_weights(
+        lambda w, dtype=dtype: w.to(dtype), probabilities))(eighths.to(dtype))
+        .item() for dtype in (torch.float32, torch.float64)]
+    log, _ = log_forward(net, probabilities, eighths.log())
+    underflow.append((N, *(f"{value:.3g}" for value in direct),
+                      f"{log.item():.2f}", f"{-N * math.log(8):.2f}"))
+table(underflow, ["N", "direct, float32", "direct, float64",
+                  "log-space, float32", "−N log 8"])
+
+# %% tags=["hide-input"]
+with checking("direct-underflow", "numerical",
+              detail="6 sizes, two precisions") as check:
+    for N, single, double, log, exact in underflow:
+        check((single == "0") == (3 * N > 149), N)
+        check((double == "0") == (3 * N > 1074), N)
+        check(abs(float(log) / float(exact) - 1) < 1e-5, N)
+
+# %% [markdown]
+# Random weights and inputs, against integers without rounding: 64ths as weights and inputs, so that
+# the exact output is a large integer over a power of two. With signs too.
+
+
+# %%
+def integers(net, numbers, weights):
+    """The output times a power of 64, in Python's integers."""
+    cells = [[int(v) for v in cell] for cell in numbers.T]
+    for weight in weights:
+        size = weight.shape[2]
+        cells = [[math.prod(sum(int(a) * b for a, b in
+                                zip(channel[:, o], cells[i + o]))
+                            for o in range(size)) for channel in weight]
+                 for i in range(0, len(cells), size)]
+    return cells[0][0]
+
+
+def log_integer(n):
+    return math.log(abs(n)) if n else -inf
+
+
+against = []
+for lowest in (1, -12):
+    for N in (8, 64, 1024):
+        net = tower(N, 2, 2)
+        ints = [torch.randint(lowest, 13, shape, generator=generator)
+                for shape, _ in net.weight_shapes()]
+        numbers = torch.randint(1, 13, (2, N), generator=generator)
+        whole = integers(net, numbers, ints)
+        edges = sum(N >> level for level in range(N.bit_length()))
+        exact = log_integer(whole) - (edges + N) * math.log(64)
+        sizes = []
+        for dtype in (torch.float32, torch.float64):
+            some = [(w.to(dtype) / 64, None) for w in ints]
+            log, sign = log_forward(net, some,
+                                    *signed_log(numbers[None].to(dtype) / 64))
+            direct = ConvAC.from_weights(net, some)(numbers[None].to(dtype) / 64)
+            sizes += [f"{direct.item():.2g}", abs(log.item() - exact)]
+        right = sign.item() == (whole > 0) - (whole < 0)
+        against.append((lowest < 0, N, f"{exact:.3f}", *sizes, right))
+table([(signed, N, exact, single, error < 1e-5 * abs(float(exact)), double,
+        deviation < 1e-12 * abs(float(exact)), right)
+       for signed, N, exact, single, error, double, deviation, right
+       in against],
+      ["signed", "N", "log, exact", "direct, float32", "log-space right",
+       "direct, float64", "log-space right", "sign right"])
+
+# %% [markdown]
+# Errors do not grow on the way up: with nonnegative weights, moving every input logarithm by at most
+# $\varepsilon$ moves the output by at most $N\varepsilon$, and equal moves reach that. With signs there
+# is no such bound: two products may cancel.
+
+# %%
+net = tower(64, 3, 4)
+weights = SimplexConvAC(net, generator=generator).double().weights
+logs = torch.randn(1, 3, 64, generator=generator).double()
+start = log_forward(net, weights, logs)[0].item()
+moves = []
+for kind in ("random", "all up"):
+    worst = 0
+    for _ in range(20):
+        step = torch.rand(logs.shape, generator=generator).double() * 2 - 1
+        step = torch.ones_like(step) if kind == "all up" else step
+        moved = log_forward(net, weights, logs + 0.01 * step)[0].item()
+        worst = max(worst, abs(moved - start) / 0.01)
+    moves.append((kind, worst))
+pair = Architecture((1,), 2, ((1, 1, 1),))  # x - y, with x and y almost equal
+cancel = [(torch.tensor([[[1.0], [-1.0]]]).double(), None)]
+inputs = torch.tensor([[[0.0], [-1e-6]]]).double()
+base = log_forward(pair, cancel, inputs)[0].item()
+inputs[0, 1, 0] = -2e-6
+signed_move = abs(log_forward(pair, cancel, inputs)[0].item() - base) / 1e-6
+table([*((kind, f"{worst:.1f}", 64) for kind, worst in moves),
+       ("x − y, one input", f"{signed_move:.0f}", None)],
+      ["moves", "largest change / ε", "bound N"])
+
+# %% tags=["hide-input"]
+with checking("log-space-errors", "numerical", detail="40 moves of 64 "
+              "positions; 6 circuits against integers") as check:
+    check(moves[0][1] <= 64 and abs(moves[1][1] - 64) < 1e-6, "positive")
+    check(signed_move > 1e5, "signed")
+    for signed, N, exact, _, single, _, double, right in against:
+        check(double < 1e-12 * abs(float(exact)) and right, (signed, N))
+        check(single < 1e-5 * abs(float(exact)), (signed, N))
+    check(sum(float(row[3]) == 0 for row in against) >= 2, "underflow")
+
+# %% tags=["remove-cell"]
+glue("05-underflow-float32", next(N for N, single, *_ in underflow
+                                  if single == "0"))
+glue("05-underflow-float64", next(N for N, _, double, *_ in underflow
+                                  if double == "0"))
+
+# %% [markdown]
+# ## Trained where direct products are 0
+#
+# Two kinds of sequences of 256 coin tosses. In one a toss repeats the last one with probability 0.7, in
+# the other with 0.3; single tosses and their counts say nothing. A circuit with two outputs, one for
+# each kind, 2,000 parameters and shared weights, is trained by cross entropy on the logarithms of its
+# outputs. First the direct circuit: is there a number to minimize?
+
+# %%
+def tosses(count, N):
+    kind = torch.randint(2, (count,), generator=generator)
+    stay = torch.where(kind == 0, 0.7, 0.3)
+    change = torch.rand(count, N, generator=generator) >= stay[:, None]
+    return (change.cumsum(1) + torch.randint(2, (count, 1), generator=generator)
+            ) % 2, kind
+
+
+def one_hot(sequences):
+    return torch.nn.functional.one_hot(sequences, 2).movedim(-1, 1).float()
+
+
+net = tower(256, 2, 8, outputs=2)
+simplex = SimplexConvAC(net, generator=generator)
+signed = LogConvAC.from_weights(net, [
+    (torch.randn(shape, generator=generator) / shape[1] ** 0.5, None)
+    for shape, _ in net.weight_shapes()])
+sequences, kind = tosses(20, 256)
+cross_entropy = torch.nn.functional.cross_entropy
+starts = []
+for name, circuit in (("probabilities", simplex), ("with signs", signed)):
+    direct = ConvAC.from_weights(net, circuit.weights)
+    loss = cross_entropy(direct(one_hot(sequences))[:, :, 0].abs().log(), kind)
+    loss.backward()
+    finite = all(p.grad.isfinite().all() for p in direct.parameters())
+    starts.append((name, "direct", bool(loss.isfinite()), finite))
+    log, _ = circuit(*signed_log(one_hot(sequences)))
+    loss = cross_entropy(log[:, :, 0], kind)
+    loss.backward()
+    finite = all(p.grad.isfinite().all() for p in circuit.parameters())
+    starts.append((name, "log-space", bool(loss.isfinite()), finite))
+table(starts, ["weights", "computed", "loss is finite", "gradient is finite"])
+
+# %% [markdown]
+# In log-space both can be trained. For comparison, the error of the best possible rule, which counts
+# the changes of the sequence.
+
+# %%
+test, answer = tosses(1000, 256)
+trained = {}
+for name, circuit in (("probabilities", simplex), ("with signs", signed)):
+    adam = torch.optim.Adam(circuit.parameters(), lr=0.03)
+    for step in range(60):
+        sequences, kind = tosses(50, 256)
+        log, _ = circuit(*signed_log(one_hot(sequences)))
+        adam.zero_grad()
+        cross_entropy(log[:, :, 0], kind).backward()
+        adam.step()
+    with torch.no_grad():
+        log, _ = circuit(*signed_log(one_hot(test)))
+    trained[name] = (log[:, :, 0].argmax(1) != answer).float().mean().item()
+changes = (test[:, 1:] != test[:, :-1]).float().mean(1)
+trained["best rule"] = ((changes > 0.5).long() != answer).float().mean().item()
+table([(name, f"{100 * error:.0f} %") for name, error in trained.items()],
+      ["circuit", "error on 1,000 new sequences"])
+
+# %% tags=["hide-input"]
+with checking("log-space-training", "trained",
+              detail="two circuits on 256 positions") as check:
+    for name, how, *finite in starts:
+        check(finite == [how == "log-space"] * 2, (name, how))
+    for name in ("probabilities", "with signs"):
+        check(trained[name] < 0.1, name)
+
+# %% [markdown]
+# ## Do probabilities cost rank?
+#
+# Weights on simplices, drawn modulo a prime: random rows, divided by their sums. The exact ranks are
+# those of arbitrary weights.
+
+# %%
+field = Modular()
+costs = []
+for tree, rows in (
+        (ModeTree.star(4, 3, 9), "left-right"),
+        (ModeTree.perfect(4, 2, 3, (3, 2)), "even-odd"),
+        (ModeTree.perfect(8, 2, 2, (2, 2, 3)), "even-odd"),
+        (ModeTree.perfect(8, 2, 3, (5, 4, 6)), "left-right"),
+        (ModeTree.perfect(16, 4, 2, (4, 3)), range(0, 16, 2))):
+    for shared in (False, True):
+        drawn = tree.random_weights(field, generator, shared)
+        normed = {}
+        for path, matrix in drawn.items():
+            sums = field.reduce(matrix.sum(-1))
+            inverse = torch.tensor([pow(int(s), -1, field.prime)
+                                    for s in sums.flatten()]).double()
+            normed[path] = field.reduce(
+                matrix * inverse.reshape(sums.shape)[..., None])
+        ranks = [exact_rank(matricize(coefficient_tensor(tree, w, field),
+                                      rows), field.prime).rank
+                 for w in (drawn, normed)]
+        costs.append((str(tree), shared, *ranks))
+table(costs, ["tree", "shared", "rank, arbitrary", "rank, sums 1"])
+
+# %% tags=["hide-input"]
+with checking("simplex-ranks", detail="{count} circuits, sums 1 modulo a "
+              "prime, and positive integers") as check:
+    for tree, shared, arbitrary, normed in costs:
+        check(arbitrary == normed, (tree, shared))
+    for tree in (ModeTree.perfect(8, 2, 2, (2, 2, 3)), ModeTree.star(4, 3, 9)):
+        for rows in ("even-odd", "left-right"):
+            positive = {path: torch.randint(1, 1000, shape, generator=generator)
+                        .double() for path, shape in tree.weight_shapes().items()}
+            rank = exact_rank(matricize(coefficient_tensor(
+                tree, positive, field), rows), field.prime).rank
+            check(rank == tree.mincut(rows), (str(tree), rows))
+
+# %% [markdown]
+# ## A missing pixel is a one
+#
+# Four positions with three possible values each, a circuit with integer weights, and integer tables
+# $f_d(x)$ in place of densities, with the same sum 60 for every $d$. For each of the 16 sets of
+# missing positions: sum the output over all values of what is missing; or run the circuit once, with
+# 60 in place of every $f_d$. All in integers.
+
+# %%
+def counts(shape, total):
+    """Positive integers whose sums along the last axis are given."""
+    parts = torch.rand(*shape, generator=generator) + 0.2
+    parts = (parts / parts.sum(-1, keepdim=True) * total).floor().clamp(min=1)
+    parts[..., 0] += total - parts.sum(-1)
+    return parts.double()
+
+
+def circuit(net, weights, tables, x, missing=()):
+    """The output with the leaves of what is missing set to the sum."""
+    leaves = torch.stack([tables[:, v] if i not in missing
+                          else tables.sum(1) for i, v in enumerate(x)], 1)
+    return int(ConvAC.from_weights(net, weights)(leaves[None]).item())
+
+
+def brute_force(net, weights, tables, x, missing):
+    """The output summed over all values of the missing positions."""
+    total = 0
+    for values in itertools.product(range(3), repeat=len(missing)):
+        filled = list(x)
+        for i, v in zip(missing, values):
+            filled[i] = v
+        total += circuit(net, weights, tables, filled)
+    return total
+
+
+def compare(net, weights, tables):
+    subsets = [s for k in range(5) for s in itertools.combinations(range(4), k)]
+    return [(s, brute_force(net, weights, tables, x, s),
+             circuit(net, weights, tables, x, s))
+            for s in subsets for x in ((0, 1, 2, 0), (2, 2, 1, 0))]
+
+
+shape = Architecture((4,), 2, ((2, 2, 2), (2, 2, 2), (1, 1, 1)))
+tables = counts((2, 3), 60)
+probabilities = [(counts((*s[:1], *s[2:], s[1]), 10).movedim(-1, 1), None)
+                 for s, _ in shape.weight_shapes()]
+agreement = compare(shape, probabilities, tables)
+table([(s or "none", summed, once, summed == once)
+       for s, summed, once in agreement[::6]],
+      ["missing", "summed", "one pass", "equal"])
+
+# %% [markdown]
+# It does not matter whether the weights are probabilities. It does matter that each position is read
+# once. Let windows overlap, or give a layer a bias, and the two numbers differ.
+
+# %%
+def random_pairs(net, biases):
+    return [(torch.randint(1, 5, w, generator=generator).double(),
+             torch.randint(1, 5, b, generator=generator).double()
+             if biases else None) for w, b in net.weight_shapes()]
+
+
+valid = Architecture((4,), 2, ((2, 2, 2), (2, 2, 2)))
+overlapping = Architecture((4,), 2, ((2, 1, 2), (4, 4, 1)))
+cases = {
+    "no overlap, any weights": compare(valid, random_pairs(valid, False),
+                                       tables),
+    "no overlap, biases": compare(valid, random_pairs(valid, True), tables),
+    "overlap": compare(overlapping, random_pairs(overlapping, True), tables),
+}
+share = {name: (sum(a == b for s, a, b in rows if s),
+                sum(bool(s) for s, _, _ in rows))
+         for name, rows in cases.items()}
+table([(name, f"{equal} of {number}") for name, (equal, number)
+       in share.items()], ["circuit", "equal"])
+
+# %% tags=["hide-input"]
+with checking("marginals-by-ones", detail="{count} sums over missing values, "
+              "integers") as check:
+    for s, summed, once in agreement + cases["no overlap, any weights"]:
+        check(summed == once, s)
+    everything = [once for s, _, once in agreement if len(s) == 4]
+    check(everything[0] == 60**4 * 10**7, "probabilities add up to one")
+with checking("overlap-breaks-marginals",
+              detail="windows 2/1, and biases; integers") as check:
+    for name in ("no overlap, biases", "overlap"):
+        check(share[name][0] == 0, name)
+
+# %% [markdown]
+# ## When it is the best rule
+#
+# Three pixels with two values, two classes, and a joint distribution in integers. Pixels go missing in
+# three ways: each with a coin toss; the third one whenever the first one shows 1; and the
+# first one more often in class 0, whatever it shows. The marginal rule takes the class with the larger
+# sum over the missing values. The best rule may look at everything, also at which pixels are missing.
+
+# %%
+joint = torch.randint(1, 40, (2, 2, 2, 2), generator=generator)  # y, x
+
+
+def coins(y, x, s):
+    return 1
+
+
+def by_seen(y, x, s):  # s: which pixels are seen
+    return int(s[0] and s[1] and s[2] == (x[0] == 0)) * 8
+
+
+def by_class(y, x, s):
+    hidden = 7 if y == 0 else 1
+    return int(s[1] and s[2]) * ((8 - hidden) if s[0] else hidden)
+
+
+def errors(way):
+    """Correct weight of the marginal rule and of the best rule."""
+    marginal = best = 0
+    for s in itertools.product((False, True), repeat=3):
+        for seen in itertools.product(*((0, 1) if k else (None,) for k in s)):
+            fits = [x for x in itertools.product((0, 1), repeat=3)
+                    if all(a is None or a == b for a, b in zip(seen, x))]
+            plain = [sum(int(joint[(y, *x)]) for x in fits) for y in (0, 1)]
+            true = [sum(int(joint[(y, *x)]) * way(y, x, s) for x in fits)
+                    for y in (0, 1)]
+            marginal += true[plain[1] > plain[0]]
+            best += max(true)
+    total = 8 * int(joint.sum())
+    return Fraction(total - marginal, total), Fraction(total - best, total)
+
+
+rules = {way.__name__: errors(way) for way in (coins, by_seen, by_class)}
+table([(name.replace("_", " "), str(a), str(b), a == b)
+       for name, (a, b) in rules.items()],
+      ["missing", "error, marginal rule", "least error", "equal"])
+
+# %% tags=["hide-input"]
+with checking("missing-data-optimal",
+              detail="{count} comparisons, fractions") as check:
+    for _ in range(30):
+        joint = torch.randint(1, 40, (2, 2, 2, 2), generator=generator)
+        for way in (coins, by_seen):
+            marginal, best = errors(way)
+            check(marginal == best, way.__name__)
+    check(rules["by_class"][0] > rules["by_class"][1], "by class")
+
+# %% tags=["remove-cell"]
+glue("05-class-marginal", str(rules["by_class"][0]))
+glue("05-class-best", str(rules["by_class"][1]))
