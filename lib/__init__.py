@@ -45,7 +45,7 @@ _NAMES = {
                            "signed_log"),
     "networks.missing_data": ("TensorialMixture", "missing_pixels", "missing_rectangles"),
     "grids.grid": ("change_basis", "grid_tensor", "place"),
-    "photograph": ("photograph_patches",),
+    "photograph": ("photograph", "photograph_patches"),
     "grids.certify": ("certify", "certify_weights"),
     "constructions.pieces": ("fit",),
     "constructions.simulation": ("correspondence", "simulate"),

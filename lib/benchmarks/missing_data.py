@@ -5,7 +5,8 @@
 Images are CIFAR-10 averaged to 16 × 16. Every classifier is trained on whole images, except one
 ConvNet that is trained on images with missing pixels and sees which; all are tested with pixels
 missing one by one and in squares. Finished networks are appended to
-notebooks/results/missing-data.jsonl, so the program may be stopped and called again.
+notebooks/results/missing-data.jsonl, so the program may be stopped and called again, also by
+several processes at once with seeds of their own.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from ..networks import log_space, missing_data
 from ..networks.architecture import Architecture
 
 SETTINGS = {
-    "images": 10000, "test_images": 2000, "size": 16, "epochs": 6, "batch_size": 100,
+    "images": 8000, "test_images": 1000, "size": 16, "epochs": 4, "batch_size": 100,
     "components": 32, "widths": [32, 32, 32], "convnet_channels": 28,
     # weights of cross entropy and of the negative log-likelihood for each number of an image
     "loss": {"mixture": [1, 1], "mixture-ce": [1, 0], "mixture-likelihood": [0, 1]},
@@ -143,7 +144,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-folder", help="CIFAR-10 in its binary layout; else downloaded")
     parser.add_argument("--output", type=Path, default=STORED / "missing-data.jsonl")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     images, labels, origin = images_of("train", SETTINGS["images"], arguments.data_folder)
@@ -162,7 +163,7 @@ def main():
             print(json.dumps(header, sort_keys=True), file=file, flush=True)
         stored = {json.loads(line).get("name") for line in lines}
         for models in (MAIN, VARIANTS):
-            for seed, kind in itertools.product(range(arguments.seeds), models):
+            for seed, kind in itertools.product(arguments.seeds, models):
                 if f"{kind}-s{seed}" in stored:
                     continue
                 model, seconds = train(kind, seed, images, labels)
