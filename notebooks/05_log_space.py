@@ -919,3 +919,61 @@ with style.figure(7, 2.8, columns=8, rows=3) as (drawing, axes):
 # CIFAR-10 averaged to 16 × 16, 10,000 images to train, 2,000 to test, all classifiers trained on whole
 # images in the same number of steps; one ConvNet more is trained on images with missing pixels and told
 # which they are. `python -m lib.benchmarks.missing_data` repeats it.
+
+# %%
+header, networks = pictures.stored_records()
+settings = header["settings"]
+seeds = {m: sorted(n["seed"] for n in networks if n["model"] == m)
+         for m in dict.fromkeys(n["model"] for n in networks)}
+table([(m, sum(n["parameters"] for n in networks if n["model"] == m)
+        // len(found), len(found),
+        f"{100 * min(n['train_accuracy'] for n in networks if n['model'] == m):.0f}"
+        f"–{100 * max(n['train_accuracy'] for n in networks if n['model'] == m):.0f} %")
+       for m, found in seeds.items()],
+      ["model", "parameters", "seeds", "right on training images"])
+
+# %% [markdown]
+# Right answers on test images in percent, mean over the seeds and half the width of its 95 % interval.
+# *Zero* is a black pixel, *mean* the mean of all pixels.
+
+
+# %%
+def stored(model, way, missing):
+    return pictures.stored_accuracies(networks, model, way, missing)
+
+
+methods = [("mixture", "marginal"), ("mixture", "zero"), ("mixture", "mean"),
+           ("convnet-masked", "masked"), ("convnet", "zero"),
+           ("convnet", "mean"), ("logistic", "zero"), ("logistic", "mean")]
+names = list(networks[0]["accuracy"])
+share = {name: networks[0]["accuracy"][name]["missing"] for name in names}
+
+
+def text(model, way, name):
+    mean, half = stored(model, way, name)
+    return f"{mean:.1f} ± {half:.1f}"
+
+
+pixels = [name for name in names if name.startswith("pixels")]
+table([(f"{model}, {way}", *(text(model, way, name) for name in pixels))
+       for model, way in methods],
+      ["pixels missing", *(f"{100 * float(name.split('-')[1]):.0f} %"
+                           for name in pixels)])
+
+# %%
+squares = [name for name in names if name.startswith("squares")]
+table([(f"{model}, {way}", *(text(model, way, name) for name in squares))
+       for model, way in methods],
+      ["squares of 7 × 7 missing", *(f"{name[-1]} ({share[name]:.0%})"
+                                     for name in squares)])
+
+# %% [markdown]
+# Two variants of the mixture: trained by cross entropy alone, and by likelihood alone.
+
+# %%
+variants = [m for m in ("mixture", "mixture-ce", "mixture-likelihood")
+            if len(seeds.get(m, [])) > 1]
+table([(m, len(seeds[m]), *(text(m, "marginal", name) for name in pixels))
+       for m in variants],
+      ["marginals", "seeds", *(f"{100 * float(name.split('-')[1]):.0f} %"
+                               for name in pixels)])

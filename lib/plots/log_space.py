@@ -128,14 +128,15 @@ def _opening() -> Figure:
         axes[0].set_xscale("log", base=2)
         axes[0].set_xticks([2, 8, 32, 128, 512], ["2", "8", "32", "128", "512"])
         axes[0].set_yscale("symlog", linthresh=10)
-        axes[0].set_yticks([-1, -10, -100, -1000], ["−1", "−10", "−100", "−1000"])
+        axes[0].set_ylim(-1500, 0)
+        axes[0].set_yticks([0, -10, -100, -1000], ["0", "−10", "−100", "−1000"])
         axes[0].set_xlabel("positions")
         axes[0].set_ylabel("log₁₀ of the output")
         axes[0].text(2, -75, "smallest float32", fontsize=9, va="top")
         label_line(axes[0], 40, -16, "direct: 0 from\nhere on", COLORS["cut"], fontsize=9)
         label_line(axes[0], 60, -420, "log-space", COLORS["exact"], fontsize=9, ha="right")
         _leaves(axes[1], ModeTree.perfect(8, 2, 2, (3, 3, 3)), {1, 4, 5})
-        axes[1].set_title("not seen: 1", loc="right", color=COLORS["cut"])
+        axes[1].set_title("not seen: 1", loc="center", color=COLORS["cut"])
     return drawing
 
 
