@@ -1014,6 +1014,11 @@ with checking("missing-data-measured", "trained", detail="{count} comparisons "
     check(not above(mine, mean_convnet, "pixels-0.5"), "half")
     check(stored(*mine, "pixels-0.0")[0] - stored(*mine, "pixels-0.75")[0] < 3,
           "three quarters missing")
+    for loss in ("ce", "likelihood"):
+        other = f"mixture-{loss}", "marginal"
+        check(above(mine, other, "pixels-0.9"), loss)
+        check((stored(*other, names[0])[0] > stored(*mine, names[0])[0])
+              == (loss == "ce"), loss)
 with checking("few-parameters-measured", "trained",
               detail="whole images, five seeds") as check:
     whole = names[0]
@@ -1033,6 +1038,10 @@ for name, model, way in (("mixture", *mine), ("convnet", *mean_convnet),
 for model in ("mixture", "convnet", "logistic"):
     glue(f"05-parameters-{model}", of[model][0]["parameters"])
 glue("05-seeds", len(of["mixture"]))
+for loss in ("ce", "likelihood"):
+    for name, missing in (("whole", names[0]), ("tenth", "pixels-0.9")):
+        glue(f"05-variant-{loss}-{name}",
+             text(f"mixture-{loss}", "marginal", missing))
 
 # %% [markdown]
 # ## What to remember

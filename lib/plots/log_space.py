@@ -15,6 +15,8 @@ from ..experiments.records import STORED
 from ..networks.architecture import Architecture
 from ..networks.convolutional import forward
 from ..networks.log_space import log_forward, mex
+from ..networks.missing_data import missing_pixels
+from ..photograph import photograph_patches
 from ..trees.tree import ModeTree, Node
 from .style import COLORS, INK, PALETTE, figure, label_line
 
@@ -215,6 +217,51 @@ def _windows() -> Figure:
     return drawing
 
 
+def _overlap() -> Figure:
+    """Three inputs below two windows: side by side, and sharing the middle one."""
+    with figure(7.4, 2.4, columns=2) as (drawing, axes):
+        for ax, windows, title in zip(axes, (((0, 1), (2, 3)), ((0, 1), (1, 2))),
+                                      ("read once: a 1", "read twice: not a 1"), strict=True):
+            inputs = max(map(max, windows)) + 1
+            tops = [sum(window) / 2 for window in windows]
+            for x in range(inputs):
+                gone = x == 1
+                ax.text(x, 0, f"$x_{x}$", ha="center", va="center", fontsize=12, zorder=3,
+                        color=COLORS["cut"] if gone else "white",
+                        bbox={"boxstyle": "square,pad=0.4", "linewidth": 1.5,
+                              "facecolor": "white" if gone else COLORS["rows"],
+                              "edgecolor": COLORS["cut"] if gone else "none"})
+            for window, top in zip(windows, tops):
+                for x in window:
+                    color = COLORS["cut"] if x == 1 else INK
+                    ax.plot([x, top], [0.25, 1], color=color, linewidth=1.4, zorder=1)
+                ax.plot([top, sum(tops) / 2], [1, 1.8], color=INK, linewidth=1.2, zorder=1)
+            for x, y in [*((top, 1) for top in tops), (sum(tops) / 2, 1.8)]:
+                ax.text(x, y, "×", ha="center", va="center", zorder=3, fontsize=13,
+                        bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white",
+                              "edgecolor": INK})
+            found = r"$\sum f(x_1)=1$" if inputs == 4 else r"$\sum f(x_1)^2\neq 1\cdot 1$"
+            ax.text(inputs - 0.5, 1.75, found, color=COLORS["cut"], fontsize=12, ha="right")
+            ax.set_title(title, fontsize=11)
+            ax.set_xlim(-0.6, inputs - 0.4)
+            ax.set_ylim(-0.4, 2.1)
+            ax.axis("off")
+    return drawing
+
+
+def _tiles() -> Figure:
+    """Tiles of the photograph with a growing share of pixels missing."""
+    generator = torch.Generator().manual_seed(3)
+    tiles = photograph_patches(8, 8, generator).reshape(8, 8, 8, 3).permute(0, 3, 1, 2) / 255
+    with figure(7.4, 3.0, columns=8, rows=3) as (drawing, axes):
+        for row, share in zip(axes, (0, 0.5, 0.9)):
+            seen = missing_pixels(8, (8, 8), share, generator)
+            for ax, tile, known in zip(row, tiles, seen):
+                draw_tile(ax, tile, known)
+            row[0].set_ylabel(f"{share:.0%}", rotation=0, ha="right", va="center")
+    return drawing
+
+
 def _stored() -> Figure:
     """The stored comparison: pixels missing one by one, and in squares."""
     _, networks = stored_records()
@@ -240,4 +287,5 @@ def _stored() -> Figure:
 
 
 BOOK_FIGURES = {"log-space-opening": _opening, "log-space-mex": _mex_curve,
-                "log-space-windows": _windows, "log-space-stored": _stored}
+                "log-space-windows": _windows, "log-space-overlap": _overlap,
+                "log-space-tiles": _tiles, "log-space-stored": _stored}
