@@ -368,6 +368,12 @@ with checking("mirror-exchange", detail="{count} checks: exact ranks on 16 "
               "pixels, smallest cuts up to 32 × 32") as check:
     for r, geometry, shared, cheap, rich, low, high in exchanged:
         check((cheap, rich) == (low, high), (r, geometry, shared))
+    for node in pooling_tree((32, 32), 2, (16,) * 5, "mirror").inner_nodes():
+        if node[1].height == 1:  # a pixel and its images in two mirrors
+            r, c = divmod(min(node[1].children), 32)
+            images = {32 * x + y for x in (r, 31 - r) for y in (c, 31 - c)}
+            check(set(node[1].children) == images, (r, c))
+    check(pictures.nested_columns(8)[:4] == [0, 3, 4, 7], "nested columns")
     for side, geometry, left, nested, *_ in large:
         windows, channels = side * side // 4, 16
         low, high = (left, nested) if geometry == "square" else (nested, left)
@@ -523,12 +529,14 @@ with checking("window-contents", detail="{count} checks: networks of three "
         check(gap < 1e-9, geometry)
         check(known[geometry] == 70, geometry)  # 5 contents, four at a time
     check(bool((same[0] == same[1]).all()), "twins")
+    check(made.symmetry(twins, *whole).tolist() == [1, 0], "their scores")
     for kind, geometry in itertools.product(pooled.KINDS, ("square", "mirror")):
         order = pooled.window_order(32, geometry).view(-1, 4)
         moved = order.gather(1, torch.rand(
             order.shape, generator=generator).argsort(1))
         other = torch.zeros(40, 1024, dtype=torch.bool)
-        other[:, order.flatten()] = train.images[:40].flatten(1)[:, moved.flatten()]
+        flat = train.images[:40].flatten(1)
+        other[:, order.flatten()] = flat[:, moved.flatten()]
         other = other.view(40, 32, 32)
         check(bool((other != train.images[:40]).any()), "pixels move")
         check(bool((pooled.coded(other, geometry)
@@ -541,23 +549,34 @@ with checking("window-contents", detail="{count} checks: networks of three "
 # ## A small run
 #
 # Four thousand training images, networks with 16 channels and products, 400 steps, three seeds. Each
-# geometry on each task.
+# geometry on each task, and windows of random pixels for comparison. Accuracies depend on the machine
+# in the last digits, so the table says who is ahead, in the median of the three seeds.
 
 # %%
 settings = pooled.PoolSettings(images=5000, test_images=1500, steps=400)
 live = {}
-for task, geometry in itertools.product(made.TASKS, ("square", "mirror")):
+for task, geometry in itertools.product(made.TASKS, pooled.GEOMETRIES):
     live[task, geometry] = [
         entry["test_accuracy"] for entry in pooled.train(
             "product", geometry, settings, train.task(task), test.task(task),
             seeds=(0, 1, 2))]
-ahead = {task: sorted(a - b for a, b in zip(live[task, one],
-                                            live[task, other]))[1]
-         for task, one, other in (("closedness", "square", "mirror"),
-                                  ("symmetry", "mirror", "square"))}
-table([("closedness", "square", ahead["closedness"] > 0.1),
-       ("symmetry", "mirror", ahead["symmetry"] > 0.02)],
-      ["task", "geometry ahead", "in the median seed"])
+
+
+def ahead(task, one, other):
+    """Points by which one geometry is ahead, in the median seed."""
+    return 100 * sorted(a - b for a, b in zip(live[task, one],
+                                              live[task, other]))[1]
+
+
+table([("closedness", "square ahead of mirror by over 15 points",
+        ahead("closedness", "square", "mirror") > 15),
+       ("closedness", "mirror within 6 points of random",
+        abs(ahead("closedness", "mirror", "random")) < 6),
+       ("symmetry", "mirror ahead of square by over 3 points",
+        ahead("symmetry", "mirror", "square") > 3),
+       ("symmetry", "square ahead of random by over 6 points",
+        ahead("symmetry", "square", "random") > 6)],
+      ["task", "test accuracy", "found"])
 
 # %% [markdown]
 # ## The full run
@@ -588,28 +607,27 @@ def difference(task, kind, one, other):
 print("images", header["data"]["fingerprint"], "settings", header["identifier"])
 table([(task, kind, len(tested[task, kind, "square"]),
         *(shown(list(tested[task, kind, geometry].values()))
-          if (task, kind, geometry) in tested else None
-          for geometry in pooled.GEOMETRIES),
+          for geometry in ("square", "mirror")),
         shown(difference(task, kind, "square", "mirror")))
        for task, kind in itertools.product(made.TASKS, pooled.KINDS)],
-      ["task", "pooling", "seeds", "square", "mirror", "random",
-       "square − mirror"])
+      ["task", "pooling", "seeds", "square", "mirror", "square − mirror"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-blobs-accuracy", "caption": "Test accuracies of the full run, one dot per seed, a bar at the mean. Guessing gives 0.5."}, "image": {"alt": "Two panels with dots for product, max and mean pooling. Closedness: square windows lie far to the right of mirror windows for every pooling. Symmetry: mirror windows lie to the right of square windows for every pooling."}}
 with pictures.figure(7, 3.4, columns=2, sharey=True) as (_, axes):
     for ax, task in zip(axes, made.TASKS):
         pictures.draw_accuracies(ax, {
             kind: {geometry: list(tested[task, kind, geometry].values())
-                   for geometry in pooled.GEOMETRIES
-                   if (task, kind, geometry) in tested}
+                   for geometry in ("square", "mirror")}
             for kind in pooled.KINDS}, task)
 
 # %% tags=["hide-input"]
 with checking("blobs-dissociation", "trained", "{count} checks: the small run, "
               "and 95 % intervals of three kinds of pooling") as check:
     check(header["identifier"] == pooled.PoolSettings().identifier, "settings")
-    check(ahead["closedness"] > 0.1, "small run, closedness")
-    check(ahead["symmetry"] > 0.02, "small run, symmetry")
+    check(ahead("closedness", "square", "mirror") > 15, "closedness")
+    check(ahead("symmetry", "mirror", "square") > 3, "symmetry")
+    check(abs(ahead("closedness", "mirror", "random")) < 6, "control")
+    check(ahead("symmetry", "square", "random") > 6, "control")
     for kind in pooled.KINDS:
         for task, one, other in (("closedness", "square", "mirror"),
                                  ("symmetry", "mirror", "square")):
@@ -619,10 +637,9 @@ with checking("blobs-dissociation", "trained", "{count} checks: the small run, "
 
 # %% tags=["remove-cell"]
 for task, kind in itertools.product(made.TASKS, pooled.KINDS):
-    for geometry in pooled.GEOMETRIES:
-        if (task, kind, geometry) in tested:
-            glue(f"06-blobs-{task}-{kind}-{geometry}",
-                 shown(list(tested[task, kind, geometry].values())) + " %")
+    for geometry in ("square", "mirror"):
+        glue(f"06-blobs-{task}-{kind}-{geometry}",
+             shown(list(tested[task, kind, geometry].values())))
     glue(f"06-blobs-{task}-{kind}-difference",
          shown(difference(task, kind, "square", "mirror")))
 glue("06-blobs-seeds", min(len(found) for found in tested.values()))
