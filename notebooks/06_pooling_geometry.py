@@ -13,10 +13,18 @@
 # %% [markdown]
 # # Square windows, mirror windows
 #
+# [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/06_pooling_geometry.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/06_pooling_geometry.ipynb)
+#
 # Two networks of the same size multiply the pixels of an image in two different orders. This notebook
 # computes exactly which regions either of them can relate, and trains both on random blobs that are
 # more or less closed and more or less symmetric. The proofs are on
 # [the page](../book/pooling-geometry.md).
+
+# %% tags=["setup", "remove-cell"]
+import subprocess, sys
+if "google.colab" in sys.modules:  # there, fetch the course and what it needs
+    subprocess.run(f'(test -d course || git clone -q --depth 1 https://github.com/your_account/overlapping-convnets course) && cd course && "{sys.executable}" -m lib.course.colab', shell=True, check=True)
+sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
 import itertools, random, torch, lib.plots.geometry as pictures
@@ -595,7 +603,7 @@ for entry in sorted(entries, key=lambda entry: entry["seed"]):
 
 def shown(values):
     mean, half = analysis.interval(values)
-    return f"{100 * mean:.1f} ± {100 * half:.1f}"
+    return f"{100 * mean:.1f} ± {100 * half:.1f}".replace("-", "−")
 
 
 def difference(task, kind, one, other):
