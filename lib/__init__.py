@@ -34,6 +34,7 @@ _NAMES = {
                          "single_channel", "universal_weights"),
     "trees.routing": ("routed_weights", "routes", "smallest_cut"),
     "trees.designer": ("design_widths",),
+    "trees.pooling": ("pooling_order", "pooling_tree", "published_bounds", "split_windows_rank"),
     "trees.mixtures": ("DilatedNetwork", "dilated_tree", "gap_family", "hybrid_in_mixture",
                        "hybrid_tree", "lags", "mixture_levels"),
     "networks.architecture": ("Architecture", "Layer"),
