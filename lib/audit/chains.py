@@ -272,15 +272,15 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
         strips = _strips(sizes[other], steps[other], first, _fields(*route.digits(size, other),
                                                                    steps[other]))
     best = PrivateBound(1, 0)
-    for field, ways in product(columns, strips):
+    for seen, ways in product(columns, strips):
         found = Counter()
         for rows, whole, times in ways:
-            for private, windows in _shared_columns(field, step, extent):
+            for private, windows in _shared_columns(seen, step, extent):
                 pixels = min(rows * (private if whole else 1), top.bit_length())
                 found[min(top, templates ** pixels)] += windows * times
         powers = tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
         if powers:
-            bound = PrivateBound(*powers[0], None, (field - 1) * route.block[axis], powers)
+            bound = PrivateBound(*powers[0], None, (seen - 1) * route.block[axis], powers)
             best = max(best, bound, key=lambda b: b.log10)
     return best
 
@@ -352,4 +352,6 @@ def _obstacle(nodes: list[Node], routes: Routes) -> str:
         return f"the cut divides blocks of pixels that {routes.divided.name} reads as one cell"
     blocked = [n for n in nodes if n not in reached and any(p in reached for p in n.parents)]
     names = list(dict.fromkeys(node.name for node in blocked))[:3]
-    return f"no chain of convolutions and poolings leads past {', '.join(names)}"
+    joins = any(node.role in ("add", "mul") for node in blocked)
+    return (f"no chain of convolutions and poolings leads past {', '.join(names)}"
+            f"{', where no operand can be silenced or cancelled' * joins}")

@@ -17,12 +17,14 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from .fields import EMPTY, Field
 from .nodes import Node, after_move, labels_of
+from .rules.mixing import POOLING
 from .rules.movement import MOVES, invoke
-from .rules.registry import ELEMENTWISE
+from .rules.registry import ELEMENTWISE, LayerInfo
 from .trace import Value
 
 POOLS = ("mixing", "channelwise")
-SAME = ("clone", "detach", "alias", "contiguous", "_to_copy", "native_dropout", "lift_fresh")
+SAME = ("clone", "detach", "alias", "contiguous", "_to_copy", "native_dropout", "lift_fresh",
+        "as_strided")                               # its rule refuses all but a change of layout
 NORMS = ("native_layer_norm", "_fused_rms_norm", "rms_norm", "native_group_norm",
          "native_batch_norm", "_softmax", "_log_softmax", "_safe_softmax")
 POLYNOMIAL = ("add", "sub", "rsub", "mul", "div", "neg", "pow", "square")
@@ -155,7 +157,7 @@ def _merged(audit: object, name: str, source: Value, value: Value, nodes: dict) 
     before, after = audit.geometry(source), audit.geometry(value)
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
     if prod(value.shape) == node.width:             # a head: one window over all that is left
-        node.closing = True
+        node.closing = node.dense = True
         return node
     if any(g.stride is None for g in (*before, *after)):
         raise ValueError(f"collapse: module {name!r} leads from a grid over the image to none, or "
@@ -171,6 +173,8 @@ def _merged(audit: object, name: str, source: Value, value: Value, nodes: dict) 
 def _describe(node: Node, call: object, audit: object, tied: set, pools: str, notes: set) -> None:
     """Fill in what a call is in the surrogate; it stays opaque if it is nothing there."""
     info, name = call.layer, call.name
+    if info is not None and info.kind == "reduce" and name in POOLING:
+        info = _along_an_axis(call, audit.virtual.get(call.inputs[0]), info)
     source, result = (audit.virtual.get(v) for v in (call.inputs[0], node.value))
     if not isinstance(source, Field) or not isinstance(result, Field) or not node.parents:
         return
@@ -200,6 +204,18 @@ def _describe(node: Node, call: object, audit: object, tied: set, pools: str, no
         node.role = "move" if plain and len(node.parents) == 1 else "opaque"
     elif name in ELEMENTWISE or (call.function and torch.Tag.pointwise in call.function.tags):
         _elementwise(node, call)
+
+
+def _along_an_axis(call: object, x: Field, info: LayerInfo) -> LayerInfo:
+    """A mean along some axes of a map as the pooling that it is."""
+    rank, axes = len(x.shape), len(x.image)
+    along = call.arguments.get("dim")
+    along = [d % rank for d in (along if isinstance(along, list) else [along])] if along else []
+    if rank != axes + 2 or not along or min(along) < 2 or len(call.outputs) > 1 or (
+            len(call.outputs[0].shape) != rank):
+        return info
+    window = tuple(x.shape[d] if d in along else 1 for d in range(2, rank))
+    return LayerInfo("pool", window, window, (0,) * axes, (1,) * axes, 0, x.shape[1], x.shape[1])
 
 
 def _places(x: Field, count: int) -> tuple[int, ...]:
@@ -289,9 +305,12 @@ def _layer(node: Node, info: object, source: Field, result: Field, pools: str, w
     ones = (1,) * axes
     node.dims, node.width, node.weighted = info.dims, info.channels, weighted
     if info.kind == "dense":
-        node.closing = prod(source.shape) == info.channels_in
+        node.closing, node.dense = prod(source.shape) == info.channels_in, True
         if weighted and (node.closing or (info.single and not info.mixes)):
             node.role, node.window, node.stride, node.dilation = "layer", ones, ones, ones
+            beside = [n for d, n in enumerate(result.shape) if d not in (
+                0, info.dims[1] % len(result.shape))]
+            node.grid = ones if node.closing else tuple(beside) if len(beside) == axes else ()
         return
     pooled = info.kind != "conv"
     if info.kind == "global pool":

@@ -24,11 +24,12 @@ class Node:
     The rest describes a layer, per axis of the image: ``width`` are its channels, ``cells`` those
     of its map, arranged as ``grid``, ``dims`` the dimensions of its input and output along which
     the channels lie, ``places`` those of its input along which its window moves. ``steps`` are the
-    total strides of the surrogate's map, None if unknown. ``weighted`` says whether the network has weights there, which can be set to
-    zero; ``groups`` of channels do not see each other, and ``per_group`` are the input channels
-    of one. ``closing`` layers look at the whole map. ``copies`` halves the channels once per
-    surrounding branch whose input is added to its output; ``linear`` marks the last layer of such
-    a branch.
+    total strides of the surrogate's map, None if unknown. ``weighted`` says whether the network
+    has weights there, which can be set to zero; ``groups`` of channels do not see each other, and
+    ``per_group`` are the input channels of one. ``closing`` layers look at the whole map, a
+    ``dense`` one reads its cells in any order.
+    ``copies`` halves the channels once per surrounding branch whose input is added to its output;
+    ``linear`` marks the last layer of such a branch.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Node:
     groups: int = 1
     per_group: int = 0
     closing: bool = False
+    dense: bool = False
     copies: int = 1
     linear: bool = False
     uses: int = 0
@@ -189,7 +191,7 @@ def complete(last: Node, units: Field) -> torch.Tensor:
 
 def _arranged(node: Node, last: Node, units: Field) -> torch.Tensor | None:
     channels, cells = (units.edges[axis][0] for axis in (0, 1))
-    if node.closing:
+    if node.closing and node.dense:
         known = channels[channels < EMPTY // 2].unique()
         found = complete(last, units)
         return found if len(found) == len(known) else None
@@ -202,9 +204,10 @@ def _arranged(node: Node, last: Node, units: Field) -> torch.Tensor | None:
     cells = cells.masked_fill(cells > EMPTY // 2, -1)
     cells = cells.amax(dim, keepdim=True) if cells.shape[dim] > 1 else cells
     sizes = [units.shape[d] for d in others]
-    if not known.any() or prod(sizes) != prod(last.grid):
+    total = prod(last.value.shape) // max(1, last.width)
+    if not known.any() or prod(sizes) != (total if node.closing else prod(last.grid)):
         return None
-    if {*node.window, *node.stride} != {1} and (
+    if not node.closing and {*node.window, *node.stride} != {1} and (
             tuple(units.shape[d] for d in node.places) != tuple(last.grid)):
         return None
     order = torch.arange(prod(sizes)).view([1 if d == dim else units.shape[d]
@@ -213,6 +216,8 @@ def _arranged(node: Node, last: Node, units: Field) -> torch.Tensor | None:
     spread = units.edges[1][0]
     constant = spread.shape[dim] == 1 or bool(
         ((spread == same) | (spread > EMPTY // 2)).all())
+    if node.closing:                                # every place has weights of its own
+        same = same.flatten().sort().values.view(order.shape)
     if not constant or not torch.equal(same, order):
         return None
     return channels.expand([units.shape[d] if d == dim else 1 for d in range(rank)]).flatten()
@@ -225,12 +230,13 @@ def block_of(node: Node, source: Node, units: Field, size: tuple) -> tuple | Non
     space-to-depth.
     """
     shape, dim = units.shape, node.dims[0] % len(units.shape)
-    grid = tuple(shape[place] for place in node.places)
+    beside = tuple(d for d in range(1, len(shape)) if d != dim)     # of a dense layer
+    places = node.places or (beside if len(beside) == len(size) else ())
+    grid = tuple(shape[place] for place in places)
     if node.closing or not grid or any(n % m for n, m in zip(size, grid, strict=True)):
         return None
     block = tuple(n // m for n, m in zip(size, grid, strict=True))
-    order = (*[d for d in range(len(shape)) if d != dim and d not in node.places], *node.places,
-             dim)
+    order = (*[d for d in range(len(shape)) if d != dim and d not in places], *places, dim)
     channels, pixels = (units.full(axis)[0].permute(order).reshape(prod(grid), -1)
                         for axis in (0, 1))
     if shape[dim] * prod(grid) != prod(shape) or bool((channels > EMPTY // 2).any()):

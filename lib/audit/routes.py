@@ -72,6 +72,8 @@ class Routes:
     def _block(self, node: Node) -> tuple | None:
         """Pixels in a cell of what a layer reads of the input; None if it reads only a part."""
         source, units = self.nodes[0], self.raw[node.edges[0]]
+        if node.closing and not self._pixelwise(node.edges[0]):
+            return None
         arranged = self.layouts.arrangement(node, source, units)
         if arranged is not None and count(arranged) == source.width:
             return (1,) * len(self.size)
@@ -80,6 +82,12 @@ class Routes:
             self.divided = node
             return None
         return block
+
+    def _pixelwise(self, node: Node) -> bool:
+        """Whether the input's pixels stay cells on the way to a tensor made of it."""
+        shape = self.nodes[0].value.shape
+        kept = len(node.value.shape) != len(shape) or node.value.shape[2:] == shape[2:]
+        return kept and all(self._pixelwise(p) for p in node.edges if p in self.raw)
 
     @property
     def meets_input(self) -> bool:

@@ -268,8 +268,9 @@ BLOCKS = {"plain": 4, "strided": 3, "pooled": 3, "depthwise": 3, "grouped": 3, "
           "cells_moved": 1, "tied": 1, "itself": 1, "gate": 2, "blanked_gate": 1, "two": 2,
           "earlier": 3}
 STYLES = {"conv": ("module", "function", "padded", "dense"), "pool": ("max", "average"),
-          "global": ("module", "mean", "one by one", "amax", "average"), "add": ("sign", "in place"),
-          "pick": ("index", "slices", "select"), "blocks": ("views", "slices"), "dense": ("module", "view")}
+          "global": ("module", "mean", "one by one", "amax", "average"),
+          "add": ("sign", "in place"), "pick": ("index", "slices", "select"),
+          "blocks": ("views", "slices"), "dense": ("module", "view")}
 
 
 class Written(nn.Module):
@@ -327,7 +328,8 @@ class Written(nn.Module):
             return x + parts[1] if op == "add" else x - parts[1]
         return {"mul": lambda: x * parts[1], "cat": lambda: torch.cat(parts, 1),
                 "relu": lambda: F.relu(x), "swish": lambda: x * x.sigmoid(),
-                "shift": lambda: 2 * x - 1, "rectified": lambda: x - x.relu(), "zero": lambda: x * 0,
+                "shift": lambda: 2 * x - 1, "rectified": lambda: x - x.relu(),
+                "zero": lambda: x * 0,
                 "channel pad": lambda: F.pad(x, [0] * 2 * self.axes + [0, 2]),
                 **moves(x)}[op]()
 
@@ -410,31 +412,40 @@ class Products:
             result = result * (factor % PRIME).view(result.shape) % PRIME
         return result
 
+    def closes(self, number):
+        """Whether a window covers all that is left of the network's map: one window over it."""
+        op, (source, *_), o = self.graph.steps[number]
+        before, after = self.graph.cells[source], self.graph.cells[number + 1]
+        if op == "global":
+            return True
+        if op not in ("conv", "pool") or {*after} != {1} or {*before} == {1}:
+            return False
+        window = o["window"] if op == "conv" else (o["window"],) * len(before)
+        return all(n == 1 or r >= n and d == 1 for n, r, d in zip(
+            before, window, o.get("dilation", (1,) * len(before)), strict=True))
+
     def __call__(self, x):
         values, one = [x], (1,) * len(self.graph.size)
         for number, (op, inputs, o) in enumerate(self.graph.steps):
             parts = [values[i] for i in inputs]
             x, width = parts[0], self.graph.width[number + 1]
             whole, groups = tuple(x.shape[2:]), x.shape[1] if self.pools == "channelwise" else 1
-            closes = op == "conv" and o["valid"] and self.graph.cells[number + 1] == one and (
-                o["dilation"] == one and prod(self.graph.cells[inputs[0]]) > 1)
-            if closes and o["stride"] == one or op == "dense":
-                y = self.layer(number, x, width, whole, whole, one, o.get("groups", 1))
+            if op == "dense" or self.closes(number):
+                y = self.layer(o.get("key", number), x, width, whole, whole, one,
+                               o.get("groups", 1) if op in ("conv", "dense") else groups)
             elif op == "conv":
-                y = self.layer(("key", o["key"]), x, width, o["window"], o["stride"],
-                               o["dilation"], o["groups"])
+                y = self.layer(o["key"], x, width, o["window"], o["stride"], o["dilation"],
+                               o["groups"])
             elif op == "pool":
-                axes = len(one)
-                y = self.layer(number, x, width, (o["window"],) * axes, (o["stride"],) * axes, one,
-                               groups)
-            elif op == "global":
-                y = self.layer(number, x, width, whole, whole, one, groups)
+                y = self.layer(f"pool {number}", x, width, (o["window"],) * len(one),
+                               (o["stride"],) * len(one), one, groups)
             else:
                 y = {"mul": lambda: x * parts[1], "cat": lambda: torch.cat(parts, 1),
                      "add": lambda: x + parts[1], "sub": lambda: x - parts[1],
                      "pick": lambda: x[:, list(o["channels"])], "zero": lambda: x * 0,
                      "channel pad": lambda: F.pad(x, [0] * 2 * len(one) + [0, 2]),
-                     "blocks": lambda: blocks(x), **dict.fromkeys(("relu", "swish", "norm", "rectified"), lambda: x),
+                     "blocks": lambda: blocks(x),
+                     **dict.fromkeys(("relu", "swish", "norm", "rectified"), lambda: x),
                      "shift": lambda: 2 * x - 1, **moves(x)}[op]() % PRIME
             values.append(y)
         x = values[-1]
