@@ -51,12 +51,19 @@ def formula(values, beta):
     return (beta * values).exp().mean(-1).log() / beta
 
 
+def short(number):
+    """Few digits, and a power of ten where there is one."""
+    digits, _, power = f"{number:.3g}".partition("e")
+    digits = digits.replace("-", "−").replace("inf", "∞")
+    return f"{digits}·10^{int(power)}" if power else digits
+
+
 rows = []
 for values in ([1.0, 2.0, 6.0], [1000.0, 2000.0, 6000.0], [-500.0, -501.0]):
     values = torch.tensor(values)  # float32
-    for beta in (-inf, -1, 0, 1e-12, 1, inf):
-        rows.append((str(values.int().tolist()), f"{beta:g}",
-                     f"{formula(values, beta).item():.4g}",
+    for beta in (-inf, 0, 1, inf):
+        rows.append((str(values.int().tolist()), short(beta),
+                     short(formula(values, beta).item()),
                      f"{mex(values, beta).item():.6g}"))
 table(rows, ["values", "β", "formula", "mex"])
 
@@ -101,7 +108,7 @@ with checking("mex-limits", "numerical", detail="{count} comparisons: "
         check(mex(equal, beta) == 2.5, "equal numbers")
 
 # %% [markdown]
-# How far is it from its limits? For $\beta>0$, with $R$ the range of the numbers: at most $\beta R^2/8$
+# How far is it from its limits? For $\beta>0$, with $\Delta$ the range of the numbers: at most $\beta\Delta^2/8$
 # above the mean, at most $\frac1\beta\log n$ below the maximum. Both are reached, the first for small
 # $\beta$ and two values of equal number, the second by one large number.
 
@@ -131,7 +138,7 @@ with checking("mex-bounds", "numerical", detail="{count} draws") as check:
 # %% [markdown]
 # ## Derivatives
 #
-# By the values: a softmax. By the exponent: $\frac1\beta(\sum_ip_ic_i-\text{MEX})$, which is half the
+# By the values: a softmax. By the exponent: $\frac1\beta(\sum_i\pi_ic_i-\text{MEX})$, which is half the
 # variance at 0. Automatic differentiation of the formula loses every digit for small exponents and
 # gives NaN for large values. The last column, a series around 0, is computed with fractions.
 
@@ -160,7 +167,7 @@ for beta in (1e-1, 1e-3, 1e-5, 1e-7):
     double = slope(mex, [1.0, 2.0, 6.0], beta, torch.float64)
     derivatives.append((beta, naive, ours, double,
                         slope_series([1, 2, 6], beta)))
-table([(f"{beta:g}", abs(naive / double - 1) < 0.01, f"{ours:.4f}",
+table([(short(beta), abs(naive / double - 1) < 0.01, f"{ours:.4f}",
         f"{double:.5f}", f"{exact:.5f}" if beta < 0.01 else None)
        for beta, naive, ours, double, exact in derivatives],
       ["β", "formula, float32: right within 1 %", "mex, float32",
@@ -390,7 +397,7 @@ for N in (8, 32, 64, 256, 512, 1024):
         lambda w, dtype=dtype: w.to(dtype), probabilities))(eighths.to(dtype))
         .item() for dtype in (torch.float32, torch.float64)]
     log, _ = log_forward(net, probabilities, eighths.log())
-    underflow.append((N, *(f"{value:.3g}" for value in direct),
+    underflow.append((N, *map(short, direct),
                       f"{log.item():.2f}", f"{-N * math.log(8):.2f}"))
 table(underflow, ["N", "direct, float32", "direct, float64",
                   "log-space, float32", "−N log 8"])
@@ -442,7 +449,7 @@ for lowest in (1, -12):
                                     *signed_log(numbers[None].to(dtype) / 64))
             direct = ConvAC.from_weights(net, some)(
                 numbers[None].to(dtype) / 64)
-            sizes += [f"{direct.item():.2g}", abs(log.item() - exact)]
+            sizes += [short(direct.item()), abs(log.item() - exact)]
         right = sign.item() == (whole > 0) - (whole < 0)
         against.append((lowest < 0, N, f"{exact:.3f}", *sizes, right))
 table([(signed, N, exact, single, error < 1e-5 * abs(float(exact)), double,
@@ -482,14 +489,14 @@ table([*((kind, f"{worst:.1f}", 64) for kind, worst in moves),
       ["moves", "largest change / ε", "bound N"])
 
 # %% tags=["hide-input"]
-with checking("log-space-errors", "numerical", detail="40 moves of 64 "
-              "positions; 6 circuits against integers") as check:
+with checking("log-space-errors", "numerical",
+              detail="40 moves; 6 circuits in integers") as check:
     check(moves[0][1] <= 64 and abs(moves[1][1] - 64) < 1e-6, "positive")
     check(signed_move > 1e5, "signed")
     for signed, N, exact, _, single, _, double, right in against:
         check(double < 1e-12 * abs(float(exact)) and right, (signed, N))
         check(single < 1e-5 * abs(float(exact)), (signed, N))
-    check(sum(float(row[3]) == 0 for row in against) >= 2, "underflow")
+    check(sum(row[3] == "0" for row in against) >= 2, "underflow")
 
 # %% tags=["remove-cell"]
 glue("05-underflow-float32", next(N for N, single, *_ in underflow
@@ -502,7 +509,7 @@ glue("05-underflow-float64", next(N for N, _, double, *_ in underflow
 #
 # Two kinds of sequences of 256 coin tosses. In one a toss repeats the last one with probability 0.8, in
 # the other with 0.2; single tosses and their counts say nothing. A circuit with two outputs, one for
-# each kind and weights shared by all windows of a layer is trained by cross entropy on the logarithms
+# each kind, and weights shared by all windows of a layer is trained by cross entropy on the logarithms
 # of its outputs. First the direct circuit: is there a number to minimize?
 
 # %%
