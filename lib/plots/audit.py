@@ -172,7 +172,8 @@ def draw_unit(axes: Axes, box, size: tuple[int, int], image=None, title: str = "
     ...     draw_unit(axes, audit(net, 32).box(None, (0, 20)), (32, 32))
     """
     height, width = size
-    axes.add_patch(Rectangle((-0.5, -0.5), width, height, facecolor="white", edgecolor=INK))
+    axes.add_patch(Rectangle((-0.5, -0.5), width, height, facecolor="white", edgecolor=INK,
+                             zorder=-1))            # below the image, which has zorder 0
     if image is not None:
         axes.imshow(image, cmap="gray", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
     for pixels, line in ((box.beyond, "--"), (box.pixels, "-")):

@@ -108,7 +108,7 @@ def interpret(call: Call, fields: dict) -> list:
         result = hull(tracked, shapes[0])
     else:
         refuse(call, "its receptive field is not known here; replace the operation by known ones, "
-                     "or register a rule in lib/audit/rules")
+                     f"stop before it with upto=, or register a rule as in {__package__}")
     if isinstance(result, list):
         return result
     return [result if result is None or value.shape == tuple(result.shape) else
