@@ -217,8 +217,9 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog=command(), epilog=EXAMPLES.format(command=command()), usage="%(prog)s TARGET [options]",
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        prog=command(), usage="%(prog)s TARGET [options]",
+        epilog=EXAMPLES.format(command=command()), formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
         description="What the units of a PyTorch network see: receptive fields through every\n"
                     "branch, strides, alignment, and what follows for the ranks of its shape.")
     add = parser.add_argument

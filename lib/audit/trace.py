@@ -25,6 +25,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .memory import Memory, UnsupportedOperation
+from .rewrites import REWRITES
 from .seal import sealed, storage_of
 
 
@@ -124,6 +125,11 @@ class _Recorder(TorchDispatchMode):
         if function.namespace == "prim" or asks_shape(function):
             return function(*args, **kwargs)
         name = function.overloadpacket.__name__
+        if name in REWRITES:
+            with self:
+                result = REWRITES[name](self, function, args, kwargs)
+            if result is not None:
+                return result
         if is_composite(function) and not (name in WHOLE and _plain(name, args)):
             with self:
                 return function._op_dk(COMPOSITE, *args, **kwargs)
@@ -420,7 +426,7 @@ def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception
     signs = ("DataDependent", "DynamicOutput", "fake", "Fake", "tensor subclasses")
     if any(sign in f"{kind} {first}" for sign in signs):
         return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
-                                    f"its shape ({kind}: {first})")
+                                    f"its shape ({kind}: {first}); upto= ends the audit before it")
     many = "inputs of shapes " + ", ".join(map(str, shapes))
     return ValueError(f"{where} fails on "
                       f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")
