@@ -218,8 +218,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog=command(), usage="%(prog)s TARGET [options]",
-        epilog=EXAMPLES.format(command=command()), formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        epilog=EXAMPLES.format(command=command()), allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="What the units of a PyTorch network see: receptive fields through every\n"
                     "branch, strides, alignment, and what follows for the ranks of its shape.")
     add = parser.add_argument

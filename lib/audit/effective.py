@@ -107,7 +107,7 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
         raise ValueError(f"samples={samples!r}: a positive number of random images")
     report = audit(model, size, channels)
     if any(x.is_meta for x in model.parameters()):
-        raise ValueError(f"{type(model).__name__} is on the meta device and has no weights, so that "
+        raise ValueError(f"{type(model).__name__} is on the meta device and has no weights: "
                          "nothing can be measured")
     value, name = report._value(layer)
     scope = value.call.scope if layer is None and value.call else name.partition(" #")[0]

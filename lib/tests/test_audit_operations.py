@@ -328,7 +328,8 @@ def test_the_unknown_is_refused_by_name(what):
         audit(REFUSED[what], 16)
     message = str(caught.value)
     assert {"boolean": "computes with the numbers", "boolean mask": "upto= ends the audit",
-            "several sequences": "give one sequence", "grids of a batch": "grids of a batch differ", "numpy": "numpy",
+            "several sequences": "give one sequence", "grids of a batch": "grids of a batch differ",
+            "numpy": "numpy",
             "does not depend": "no tensor that depends",
             "numbers in a tensor": "numbers in a tensor"}.get(what, what) in message
 
