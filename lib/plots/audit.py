@@ -229,4 +229,22 @@ def _opening() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"residual-paths": _opening}
+def _units() -> Figure:
+    """What units of ResNet-50 see of a photograph of 224 x 224 pixels."""
+    import torch
+
+    from ..audit import audit, models
+    from ..photograph import photograph
+
+    with torch.device("meta"):
+        found = audit(models.resnet(50), 224)
+    image = photograph()[20:468:4, 32:480:4]       # half as fine: a small file
+    with figure(7.2, 3.7, columns=2) as (drawing, axes):
+        for panel, stage, unit in ((axes[0], 2, (13, 14)), (axes[1], 3, (2, 4))):
+            draw_unit(panel, found.box(f"features.stage{stage}", unit), found.size, image,
+                      f"stage {stage}, unit {unit}")
+            panel.axis("off")
+    return drawing
+
+
+BOOK_FIGURES = {"residual-paths": _opening, "unit-fields": _units}
