@@ -338,6 +338,11 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+def _as_options(message: str) -> str:
+    """What a message calls ``upto=`` is ``--upto`` here."""
+    return re.sub(r"(?<![\w.])(channels|ignore|inputs|outputs|size|upto)=", r"--\1 ", message)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the audit; an exit code and one line on standard error if there is none."""
     options = _parser().parse_args(arguments)
@@ -347,7 +352,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(text)
         sys.stdout.flush()
     except (TypeError, ValueError, UnsupportedOperation) as error:
-        print(f"{command()}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{command()}: {_as_options(' '.join(str(error).split()))}", file=sys.stderr)
         return 3 if isinstance(error, UnsupportedOperation) else 2
     except BrokenPipeError:                         # as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

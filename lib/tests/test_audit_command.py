@@ -70,7 +70,7 @@ def quits():
     (["nowhere.py:Net"], "there is no file 'nowhere.py'"),
     ([f"{HERE}:Fails"], "fails: RuntimeError: no weights here"),
     ([f"{HERE}:Needs"], "needs arguments (width): give them with --args"),
-    (["lib.audit.models:dilated_stack", "--upto", "body"], "has no such module"),
+    (["lib.audit.models:dilated_stack", "--upto", "body"], "--upto 'body':"),
     (["lib.audit.models:dilated_stack", "--ignore", "gate"], "valid are gates, norms, attention"),
     (["lib.audit.models:dilated_stack", "--size", "32", "--box", "x"], "layers are named"),
     (["lib.audit.models:dilated_stack", "--size", "32", "--unit", "3"], "--unit goes with --box"),
