@@ -14,11 +14,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
+import multiprocessing
 import os
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -102,9 +100,8 @@ def measured(name: str, task: str, repeats: int) -> tuple[float, float]:
 
 def apart(name: str, task: str, repeats: int) -> tuple[float, float]:
     """The same in a process of its own, whose peak of memory is that of this task alone."""
-    command = [sys.executable, "-m", __spec__.name, "--one", name, task, "--repeats", str(repeats)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return tuple(json.loads(done.stdout.splitlines()[-1]))
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(measured, (name, task, repeats))
 
 
 def main() -> None:
@@ -112,11 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", metavar="NAME", help=f"of {', '.join(available())}")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measured(*options.one, options.repeats)))
-        return
     unknown = set(options.models or ()) - set(available())
     if unknown or options.repeats < 1:
         parser.error(f"unknown networks {sorted(unknown)}" if unknown else "--repeats 1 or more")

@@ -161,6 +161,7 @@ EXACT = {
         (torch.tensor([0, 0]), torch.tensor([1, 1])), x[:, :2].flatten(0, 1), accumulate=True)),
     "rows by list and by mask": Run(into_rows),
     "index_copy": Run(lambda x: x.index_copy(2, BACKWARD[:5], x[:, :, :5])),
+    "index_fill": Run(lambda x: x.index_fill(2, BACKWARD[:9], 2.0)),
     "slice_scatter": Run(lambda x: x.slice_scatter(x[:, :, :4], 2, 3, 7)),
     "select_scatter": Run(lambda x: x.select_scatter(x[:, :, 2], 2, 9)),
     "diagonal_scatter": Run(lambda x: x.diagonal_scatter(x[:, :, 0], 0, 2, 3)),

@@ -256,7 +256,7 @@ def added_at(call: Call, a: dict, shapes: list) -> Result:
 
 
 @rule("scatter", "scatter_add", "scatter_reduce", "index_put", "_index_put_impl", "index_copy",
-      "slice_scatter", "select_scatter", "diagonal_scatter")
+      "index_fill", "slice_scatter", "select_scatter", "diagonal_scatter")
 def written_at(call: Call, a: dict, shapes: list) -> Field:
     """Units put in the place of others, or added to them, where the places are known."""
     if isinstance(a.get("index"), Field):
@@ -298,7 +298,7 @@ def _places(call: Call, a: dict, place: torch.Tensor) -> torch.Tensor:
     dim = a.get("dim", 0)
     if call.name in ("index_put", "_index_put_impl"):
         return place[tuple(slice(None) if i is None else known(call, i) for i in a["indices"])]
-    if call.name == "index_copy":
+    if call.name in ("index_copy", "index_fill"):
         return place.index_select(dim, known(call, a["index"]))
     if call.name == "select_scatter":
         return place.select(dim, a["index"])
