@@ -55,7 +55,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Box:
-    """The pixels that one unit sees; ``print`` says it in a sentence.
+    """The pixels that one unit sees; ``print`` says it in words.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ class Box:
     Examples
     --------
     >>> print(Box("conv", (0, 7), ((0, 1), (6, 8)), ((-1, 1), (6, 8))))
-    Unit (0, 7) of conv sees rows 0 to 1 and columns 6 to 8; without a border, rows -1 to 1 and
-    columns 6 to 8.
+    Unit (0, 7) of conv sees rows 0 to 1 and columns 6 to 8.
+    Without the border it would see rows -1 to 1 and columns 6 to 8.
     """
 
     layer: str
@@ -81,10 +81,10 @@ class Box:
 
     def __str__(self) -> str:
         place = self.unit if len(self.unit) > 1 else self.unit[0] if self.unit else "()"
-        text = f"Unit {place} of {self.layer} sees {_in_words(self.pixels)}"
-        beyond = "" if self.beyond == self.pixels else (
-            f"; without a border, {_in_words(self.beyond)}")
-        return f"{text}{beyond}."
+        lines = [f"Unit {place} of {self.layer} sees {_in_words(self.pixels)}."]
+        if self.beyond != self.pixels:
+            lines.append(f"Without the border it would see {_in_words(self.beyond)}.")
+        return "\n".join(lines)
 
 
 def _in_words(pixels: tuple | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -238,13 +239,13 @@ def formatted(audit: object, style: str = "text", width: int = 100) -> str:
         lines = [[text.replace("|", "\\|") for text in line] for line in cells]
         return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], marks, *lines[1:]])
     if style == "html":
-        head, *body = ["".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in line)
+        head, *body = ["".join(f"<{tag}>{_marked_up(text)}</{tag}>" for text in line)
                        for tag, line in zip(["th"] + ["td"] * len(rows), cells, strict=True)]
         words = [LEGEND.replace("\n", " "), *_paragraphs(audit)]
         return (f"<table><caption>{html.escape(_title(audit))}</caption><thead><tr>{head}</tr>"
                 "</thead><tbody>" + "".join(f"<tr>{line}</tr>" for line in body)
                 + "</tbody></table>" + "".join(
-                    f"<p>{html.escape(part).replace(chr(10), '<br>')}</p>" for part in words))
+                    f"<p>{_marked_up(part).replace(chr(10), '<br>')}</p>" for part in words))
     if style != "text":
         raise ValueError(f"style={style!r} of a table: valid are 'text', 'markdown', 'csv' and "
                          "'html'")
@@ -259,6 +260,12 @@ def formatted(audit: object, style: str = "text", width: int = 100) -> str:
                        line[i].rjust(widths[columns[i][1]]) for i in shown).rstrip()
              for line in cells]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _marked_up(text: str) -> str:
+    """Text for HTML, powers as powers and minus signs as minus signs."""
+    text = re.sub(r"\b(\d+)\^(\d+)\b", r"\1<sup>\2</sup>", html.escape(text))
+    return re.sub(r"(?<![\w-])-(?=\d)", "\u2212", text)
 
 
 def _paragraphs(audit: object) -> list[str]:

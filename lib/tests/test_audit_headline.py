@@ -390,6 +390,9 @@ def test_tables(style):
     if style == "text":
         assert all(len(line) <= 60 for line in found.table(width=60).splitlines())
     assert found._repr_html_().startswith("<table>")
+    if style == "html":
+        assert f"<td>{found.bounds().crossing}</td>".replace("^64", "<sup>64</sup>") in text
+        assert "^" not in text and "<td>\u2212" in text and ">-1" not in text
     with pytest.raises(ValueError, match="valid are 'text', 'markdown', 'csv' and 'html'"):
         found.table("latex")
 
