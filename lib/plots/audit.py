@@ -239,10 +239,10 @@ def _units() -> Figure:
     with torch.device("meta"):
         found = audit(models.resnet(50), 224)
     image = photograph()[20:468:4, 32:480:4]       # half as fine: a small file
-    with figure(7.2, 3.7, columns=2) as (drawing, axes):
+    with figure(4.6, 2.6, columns=2) as (drawing, axes):
         for panel, stage, unit in ((axes[0], 2, (13, 14)), (axes[1], 3, (2, 4))):
             draw_unit(panel, found.box(f"features.stage{stage}", unit), found.size, image,
-                      f"stage {stage}, unit {unit}")
+                      f"stage {stage}")
             panel.axis("off")
     return drawing
 

@@ -120,7 +120,8 @@ def test_a_file_with_arguments(capsys):
                  "0,7", "--effective"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "Unit (0, 7) of conv sees rows 0 to 1 and columns 6 to 8.",
-        "Without the border it would see rows -1 to 1 and columns 6 to 8.", "95 % of its gradient is in 2 x 3 pixels."]
+        "Without the border it would see rows -1 to 1 and columns 6 to 8.",
+        "95 % of its gradient is in 2 x 3 pixels."]
 
 
 def test_every_format_holds_the_layers_and_text_fits_a_terminal(capsys):

@@ -158,7 +158,8 @@ EXACT = {
         1, 4, 16, 16), x)),
     "index_put": Run(lambda x: x.index_put((torch.tensor([0]), torch.tensor([1])), x[:, 2, :1])),
     "index_put, added": Run(lambda x: x.index_put(
-        (torch.tensor([0, 0]), torch.tensor([1, 1])), x[:, :2].flatten(0, 1), accumulate=True)),
+        (torch.tensor([0, 0]), torch.tensor([1, 1])), torch.cat([x[:, 0].flip(1), x[:, 1].flip(2)]),
+        accumulate=True)),
     "rows by list and by mask": Run(into_rows),
     "index_copy": Run(lambda x: x.index_copy(2, BACKWARD[:5], x[:, :, :5])),
     "index_fill": Run(lambda x: x.index_fill(2, BACKWARD[:9], 2.0)),
@@ -234,10 +235,19 @@ CHOOSING = {
     "unpooled, overlapping": (Run(lambda x, p, u: u(*p(x)), nn.MaxPool2d(3, 1, 1,
                                                                          return_indices=True),
                                   nn.MaxUnpool2d(3, 1, 1)), (0, 1, 5, 8)),
-    "gathered at computed places": (Run(lambda x: x.gather(3, x.argsort(3))), (0, 1, 5, 8)),
+    "unpooled after a change": (Run(lambda x, p, u: (lambda y, i: u(y.flip(2), i))(*p(x)),
+                                    nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)),
+                                (0, 1, 4, 8)),
+    "gathered at computed places": (Run(lambda x: x.gather(3, (x * 50).long().abs() % 12)),
+                                    (0, 1, 5, 8)),
     "hard choice of a channel": (Run(lambda x: torch.zeros_like(x).scatter(
         1, x.argmax(1, keepdim=True), 1.0)), (0, 1, 5, 8)),
-    "scattered to computed places": (Run(lambda x: x.scatter(3, x.argsort(3), x)), (0, 1, 5, 8)),
+    "scattered to computed places": (Run(lambda x: x.scatter(
+        3, (x * 50).long().abs() % 12, x.flip(2))), (0, 1, 4, 8)),
+    "ones at computed places": (Run(lambda x: x.scatter(
+        3, (x * 50).long().abs() % 12, 1.0)), (0, 1, 5, 8)),
+    "added at computed places": (Run(lambda x: x.scatter_add(
+        3, (x * 50).long().abs() % 12, x)), (0, 1, 5, 8)),
 }
 
 

@@ -61,11 +61,15 @@ class Counts(nn.Module):
 
 
 def closure():
-    """A forward that holds on to its module by a closure, and hooks that write to lists."""
+    """A forward that holds on to its module by closures, and hooks that write to lists."""
     net, kept = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), []
     net[0].register_forward_hook(lambda module, args, out: kept.append(out))
     net[0].kept = kept
-    net.forward = lambda x: net[1](net[0](x)).relu()
+
+    def first(x):
+        return net[0](x)
+
+    net.forward = lambda x: net[1](first(x)).relu()
     shelve = functools.partial(lambda shelf, m, args: shelf.append(args), kept)
     net[0].register_forward_pre_hook(shelve)
     return net
