@@ -112,9 +112,11 @@ def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
     if place is None:
         return None
     size = edges.shape[place + 1]
-    for period in range(1, min(64, max(1, (size - 1) // 2)) + 1):
-        shift = _measured(edges, place, period)
-        if shift:
+    row = edges[0][tuple(slice(None) if d == place else 0 for d in range(edges.dim() - 1))].tolist()
+    for period in range(1, min(64, size - 2, max(1, (size - 1) // 2)) + 1):
+        shift = row[period] - row[0]                # one row first, which settles most of them
+        if shift > 0 and all(b - a == shift for a, b in zip(row, row[period:], strict=False)) and (
+                _periodic(edges, place, period, shift)):
             return (place, period, shift)
     return None
 
@@ -133,16 +135,6 @@ def _periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
     change = edges.narrow(dim + 1, period, size - period) - edges.narrow(dim + 1, 0, size - period)
     wanted = torch.tensor([shift, -shift]).view(2, *[1] * (edges.dim() - 1))
     return bool((change == wanted).all())
-
-
-def _measured(edges: torch.Tensor, dim: int, period: int) -> int | None:
-    """The shift per period, if the edges are periodic along a dimension."""
-    size = edges.shape[dim + 1]
-    if size < period + 2:
-        return None
-    shift = int(edges.select(dim + 1, period)[0].flatten()[0]
-                - edges.select(dim + 1, 0)[0].flatten()[0])
-    return shift if shift > 0 and _periodic(edges, dim, period, shift) else None
 
 
 @rule("strided")
