@@ -8,22 +8,11 @@ number of disjoint comparable pairs with one cell in P and one in Q. Integers on
 
 from __future__ import annotations
 
-from itertools import product
+import numpy as np
 
 from .partitions import Partition, split_modes
 
-__all__ = ["matching_number", "maximum_matching", "reaches"]
-
-
-def reaches(p: tuple[int, ...], q: tuple[int, ...], window: tuple[int, ...]) -> bool:
-    """Whether the window anchored at p contains q.
-
-    Examples
-    --------
-    >>> reaches((0, 1), (2, 1), (3, 3)), reaches((0, 1), (2, 0), (3, 3))
-    (True, False)
-    """
-    return all(a <= b < a + r for a, b, r in zip(p, q, window, strict=True))
+__all__ = ["matching_number", "maximum_matching"]
 
 
 def maximum_matching(
@@ -62,9 +51,12 @@ def maximum_matching(
         raise ValueError(f"maximum_matching: window {window} on a grid of size {size}; need one "
                          "extent per axis")
     chosen, others = split_modes(partition, size)
-    cells = list(product(*map(range, size)))
-    neighbors = {p: [q for q in others if reaches(cells[p], cells[q], window)
-                     or reaches(cells[q], cells[p], window)] for p in chosen}
+    cells = np.indices(size).reshape(len(size), -1)[:, :, None]         # (axes, cells, 1)
+    ahead = cells[:, others, 0][:, None] - cells[:, chosen]             # (axes, chosen, others)
+    extent = np.array(window)[:, None, None]
+    comparable = (((0 <= ahead) & (ahead < extent)).all(0)
+                  | ((0 <= -ahead) & (-ahead < extent)).all(0))
+    neighbors = {p: np.array(others)[row].tolist() for p, row in zip(chosen, comparable)}
     partner, matched = {}, {}                  # other cell -> row cell, and the reverse
     for p in chosen:
         _augment(p, neighbors, partner, matched)
