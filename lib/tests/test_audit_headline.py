@@ -199,6 +199,15 @@ def test_of_many_misaligned_joins_ten_are_listed():
     assert sum("width: centers" in line for line in lines) == 10
 
 
+def test_one_cell_stretched_over_a_map_is_no_grid():
+    """With corners aligned, every unit reads the one cell: there is no stride to compare."""
+    net = Run(lambda x: F.avg_pool2d(x, 4) + F.interpolate(
+        F.avg_pool2d(x, 16), (4, 4), mode="bilinear", align_corners=True))
+    found = audit(net, 16)
+    assert [join.compared for join in found.joins] == [False]
+    assert found.output[0].stride is None and found.output[0].everything
+
+
 def test_what_is_to_be_ignored_has_a_name():
     for wrong in ("gate", ["norms", "gate"], 3):
         with pytest.raises(ValueError, match="valid are gates, norms, attention"):
