@@ -3,24 +3,25 @@
 Any path through the graph of a network is a chain of layers, and the chain is a sub-network of
 the ConvAC with the same graph: what the chain does not use can be set to zero, ignored by the
 next layer, or cancelled. A bound on the generic rank of the chain therefore bounds the graph's,
-because the rank of almost all parameters is at least that of any choice of them. The search below
-looks for the path with the largest bound. It need not find the best one; whichever path it
-returns, its bound holds.
+because the rank of almost all parameters is at least that of any choice of them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import product
 from math import prod
 
 from ..bounds.bound import Bound
 from ..bounds.crossing import farthest_reaching
+from ..bounds.private import PrivateBound, private_columns
 from ..networks.architecture import Architecture, Layer
-from .fields import Field
 from .graph import POOLS, build_graph
-from .nodes import Layouts, Node, by_group, count
+from .nodes import Node
+from .routes import Route, Routes, layer_shape
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,35 @@ class LayerBound:
     chain : tuple of Step
         From the first layer to the output.
     size : tuple of int
+        Cells of the map that the first layer reads: pixels, or blocks of pixels.
+    theorem : {"Theorem 1", "crossing bound", "private pixels"}
+    representation : int
+        Channels per pixel, M, that the bound needs.
+    block : tuple of int
+        Pixels in a cell.
     """
 
     bound: Bound
     name: str
     chain: tuple
     size: tuple
+    theorem: str = "crossing bound"
+    representation: int = 0
+    block: tuple = ()
 
     def __str__(self) -> str:
         return str(self.bound)
+
+    @property
+    def path(self) -> str:
+        """The chain in words: its first layers, layer K, and the last."""
+        names = [step.name for step in self.chain]
+        shown = sorted({0, 1, self.bound.layer - 2, self.bound.layer - 1, self.bound.layer,
+                        len(names) - 1} & set(range(len(names))))
+        parts = [names[0]]
+        for before, at in zip(shown, shown[1:], strict=False):
+            parts += [f"({at - before - 1} more)"] * (at > before + 1) + [names[at]]
+        return " - ".join(parts)
 
     def architecture(self) -> Architecture:
         """The chain as an `Architecture`; a dilated layer becomes one of window 1."""
@@ -71,9 +92,12 @@ class Surrogate:
 
     Attributes
     ----------
-    overlap, crossing : LayerBound or None
-        Theorem 1 and the crossing bound at their best layers; None if no layer is admissible.
-    overlap_by_layer, crossing_by_layer : dict
+    overlap, crossing, private : LayerBound or None
+        Theorem 1, the crossing bound and the bound from private pixels at their best layers; None
+        if no layer is admissible.
+    best : LayerBound or None
+        The larger of the crossing bound and the one from private pixels.
+    overlap_by_layer, crossing_by_layer, private_by_layer : dict
         Name of layer K to its bound.
     notes : list of str
         What the surrogate changes.
@@ -84,6 +108,7 @@ class Surrogate:
     partition: str
     overlap_by_layer: dict = field(default_factory=dict)
     crossing_by_layer: dict = field(default_factory=dict)
+    private_by_layer: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
     reason: str = ""
 
@@ -95,6 +120,15 @@ class Surrogate:
     def crossing(self) -> LayerBound | None:
         return _largest(self.crossing_by_layer)
 
+    @property
+    def private(self) -> LayerBound | None:
+        return _largest(self.private_by_layer)
+
+    @property
+    def best(self) -> LayerBound | None:
+        both = [found for found in (self.crossing, self.private) if found is not None]
+        return max(both, key=lambda found: found.bound, default=None)
+
 
 def _largest(bounds: dict) -> LayerBound | None:
     return max(bounds.values(), key=lambda found: found.bound, default=None)
@@ -102,7 +136,7 @@ def _largest(bounds: dict) -> LayerBound | None:
 
 def find_bounds(audit: object, partition: str = "left-right", representation: int | None = None,
                 avoid: tuple = (), collapse: tuple = (), pools: str = "mixing") -> Surrogate:
-    """Theorem 1 and the crossing bound at every layer of a network's surrogate.
+    """Theorem 1, the crossing bound and private pixels at every layer of a network's surrogate.
 
     Parameters
     ----------
@@ -144,21 +178,35 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
     axis = len(audit.size) - 1 if partition == "left-right" else 0
     nodes, notes = build_graph(audit, avoid, collapse, pools)
     result = Surrogate(partition, notes=notes)
-    routes = _Routes(nodes, audit.size, axis)
+    routes = Routes(nodes, audit.size, axis)
+    if routes.meets_input and (representation is None or representation > source.shape[1]):
+        representation = source.shape[1]
+        notes.append("the input is added to or multiplied with features, so M is the number of "
+                     f"its channels, {representation}")
     if not nodes[-1].cell:
         result.notes.append("a layer over the whole output map is added, so that the output is "
                             "one number")
     widths = {node.channels for node in nodes if node.role == "layer"} | routes.arriving()
-    for bases, table, before, at, measure in (
-            ({w + 1 for w in widths}, result.crossing_by_layer, lambda d: d - 1, lambda d: d - 1,
-             _crossing),
-            ({w // n for w in widths for n in (1, 2)}, result.overlap_by_layer, lambda d: 2 * d,
-             lambda d: d, _overlap)):
-        for base in sorted({min(d, representation or d) for d in bases} - {0, 1}):
+    most = max((prod(block) for block in routes.blocks.values() if block), default=1)
+    cap = None if representation is None else 1 + most * (representation - 1)
+    for theorem, table, bases, before, at, measure in (
+            ("crossing bound", result.crossing_by_layer, {w + 1 for w in widths},
+             lambda d: d - 1, lambda d: d - 1, _crossing),
+            ("Theorem 1", result.overlap_by_layer, {w // n for w in widths for n in (1, 2)},
+             lambda d: 2 * d, lambda d: d, _overlap)):
+        for base in sorted({min(d, cap or d) for d in bases} - {0, 1}):
             for route in routes.up_to_k(before(base), at(base)):
-                _keep(table, route, routes.beyond(route.node, at(base)), audit.size,
-                      measure(route, audit.size, axis, base))
-    if not result.crossing_by_layer:
+                most = min(base, route.templates(representation, base))
+                _keep(table, routes, route, at(base), measure(route, audit.size, axis, most),
+                      theorem)
+    for width in sorted(widths - {0}):
+        for route in routes.up_to_k(width, width, grouped=False):
+            if set(route.strides) != {1}:           # else it is the crossing bound
+                bound = _private(route, audit.size, axis, 1 + width, route.templates(
+                    representation, 1 + width))
+                _keep(result.private_by_layer, routes, route, width, bound, "private pixels",
+                      representation)
+    if result.best is None:
         result.reason = _obstacle(nodes, routes)
     return result
 
@@ -172,186 +220,6 @@ def _check_patterns(audit: object, name: str, patterns: tuple) -> None:
             raise ValueError(f"{name}={pattern!r} is no regular expression: {error}") from None
         if not any(found.search(call.scope) for call in audit.trace.calls):
             raise ValueError(f"{name}={pattern!r} matches no module that runs")
-
-
-@dataclass
-class Route:
-    """The best way found from the input to a node."""
-
-    reach: int                                      # T_R - 1 along the cut
-    shifts: int                                     # bit s: a channel can compare cells s apart
-    strides: tuple                                  # T_S per axis
-    node: Node                                      # the last layer, at first the source
-    before: Route | None = None
-    units: Field | None = None                      # where the last layer's units are by now
-
-
-class _Routes:
-    """Ways through a graph: to the layer K of the theorems, and on to the output."""
-
-    def __init__(self, nodes: list[Node], size: tuple, axis: int) -> None:
-        self.nodes, self.size, self.axis = nodes, size, axis
-        self.layouts = Layouts()
-        self.children = {node: [] for node in nodes}
-        for node in nodes:
-            for parent in dict.fromkeys(node.edges):
-                self.children[parent].append(node)
-        self.open, self.hops = {}, {}
-        for node in reversed(nodes):
-            if node.role == "layer":
-                self.open[node] = self._shortest(node)
-
-    def up_to_k(self, before: int, at: int) -> Iterator[Route]:
-        """Routes that end in a layer K with so many channels, and so many before it.
-
-        The longest such routes are taken. Every channel compares cells of its own, so that grouped
-        layers may be on the route, but for the first, which fits the templates.
-        """
-        best = {self.nodes[0]: Route(0, 1, (1,) * len(self.size), self.nodes[0])}
-        for node in self.nodes[1:]:
-            found = [route for parent in node.edges if parent in best
-                     for route in self._arrive(best[parent], parent, node, before)]
-            if not found:
-                continue
-            route = max(found, key=lambda r: (r.reach, -prod(r.strides)))
-            if node.role == "layer":
-                if node.channels >= at:
-                    yield route
-                if node.channels < before:
-                    continue
-            best[node] = route
-
-    def arriving(self) -> set[int]:
-        """How many channels arrive between any two layers."""
-        return {count(arranged) // layer.copies for layer, hops in self.hops.items()
-                for after, arranged in hops if after is not None}
-
-    def reachable(self) -> set[Node]:
-        """Tensors to which some chain leads, however few its channels."""
-        routes = {self.nodes[0]: Route(0, 1, (1,) * len(self.size), self.nodes[0])}
-        for node in self.nodes[1:]:
-            for parent in node.edges:
-                if parent in routes:
-                    for route in self._arrive(routes[parent], parent, node, 1):
-                        routes[node] = route
-        return set(routes)
-
-    def _arrive(self, route: Route, parent: Node, node: Node, needed: int) -> list[Route]:
-        """The route continued to a node, if enough channels arrive there."""
-        last = route.node
-        if node.role != "layer":
-            try:
-                units = self.layouts.carry(node, parent, last, route.units)
-            except LookupError:
-                return []
-            return [replace(route, units=units)]
-        arranged = self.layouts.arrangement(node, last, route.units)
-        if arranged is None:
-            return []
-        if last.role == "source":                   # the first layer fits all templates
-            enough = node.groups == 1 and count(arranged) == last.width
-        else:
-            enough = count(arranged) // last.copies >= needed and _passes(
-                last, node, by_group(arranged, node.groups), needed)
-        return [self._extended(route, node)] if enough else []
-
-    def _extended(self, route: Route, node: Node) -> Route:
-        """A route with one more layer."""
-        window, stride, dilation = layer_shape(node, route.strides, self.size)
-        extent, unit = self.size[self.axis], route.strides[self.axis] * dilation[self.axis]
-        shifts, limit = route.shifts, (1 << extent) - 1
-        for hop in range(1, min(window[self.axis], -(-extent // unit))):
-            shifts |= (route.shifts << hop * unit) & limit
-        strides = tuple(a * b for a, b in zip(route.strides, stride, strict=True))
-        return Route(route.reach + (window[self.axis] - 1) * unit, shifts, strides, node, route)
-
-    def beyond(self, node: Node, needed: int) -> tuple[Node, ...] | None:
-        """Layers from K to the output whose windows are at least their strides, if there are.
-
-        The first layer with a stride must come after, or be, one that adds up the channels of K:
-        a grouped layer cannot.
-        """
-        ways = []
-        for after, arranged in self._next(node):
-            if after is None:                       # the output, with a layer added
-                if not self.nodes[-1].cell and arranged // node.copies >= needed:
-                    ways.append(())
-            elif count(arranged) // node.copies >= needed and _ends_well(after):
-                if after.groups == 1:
-                    if self.open[after] is not None:
-                        ways.append((after, *self.open[after]))
-                elif set(after.stride) == {1} and not after.closing and (
-                        _passes(node, after, by_group(arranged, after.groups), needed)):
-                    onward = self.beyond(after, needed)
-                    ways += [] if onward is None else [(after, *onward)]
-        return min(ways, key=len, default=None)
-
-    def _shortest(self, node: Node) -> tuple[Node, ...] | None:
-        """Layers from one that has added up the channels of K to the output."""
-        if not _ends_well(node):
-            return None
-        ways = []
-        for after, arranged in self._next(node):
-            if after is None:
-                ways += [()] * (arranged // node.copies > 0)
-            elif count(arranged) // node.copies > 0 and self.open[after] is not None:
-                ways.append((after, *self.open[after]))
-        return min(ways, key=len, default=None)
-
-    def _next(self, layer: Node) -> list[tuple]:
-        """Layers that read a layer's channels, and which of these; None stands for the output."""
-        if layer in self.hops:
-            return self.hops[layer]
-        found, seen, todo = {}, {layer}, [(layer, None)]
-        while todo:
-            at, units = todo.pop(0)
-            if at is self.nodes[-1]:
-                found[None] = layer.width if units is None else int(units.edges[0][0].unique().lt(
-                    2 ** 39).sum())
-            for node in self.children[at]:
-                if node.role == "layer":
-                    arranged = self.layouts.arrangement(node, layer, units)
-                    if arranged is not None and (node not in found
-                                                 or count(arranged) > count(found[node])):
-                        found[node] = arranged
-                elif node not in seen:
-                    try:
-                        todo.append((node, self.layouts.carry(node, at, layer, units)))
-                        seen.add(node)
-                    except LookupError:
-                        continue
-        self.hops[layer] = list(found.items())
-        return self.hops[layer]
-
-
-def _passes(last: Node, node: Node, groups: list[int], needed: int) -> bool:
-    """Whether a layer can hand on so many channels, each to one of its own."""
-    if node.groups == 1:
-        return True
-    outputs = node.width // node.groups
-    if last.groups == 1:                            # it can send its channels to any group
-        copies = max(last.copies, node.copies)
-        return sum(min(n, outputs) for n in groups) // copies >= needed
-    return outputs >= node.per_group and sum(groups) == last.width
-
-
-def _ends_well(node: Node) -> bool:
-    """Whether a layer can be K or come after it."""
-    if node.channels < 1:                           # copies for a residual sum may leave none
-        return False
-    window = (1,) * len(node.window) if node.linear else node.window
-    small = any(r < s for r, s in zip(window, node.stride, strict=True))
-    skips = any(d > 1 and s > 1 for d, s in zip(node.dilation, node.stride, strict=True))
-    return node.closing or not (small or skips)
-
-
-def layer_shape(node: Node, strides: tuple, size: tuple) -> tuple[tuple, tuple, tuple]:
-    """Window, stride and dilation of a layer at its place in a chain."""
-    if node.closing:
-        whole = tuple(-(-n // s) for n, s in zip(size, strides, strict=True))
-        return whole, whole, (1,) * len(size)
-    window = (1,) * len(size) if node.linear else node.window
-    return window, node.stride, node.dilation
 
 
 def _crossing(route: Route, size: tuple, axis: int, base: int) -> Bound:
@@ -377,23 +245,90 @@ def _rows(route: Route, size: tuple, axis: int) -> int:
                 if i != axis)
 
 
-def _keep(table: dict, route: Route, onward: tuple | None, size: tuple, bound: Bound) -> None:
+@lru_cache(maxsize=4096)
+def _shared_columns(field: int, step: int, extent: int) -> tuple[tuple[int, int], ...]:
+    """How many windows have so many private columns on both sides of the middle."""
+    cut = extent // 2
+    found = Counter(min(private_columns(start, field, step, extent, cut))
+                    for start in range(0, cut, step))
+    return tuple((columns, times) for columns, times in found.items() if columns > 0)
+
+
+def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> PrivateBound:
+    """The bound from private pixels with layer K at the end of a route.
+
+    ``top`` is what its channels carry; a cell of the first layer's input shows one of so many
+    ``templates``.
+    """
+    sizes = [n // b for n, b in zip(size, route.block, strict=True)]
+    steps = [s // b for s, b in zip(route.strides, route.block, strict=True)]
+    extent, step = sizes[axis], steps[axis]
+    limit = extent + step                           # beyond it nothing is private
+    columns = _fields(*route.digits(size, axis), limit)
+    strips = [[(1, True, 1)]]
+    if len(size) > 1:
+        other = 1 - axis
+        first = route.before.before is None
+        strips = _strips(sizes[other], steps[other], first, _fields(*route.digits(size, other),
+                                                                   steps[other]))
+    best = PrivateBound(1, 0)
+    for seen, ways in product(columns, strips):
+        found = Counter()
+        for rows, whole, times in ways:
+            for private, windows in _shared_columns(seen, step, extent):
+                pixels = min(rows * (private if whole else 1), top.bit_length())
+                found[min(top, templates ** pixels)] += windows * times
+        powers = tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
+        if powers:
+            bound = PrivateBound(*powers[0], None, (seen - 1) * route.block[axis], powers)
+            best = max(best, bound, key=lambda b: b.log10)
+    return best
+
+
+def _fields(units: list[int], highs: list[int], limit: int) -> list[int]:
+    """Extents without holes of what a cell of layer K sees, over smaller windows too."""
+    fields = {1}
+    for unit, high in zip(units, highs, strict=True):
+        fields |= {field + unit * more for field in fields if field >= unit
+                   for more in range(1, min(high, (limit - field) // unit) + 1)}
+    return sorted(fields)
+
+
+def _strips(extent: int, step: int, first: bool, fields: list[int]) -> list[list[tuple]]:
+    """Ways to give each row of windows rows of pixels: (rows, whether whole, how many such)."""
+    full, rest = divmod(extent, step)
+    ways = []
+    for limit in sorted({step, rest} - {0}):        # rest: what the last row of windows has
+        rows = max(field for field in fields if field <= limit)
+        last = [(min(rows, rest), first or rows <= rest, 1)] if rest else []
+        ways.append([(rows, True, full), *last] if full else last)
+    return ways
+
+
+def _keep(table: dict, routes: Routes, route: Route, needed: int, bound: Bound,
+          theorem: str, representation: int | None = None) -> None:
     """Enter a bound at its layer K, if it is the best so far and something can end the proof."""
     old = table.get(route.node.name)
-    if bound.exponent and onward is not None and (old is None or bound > old.bound):
-        chain, depth = _chain(route, onward, size)
-        bound = Bound(bound.base, bound.exponent, depth, bound.shift)
-        table[route.node.name] = LayerBound(bound, route.node.name, chain, size)
+    if not bound.exponent or (old is not None and bound <= old.bound):
+        return
+    onward = routes.beyond(route.node, needed, route.supply)
+    if onward is not None:
+        chain, depth = _chain(route, onward, routes.size)
+        block = prod(route.block)
+        table[route.node.name] = LayerBound(
+            replace(bound, layer=depth), route.node.name, chain,
+            tuple(n // b for n, b in zip(routes.size, route.block, strict=True)), theorem,
+            representation or 1 - (1 - bound.base) // block, route.block)
 
 
 def _chain(route: Route, onward: tuple, size: tuple) -> tuple[tuple[Step, ...], int]:
     """The steps of a route and of what follows it; how many of them the route has."""
-    before = []
+    before, strides = [], route.block
     while route.before is not None:
         before.append(route.node)
         route = route.before
     nodes = before[::-1] + list(onward)
-    steps, strides = [], (1,) * len(size)
+    steps = []
     for node in nodes:
         window, stride, dilation = layer_shape(node, strides, size)
         steps.append(Step(node.name, window, stride, dilation, node.channels))
@@ -404,7 +339,7 @@ def _chain(route: Route, onward: tuple, size: tuple) -> tuple[tuple[Step, ...], 
     return tuple(steps), len(before)
 
 
-def _obstacle(nodes: list[Node], routes: _Routes) -> str:
+def _obstacle(nodes: list[Node], routes: Routes) -> str:
     """The first operation that no chain can pass, for an explanation."""
     reached = routes.reachable()
     if any(node.role == "layer" and routes.open[node] is not None for node in reached):
@@ -413,6 +348,10 @@ def _obstacle(nodes: list[Node], routes: _Routes) -> str:
     if nodes[-1] in reached:
         return ("every path to the output has a layer whose window is smaller than its stride, "
                 "or ends where layer K would be")
+    if routes.divided is not None and not any(routes.blocks.values()):
+        return f"the cut divides blocks of pixels that {routes.divided.name} reads as one cell"
     blocked = [n for n in nodes if n not in reached and any(p in reached for p in n.parents)]
     names = list(dict.fromkeys(node.name for node in blocked))[:3]
-    return f"no chain of convolutions and poolings leads past {', '.join(names)}"
+    joins = any(node.role in ("add", "mul") for node in blocked)
+    return (f"no chain of convolutions and poolings leads past {', '.join(names)}"
+            f"{', where no operand can be silenced or cancelled' * joins}")

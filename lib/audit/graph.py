@@ -15,17 +15,22 @@ from math import prod
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
-from .fields import Field
+from .fields import EMPTY, Field
 from .nodes import Node, after_move, labels_of
+from .rules.mixing import POOLING
 from .rules.movement import MOVES, invoke
-from .rules.registry import ELEMENTWISE
+from .rules.registry import ELEMENTWISE, LayerInfo
 from .trace import Value
 
 POOLS = ("mixing", "channelwise")
-SAME = ("clone", "detach", "alias", "contiguous", "_to_copy", "native_dropout", "lift_fresh")
+SAME = ("clone", "detach", "alias", "contiguous", "_to_copy", "native_dropout", "lift_fresh",
+        "as_strided")                               # its rule refuses all but a change of layout
 NORMS = ("native_layer_norm", "_fused_rms_norm", "rms_norm", "native_group_norm",
          "native_batch_norm", "_softmax", "_log_softmax", "_safe_softmax")
 POLYNOMIAL = ("add", "sub", "rsub", "mul", "div", "neg", "pow", "square")
+PADS = ("pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d",
+        "replication_pad1d", "replication_pad2d", "replication_pad3d")
+FILLS = (*PADS, "im2col", "strided", "cat", "stack")
 NOTES = {
     "group": "grouped and depthwise convolutions stay grouped: they pass channels on, and may "
              "multiply cells of one channel or of two channels in one group",
@@ -65,7 +70,8 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
     """
     live, source = _ancestors(audit.trace.outputs[0]), audit.trace.sources[0]
     nodes = {source: Node("input", "source", [], source, source.shape[1], prod(audit.size),
-                          audit.size)}
+                          audit.size, places=tuple(range(2, 2 + len(audit.size))),
+                          steps=(1,) * len(audit.size))}
     notes, merged = set(), _modules(audit, live, collapse)
     uses = Counter(name for call in audit.trace.calls for name in call.parameters)
     tied = {name for name, count in uses.items() if count > 1}
@@ -86,6 +92,7 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
             elif parents:
                 node.cells, node.grid = max((parent.cells, parent.grid) for parent in parents)
                 node.width = prod(value.shape) // node.cells
+            node.steps = _total_strides(node, audit.size)
             nodes[value] = node
     order = list(nodes.values())
     for node in order:
@@ -94,6 +101,31 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
     for node in order:
         _connect(node, notes)
     return order, [NOTES[key] for key in NOTES if key in notes]
+
+
+def _total_strides(node: Node, size: tuple) -> tuple | None:
+    """Total strides of the surrogate's map, None if not known; joins of two sizes are opaque."""
+    known = [parent.steps for parent in node.parents if parent.steps and not parent.cell]
+    if node.role == "layer":
+        before = node.parents[0].steps
+        return tuple(size) if node.closing else before and tuple(
+            a * b for a, b in zip(before, node.stride, strict=True))
+    if node.role in ("add", "mul", "cat"):
+        maps = {tuple(-(-n // s) for n, s in zip(size, steps, strict=True)) for steps in known}
+        if len(maps) > 1:                           # real padding makes them fit, ours does not
+            node.role = "opaque"
+        return known[0] if len(set(known)) == 1 else None
+    if node.role == "move" and not _keeps_cells(node):
+        return None
+    steps = [parent.steps for parent in node.parents]
+    return steps[0] if steps and len(set(steps)) == 1 else None
+
+
+def _keeps_cells(node: Node) -> bool:
+    """Whether a move only rearranges units, or drops and repeats channels."""
+    before, after = node.parents[0].value.shape, node.value.shape
+    return prod(before) == prod(after) or len(before) == len(after) and (
+        before[:1] + before[2:] == after[:1] + after[2:])
 
 
 def _ancestors(value: Value) -> set[Value]:
@@ -125,7 +157,7 @@ def _merged(audit: object, name: str, source: Value, value: Value, nodes: dict) 
     before, after = audit.geometry(source), audit.geometry(value)
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
     if prod(value.shape) == node.width:             # a head: one window over all that is left
-        node.closing = True
+        node.closing = node.dense = True
         return node
     if any(g.stride is None for g in (*before, *after)):
         raise ValueError(f"collapse: module {name!r} leads from a grid over the image to none, or "
@@ -133,14 +165,16 @@ def _merged(audit: object, name: str, source: Value, value: Value, nodes: dict) 
     node.window = tuple(int((b.size - a.size) / a.stride) + 1
                         for a, b in zip(before, after, strict=True))
     node.stride = tuple(int(b.stride / a.stride) for a, b in zip(before, after, strict=True))
-    node.grid = tuple(value.shape[2:])
-    node.dilation = ones
+    node.grid, node.dilation = tuple(value.shape[2:]), ones
+    node.places = tuple(range(2, len(value.shape)))
     return node
 
 
 def _describe(node: Node, call: object, audit: object, tied: set, pools: str, notes: set) -> None:
     """Fill in what a call is in the surrogate; it stays opaque if it is nothing there."""
     info, name = call.layer, call.name
+    if info is not None and info.kind == "reduce" and name in POOLING:
+        info = _along_an_axis(call, audit.virtual.get(call.inputs[0]), info)
     source, result = (audit.virtual.get(v) for v in (call.inputs[0], node.value))
     if not isinstance(source, Field) or not isinstance(result, Field) or not node.parents:
         return
@@ -154,17 +188,43 @@ def _describe(node: Node, call: object, audit: object, tied: set, pools: str, no
             return
         node.role = "pass"
         notes.add("norm")
-    elif name in SAME or (name.startswith(("constant_pad", "reflection_pad", "replication_pad"))
-                          or name == "pad") and min(call.arguments.get("pad") or
-                                                    call.arguments["padding"]) >= 0:
+    elif name in SAME:
         node.role = "pass"
+    elif name in PADS:
+        amounts = call.arguments.get("pad") or call.arguments["padding"]
+        places = _places(source, len(source.shape) - 2)
+        beside = any(a != b for dim, (a, b) in enumerate(zip(source.shape, result.shape,
+                                                             strict=True)) if dim not in places)
+        node.role = "opaque" if min(amounts) < 0 else "move" if beside else "pass"
     elif name == "cat":
         node.role = "cat"
     elif name in MOVES or name in ("slice", "roll", "strided") or (
             name in ("mean", "sum", "amax") and prod(source.shape) == prod(result.shape)):
-        node.role = "move" if info is None and len(node.parents) == 1 else "opaque"
+        plain = info is None or info.kind == "shuffle"
+        node.role = "move" if plain and len(node.parents) == 1 else "opaque"
     elif name in ELEMENTWISE or (call.function and torch.Tag.pointwise in call.function.tags):
         _elementwise(node, call)
+
+
+def _along_an_axis(call: object, x: Field, info: LayerInfo) -> LayerInfo:
+    """A mean along some axes of a map as the pooling that it is."""
+    rank, axes = len(x.shape), len(x.image)
+    along = call.arguments.get("dim")
+    along = [d % rank for d in (along if isinstance(along, list) else [along])] if along else []
+    if rank != axes + 2 or not along or min(along) < 2 or len(call.outputs) > 1 or (
+            len(call.outputs[0].shape) != rank):
+        return info
+    window = tuple(x.shape[d] if d in along else 1 for d in range(2, rank))
+    return LayerInfo("pool", window, window, (0,) * axes, (1,) * axes, 0, x.shape[1], x.shape[1])
+
+
+def _places(x: Field, count: int) -> tuple[int, ...]:
+    """Which of the last dimensions of a map the axes of the image run along."""
+    axes, rank = len(x.image), len(x.shape)
+    dims = tuple(step[0] for step in x.step if step is not None)
+    if count > axes == len({*dims}) == len(dims) and min(dims) >= rank - count:
+        return dims
+    return tuple(range(rank - axes, rank))
 
 
 def _elementwise(node: Node, call: object) -> None:
@@ -245,28 +305,37 @@ def _layer(node: Node, info: object, source: Field, result: Field, pools: str, w
     ones = (1,) * axes
     node.dims, node.width, node.weighted = info.dims, info.channels, weighted
     if info.kind == "dense":
-        node.closing = prod(source.shape) == info.channels_in
+        node.closing, node.dense = prod(source.shape) == info.channels_in, True
         if weighted and (node.closing or (info.single and not info.mixes)):
             node.role, node.window, node.stride, node.dilation = "layer", ones, ones, ones
+            beside = [n for d, n in enumerate(result.shape) if d not in (
+                0, info.dims[1] % len(result.shape))]
+            node.grid = ones if node.closing else tuple(beside) if len(beside) == axes else ()
         return
     pooled = info.kind != "conv"
     if info.kind == "global pool":
         if info.channels != prod(result.shape):
             return
-        node.window = node.stride = node.dilation = ones
+        node.window = node.stride = node.dilation = node.grid = ones
         node.closing = True
     else:
-        window, stride, dilation = (t[-axes:] for t in (info.window, info.stride, info.dilation))
-        if len(window) < axes or not all(stride):
+        count, rank = len(info.window), len(source.shape)
+        if count < axes or not all(info.stride):
             return
-        node.window, node.stride, node.dilation = window, stride, dilation
-        first = len(source.shape) - axes
-        node.grid = tuple(result.shape[first:])
-        node.closing = prod(result.shape[first:]) == 1 < prod(source.shape[first:]) and all(
-            (r - 1) * d >= n - 1 for r, d, n in zip(window, dilation, source.shape[first:],
-                                                    strict=True))
-        sizes = zip(source.shape[first:], result.shape[first:], stride, strict=True)
-        if any(after != -(-before // step) for before, after, step in sizes):
+        node.places = _places(source, count)
+        node.window, node.stride, node.dilation = (
+            tuple(t[place - rank + count] for place in node.places)
+            for t in (info.window, info.stride, info.dilation))
+        node.grid = tuple(result.shape[place] for place in node.places)
+        cells = prod(result.shape[rank - count:])
+        if cells != prod(node.grid):
+            return
+        before = [source.shape[place] for place in node.places]
+        node.closing = cells == 1 < prod(before) and all(
+            n == 1 or (d == 1 and r >= n)
+            for r, d, n in zip(node.window, node.dilation, before, strict=True))
+        sizes = zip(before, node.grid, node.stride, strict=True)
+        if any(after != -(-n // step) for n, after, step in sizes):
             notes.add("valid")
     node.role = "layer"
     if pooled and set(node.window) == set(node.stride) == {1} and not node.closing:
@@ -305,8 +374,12 @@ def _connect(node: Node, notes: set) -> None:
 
 
 def _free(node: Node) -> Node | None:
-    """The layer whose weights can silence a tensor without any other effect, or None."""
-    while node.role in ("pass", "move") and node.uses == 1 and len(node.parents) == 1:
+    """The layer whose weights can silence a tensor without any other effect, or None.
+
+    What fills in numbers of its own, such as padding, is not silenced with the layer.
+    """
+    while node.role in ("pass", "move") and node.uses == 1 and len(node.parents) == 1 and (
+            node.value.call.name not in FILLS):
         node = node.parents[0]
     return node if node.role == "layer" and node.weighted and node.uses == 1 else None
 
@@ -334,9 +407,12 @@ def _cancels(branch: Node, shortcut: Node) -> bool:
         inner.add(node)
         todo.extend(node.parents)
     layers = [node for node in inner if node.role == "layer" and node is not last]
-    if not layers or not _in_order(end, start) or any(
-            node.groups > 1 and _reads(node, start) for node in layers):
+    if not layers or not branch.steps or branch.steps != shortcut.steps or (
+            not _in_order(end, start)):
         return False
+    for node in (*layers, last):
+        if _reads(node, start) and (node.groups > 1 or not _reads_all(node, start)):
+            return False
     for node in layers:
         node.copies *= 2
     last.linear = True
@@ -353,6 +429,27 @@ def _reads(node: Node, start: Node) -> bool:
         if node.role != "layer":
             todo.extend(node.parents)
     return False
+
+
+def _reads_all(node: Node, start: Node) -> bool:
+    """Whether a layer that reads a tensor directly reads each of its units."""
+    shape = start.value.shape
+    whole = labels_of(shape, [torch.arange(prod(shape)).view(shape)])
+
+    def units(at: Node) -> Field | None:
+        if at is start:
+            return whole
+        for parent in at.edges if at.role != "layer" else ():
+            found = units(parent)
+            if found is not None:
+                return found if at.role in ("add", "mul") else after_move(at, parent, found)
+        return None
+
+    found = units(node.parents[0])
+    if found is None:
+        return False
+    numbers = found.full(0)[0].unique()
+    return int((numbers < EMPTY // 2).sum()) == prod(shape)
 
 
 def _subsamples(node: Node) -> bool:
@@ -375,5 +472,7 @@ def _in_order(node: Node, start: Node) -> bool:
         units = after_move(step, step.parents[0], units)
         if units is None:
             return False
+    if prod(shape) != prod(node.value.shape):
+        return False
     wanted = torch.arange(prod(shape)).view(node.value.shape)
     return prod(units.shape) == prod(shape) and bool(torch.equal(units.full(0)[0], wanted))

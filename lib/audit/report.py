@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -152,6 +154,9 @@ def layer_dict(layer: LayerRecord, found: object = None) -> dict:
                 "theorem_1_log10": theorem and round(theorem.bound.log10, 2),
                 "crossing": crossing and str(crossing),
                 "crossing_log10": crossing and round(crossing.bound.log10, 2)}
+        private = found.private_by_layer.get(layer.name)
+        row |= {"private": private and str(private),
+                "private_log10": private and round(private.bound.log10, 2)}
     return row
 
 
@@ -237,12 +242,13 @@ def formatted(audit: object, style: str = "text", width: int = 100) -> str:
         lines = [[text.replace("|", "\\|") for text in line] for line in cells]
         return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], marks, *lines[1:]])
     if style == "html":
-        head, *body = ["".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in line)
+        head, *body = ["".join(f"<{tag}>{_marked_up(text)}</{tag}>" for text in line)
                        for tag, line in zip(["th"] + ["td"] * len(rows), cells, strict=True)]
-        caption = html.escape(_title(audit))
-        return (f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>"
-                + "".join(f"<tr>{line}</tr>" for line in body) + "</tbody></table>"
-                + f"<pre>{html.escape(chr(10).join(summary(audit)))}</pre>")
+        words = [LEGEND.replace("\n", " "), *_paragraphs(audit)]
+        return (f"<table><caption>{html.escape(_title(audit))}</caption><thead><tr>{head}</tr>"
+                "</thead><tbody>" + "".join(f"<tr>{line}</tr>" for line in body)
+                + "</tbody></table>" + "".join(
+                    f"<p>{_marked_up(part).replace(chr(10), '<br>')}</p>" for part in words))
     if style != "text":
         raise ValueError(f"style={style!r} of a table: valid are 'text', 'markdown', 'csv' and "
                          "'html'")
@@ -257,6 +263,28 @@ def formatted(audit: object, style: str = "text", width: int = 100) -> str:
                        line[i].rjust(widths[columns[i][1]]) for i in shown).rstrip()
              for line in cells]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _marked_up(text: str) -> str:
+    """Text for HTML, powers as powers and minus signs as minus signs."""
+    text = re.sub(r"\b(\d+)\^(\d+)\b", r"\1<sup>\2</sup>", html.escape(text))
+    return re.sub(r"(?<![\w-])-(?=\d)", "\u2212", text)
+
+
+def _paragraphs(audit: object) -> list[str]:
+    """The summary, lines in the first paragraph, running text in the others."""
+    first, *others = "\n".join(summary(audit)).split("\n\n")
+    return [first, *(part.replace("\n", " ") for part in others)]
+
+
+def markdown(audit: object) -> str:
+    """The table with its legend and the summary, as Markdown."""
+    first, *others = _paragraphs(audit)
+    lines = [line.strip() if line[0] != " " else f"  - {line.strip()}" for line in
+             first.splitlines()]
+    return "\n".join([formatted(audit, "markdown"), "", LEGEND, "",
+                      *[line if line.startswith("  ") else f"- {line}" for line in lines],
+                      *[f"\n{part}" for part in others]])
 
 
 def _title(audit: object) -> str:
@@ -275,7 +303,15 @@ def table(audit: object) -> str:
     str
     """
     title = _title(audit)
-    return "\n".join([title, "=" * len(title), formatted(audit), "", LEGEND, "", *summary(audit)])
+    return "\n".join([title, "=" * len(title), formatted(audit), "", LEGEND, "",
+                      *wrapped(summary(audit))])
+
+
+def wrapped(lines: Iterable[str], width: int = 100) -> list[str]:
+    """Lines of text broken where they are too long, what goes on set in by two characters."""
+    return [part for line in lines for whole in line.split("\n")
+            for part in textwrap.wrap(whole, width, subsequent_indent="  ",
+                                      break_long_words=False, break_on_hyphens=False) or [""]]
 
 
 def _geometry_lines(title: str, axes: Iterable[str], found: tuple[Geometry, ...]) -> list[str]:
@@ -317,7 +353,7 @@ def summary(audit: object) -> list[str]:
     if len(audit.size) > 2:
         return [*lines, "The bounds are about inputs with one or two axes."]
     for partition in ("left-right", "top-bottom")[:len(audit.size)]:
-        lines += _bounds_lines(audit.bounds(partition))
+        lines += _bounds_lines(audit, partition)
     notes = audit.bounds("left-right").notes
     return [*lines, *["In the surrogate: " + "; ".join(notes) + "."] * bool(notes), "",
             CARRIES_OVER]
@@ -330,20 +366,42 @@ def _what_is_seen(axes: tuple[Geometry, ...]) -> str:
     return f"at most {sizes} pixels of the image"
 
 
-def _bounds_lines(found: object) -> list[str]:
-    """The best bounds of one partition."""
+def _bounds_lines(audit: object, partition: str) -> list[str]:
+    """The best bounds of one partition, also for the input's own channels."""
+    found, raw = audit.bounds(partition), raw_bounds(audit, partition)
     if found.reason:
-        return [f"Bounds, {found.partition}: none; {found.reason}."]
+        return [f"Bounds, {partition}: none; {found.reason}."]
     lines = []
-    for title, best in (("Theorem 1", found.overlap), ("crossing bound", found.crossing)):
-        if best is None:
-            lines.append(f"Bound, {found.partition}, {title}: silent, no layer has T_R > H/2 "
-                         "along a chain that it admits, or the size is odd.")
-        else:
-            lines.append(f"Bound, {found.partition}, {title}: rank at least {best} (log10 "
-                         f"{best.bound.log10:.1f}), from {best.name}, comparing pixels "
-                         f"{best.bound.shift} apart; needs M >= {best.bound.base}.")
+    if found.overlap is None:
+        lines.append(f"Bound, {partition}, Theorem 1: silent, no layer has T_R > H/2 along a chain "
+                     "that it admits, or the size is odd.")
+    else:
+        lines += _bound_line(f"Bound, {partition}", found.overlap)
+    lines += _bound_line(f"Bound, {partition}", found.best)
+    channels = audit.trace.sources[0].shape[1]
+    if raw.best is not None:
+        lines += _bound_line(f"Bound, {partition}, raw input (M = {channels})", raw.best)
+    else:
+        lines.append(f"Bound, {partition}, raw input (M = {channels}): none"
+                     f"{'; one channel shows one template' * (channels == 1)}.")
     return lines
+
+
+def _bound_line(title: str, found: object) -> list[str]:
+    """One bound: its value and the theorem, then the layers that it is proved along."""
+    bound = found.bound
+    how = (f"fields of {bound.shift + 1} pixels" if found.theorem == "private pixels" else
+           f"comparing pixels {bound.shift} apart")
+    needs = "" if "M = " in title else f"; needs M >= {found.representation}"
+    blocks = "" if set(found.block) == {1} else (
+        f"; its cells are blocks of {' x '.join(map(str, found.block))} pixels")
+    return [f"{title}, {found.theorem}: rank at least {found} (log10 {bound.log10:.1f}), from "
+            f"{found.name}, {how}{needs}{blocks};", f"  along {found.path}."]
+
+
+def raw_bounds(audit: object, partition: str) -> object:
+    """The bounds for as many templates as the input has channels: no representation layer."""
+    return audit.bounds(partition, representation=audit.trace.sources[0].shape[1])
 
 
 def to_dict(audit: object) -> dict:
@@ -364,6 +422,7 @@ def to_dict(audit: object) -> dict:
 
     def bound(found: object) -> dict | None:
         return found and {"bound": str(found), "log10": round(found.bound.log10, 2),
+                          "theorem": found.theorem, "representation": found.representation,
                           "layer": found.name, "shift": found.bound.shift,
                           "chain": [step.name for step in found.chain]}
 
@@ -378,6 +437,8 @@ def to_dict(audit: object) -> dict:
                    "compared": join.compared, "problems": join.problems} for join in audit.joins],
         "bounds": {name: {"theorem_1": bound(audit.bounds(name).overlap),
                           "crossing": bound(audit.bounds(name).crossing),
+                          "private": bound(audit.bounds(name).private),
+                          "raw_input": bound(raw_bounds(audit, name).best),
                           "notes": audit.bounds(name).notes,
                           "reason": audit.bounds(name).reason} for name in names},
     }

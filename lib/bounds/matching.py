@@ -8,7 +8,7 @@ number of disjoint comparable pairs with one cell in P and one in Q. Integers on
 
 from __future__ import annotations
 
-import numpy as np
+from itertools import product
 
 from .partitions import Partition, split_modes
 
@@ -51,12 +51,14 @@ def maximum_matching(
         raise ValueError(f"maximum_matching: window {window} on a grid of size {size}; need one "
                          "extent per axis")
     chosen, others = split_modes(partition, size)
-    cells = np.indices(size).reshape(len(size), -1)[:, :, None]         # (axes, cells, 1)
-    ahead = cells[:, others, 0][:, None] - cells[:, chosen]             # (axes, chosen, others)
-    extent = np.array(window)[:, None, None]
-    comparable = (((0 <= ahead) & (ahead < extent)).all(0)
-                  | ((0 <= -ahead) & (-ahead < extent)).all(0))
-    neighbors = {p: np.array(others)[row].tolist() for p, row in zip(chosen, comparable)}
+    number = {cell: place for place, cell in enumerate(product(*map(range, size)))}
+    cells, side = list(number), frozenset(others)
+    neighbors = {}
+    for p in chosen:
+        ahead = (range(c, min(c + r, n)) for c, r, n in zip(cells[p], window, size))
+        behind = (range(max(0, c - r + 1), c + 1) for c, r in zip(cells[p], window))
+        seen = {number[cell] for box in (ahead, behind) for cell in product(*box)}
+        neighbors[p] = sorted(seen & side)
     partner, matched = {}, {}                  # other cell -> row cell, and the reverse
     for p in chosen:
         _augment(p, neighbors, partner, matched)
