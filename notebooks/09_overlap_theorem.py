@@ -30,11 +30,9 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (Architecture, Modular, block_network, certify,
-                 certify_rectifier, certify_weights, checking, glue,
-                 googlenet_stack, indices, linear_readout_upper_bound,
-                 proposition_2_bound, proposition_2_exponent,
-                 rectifier_construction, root_prime, table,
-                 two_layer_construction)
+                 certify_weights, checking, glue, googlenet_stack, indices,
+                 proposition_2_bound, proposition_2_exponent, root_prime,
+                 table, two_layer_construction)
 from lib.plots.overlaps import (COLORS, draw_block_bounds, draw_threshold,
                                 figure, window_sweep)
 
@@ -391,7 +389,7 @@ def random_architecture(image):
     return Architecture(size, templates, (*layers, (cells, cells, 1)))
 
 
-trials, drawn = 1200, []
+trials, drawn = 500, []
 for trial in range(trials):
     net = random_architecture(image=trial % 4 == 0)
     drawn.append((net, draw(1, net.size[-1] - 1)))  # a network and a cut
@@ -783,89 +781,11 @@ glue("09-googlenet-three", googlenet_stack(window=3).overlap_bound())
 glue("09-googlenet-crossing", stack.crossing_bound())
 
 # %% [markdown]
-# ## Rectifiers
-#
-# With ReLU and maximum pooling two channels per layer and no overlap have the full rank. The weights are
-# integers, the outputs too, so the rank modulo a prime is exact. First by hand, for four inputs and $M=3$:
-# a window passes on a number that says what it shows.
-
-# %%
-images = indices(3, 4)
-zero = torch.zeros_like(images[:, 0])
-
-
-def window_by_hand(x0, x1, scale):
-    """Both channels of a window, added: a number in base M."""
-    return torch.maximum(x0, zero) + torch.maximum(zero, scale * x1)
-
-
-left = window_by_hand(images[:, 0], images[:, 1], 3)
-right = window_by_hand(images[:, 2], images[:, 3], 3)
-maxima = torch.maximum(left, right).reshape(9, 9)
-print(maxima)
-print("rank:", rank_by_hand(maxima))
-
-# %%
-full = []
-for levels, templates in [(2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (4, 2)]:
-    built = rectifier_construction(levels, templates)
-    net = built.architecture
-    certificate = certify_rectifier(net, built.weights, "left-right")
-    nudged = [tuple(500 * part + torch.randint(-2, 3, part.shape,
-                                               generator=generator)
-                    for part in pair) for pair in built.weights]
-    near = (certify_rectifier(net, nudged, "left-right").rank
-            if levels < 4 else None)
-    full.append((net, certificate.rank, near,
-                 templates ** (net.size[0] // 2),
-                 int(net.non_overlapping_upper_bound())))
-table(full, ["network", "rank with maxima", "nearby weights",
-             "largest possible", "with products"])
-
-# %% tags=["hide-input"]
-with checking("rectifier-without-overlap",
-              detail=f"{len(full)} networks, weights nearby too") as check:
-    for net, rank, near, largest, products in full:
-        check(not net.is_overlapping and max(net.widths[1:]) <= 2, net)
-        check(rank == largest and near in (rank, None), net)
-        check(products == 1, net)
-    check(rank_by_hand(maxima) == 9, "by hand")
-
-# %% [markdown]
-# With sums in place of maxima the last layer adds functions of its cells. Cells that see one side only
-# give rank 2 at most; each cell across the cut adds its own share and no more. Random integer weights:
-
-# %%
-sums = []
-while len(sums) < 120:
-    net = random_architecture(image=len(sums) % 4 == 0)
-    if net.output_sizes[-2] == (1,) * net.ndim:
-        continue
-    cut = draw(1, net.size[-1] - 1)
-    below = Architecture(net.size, net.channels, net.layers[:-1])
-    weights = [tuple(torch.randint(-3, 4, shape, generator=generator)
-                     for shape in shapes) for shapes in net.weight_shapes()]
-    rank = certify_rectifier(net, weights, columns(net, cut), "sum").rank
-    sums.append((net, cut, linear_readout_upper_bound(below, cut=cut), rank))
-table([("no cell across the cut", sum(row[2] == 2 for row in sums)),
-       ("  of these with rank 2", sum(row[2:] == (2, 2) for row in sums)),
-       ("cells across the cut", sum(row[2] > 2 for row in sums)),
-       ("  of these with rank above 2",
-        sum(row[2] > 2 < row[3] for row in sums))],
-      ["what", f"of {len(sums)} networks"])
-
-# %% tags=["hide-input"]
-with checking("averages-rank", detail="{count} random networks") as check:
-    for net, cut, bound, rank in sums:
-        check(rank <= bound, f"{net}, cut at {cut}")
-
-# %% [markdown]
 # ## What to remember
 #
 # - Without overlaps and aligned with the cut: rank at most $D+1$, and it is reached.
 # - Windows across the cut multiply the rank, each by as much as its channels and its pixels allow.
 # - One overlapping layer with stride 1: $\min(M,D+1)^{H\min(R-1,H/2)}$ exactly, from $R=2$ on.
-# - Under maximum pooling ranks do not see overlap.
 #
 # **Try it:** change the list of `networks`; raise `trials`; cut elsewhere with
 # `net.crossing_bound(cut=1)` and the row modes as partition.

@@ -366,11 +366,11 @@ with checking("proof-construction", detail="{count} networks") as check:
 # except on a null set. Draw 60 points: none is below.
 
 # %%
-drawn = [certify(square, "left-right", seed=seed).rank for seed in range(60)]
+drawn = [certify(square, "left-right", seed=seed).rank for seed in range(30)]
 assert min(drawn) >= square.crossing_bound()
 table([("bound", square.crossing_bound().value),
-       ("smallest of 60 random", min(drawn)),
-       ("largest of 60 random", max(drawn))], ["point", "rank"])
+       ("smallest of 30 random", min(drawn)),
+       ("largest of 30 random", max(drawn))], ["point", "rank"])
 
 # %% [markdown]
 # ## Real sizes
@@ -407,7 +407,8 @@ trunk = Architecture(whole.size, whole.channels,
                      (*whole.layers[:8], (14, 14, 1)))
 representation = field.random((64, 64), generator)
 built = overlap_construction(trunk, representation, field, layer=8)
-assert matches(built, 1)
+image = random_images(64, trunk, 1)
+assert torch.equal(built.output(image), built.predicted_output(image))
 table([(built.shift, built.digits, trunk.overlap_bounds()[-1],
         built.rank())],
       ["shift", "window offsets", "published", "crossing bound"])

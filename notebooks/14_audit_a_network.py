@@ -31,7 +31,7 @@ import copy, itertools, torch
 
 from lib import (Architecture, Modular, Real, certify, checking, exact_rank,
                  forward, generalized_conv, glue, googlenet_stack, grid_tensor,
-                 matricize, table)
+                 matricize, photograph_patches, table)
 from lib.audit import (UnsupportedOperation, audit, effective_field, models)
 from lib.plots.audit import (draw_bounds_by_layer, draw_field_growth,
                              draw_influence, draw_unit, figure, path_field)
@@ -70,17 +70,45 @@ found
 
 # %% [markdown]
 # The same as Markdown, CSV or a dictionary: `found.table("markdown")`, `found.table("csv")`,
-# `found.to_dict()`. And for one unit, the pixels that it sees:
+# `found.to_dict()`.
+#
+# ## What one unit sees
+#
+# For one unit of a layer, the audit names the pixels. At the border a part of its field is padding.
 
 # %%
 corner, middle = found.box("conv", (0, 1)), found.box("conv", (4, 4))
 print(corner)
 print(middle)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-audit-boxes", "caption": "What two units of the same layer see of a 64×64 image. Dashed: the field beyond the border, which published tables count."}, "image": {"alt": "Two squares, the image, with a shaded square in each. On the left it is cut by the upper border, and a dashed frame shows the part outside; on the right it lies inside the image."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-audit-boxes", "caption": "What two units of the same layer see of a 64×64 photograph. Dashed: the field beyond the border, which published tables count."}, "image": {"alt": "A portrait of Grace Hopper, twice, with a shaded square on each. On the left it is cut by the upper border, and a dashed frame shows the part outside; on the right it lies inside the photograph."}}
+image = photograph_patches(512, 1, torch.Generator().manual_seed(2))
+image = image.view(512, 512, 3)[::8, ::8].byte()
 with figure(7.2, 3.6, columns=2) as (drawing, axes):
-    draw_unit(axes[0], corner, found.size, title="unit (0, 1)")
-    draw_unit(axes[1], middle, found.size, title="unit (4, 4)")
+    draw_unit(axes[0], corner, found.size, image, title="unit (0, 1)")
+    draw_unit(axes[1], middle, found.size, image, title="unit (4, 4)")
+
+# %% [markdown]
+# ## From here on every unit sees the whole image
+#
+# A network made for large images may look far beyond a small one. The audit names the layer from
+# which on every unit sees everything, and the layers whose windows then add no pixels. They still
+# compute something; what they do not do is look farther.
+
+# %%
+with torch.device("meta"):  # only shapes matter here: no memory for weights
+    resnet = models.resnet(18)
+rows = []
+for size in (32, 64, 224):
+    seen = audit(resnet, size)
+    rows.append((f"{size} × {size}", seen.global_from, len(seen.idle),
+                 len(seen.layers)))
+table(rows, ["image", "everything is seen from", "layers that add nothing",
+             "layers"])
+
+# %% tags=["remove-cell"]
+glue("14-small-from", rows[0][1].removeprefix("features."))
+glue("14-small-idle", rows[0][2])
 
 # %% [markdown]
 # ## How much each pixel matters
@@ -96,8 +124,15 @@ deep = nn.Sequential(*itertools.chain(*(
     for i in range(10))))
 measured = effective_field(deep, size=41, samples=4, seed=14)
 (first, last), _ = measured.theoretical
-print("theoretical field:", last - first + 1, "pixels")
+table([("can matter", last - first + 1),
+       ("95 % of the gradient", measured.size(0.95)[0]),
+       ("half of the gradient", measured.size(0.5)[0])],
+      ["pixels along an axis that", "count"])
+
+# %% tags=["remove-cell"]
 glue("14-effective-field", last - first + 1)
+glue("14-effective-most", measured.size(0.95)[0])
+glue("14-effective-half", measured.size(0.5)[0])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-audit-influence", "caption": "Gradients of one unit after ten 3×3 convolutions, dark where they are large. Framed: the theoretical field."}, "image": {"alt": "A frame of 21 by 21 pixels in a square of 41 by 41. Inside the frame a round gray spot, darkest in the middle and nearly white at the frame."}}
 with figure(3.6, 3.4) as (drawing, axes):
@@ -690,9 +725,10 @@ except UnsupportedOperation as error:
     print(str(error).partition(";")[0])
 
 # %% [markdown]
-# From a command line, in a clone of the course or with the package installed:
-# `python -m lib.audit mynet.py:Net --args "10, width=64" --size 224`. `--format csv` or `json` writes the
-# records, `--box layer3 --unit 7,7` the pixels of one unit, `--help` lists the rest.
+# From a command line, in a clone of the course:
+# `python -m lib.audit mynet.py:Net --args "10, width=64" --size 224`. Where the package is installed,
+# the command is `overlap-audit`. `--format csv` or `json` writes the records,
+# `--box layer3 --unit 7,7 --picture unit.png` the pixels of one unit, `--help` shows the rest.
 #
 # ## What to remember
 #

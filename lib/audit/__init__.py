@@ -20,9 +20,9 @@ Examples
 """
 
 from .chains import LayerBound, Surrogate
-from .core import Audit, Box, audit
+from .core import Audit, audit
 from .effective import EffectiveField, effective_field
-from .geometry import Geometry
+from .geometry import Box, Geometry
 from .report import JoinRecord, LayerRecord
 from .trace import UnsupportedOperation
 

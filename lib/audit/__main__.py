@@ -1,31 +1,63 @@
-"""Audit a network from the command line: ``python -m lib.audit mynet.py:Net --size 224``."""
+"""Audit a network from the command line: ``python -m lib.audit mynet.py:Net --size 224``.
+
+Where the course is installed the same is called ``overlap-audit mynet.py:Net --size 224``.
+"""
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import difflib
 import importlib
 import importlib.util
 import inspect
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
+import torch
 from torch import nn
 
-from . import UnsupportedOperation, audit, effective_field
+from . import Audit, UnsupportedOperation, audit, effective_field
+from .report import markdown, wrapped
 
-COMMAND = f"python -m {__package__}"                # `lib` has another name where it is installed
-EXAMPLES = f"""\
-examples:
-  {COMMAND} torchvision.models:resnet50
-  {COMMAND} mynet.py:Net --args "10, width=64" --size 128x256 --channels 1
-  {COMMAND} mynet.py:Net --format csv > layers.csv
-  {COMMAND} mynet.py:Net --box layer3 --unit 7,7"""
+SCRIPT = "overlap-audit"                            # as pyproject.toml calls it
+EXAMPLES = """\
+three examples:
+
+  What do the units of each layer see? A table, and below it what it amounts to:
+    {command} torchvision.models:resnet50
+
+  A class in a file of yours, with arguments, for gray images of 128 x 256 pixels, as CSV:
+    {command} mynet.py:Net --args "10, width=64" --channels 1 --size 128x256 --format csv
+
+  The pixels that one unit of a layer sees, in words and drawn over a photograph:
+    {command} mynet.py:Net --box layer3 --unit 7,7 --picture unit.png --image cat.jpg
+
+Nothing in the network is trained, and no weights are needed: what a unit can see follows from the
+shapes alone. The file or package that TARGET names is imported, so it runs.
+
+exit code: 0; 2 if an argument is wrong or the network fails on such an input; 3 if it uses an
+operation that is not known here; 1 if nobody reads the output; 130 if interrupted."""
+
+
+def command() -> str:
+    """What this program was called by, or can be called by.
+
+    Examples
+    --------
+    >>> command()
+    'python -m lib.audit'
+    """
+    name = Path(sys.argv[0]).stem if sys.argv else ""
+    return SCRIPT if name == SCRIPT else f"python -m {__package__}"
 
 
 def parse_size(text: str) -> tuple[int, ...]:
@@ -74,6 +106,25 @@ def parse_arguments(text: str) -> tuple[list, dict]:
                                          "lists or name=value, as in \"10, width=64\"") from None
 
 
+def parse_inputs(text: str) -> tuple[torch.Tensor, ...]:
+    """Tensors of given shapes, floating or, with ``:int``, of integers (zeros).
+
+    Examples
+    --------
+    >>> [(tuple(x.shape), x.dtype) for x in parse_inputs("1x3x8x8, 1x5:int")]
+    [((1, 3, 8, 8), torch.float32), ((1, 5), torch.int64)]
+    """
+    made = []
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"([1-9]\d*(?:x[1-9]\d*)*)(:int)?", part)
+        if match is None:
+            raise argparse.ArgumentTypeError(f"{part!r} is no input: write shapes as in "
+                                             '"1x3x64x64, 1x20:int"')
+        shape = tuple(map(int, match[1].split("x")))
+        made.append(torch.zeros((), dtype=torch.long if match[2] else torch.float).expand(shape))
+    return tuple(made)
+
+
 def load(target: str, args: Sequence = (), kwargs: dict | None = None) -> nn.Module:
     """The module that ``package.module:factory`` or ``file.py:factory`` returns.
 
@@ -114,7 +165,7 @@ def load(target: str, args: Sequence = (), kwargs: dict | None = None) -> nn.Mod
                          "--args, or name a function that needs none")
     try:
         model = found(*args, **(kwargs or {}))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{target!r} fails: {_one_line(error)}") from error
     if not isinstance(model, nn.Module):
         raise ValueError(f"{target!r} returned a {type(model).__name__}, not a torch.nn.Module")
@@ -135,7 +186,7 @@ def _imported(home: str) -> ModuleType:
         sys.modules.setdefault(file.stem, found)
         spec.loader.exec_module(found)
         return found
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"cannot import {home!r}: {_one_line(error)}") from error
 
 
@@ -156,32 +207,51 @@ def _missing(function: Callable, args: Sequence, kwargs: dict) -> list[str]:
             and p.kind not in kinds and place >= len(args) and p.name not in kwargs]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} ({self.prog} --help lists the "
+                     "options)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=COMMAND, epilog=EXAMPLES,
+    parser = _Parser(
+        prog=command(), usage="%(prog)s TARGET [options]",
+        epilog=EXAMPLES.format(command=command()), allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Receptive fields, alignment, overlap degree and rank bounds of a "
-                    "torch.nn.Module.")
-    parser.add_argument("target", help="package.module:factory or file.py:factory, a module or "
-                                       "what returns one")
-    parser.add_argument("--args", type=parse_arguments, default=([], {}), metavar="A, B, NAME=C",
-                        help="what to call the factory with, as in a call")
-    parser.add_argument("--size", type=parse_size, default=(224, 224),
-                        help="input size: 224, 224x160, or 1000x for one axis")
-    parser.add_argument("--channels", type=parse_channels,
-                        help="input channels, if not those of the first layer")
-    parser.add_argument("--upto", metavar="MODULE", help="stop at the output of this module")
-    parser.add_argument("--ignore", default="", metavar="gates,norms,attention",
-                        help="what is taken as local although it looks at the whole map")
-    parser.add_argument("--format", choices=("text", "markdown", "csv", "html", "json"),
-                        default="text")
-    parser.add_argument("--json", action="store_const", const="json", dest="format",
-                        help="the same as --format json")
-    parser.add_argument("--box", metavar="LAYER", help="only the pixels that one unit sees")
-    parser.add_argument("--unit", metavar="I,J", help="place of this unit, by default the middle")
-    parser.add_argument("--effective", action="store_true",
-                        help="with --box: also how many pixels hold 95 %% of its gradient")
+        description="What the units of a PyTorch network see: receptive fields through every\n"
+                    "branch, strides, alignment, and what follows for the ranks of its shape.")
+    add = parser.add_argument
+    add("target", metavar="TARGET", help="package.module:name or file.py:name, of a module or of "
+                                         "a class or function that makes one")
+    add("--args", type=parse_arguments, default=([], {}), metavar="A,B,NAME=C",
+        help="what to call it with, as in a call")
+    add("--size", type=parse_size, help="input size: 224 (the default, a square), 224x160, or "
+                                        "1000x for one axis")
+    add("--channels", type=parse_channels, metavar="C",
+        help="input channels, if not those of the first layer")
+    add("--inputs", type=parse_inputs, metavar="SHAPES",
+        help='several inputs, or integers, instead of an image: "1x3x64x64, 1x20:int"')
+    add("--upto", metavar="MODULE", help="stop at the output of this module")
+    add("--outputs", metavar="NAMES", help="which outputs to report, by name or number")
+    add("--ignore", default="", metavar="WHAT",
+        help="take these as local although they look at the whole map: gates,norms,attention")
+    add("--format", choices=("text", "markdown", "csv", "html", "json"), default="text",
+        help="text has lines of 100 characters; csv and json hold all numbers")
+    add("--json", action="store_const", const="json", dest="format", help="--format json")
+    add("--summary", action="store_true", help="as text, without the table of layers")
+    add("--box", metavar="LAYER", help="only the pixels that one unit of this layer sees")
+    add("--unit", metavar="I,J", help="place of this unit, by default the middle")
+    add("--effective", action="store_true",
+        help="with --box: also how many pixels hold 95 %% of its gradient")
+    add("--picture", metavar="FILE", help="with --box: draw it (.png, .svg or .pdf)")
+    add("--image", metavar="FILE", help="with --picture: over this image")
     return parser
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.replace(" ", "").split(",")))
 
 
 def report(options: argparse.Namespace) -> str:
@@ -192,42 +262,98 @@ def report(options: argparse.Namespace) -> str:
     TypeError, ValueError, UnsupportedOperation
         As by `load` and `lib.audit.audit`.
     """
+    beside = [name for name in ("unit", "effective", "picture") if getattr(options, name)]
+    if beside and options.box is None:
+        raise ValueError(f"--{' and --'.join(beside)} {'go' if len(beside) > 1 else 'goes'} with "
+                         "--box")
+    if options.image and not options.picture:
+        raise ValueError("--image goes with --picture")
+    if options.box is not None and options.format not in ("text", "json"):
+        raise ValueError(f"--box has no form as {options.format}: text or json")
+    if options.effective and options.inputs is not None:
+        raise ValueError("--effective is measured on an image: give --size instead of --inputs")
+    if options.summary and options.format != "text":
+        raise ValueError("--summary is text")
     model = load(options.target, *options.args)
-    ignore = tuple(filter(None, options.ignore.replace(" ", "").split(",")))
-    found = audit(model, options.size, options.channels, upto=options.upto, ignore=ignore)
+    outputs = options.outputs and [int(name) if name.lstrip("-").isdecimal() else name
+                                   for name in _listed(options.outputs)]
+    found = audit(model, options.size, options.channels, inputs=options.inputs,
+                  upto=options.upto, outputs=outputs, ignore=_listed(options.ignore))
     found.name = options.target
     if options.box is not None:
-        unit = None
-        if options.unit is not None:
-            places = options.unit.split(",")
-            if not all(place.strip().isdecimal() for place in places):
-                raise ValueError(f"--unit {options.unit!r}: write its place as 7,7")
-            unit = tuple(map(int, places))
-        box = found.box(options.box, unit)
-        lines = [f"Unit {box.unit} of {box.layer} sees pixels {box.pixels}, without border "
-                 f"{box.beyond}."]
-        if options.effective:
-            seen = effective_field(model, options.size, options.box, unit,
-                                   channels=options.channels)
-            lines.append(f"95 % of its gradient is in {' x '.join(map(str, seen.effective))} "
-                         "pixels.")
-        return "\n".join(lines)
-    if options.unit is not None or options.effective:
-        raise ValueError("--unit and --effective go with --box")
+        return _box(model, found, options)
     if options.format == "json":
         return json.dumps(found.to_dict(), indent=1)
+    if options.summary:
+        return "\n".join([found.name, *wrapped(found.summary.splitlines())])
+    if options.format == "markdown":
+        return markdown(found)
     return str(found) if options.format == "text" else found.table(options.format)
 
 
+def _box(model: nn.Module, found: Audit, options: argparse.Namespace) -> str:
+    """The pixels that one unit sees, in words or as JSON, perhaps drawn."""
+    unit = None
+    if options.unit is not None:
+        places = _listed(options.unit)
+        if not places or not all(place.isdecimal() for place in places):
+            raise ValueError(f"--unit {options.unit!r}: write its place as 7,7")
+        unit = tuple(map(int, places))
+    box, seen = found.box(options.box, unit), None
+    if options.effective:
+        seen = effective_field(model, options.size or 224, options.box, unit,
+                               channels=options.channels)
+    if options.picture:
+        _draw(box, found.size, options.picture, options.image)
+    if options.format == "json":
+        return json.dumps(vars(box) | ({"effective": seen.effective} if seen else {}))
+    return "\n".join([str(box)] + [f"95 % of its gradient is in "
+                                   f"{' x '.join(map(str, seen.effective))} pixels."] * bool(seen))
+
+
+def _draw(box: object, size: tuple[int, ...], file: str, image: str | None) -> None:
+    """A picture of the box over an image."""
+    if len(size) != 2:
+        raise ValueError(f"--picture draws images, not an input of {len(size)} axes")
+    import matplotlib
+    from matplotlib.image import imread
+
+    matplotlib.use("agg")
+    from ..plots.audit import draw_unit, figure
+
+    try:
+        below = imread(image) if image else None
+        with figure(6, 6 * size[0] / size[1]) as (drawing, axes):
+            draw_unit(axes, box, size, below, f"unit {box.unit} of {box.layer}")
+            drawing.savefig(file)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"--picture {file!r}: {_one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What a network prints or warns of while it is made does not get between the results."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _as_options(message: str) -> str:
+    """What a message calls ``upto=`` is ``--upto`` here."""
+    return re.sub(r"(?<![\w.])(channels|ignore|inputs|outputs|size|upto)=", r"--\1 ", message)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the audit; exit code 2 with one line on standard error if there is none."""
+    """Print the audit; an exit code and one line on standard error if there is none."""
     options = _parser().parse_args(arguments)
     try:
-        print(report(options))
+        with _quiet():
+            text = report(options)
+        print(text)
         sys.stdout.flush()
     except (TypeError, ValueError, UnsupportedOperation) as error:
-        print(f"{__package__}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        print(f"{command()}: {_as_options(' '.join(str(error).split()))}", file=sys.stderr)
+        return 3 if isinstance(error, UnsupportedOperation) else 2
     except BrokenPipeError:                         # as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

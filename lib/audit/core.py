@@ -13,40 +13,12 @@ from torch.utils import _pytree as pytree
 from .chains import Surrogate, find_bounds
 from .describe import described, on_cpu
 from .fields import EMPTY, Field
-from .geometry import Geometry, is_map, tensor_geometry
-from .report import (
-    JoinRecord,
-    formatted,
-    layer_dict,
-    summary,
-    table,
-    to_dict,
-)
+from .geometry import Box, Geometry, is_map, tensor_geometry
+from .report import JoinRecord, formatted, layer_dict, summary, table, to_dict
 from .trace import Image, Trace, Value, select_outputs, trace
 
 AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 IGNORABLE = ("gates", "norms", "attention")
-
-
-@dataclass(frozen=True)
-class Box:
-    """The pixels that one unit sees.
-
-    Parameters
-    ----------
-    layer : str
-    unit : tuple of int
-        Place of the unit in its map, after the batch.
-    pixels : tuple of (int, int), or None
-        First and last pixel inside the image along each axis; None if it sees no pixel.
-    beyond : tuple of (int, int), or None
-        The same as if the image had no border.
-    """
-
-    layer: str
-    unit: tuple
-    pixels: tuple | None
-    beyond: tuple | None
 
 
 @dataclass(eq=False)
@@ -415,9 +387,10 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
     if not isinstance(model, nn.Module):
         raise TypeError(f"audit expects a torch.nn.Module, got {type(model).__name__}")
     model = getattr(model, "_orig_mod", model)      # a compiled module wraps the original
-    ignore = frozenset([ignore] if isinstance(ignore, str) else ignore)
-    if not ignore <= set(IGNORABLE):
-        raise ValueError(f"ignore={sorted(ignore)}: valid are {', '.join(IGNORABLE)}")
+    wanted = [ignore] if isinstance(ignore, str) else ignore
+    if not isinstance(wanted, (list, tuple, set, frozenset)) or not {*wanted} <= set(IGNORABLE):
+        raise ValueError(f"ignore={ignore!r}: valid are {', '.join(IGNORABLE)}")
+    ignore = frozenset(wanted)
     if upto is not None and upto not in dict(model.named_modules()):
         raise ValueError(f"upto={upto!r}: {type(model).__name__} has no such module")
     if inputs is None:

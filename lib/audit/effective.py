@@ -89,7 +89,7 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     ------
     ValueError
         As by `audit` and `Audit.box`; also if the layer is no module, so that its output cannot be
-        caught.
+        caught, for a number of samples below 1, and for weights on the meta device.
 
     Notes
     -----
@@ -103,7 +103,12 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     >>> found.theoretical, found.influence.shape
     (((5, 9), (5, 9)), torch.Size([15, 15]))
     """
+    if type(samples) is not int or samples < 1:
+        raise ValueError(f"samples={samples!r}: a positive number of random images")
     report = audit(model, size, channels)
+    if any(x.is_meta for x in model.parameters()):
+        raise ValueError(f"{type(model).__name__} is on the meta device and has no weights: "
+                         "nothing can be measured")
     value, name = report._value(layer)
     scope = value.call.scope if layer is None and value.call else name.partition(" #")[0]
     middle = tuple(n // 2 for n in value.shape[2:])

@@ -249,7 +249,7 @@ def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] |
 def _moved(step: tuple, moves: tuple[int, int] | None) -> tuple | None:
     """The step of units that are ``moves[0]`` apart where their inputs are ``moves[1]`` apart."""
     dim, period, shift = step
-    if moves is None:
+    if moves is None or not moves[1]:               # one cell, stretched: nothing moves
         return None
     times = period // gcd(period, moves[1])
     return (dim, moves[0] * times, shift * (times * moves[1] // period))

@@ -53,6 +53,49 @@ class Geometry:
         return None if not self.stride else self.size / self.stride
 
 
+@dataclass(frozen=True)
+class Box:
+    """The pixels that one unit sees; ``print`` says it in words.
+
+    Parameters
+    ----------
+    layer : str
+    unit : tuple of int
+        Place of the unit in its map, after the batch.
+    pixels : tuple of (int, int), or None
+        First and last pixel inside the image along each axis; None if it sees no pixel.
+    beyond : tuple of (int, int), or None
+        The same as if the image had no border.
+
+    Examples
+    --------
+    >>> print(Box("conv", (0, 7), ((0, 1), (6, 8)), ((-1, 1), (6, 8))))
+    Unit (0, 7) of conv sees rows 0 to 1 and columns 6 to 8.
+    Without the border it would see rows -1 to 1 and columns 6 to 8.
+    """
+
+    layer: str
+    unit: tuple
+    pixels: tuple | None
+    beyond: tuple | None
+
+    def __str__(self) -> str:
+        place = self.unit if len(self.unit) > 1 else self.unit[0] if self.unit else "()"
+        lines = [f"Unit {place} of {self.layer} sees {_in_words(self.pixels)}."]
+        if self.beyond != self.pixels:
+            lines.append(f"Without the border it would see {_in_words(self.beyond)}.")
+        return "\n".join(lines)
+
+
+def _in_words(pixels: tuple | None) -> str:
+    if pixels is None:
+        return "no pixel of the image"
+    names = {1: ("positions",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}
+    *parts, last = (f"{name} {a} to {b}" for name, (a, b) in
+                    zip(names[len(pixels)], pixels, strict=True))
+    return " and ".join(filter(None, [", ".join(parts), last]))
+
+
 def geometry(virtual: Field, seen: Field, axis: int) -> Geometry:
     """Summarize the fields of one map along one axis.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -240,12 +242,13 @@ def formatted(audit: object, style: str = "text", width: int = 100) -> str:
         lines = [[text.replace("|", "\\|") for text in line] for line in cells]
         return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], marks, *lines[1:]])
     if style == "html":
-        head, *body = ["".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in line)
+        head, *body = ["".join(f"<{tag}>{_marked_up(text)}</{tag}>" for text in line)
                        for tag, line in zip(["th"] + ["td"] * len(rows), cells, strict=True)]
-        caption = html.escape(_title(audit))
-        return (f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>"
-                + "".join(f"<tr>{line}</tr>" for line in body) + "</tbody></table>"
-                + f"<pre>{html.escape(chr(10).join(summary(audit)))}</pre>")
+        words = [LEGEND.replace("\n", " "), *_paragraphs(audit)]
+        return (f"<table><caption>{html.escape(_title(audit))}</caption><thead><tr>{head}</tr>"
+                "</thead><tbody>" + "".join(f"<tr>{line}</tr>" for line in body)
+                + "</tbody></table>" + "".join(
+                    f"<p>{_marked_up(part).replace(chr(10), '<br>')}</p>" for part in words))
     if style != "text":
         raise ValueError(f"style={style!r} of a table: valid are 'text', 'markdown', 'csv' and "
                          "'html'")
@@ -260,6 +263,28 @@ def formatted(audit: object, style: str = "text", width: int = 100) -> str:
                        line[i].rjust(widths[columns[i][1]]) for i in shown).rstrip()
              for line in cells]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _marked_up(text: str) -> str:
+    """Text for HTML, powers as powers and minus signs as minus signs."""
+    text = re.sub(r"\b(\d+)\^(\d+)\b", r"\1<sup>\2</sup>", html.escape(text))
+    return re.sub(r"(?<![\w-])-(?=\d)", "\u2212", text)
+
+
+def _paragraphs(audit: object) -> list[str]:
+    """The summary, lines in the first paragraph, running text in the others."""
+    first, *others = "\n".join(summary(audit)).split("\n\n")
+    return [first, *(part.replace("\n", " ") for part in others)]
+
+
+def markdown(audit: object) -> str:
+    """The table with its legend and the summary, as Markdown."""
+    first, *others = _paragraphs(audit)
+    lines = [line.strip() if line[0] != " " else f"  - {line.strip()}" for line in
+             first.splitlines()]
+    return "\n".join([formatted(audit, "markdown"), "", LEGEND, "",
+                      *[line if line.startswith("  ") else f"- {line}" for line in lines],
+                      *[f"\n{part}" for part in others]])
 
 
 def _title(audit: object) -> str:
@@ -278,7 +303,15 @@ def table(audit: object) -> str:
     str
     """
     title = _title(audit)
-    return "\n".join([title, "=" * len(title), formatted(audit), "", LEGEND, "", *summary(audit)])
+    return "\n".join([title, "=" * len(title), formatted(audit), "", LEGEND, "",
+                      *wrapped(summary(audit))])
+
+
+def wrapped(lines: Iterable[str], width: int = 100) -> list[str]:
+    """Lines of text broken where they are too long, what goes on set in by two characters."""
+    return [part for line in lines for whole in line.split("\n")
+            for part in textwrap.wrap(whole, width, subsequent_indent="  ",
+                                      break_long_words=False, break_on_hyphens=False) or [""]]
 
 
 def _geometry_lines(title: str, axes: Iterable[str], found: tuple[Geometry, ...]) -> list[str]:

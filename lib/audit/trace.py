@@ -25,6 +25,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .memory import Memory, UnsupportedOperation
+from .rewrites import REWRITES
 from .seal import sealed, storage_of
 
 
@@ -124,6 +125,11 @@ class _Recorder(TorchDispatchMode):
         if function.namespace == "prim" or asks_shape(function):
             return function(*args, **kwargs)
         name = function.overloadpacket.__name__
+        if name in REWRITES:
+            with self:
+                result = REWRITES[name](self, function, args, kwargs)
+            if result is not None:
+                return result
         if is_composite(function) and not (name in WHOLE and _plain(name, args)):
             with self:
                 return function._op_dk(COMPOSITE, *args, **kwargs)
@@ -172,6 +178,9 @@ class _Recorder(TorchDispatchMode):
         if not isinstance(first, FakeTensor) and not written and _is_view(function):
             return function(*args, **kwargs)        # a view of real memory stays one
         with self.fakes:
+            if isinstance(first, FakeTensor) and "batch_norm" in function.overloadpacket.__name__:
+                others = [first.new_empty(0) for _ in function._schema.returns[1:]]
+                return torch.empty_like(first), *others     # PyTorch takes 50 ms to find this out
             result = function(*args, **kwargs)
         return written[0] if len(written) == 1 and isinstance(result, torch.Tensor) else result
 
@@ -420,7 +429,7 @@ def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception
     signs = ("DataDependent", "DynamicOutput", "fake", "Fake", "tensor subclasses")
     if any(sign in f"{kind} {first}" for sign in signs):
         return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
-                                    f"its shape ({kind}: {first})")
+                                    f"its shape ({kind}: {first}); upto= ends the audit before it")
     many = "inputs of shapes " + ", ".join(map(str, shapes))
     return ValueError(f"{where} fails on "
                       f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")

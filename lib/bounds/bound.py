@@ -1,11 +1,11 @@
-"""A bound on a rank: an exact integer, written as a power, that says where it comes from."""
+"""A bound on a rank: an exact integer, written in powers, that says where it comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
-from math import log10
+from math import log10, prod
 
 __all__ = ["Bound", "best"]
 
@@ -13,18 +13,22 @@ __all__ = ["Bound", "best"]
 @total_ordering
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """An integer ``base ** exponent``, with the layer and the shift it comes from.
+    """A power, or a product of powers, with the layer and the shift it comes from.
 
     Bounds compare with integers and with each other, by their value alone.
 
     Parameters
     ----------
     base, exponent : int
+        The power; of several, the one with the largest base.
     layer : int or None
         The layer K of the theorem; None when no layer satisfies the hypotheses, and all that is
         known is that the generic rank is at least 1.
     shift : int or None
-        Distance in input cells between the two cells that are compared.
+        Distance in input cells between the two cells that are compared, or the extent of a field
+        minus 1.
+    powers : tuple of (base, exponent)
+        All of them, by decreasing base, where there are several.
 
     Examples
     --------
@@ -33,22 +37,37 @@ class Bound:
     ('64^20', 36.12, True)
     >>> bound > 2 ** 119, bound == Bound(2, 120), max(Bound(2, 3), Bound(3, 2)) == 9
     (True, True, True)
+    >>> several = Bound.product([(3, 1), (65, 2)], layer=1)
+    >>> str(several), several.value
+    ('65^2 3^1', 12675)
     """
 
     base: int
     exponent: int
     layer: int | None = None
     shift: int | None = None
+    powers: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def product(cls, powers: Iterable[tuple[int, int]], layer: int | None = None,
+                shift: int | None = None) -> Bound:
+        """The product of these powers; without any, 1."""
+        powers = tuple(sorted(powers, reverse=True)) or ((1, 0),)
+        return cls(*powers[0], layer, shift, powers)
+
+    @property
+    def _powers(self):
+        return self.powers or ((self.base, self.exponent),)
 
     @property
     def value(self) -> int:
         """The bound as a Python integer."""
-        return self.base ** self.exponent
+        return prod(base**exponent for base, exponent in self._powers)
 
     @property
     def log10(self) -> float:
         """Decimal logarithm, without forming the integer."""
-        return self.exponent * log10(self.base) if self.exponent else 0.0
+        return sum(exponent * log10(base) for base, exponent in self._powers)
 
     @property
     def silent(self) -> bool:
@@ -68,7 +87,7 @@ class Bound:
         return hash(self.value)
 
     def __str__(self) -> str:
-        return f"{self.base}^{self.exponent}"
+        return " ".join(f"{base}^{exponent}" for base, exponent in self._powers)
 
 
 def best(candidates: Iterable[Bound]) -> Bound:
@@ -77,6 +96,6 @@ def best(candidates: Iterable[Bound]) -> Bound:
     Examples
     --------
     >>> best([Bound(2, 3, layer=1), Bound(3, 2, layer=2)])
-    Bound(base=3, exponent=2, layer=2, shift=None)
+    Bound(base=3, exponent=2, layer=2, shift=None, powers=())
     """
     return max(candidates, default=Bound(1, 0))

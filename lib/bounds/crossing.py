@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from . import shifts
 from .bound import Bound, best
-from .overlap import cut_axis, cut_position, missing_hypotheses, sampled_rows
+from .overlap import admissible_layers, axis_and_cut, sampled_rows
 
 
 def crossing_pairs(net, layer: int, shift: int, axis: int, cut: int) -> int:
@@ -118,15 +118,13 @@ def crossing_bounds(
     tuple of Bound
         By increasing layer, each with its best shift.
     """
-    axis = cut_axis(net, partition)
-    cut = cut_position(net, axis, cut)
+    axis, cut = axis_and_cut(net, partition, cut)
     bounds = []
-    for layer in range(1, net.depth):
-        if not missing_hypotheses(net, layer):
-            pairs, shift = farthest_reaching(net.total_stride(layer, axis), net.size[axis],
-                                             net.reachable_shifts(layer, axis), cut)
-            exponent = pairs * sampled_rows(net, layer, axis)
-            bounds.append(Bound(template_base(net, layer), exponent, layer, shift))
+    for layer in admissible_layers(net):
+        pairs, shift = farthest_reaching(net.total_stride(layer, axis), net.size[axis],
+                                         net.reachable_shifts(layer, axis), cut)
+        exponent = pairs * sampled_rows(net, layer, axis)
+        bounds.append(Bound(template_base(net, layer), exponent, layer, shift))
     return tuple(bounds)
 
 
@@ -168,7 +166,7 @@ def crossing_bound(net, partition: str = "left-right", cut: int | None = None) -
     --------
     >>> from lib import Architecture
     >>> Architecture(4, 2, ((2, 1, 1), (4, 4, 1))).crossing_bound()
-    Bound(base=2, exponent=4, layer=1, shift=1)
+    Bound(base=2, exponent=4, layer=1, shift=1, powers=())
     >>> from lib.networks.families import googlenet_stack
     >>> str(googlenet_stack().crossing_bound())
     '64^280'

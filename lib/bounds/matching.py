@@ -12,18 +12,7 @@ from itertools import product
 
 from .partitions import Partition, split_modes
 
-__all__ = ["matching_number", "maximum_matching", "reaches"]
-
-
-def reaches(p: tuple[int, ...], q: tuple[int, ...], window: tuple[int, ...]) -> bool:
-    """Whether the window anchored at p contains q.
-
-    Examples
-    --------
-    >>> reaches((0, 1), (2, 1), (3, 3)), reaches((0, 1), (2, 0), (3, 3))
-    (True, False)
-    """
-    return all(a <= b < a + r for a, b, r in zip(p, q, window, strict=True))
+__all__ = ["matching_number", "maximum_matching"]
 
 
 def maximum_matching(
@@ -62,9 +51,14 @@ def maximum_matching(
         raise ValueError(f"maximum_matching: window {window} on a grid of size {size}; need one "
                          "extent per axis")
     chosen, others = split_modes(partition, size)
-    cells = list(product(*map(range, size)))
-    neighbors = {p: [q for q in others if reaches(cells[p], cells[q], window)
-                     or reaches(cells[q], cells[p], window)] for p in chosen}
+    number = {cell: place for place, cell in enumerate(product(*map(range, size)))}
+    cells, side = list(number), frozenset(others)
+    neighbors = {}
+    for p in chosen:
+        ahead = (range(c, min(c + r, n)) for c, r, n in zip(cells[p], window, size))
+        behind = (range(max(0, c - r + 1), c + 1) for c, r in zip(cells[p], window))
+        seen = {number[cell] for box in (ahead, behind) for cell in product(*box)}
+        neighbors[p] = sorted(seen & side)
     partner, matched = {}, {}                  # other cell -> row cell, and the reverse
     for p in chosen:
         _augment(p, neighbors, partner, matched)

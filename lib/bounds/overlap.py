@@ -38,6 +38,24 @@ def cut_position(net, axis: int, cut: int | None = None) -> int:
     return position
 
 
+def axis_and_cut(net, partition: str, cut: int | None = None) -> tuple[int, int]:
+    """The axis that a named partition cuts, and the number of cells before the cut."""
+    axis = cut_axis(net, partition)
+    return axis, cut_position(net, axis, cut)
+
+
+def admissible_layers(net) -> list[int]:
+    """The layers K that satisfy the hypotheses of the overlap bounds, in order.
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> admissible_layers(Architecture((8,), 2, ((3, 1, 2), (1, 2, 2), (3, 1, 2), (4, 4, 1))))
+    [2, 3]
+    """
+    return [layer for layer in range(1, net.depth) if not missing_hypotheses(net, layer)]
+
+
 def missing_hypotheses(net, layer: int) -> list[str]:
     """The hypotheses of the overlap bounds that fail at a layer K, in words.
 
@@ -113,8 +131,7 @@ def overlap_bounds(
     axis = cut_axis(net, partition)
     if net.size[axis] % 2:
         return ()
-    layers = [k for k in range(1, net.depth) if not missing_hypotheses(net, k)]
-    found = (_halving_bound(net, layer, axis, t_min) for layer in layers)
+    found = (_halving_bound(net, layer, axis, t_min) for layer in admissible_layers(net))
     return tuple(bound for bound in found if bound is not None)
 
 

@@ -10,50 +10,15 @@ the number of channels.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from itertools import product
-from math import log10, prod
 
-from .bound import Bound
-from .overlap import cut_axis, cut_position, missing_hypotheses
+from .bound import Bound, best
+from .overlap import admissible_layers, axis_and_cut
 
 __all__ = ["PrivateBound", "connected_fields", "private_columns", "private_pixel_bound",
            "private_pixel_bounds", "row_strips", "window_factors"]
 
 
-@dataclass(frozen=True, eq=False)
-class PrivateBound(Bound):
-    """A product of powers, one factor for every window over the cut.
-
-    The ``base`` and the ``exponent`` are those of the largest factor; ``shift`` is the extent of
-    the field minus 1.
-
-    Parameters
-    ----------
-    powers : tuple of (base, exponent)
-        By decreasing base; bases above 1.
-
-    Examples
-    --------
-    >>> bound = PrivateBound(65, 2, layer=1, powers=((65, 2), (3, 1)))
-    >>> str(bound), bound.value
-    ('65^2 3^1', 12675)
-    """
-
-    powers: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def value(self) -> int:
-        """The bound as a Python integer."""
-        return prod(base**exponent for base, exponent in self.powers)
-
-    @property
-    def log10(self) -> float:
-        """Decimal logarithm, without forming the integer."""
-        return sum(exponent * log10(base) for base, exponent in self.powers)
-
-    def __str__(self) -> str:
-        return " ".join(f"{base}^{exponent}" for base, exponent in self.powers) or "1^0"
+PrivateBound = Bound      # a product with one factor for every window over the cut
 
 
 def connected_fields(net, layer: int, axis: int = -1) -> tuple[int, ...]:
@@ -115,7 +80,7 @@ def window_factors(
     net : Architecture
     layer, axis, cut, field : int
     strips : list
-        One of `row_strips`.
+        From `row_strips`.
     top : int
         What the channels can carry.
 
@@ -128,74 +93,63 @@ def window_factors(
     --------
     >>> from lib import Architecture
     >>> net = Architecture((8,), 2, ((4, 2, 5), (4, 4, 1)))
-    >>> window_factors(net, 1, 0, 4, 4, [(1, True, 1)], top=6)
+    >>> window_factors(net, 1, 0, 4, 4, [(1, 1)], top=6)
     ((4, 1),)
     """
     extent, step = net.size[axis], net.total_stride(layer, axis)
     channels, found = net.channels, Counter()
-    for rows, whole, times in strips:
+    for rows, times in strips:
         for start in range(0, cut, step):
-            columns = min(private_columns(start, field, step, extent, cut))
-            private = rows * (columns if whole else min(1, columns))
+            private = rows * min(private_columns(start, field, step, extent, cut))
             # M^private exceeds any number of channels from a logarithm of pixels on
             found[min(top, channels ** min(private, top.bit_length()))] += times
     return tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
 
 
-def row_strips(net, layer: int, axis: int) -> list[list[tuple[int, bool, int]]]:
-    """Ways to give each row of windows rows of pixels: (rows, whether whole, how many such).
+def row_strips(net, layer: int, axis: int) -> list[tuple[int, int]]:
+    """The rows of pixels that each row of windows has to itself: (rows, how many such).
 
     Examples
     --------
     >>> from lib import Architecture
     >>> row_strips(Architecture((5, 6), 2, ((2, 2, 3), (3, 3, 1))), 1, axis=1)
-    [[(1, True, 2), (1, True, 1)], [(2, True, 2), (1, True, 1)]]
+    [(2, 2), (1, 1)]
     """
     if net.ndim == 1:
-        return [[(1, True, 1)]]
+        return [(1, 1)]
     other = 1 - axis % 2
     extent, step = net.size[other], net.total_stride(layer, other)
     full, rest = divmod(extent, step)
-    fields = connected_fields(net, layer, other)
-    ways = []
-    for limit in sorted({step, rest} - {0}):            # rest: what the last row of windows has
-        rows = max(field for field in fields if field <= limit)
-        last = [(min(rows, rest), layer == 1 or rows <= rest, 1)] if rest else []
-        ways.append([(rows, True, full), *last] if full else last)
-    return ways
+    rows = max(field for field in connected_fields(net, layer, other) if field <= step)
+    return [(number, times) for number, times in ((rows, full), (min(rows, rest), int(rest > 0)))
+            if times]
 
 
 def private_pixel_bounds(
     net, partition: str = "left-right", cut: int | None = None
-) -> tuple[PrivateBound, ...]:
+) -> tuple[Bound, ...]:
     """The private-pixel bound at every layer that satisfies its hypotheses.
 
     Returns
     -------
-    tuple of PrivateBound
+    tuple of Bound
         By increasing layer, each with its best field; see `private_pixel_bound`.
     """
-    axis = cut_axis(net, partition)
-    cut = cut_position(net, axis, cut)
+    axis, cut = axis_and_cut(net, partition, cut)
     bounds = []
-    for layer in range(1, net.depth):
-        if missing_hypotheses(net, layer):
-            continue
+    for layer in admissible_layers(net):
         limit = net.size[axis] + net.total_stride(layer, axis)    # beyond it nothing is private
-        candidates = []
         fields = (field for field in connected_fields(net, layer, axis) if field < limit)
-        top = 1 + min(net.widths[1 : layer + 1])
-        for field, strips in product(fields, row_strips(net, layer, axis)):
-            powers = window_factors(net, layer, axis, cut, field, strips, top)
-            base, exponent = powers[0] if powers else (1, 0)
-            candidates.append(PrivateBound(base, exponent, layer, field - 1, powers))
-        bounds.append(max(candidates))
+        strips, top = row_strips(net, layer, axis), 1 + min(net.widths[1 : layer + 1])
+        bounds.append(best(
+            Bound.product(window_factors(net, layer, axis, cut, field, strips, top),
+                          layer, field - 1) for field in fields))
     return tuple(bounds)
 
 
 def private_pixel_bound(
     net, partition: str = "left-right", cut: int | None = None
-) -> PrivateBound:
+) -> Bound:
     """A lower bound on the generic rank from private pixels, at the best layer and field.
 
     Parameters
@@ -208,7 +162,7 @@ def private_pixel_bound(
 
     Returns
     -------
-    PrivateBound
+    Bound
         The product over the windows of layer K of ``min{D_1 + 1, ..., D_K + 1, M^p, M^q}``, where
         p and q count the private pixels of the window before and after the cut.
 
@@ -225,8 +179,8 @@ def private_pixel_bound(
     window at column ``v T`` has the private columns ``v T .. min(v T + T, v T + F, h) - 1``
     before the cut at h, and ``max(h, v T + F - T) .. min(v T + F, W) - 1`` after it. In two
     dimensions it has them in r rows, where r is at most the total stride and a field without
-    holes of the other axis; where the border cuts some of these rows off and K > 1, one column
-    of what is left is counted. New here; proof in book/proof-construction.md.
+    holes of the other axis; only rows inside the image count. New here; proof in
+    book/proof-construction.md.
 
     Where some window before K is smaller than its stride, the crossing bound may be larger.
 
@@ -237,5 +191,4 @@ def private_pixel_bound(
     >>> str(net.crossing_bound()), str(private_pixel_bound(net))     # the rank is 729 = 3^6
     ('2^6', '3^6')
     """
-    bounds = private_pixel_bounds(net, partition, cut)
-    return max(bounds, default=PrivateBound(1, 0))
+    return best(private_pixel_bounds(net, partition, cut))

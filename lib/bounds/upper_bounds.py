@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .bound import Bound
 from .crossing import crossing_pairs
-from .overlap import cut_axis, cut_position, sampled_rows
-from .private import PrivateBound, row_strips, window_factors
+from .overlap import axis_and_cut, sampled_rows
+from .private import row_strips, window_factors
 
 
 def exact_two_layer_rank(
@@ -58,8 +58,7 @@ def exact_two_layer_rank(
     >>> Architecture((8,), 3, ((7, 2, 7), (4, 4, 1))).exact_two_layer_rank() is None
     True
     """
-    axis = cut_axis(net, partition)
-    cut = cut_position(net, axis, cut)
+    axis, cut = axis_and_cut(net, partition, cut)
     if net.depth != 2:
         return None
     cells = net.output_sizes[1]
@@ -77,10 +76,8 @@ def exact_two_layer_rank(
     over = [start for start in range(0, cut, step) if start + window > cut]
     if over and over[-1] + window > extent:
         return None
-    strips = row_strips(net, 1, axis)[-1]
-    powers = window_factors(net, 1, axis, cut, window, strips, top)
-    base, exponent = powers[0] if powers else (1, 0)
-    return PrivateBound(base, exponent, 1, window - 1, powers)
+    strips = row_strips(net, 1, axis)
+    return Bound.product(window_factors(net, 1, axis, cut, window, strips, top), 1, window - 1)
 
 
 def non_overlapping_upper_bound(
@@ -123,8 +120,7 @@ def non_overlapping_upper_bound(
     >>> net.non_overlapping_upper_bound() is None                # the rank is 55
     True
     """
-    axis = cut_axis(net, partition)
-    cut = cut_position(net, axis, cut)
+    axis, cut = axis_and_cut(net, partition, cut)
     single = [layer for layer, sizes in enumerate(net.output_sizes) if set(sizes) == {1}]
     if not single:
         return None
@@ -153,14 +149,15 @@ def linear_readout_upper_bound(
     Returns
     -------
     int
-        2, and for every cell that sees both sides of the cut ``M^min(pixels it sees on either
-        side)``.
+        2, and for every cell that sees both sides of the cut
+        ``M^min(pixels it sees on either side) - 1``.
 
     Notes
     -----
     Global average pooling with a linear output is such a sum. Cells that see one side only add up
-    to a function of the rows plus a function of the columns; a cell that sees p pixels before the
-    cut has at most ``M^p`` different rows. "Averages" in book/overlap-theorem.md.
+    to a function of the rows plus a function of the columns. A cell that sees p pixels before the
+    cut has at most ``M^p`` different rows, one of which the sum above absorbs. "Averages across a
+    cut" in book/rectifier-networks.md.
 
     Examples
     --------
@@ -168,11 +165,10 @@ def linear_readout_upper_bound(
     >>> linear_readout_upper_bound(Architecture((8,), 2, ((2, 2, 5), (2, 2, 5))))
     2
     >>> linear_readout_upper_bound(Architecture((8,), 2, ((3, 1, 5), (2, 2, 5))))
-    6
+    5
     """
-    axis = cut_axis(net, partition)
-    cut, extent = cut_position(net, axis, cut), net.size[axis]
-    step = net.total_stride(net.depth, axis)
+    axis, cut = axis_and_cut(net, partition, cut)
+    extent, step = net.size[axis], net.total_stride(net.depth, axis)
     offsets = net.reachable_shifts(net.depth, axis)
     total = 2
     for rows in _rows_seen(net, axis):
@@ -180,7 +176,7 @@ def linear_readout_upper_bound(
             before = sum(start + offset < cut for offset in offsets)
             after = sum(cut <= start + offset < extent for offset in offsets)
             if before and after:
-                total += net.channels ** (rows * min(before, after))
+                total += net.channels ** (rows * min(before, after)) - 1
     return total
 
 

@@ -74,7 +74,7 @@ def rectifier_construction(levels: int, templates: int) -> RectifierConstruction
 
     Notes
     -----
-    "Maximum pooling needs no overlap" in book/overlap-theorem.md. That a rectifier network can
+    "Maxima need no overlap" in book/rectifier-networks.md. That a rectifier network can
     have a matrix of full rank at constant width is known, with other architectures and
     partitions: [Khrulkov, Hrinchuk & Oseledets, 2019].
 

@@ -1,6 +1,6 @@
 """The book's Sphinx extension: pages made from the sources, and details of the type.
 
-Pages hold ``<!-- ledger -->`` or ``<!-- api -->`` where the ledger and the reference go. A value
+Pages hold ``<!-- ledger -->``, ``<!-- map -->`` or ``<!-- api -->`` where these go. A value
 glued into a sentence would look like code, with a caret in its powers, and the word that opens a
 proof like the rest of its text: both get a class here, which course.css styles, and powers become
 formulas.
@@ -16,6 +16,7 @@ from sphinx_proof.directive import ProofDirective
 
 from .claims import load_claims
 from .ledger import ledger_markdown, stored_checks
+from .overview import map_markdown
 from .reference import module_markdown, module_paths
 
 POWER = re.compile(r"(\d+\^\d+)")
@@ -88,6 +89,7 @@ class MarkedProof(ProofDirective):
 def insert_pages(app, docname: str, source: list[str]) -> None:
     """The place holders of a page that is being read, replaced."""
     makers = {
+        "<!-- map -->": map_markdown,
         "<!-- ledger -->": lambda: ledger_markdown(load_claims(), stored_checks(),
                                                    app.env.found_docs),
         "<!-- api -->": lambda: "\n\n".join(filter(None, map(module_markdown, module_paths()))),

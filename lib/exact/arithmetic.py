@@ -256,4 +256,4 @@ def _require_square(matrix, operation):
 
 
 def _size(matrix):
-    return f"{matrix.shape[0]} x {matrix.shape[1]}"
+    return f"{matrix.shape[0]} × {matrix.shape[1]}"

@@ -23,6 +23,7 @@ from .tiles import center, on_gpu, product, subtract_product, workers
 
 PANEL = 512  # columns stripped at a time, at most 512 to keep the products exact
 SMALL = 32  # blocks of at most this height and width are eliminated entry by entry
+ROW_BY_ROW = 128  # so are whole matrices up to this size on the CPU: there no product pays
 
 
 def rank_in_place(matrix: torch.Tensor, field, panel: int = PANEL) -> int:
@@ -47,6 +48,8 @@ def rank_in_place(matrix: torch.Tensor, field, panel: int = PANEL) -> int:
     >>> rank_in_place(field.tensor([[1, 2], [4, 1]]), field)
     1
     """
+    if not on_gpu(matrix) and max(matrix.shape) <= ROW_BY_ROW:
+        return _small_rank(matrix.numpy(), field.prime)
     with workers(matrix.device) as run:
         center(matrix, field, run)
         rank, rest = 0, matrix
@@ -61,6 +64,24 @@ def rank_in_place(matrix: torch.Tensor, field, panel: int = PANEL) -> int:
                 subtract_product(right[size:], left[size:, columns], top, field, run)
             rest = right[size:]
         return rank
+
+
+def _small_rank(work, prime):
+    """Eliminate with one row after the other.
+
+    Entries may pile up ROW_BY_ROW products before they are reduced: a row and a column are reduced
+    when they are used.
+    """
+    rank, work = 0, _center_array(work, prime)
+    while len(work):
+        row, work = _center_array(work[0], prime), work[1:]
+        (candidates,) = row.nonzero()
+        if len(candidates):
+            j, rank = candidates[0], rank + 1
+            pivot = _center_array(float(pow(int(row[j]), -1, prime)), prime)
+            column = _center_array(_center_array(work[:, j], prime) * pivot, prime)
+            work -= np.outer(column, row)
+    return rank
 
 
 def nonsingular_block(

@@ -72,13 +72,13 @@ class Certificate:
         height, width = self.shape
         what = "block of the matrix" if self.sampled else "matrix"
         lines = [
-            f"The {height} x {width} {what} has rank {self.rank} modulo {self.prime}.",
-            f"An integer matrix with these residues has rank >= {self.rank} over the rationals.",
+            f"The {height} × {width} {what} has rank {self.rank} modulo {self.prime}.",
+            f"An integer matrix with these residues has rank ≥ {self.rank} over the rationals.",
             "If its entries are polynomials with integer coefficients, taken at parameters modulo "
-            f"{self.prime}, the rank is >= {self.rank} for almost all real parameters.",
+            f"{self.prime}, the rank is ≥ {self.rank} for almost all real parameters.",
         ]
         if self.full:
-            lines.append(f"No {height} x {width} matrix has more.")
+            lines.append(f"No {height} × {width} matrix has more.")
             lines += ["The whole matrix may."] * self.sampled
         else:
             lines.append("That the rank is never larger does not follow: it needs a proof.")
@@ -152,9 +152,9 @@ def exact_rank(
     >>> print(certificate)
     rank 2 of 3 × 3, mod 8388593
     >>> print(exact_rank([[1, 2], [3, 4]], prime=101).statement)
-    The 2 x 2 matrix has rank 2 modulo 101. An integer matrix with these residues has rank >= 2
+    The 2 × 2 matrix has rank 2 modulo 101. An integer matrix with these residues has rank ≥ 2
     over the rationals. If its entries are polynomials with integer coefficients, taken at
-    parameters modulo 101, the rank is >= 2 for almost all real parameters. No 2 x 2 matrix has
+    parameters modulo 101, the rank is ≥ 2 for almost all real parameters. No 2 × 2 matrix has
     more.
     """
     field = Modular(prime)
@@ -181,7 +181,10 @@ def singular_values(matrix) -> torch.Tensor:
     >>> singular_values([[3.0, 0.0], [0.0, -4.0]])
     tensor([4., 3.], dtype=torch.float64)
     """
-    matrix = torch.as_tensor(matrix, dtype=torch.float64)
+    matrix = torch.as_tensor(matrix)
+    if matrix.is_complex():
+        raise TypeError(f"singular_values: entries must be real, got {matrix.dtype}")
+    matrix = matrix.double()
     if matrix.ndim != 2:
         raise ValueError(
             f"singular_values: needs a matrix of shape (m, n), got shape {tuple(matrix.shape)}"
@@ -203,7 +206,7 @@ def entanglement_entropy(matrix, base: float = math.e) -> float:
     matrix : tensor, array or nested list, shape (m, n)
         Real and not zero.
     base : float
-        Base of the logarithm: e (the default) measures in nats, 2 in bits.
+        Base of the logarithm, above 1: e (the default) measures in nats, 2 in bits.
 
     Returns
     -------
@@ -218,8 +221,9 @@ def entanglement_entropy(matrix, base: float = math.e) -> float:
     >>> entanglement_entropy([[1, 0], [0, 1]], base=2)
     1.0
     """
-    if not (base > 0 and base != 1):
-        raise ValueError(f"entanglement_entropy: base must be positive and not 1, got {base}")
+    if not 1 < base < math.inf:
+        raise ValueError(f"entanglement_entropy: base={base}; the base of a logarithm that "
+                         "measures must be above 1")
     values = singular_values(matrix)
     if not values.any():
         shape = tuple(torch.as_tensor(matrix).shape)
@@ -247,6 +251,8 @@ def numerical_rank(matrix, tolerance: float | None = None) -> int:
     >>> numerical_rank([[1.0, 0.0], [0.0, 1e-20]]), exact_rank([[10**15, 0], [0, 1]]).rank
     (1, 2)
     """
+    if tolerance is not None and not 0 <= tolerance < math.inf:
+        raise ValueError(f"numerical_rank: tolerance={tolerance}; needs a number from 0 on")
     values = singular_values(matrix)
     if len(values) == 0:
         return 0

@@ -262,7 +262,7 @@ class Architecture:
 
     def private_pixel_bound(
         self, partition: str = "left-right", cut: int | None = None
-    ) -> private.PrivateBound:
+    ) -> Bound:
         """The private-pixel bound at the best layer: larger where windows have strides."""
         return private.private_pixel_bound(self, partition, cut)
 

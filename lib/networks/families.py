@@ -147,6 +147,8 @@ def proposition_2_bound(window: int, size: int, channels: int) -> Bound:
     ('64^32', '64^128')
     """
     layer = proposition_2_layer(window, size)
+    if channels < 1:
+        raise ValueError(f"proposition_2_bound: channels M={channels}; needs at least one")
     stride = 2 ** ((layer - 1) // 2)
     return Bound(channels, size**2 // (2 * stride**2), layer, size // 2)
 
@@ -196,7 +198,7 @@ def googlenet_stack(
     --------
     >>> net = googlenet_stack()
     >>> net.overlap_bound()
-    Bound(base=32, exponent=98, layer=8, shift=56)
+    Bound(base=32, exponent=98, layer=8, shift=56, powers=())
     >>> str(googlenet_stack("pixels").overlap_bound())
     '32^98'
     """

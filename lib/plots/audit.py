@@ -172,7 +172,8 @@ def draw_unit(axes: Axes, box, size: tuple[int, int], image=None, title: str = "
     ...     draw_unit(axes, audit(net, 32).box(None, (0, 20)), (32, 32))
     """
     height, width = size
-    axes.add_patch(Rectangle((-0.5, -0.5), width, height, facecolor="white", edgecolor=INK))
+    axes.add_patch(Rectangle((-0.5, -0.5), width, height, facecolor="white", edgecolor=INK,
+                             zorder=-1))            # below the image, which has zorder 0
     if image is not None:
         axes.imshow(image, cmap="gray", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
     for pixels, line in ((box.beyond, "--"), (box.pixels, "-")):
@@ -228,4 +229,22 @@ def _opening() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"residual-paths": _opening}
+def _units() -> Figure:
+    """What units of ResNet-50 see of a photograph of 224 x 224 pixels."""
+    import torch
+
+    from ..audit import audit, models
+    from ..photograph import photograph
+
+    with torch.device("meta"):
+        found = audit(models.resnet(50), 224)
+    image = photograph()[20:468:4, 32:480:4]       # half as fine: a small file
+    with figure(4.6, 2.6, columns=2) as (drawing, axes):
+        for panel, stage, unit in ((axes[0], 2, (13, 14)), (axes[1], 3, (2, 4))):
+            draw_unit(panel, found.box(f"features.stage{stage}", unit), found.size, image,
+                      f"stage {stage}")
+            panel.axis("off")
+    return drawing
+
+
+BOOK_FIGURES = {"residual-paths": _opening, "unit-fields": _units}

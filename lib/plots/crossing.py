@@ -1,4 +1,7 @@
-"""Pictures for the crossing bound: pixels multiplied on two paths, windows eliminated in turn."""
+"""Pictures for the crossing bound: pixels multiplied on two paths, windows eliminated in turn.
+
+And for the private-pixel bound: what each window has to itself.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from ..bounds.crossing import shift_digits
+from ..bounds.private import private_columns
 from ..networks.architecture import Architecture
 from .style import COLORS, INK, figure
 
-__all__ = ["draw_elimination", "draw_signs"]
+__all__ = ["draw_elimination", "draw_private", "draw_signs"]
 
 
 def _cell(axes, x, y, color, text="", strong=True):
@@ -109,6 +113,44 @@ def draw_elimination(axes: Axes, net: Architecture, layer: int, shift: int, cut:
     axes.set_xlim(-0.8, extent + 2.6)
 
 
+def draw_private(axes: Axes, net: Architecture, field: int, cut: int) -> None:
+    """The windows of layer 1 over the cut, and the columns that each has to itself.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    net : Architecture
+        One-dimensional.
+    field, cut : int
+        Columns that a window sees, and columns before the cut.
+
+    Examples
+    --------
+    >>> net = Architecture((8,), 2, ((4, 2, 5), (4, 4, 1)))
+    >>> with figure() as (drawing, axes):
+    ...     draw_private(axes, net, field=4, cut=4)
+    """
+    extent, step = net.size[0], net.total_stride(1)
+    for x in range(extent):
+        _cell(axes, x, 0, COLORS["rows" if x < cut else "columns"], str(x))
+    over = [start for start in range(0, cut, step) if cut < start + field <= extent]
+    for y, start in zip((-1.1 - 0.9 * n for n in range(len(over))), over, strict=True):
+        before, after = private_columns(start, field, step, extent, cut)
+        axes.add_patch(Rectangle((start - 0.46, y - 0.34), field - 0.08, 0.68, edgecolor=INK,
+                                 facecolor="none", linewidth=1.2))
+        for x in (*range(start, start + before), *range(start + field - after, start + field)):
+            _cell(axes, x, y, COLORS["rows" if x < cut else "columns"], str(x))
+    axes.plot([cut - 0.5] * 2, [0.6, y - 0.6], color=INK, linestyle="--", linewidth=1.2)
+    _finish(axes, extent, y - 0.7, 0.8)
+
+
+def _private() -> Figure:
+    net = Architecture((14,), 3, ((7, 2, 64), (7, 7, 1)))
+    with figure(5.2, 1.8) as (drawing, axes):
+        draw_private(axes, net, field=7, cut=8)
+    return drawing
+
+
 def _signs() -> Figure:
     net = Architecture((8,), 2, ((2, 1, 1), (3, 1, 1), (8, 8, 1)))
     with figure(7, 3.1) as (drawing, axes):
@@ -123,4 +165,4 @@ def _elimination() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"signs": _signs, "elimination": _elimination}
+BOOK_FIGURES = {"signs": _signs, "elimination": _elimination, "private-pixels": _private}

@@ -27,7 +27,7 @@ def window_sweep(size: int, channels: int, width: int) -> list[Architecture]:
 
 
 def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound]) -> None:
-    """Exact ranks against window size, beside what Theorem 1 says.
+    """Exact ranks against window size, beside what the overlap theorem says.
 
     Parameters
     ----------
@@ -53,10 +53,10 @@ def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound])
     if known:
         axes.plot(*zip(*known, strict=True), "s", color=COLORS["bound"], markersize=13,
                   fillstyle="none", markeredgewidth=2, zorder=4)
-        label_line(axes, known[-1][0], known[-1][1], "Theorem 1", COLORS["bound"],
+        label_line(axes, known[-1][0], known[-1][1], "overlap theorem", COLORS["bound"],
                    xytext=(-12, -20), ha="right")
     axes.axvspan(windows[0] - 0.4, half + 0.5, color=COLORS["bound"], alpha=0.1, zorder=0)
-    axes.text(windows[0] - 0.3, max(heights) * 0.97, "Theorem 1 says nothing here",
+    axes.text(windows[0] - 0.3, max(heights) * 0.97, "the overlap theorem says nothing here",
               color=COLORS["bound"], va="top")
     middle = len(windows) // 2 - 1
     label_line(axes, windows[middle], heights[middle], "exact rank", COLORS["exact"],

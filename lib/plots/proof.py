@@ -100,9 +100,15 @@ def draw_matrix(axes: Axes, matrix: np.ndarray, title: str = "") -> None:
 
 def _opening() -> Figure:
     with figure(7, 3.2, rows=2) as (drawing, axes):
-        draw_chains(axes[0], 8, 1, 1, 4, "Shift 1: one comparison crosses the cut")
-        draw_chains(axes[1], 8, 1, 3, 4, "Shift 3: three comparisons cross the cut")
+        draw_chains(axes[0], 8, 1, 1, 4, "Shift 1: one pair crosses the cut")
+        draw_chains(axes[1], 8, 1, 3, 4, "Shift 3: three pairs cross the cut")
     return drawing
 
 
-BOOK_FIGURES = {"crossing-pairs": _opening}
+def _count() -> Figure:
+    with figure(5.2, 1.2) as (drawing, axes):
+        draw_chains(axes, 12, 2, 5, 6)
+    return drawing
+
+
+BOOK_FIGURES = {"crossing-pairs": _opening, "crossing-count": _count}

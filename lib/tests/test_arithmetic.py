@@ -122,7 +122,7 @@ def test_inverse_of_unusual_matrices():
     exchange = torch.eye(3, dtype=torch.float64).flip(0)  # a zero where the first pivot stands
     assert torch.equal(Modular(7).inverse(exchange), exchange)
     for arithmetic in (Modular(7), Real()):
-        with pytest.raises(ValueError, match="2 x 2 matrix is singular"):
+        with pytest.raises(ValueError, match="2 × 2 matrix is singular"):
             arithmetic.inverse(arithmetic.tensor([[1, 2], [2, 4]]))
         with pytest.raises(ValueError, match=r"square matrix, got shape \(2, 3\)"):
             arithmetic.inverse(torch.ones(2, 3, dtype=torch.float64))

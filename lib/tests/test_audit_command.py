@@ -1,10 +1,12 @@
 """The command line: what it prints, and one line for every misuse."""
 
+import csv
 import json
 import subprocess
 import sys
 
 import pytest
+import torch
 from torch import nn
 
 from lib.audit.__main__ import main
@@ -30,15 +32,61 @@ class Needs(nn.Module):
         return self.conv(x)
 
 
+class Talks(Needs):
+    """A network that prints while it is made and while it runs."""
+
+    def __init__(self):
+        print("loading ...")
+        super().__init__(4)
+
+    def forward(self, x):
+        print("running ...")
+        return super().forward(x)
+
+
+class Spectrum(nn.Module):
+    def forward(self, x):
+        return torch.fft.fft2(x).abs()
+
+
+class Captioned(Needs):
+    """An image and words."""
+
+    def __init__(self):
+        super().__init__(4)
+        self.words = nn.Embedding(9, 4)
+
+    def forward(self, image, words):
+        x = self.conv(image)
+        return {"map": x, "score": x.mean((2, 3)) + self.words(words).mean(1)}
+
+
+def quits():
+    raise SystemExit("usage: train.py DATA")
+
+
 @pytest.mark.parametrize(("arguments", "said"), [
     (["lib.audit.models"], "package.module:factory"),
     (["nowhere.py:Net"], "there is no file 'nowhere.py'"),
     ([f"{HERE}:Fails"], "fails: RuntimeError: no weights here"),
     ([f"{HERE}:Needs"], "needs arguments (width): give them with --args"),
-    (["lib.audit.models:dilated_stack", "--upto", "body"], "has no such module"),
+    (["lib.audit.models:dilated_stack", "--upto", "body"], "--upto 'body':"),
     (["lib.audit.models:dilated_stack", "--ignore", "gate"], "valid are gates, norms, attention"),
     (["lib.audit.models:dilated_stack", "--size", "32", "--box", "x"], "layers are named"),
-    (["lib.audit.models:dilated_stack", "--size", "32", "--unit", "3"], "go with --box"),
+    (["lib.audit.models:dilated_stack", "--size", "32", "--unit", "3"], "--unit goes with --box"),
+    ([f"{HERE}:Fails", "--unit", "3", "--picture", "x.png"], "--unit and --picture go with --box"),
+    ([f"{HERE}:Fails", "--image", "x.png"], "--image goes with --picture"),
+    ([f"{HERE}:Fails", "--box", "a", "--format", "csv"], "no form as csv: text or json"),
+    ([f"{HERE}:Fails", "--summary", "--json"], "--summary is text"),
+    ([f"{HERE}:Fails", "--box", "a", "--inputs", "1x3", "--effective"], "measured on an image"),
+    ([f"{HERE}:quits"], "fails: SystemExit: usage: train.py DATA"),
+    ([f"{HERE}:Captioned", "--inputs", "1x1x8x8"], "missing 1 required positional argument"),
+    ([f"{HERE}:Captioned", "--inputs", "1x1x8x8, 1x3:int", "--size", "8"], "inputs and size"),
+    ([f"{HERE}:Captioned", "--inputs", "1x1x8x8, 1x3:int", "--outputs", "x"], "named map, score"),
+    (["lib.audit.models:dilated_stack", "--size", "32", "--box", "fc", "--picture", "x.xyz"],
+     "--picture 'x.xyz': ValueError: Format 'xyz' is not supported"),
+    (["lib.audit.models:dilated_stack", "--size", "32", "--box", "fc", "--picture", "x.png",
+      "--image", "nowhere.png"], "FileNotFoundError"),
     (["lib.audit.models:dilated_stack", "--size", "32", "--box", "fc", "--unit", "a"], "as 7,7"),
     (["lib.audit.modles:vgg"], "cannot import 'lib.audit.modles'"),
     (["lib.audit.models:vg"], "did you mean vgg"),
@@ -71,22 +119,88 @@ def test_a_file_with_arguments(capsys):
     assert main([f"{HERE}:Needs", "--args", "width=8", "--size", "16", "--box", "conv", "--unit",
                  "0,7", "--effective"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "Unit (0, 7) of conv sees pixels ((0, 1), (6, 8)), without border ((-1, 1), (6, 8)).",
+        "Unit (0, 7) of conv sees rows 0 to 1 and columns 6 to 8.",
+        "Without the border it would see rows -1 to 1 and columns 6 to 8.",
         "95 % of its gradient is in 2 x 3 pixels."]
+
+
+def test_every_format_holds_the_layers_and_text_fits_a_terminal(capsys):
+    said, stack = {}, ["lib.audit.models:dilated_stack", "--size", "64"]
+    for style in ("text", "markdown", "csv", "html", "json"):
+        assert main([*stack, "--format", style]) == 0
+        said[style] = capsys.readouterr().out
+    assert max(map(len, said["text"].splitlines())) <= 100
+    records = json.loads(said["json"])["layers"]
+    rows = list(csv.DictReader(said["csv"].splitlines()))
+    assert [row["layer"] for row in rows] == [record["layer"] for record in records]
+    assert [row["receptive_field"] for row in rows] == [
+        str(record["receptive_field"]) for record in records]
+    for style in ("text", "markdown", "html"):      # what the letters mean, and the headline
+        assert "R window" in said[style] and "Last grid over the image: field 63" in said[style]
+    assert main([*stack, "--summary"]) == 0
+    short = capsys.readouterr().out
+    assert "field 63" in short and "R window" not in short and max(
+        map(len, short.splitlines())) <= 100
+
+
+def test_a_unit_as_json_and_as_a_picture(tmp_path, capsys):
+    below, picture = tmp_path / "below.png", tmp_path / "unit.png"
+    from matplotlib.image import imread, imsave
+    imsave(below, torch.zeros(20, 20, 3).numpy())
+    arguments = [f"{HERE}:Needs", "--args", "8", "--size", "16", "--box", "conv", "--unit", "8,8"]
+    assert main([*arguments, "--json", "--picture", str(picture), "--image", str(below)]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "layer": "conv", "unit": [8, 8], "pixels": [[7, 9], [7, 9]], "beyond": [[7, 9], [7, 9]]}
+    dark = imread(picture)[..., :3].mean(2) < 0.1   # the image below is black
+    assert 0.3 < dark.mean() < 0.95
+
+
+def test_several_inputs_and_one_output(capsys):
+    assert main([f"{HERE}:Captioned", "--inputs", "1x1x8x8, 1x3:int", "--outputs", "map"]) == 0
+    lines = capsys.readouterr().out
+    assert "Output: units see at most 3 x 3 pixels of the image." in lines
+
+
+def test_what_a_network_prints_is_not_in_the_result(capsys):
+    assert main([f"{HERE}:Talks", "--size", "16", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["layers"] and "loading ..." in captured.err
+
+
+def test_an_unknown_operation_has_an_exit_code_of_its_own(capsys):
+    assert main([f"{HERE}:Spectrum", "--size", "16"]) == 3
+    said = capsys.readouterr().err
+    assert "aten._fft" in said and "register a rule as in lib.audit.rules" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("called", "name"), [
+    ("/usr/bin/overlap-audit", "overlap-audit"), ("overlap-audit.exe", "overlap-audit"),
+    ("/somewhere/lib/audit/__main__.py", "python -m lib.audit")])
+def test_the_command_calls_itself_what_it_was_called(called, name, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [called])
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert caught.value.code == 0 and said.startswith(f"usage: {name} TARGET")
+    assert sum(line.startswith(f"    {name} ") for line in said.splitlines()) == 3
+    assert main(["lib.audit.models:vg"]) == 2
+    assert capsys.readouterr().err.startswith(f"{name}: 'lib.audit.models' has no 'vg'")
 
 
 @pytest.mark.parametrize(("option", "value"), [
     ("--size", "0"), ("--size", "axb"), ("--channels", "-1"), ("--channels", "0"),
-    ("--args", "width=os.sep"), ("--args", "1)"), ("--format", "latex")])
+    ("--args", "width=os.sep"), ("--args", "1)"), ("--format", "latex"), ("--inputs", "3x"),
+    ("--inputs", "1x0x3"), ("--sise", "3")])
 def test_options_are_checked_before_anything_runs(option, value, capsys):
     with pytest.raises(SystemExit) as caught:
         main([f"{HERE}:Fails", f"{option}={value}"])
     error = capsys.readouterr().err
-    assert caught.value.code == 2 and option in error.splitlines()[-1] and "Traceback" not in error
+    assert caught.value.code == 2 and option in error and len(error.splitlines()) == 1
 
 
 def test_a_reader_that_stops_reading_is_no_error():
-    command = [sys.executable, "-m", "lib.audit", "lib.audit.models:resnet", "--size", "64"]
+    command = [sys.executable, "-m", "lib.audit", "lib.audit.models:dilated_stack", "--size", "64"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         process.stdout.close()

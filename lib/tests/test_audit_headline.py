@@ -84,6 +84,67 @@ def test_window_attention_sees_windows_and_shifted_windows():
         (16, 47), (16, 47))
 
 
+class HaloAttention(nn.Module):
+    """Blocks of four cells that look one cell beyond their border on each side."""
+
+    def __init__(self, width=4, block=4):
+        super().__init__()
+        self.embed, self.block = nn.Conv2d(3, width, 4, 4), block
+        self.after = nn.Conv2d(width, width, 1)
+
+    def forward(self, x):
+        x, r = self.embed(x), self.block
+        n, c, h, w = x.shape
+        q = x.view(n, c, h // r, r, w // r, r).permute(0, 2, 4, 3, 5, 1).reshape(-1, r * r, c)
+        k = F.pad(x, (1, 1, 1, 1)).unfold(2, r + 2, r).unfold(3, r + 2, r)
+        k = k.permute(0, 2, 3, 4, 5, 1).reshape(-1, (r + 2) ** 2, c)
+        y = torch.softmax(q @ k.mT, -1) @ k
+        y = y.view(n, h // r, w // r, r, r, c).permute(0, 5, 1, 3, 2, 4).reshape(n, c, h, w)
+        return self.after(x + y)
+
+
+def test_a_halo_is_one_cell_on_each_side_of_a_block():
+    found = audit(HaloAttention(), 64)
+    assert said(found) == [(24, 24, 4)] * 2 and found.local.last_map[0].size == 4
+    assert found.box(None, (5, 6)).pixels == ((12, 35), (12, 35))       # block 1 is cells 4 to 7
+    assert found.box(None, (0, 15)).pixels == ((0, 19), (44, 63))       # cut by the border
+
+
+class Volume(nn.Module):
+    """Attention among cells of a video in shifted windows, the partition of video transformers."""
+
+    def __init__(self, width=8, window=(2, 4, 4)):
+        super().__init__()
+        self.embed, self.window = nn.Conv3d(3, width, (2, 4, 4), (2, 4, 4)), window
+
+    def attend(self, x, shift):
+        n, *sizes, c = x.shape
+        y = torch.roll(x, [-s for s in shift], (1, 2, 3))
+        parts = [n for size, r in zip(sizes, self.window, strict=True) for n in (size // r, r)]
+        y = y.view(n, *parts, c).permute(0, 1, 3, 5, 2, 4, 6, 7)
+        split, y = y.shape, y.reshape(-1, 32, c)
+        y = torch.softmax(y @ y.mT, -1) @ y
+        y = y.view(split).permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(x.shape)
+        return x + torch.roll(y, shift, (1, 2, 3))
+
+    def forward(self, x):
+        x = self.embed(x).permute(0, 2, 3, 4, 1)
+        for shift in ((0, 0, 0), (1, 2, 2)):
+            x = self.attend(x, shift)
+        return x.permute(0, 4, 1, 2, 3)
+
+
+def test_what_is_kept_of_a_video_is_small():
+    """Each score between two cells has a box: 64 windows of 32 x 32 scores."""
+    found = audit(Volume(), (16, 64, 64))
+    assert [axis.size for axis in found.local.last_map] == [2, 4, 4]
+    # A shifted window of 2 x 4 x 4 cells meets two plain ones along each axis.
+    assert found.box(None, (4, 8, 8)).pixels == ((4, 11), (16, 47), (16, 47))
+    kept = [edge.numel() for fields in (found.virtual, found.seen) for what in fields.values()
+            for edge in what.edges or ()]
+    assert sum(kept) < 2 ** 20
+
+
 def test_where_units_differ_the_typical_one_is_named():
     """A quarter of the channels looks far, the others do not."""
     net = Run(lambda x, a, b: torch.cat([a(x), b(x)], 1), nn.Conv2d(3, 3, 1),
@@ -138,9 +199,19 @@ def test_of_many_misaligned_joins_ten_are_listed():
     assert sum("width: centers" in line for line in lines) == 10
 
 
+def test_one_cell_stretched_over_a_map_is_no_grid():
+    """With corners aligned, every unit reads the one cell: there is no stride to compare."""
+    net = Run(lambda x: F.avg_pool2d(x, 4) + F.interpolate(
+        F.avg_pool2d(x, 16), (4, 4), mode="bilinear", align_corners=True))
+    found = audit(net, 16)
+    assert [join.compared for join in found.joins] == [False]
+    assert found.output[0].stride is None and found.output[0].everything
+
+
 def test_what_is_to_be_ignored_has_a_name():
-    with pytest.raises(ValueError, match="valid are gates, norms, attention"):
-        audit(Gated(), 32, ignore="gate")
+    for wrong in ("gate", ["norms", "gate"], 3):
+        with pytest.raises(ValueError, match="valid are gates, norms, attention"):
+            audit(Gated(), 32, ignore=wrong)
 
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
@@ -303,6 +374,10 @@ def test_gradients_are_inside_the_theoretical_field():
                for p, q in zip(net.parameters(), before, strict=True))
     with pytest.raises(ValueError, match="share=1.5"):
         found.size(1.5)
+    with pytest.raises(ValueError, match="samples=0: a positive number"):
+        effective_field(net, 41, samples=0)
+    with pytest.raises(ValueError, match="on the meta device and has no weights"):
+        effective_field(nn.Sequential(nn.Conv2d(3, 4, 3, device="meta")), 16)
 
 
 def test_uniform_averages_have_the_effective_field_of_a_uniform_window():
@@ -324,6 +399,9 @@ def test_tables(style):
     if style == "text":
         assert all(len(line) <= 60 for line in found.table(width=60).splitlines())
     assert found._repr_html_().startswith("<table>")
+    if style == "html":
+        assert f"<td>{found.bounds().crossing}</td>".replace("^64", "<sup>64</sup>") in text
+        assert "^" not in text and "<td>\u2212" in text and ">-1" not in text
     with pytest.raises(ValueError, match="valid are 'text', 'markdown', 'csv' and 'html'"):
         found.table("latex")
 

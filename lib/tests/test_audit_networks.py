@@ -43,6 +43,10 @@ OURS = {"AlexNet": (195, 32, 66), "VGG-11": (150, 32, 59), "VGG-16": (212, 32, 9
         "dilated stack": (63, 1, 31)}
 
 
+# more of the same blocks as in ResNet-50
+DEEP = pytest.mark.slow
+
+
 def on_meta(factory):
     with torch.device("meta"):
         return factory()
@@ -102,7 +106,8 @@ def test_fields_of_networks_as_pytorch_users_know_them(name):
 
 
 @pytest.mark.parametrize("name", [
-    "AlexNet", "VGG-16", "ResNet-18", "ResNet-50", "ResNet-152", "GoogLeNet", "Inception-v3",
+    "AlexNet", "VGG-16", "ResNet-18", "ResNet-50", pytest.param("ResNet-152", marks=DEEP),
+    "GoogLeNet", "Inception-v3",
     "MobileNet-v1", "dilated stack", "ResNet-50, last unit", "ResNet-18, last unit",
     "ResNet-50, 1x1", "MobileNet-v1, end"])
 def test_networks_see_what_their_derivatives_say(name):
@@ -134,7 +139,9 @@ def test_where_the_stride_sits_changes_the_field():
     assert sizes == [427, 483, 483]
 
 
-@pytest.mark.parametrize("name", models.FAMOUS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152") else name
+    for name in models.FAMOUS])
 def test_branches_of_famous_networks_are_aligned(name):
     found = audit(on_meta(models.FAMOUS[name]), 299 if name == "Inception-v3" else 224)
     assert all(join.aligned for join in found.joins)

@@ -62,6 +62,21 @@ def write_to_half(x):
     return right + x[:, :2]
 
 
+def into_rows(x):
+    y = torch.zeros_like(x)
+    y[:, :, [1, 3]] = x[:, :, [0, 2]]
+    y[:, :, torch.arange(16) > 9] += x[:, :, :1]
+    return y
+
+
+def packed(x, layer):
+    """A sequence of 12 of the 16 columns, packed and unpacked."""
+    x = nn.utils.rnn.pack_padded_sequence(x[:, :, 0].mT, torch.tensor([12]), batch_first=True,
+                                          enforce_sorted=False)
+    return nn.utils.rnn.pad_packed_sequence(layer(x)[0], batch_first=True)[0]
+
+
+BACKWARD, ODD = torch.arange(15, -1, -1), torch.arange(16) % 2 == 1
 GRID = torch.stack(torch.meshgrid(torch.linspace(-1.2, 0.9, 6), torch.linspace(-0.7, 1.1, 5),
                                   indexing="ij")[::-1], -1)[None]
 EXACT = {
@@ -136,6 +151,36 @@ EXACT = {
     "vector times matrix": Run(lambda x: x.new_ones(16) @ x[0, 0, :, 2:6]),
     "matrix times a column of the image": Run(lambda x: x[0, 0, 3:5] @ x[0, 1, :, 9]),
     "scalar product": Run(lambda x: torch.dot(x[0, 0, 3, 2:6], x[0, 1, 9, 4:8])[None]),
+    "scattered": Run(lambda x: torch.zeros(1, 4, 16, 16).to(x).scatter(
+        3, BACKWARD[:9].expand(1, 2, 16, 9), x[:, 1:3, :, 4:13])),
+    "scattered in place": Run(lambda x: x.scatter_(3, BACKWARD[:3].expand(1, 4, 16, 3), 0.0)),
+    "scattered and added": Run(lambda x: x.scatter_add(2, (BACKWARD // 3)[:, None].expand(
+        1, 4, 16, 16), x)),
+    "index_put": Run(lambda x: x.index_put((torch.tensor([0]), torch.tensor([1])), x[:, 2, :1])),
+    "index_put, added": Run(lambda x: x.index_put(
+        (torch.tensor([0, 0]), torch.tensor([1, 1])), torch.cat([x[:, 0].flip(1), x[:, 1].flip(2)]),
+        accumulate=True)),
+    "rows by list and by mask": Run(into_rows),
+    "index_copy": Run(lambda x: x.index_copy(2, BACKWARD[:5], x[:, :, :5])),
+    "index_fill": Run(lambda x: x.index_fill(2, BACKWARD[:9], 2.0)),
+    "slice_scatter": Run(lambda x: x.slice_scatter(x[:, :, :4], 2, 3, 7)),
+    "select_scatter": Run(lambda x: x.select_scatter(x[:, :, 2], 2, 9)),
+    "diagonal_scatter": Run(lambda x: x.diagonal_scatter(x[:, :, 0], 0, 2, 3)),
+    "constant mask": Run(lambda x: x[:, :, ODD]),
+    "masked_select": Run(lambda x: torch.masked_select(x, ODD).view(4, 16, 8)),
+    "masked_scatter": Run(lambda x: x.masked_scatter(ODD, x.flip(2))),
+    "packed sequence": Run(packed, nn.GRU(4, 3, batch_first=True)),
+    "packed, both directions": Run(packed, nn.LSTM(4, 3, batch_first=True, bidirectional=True)),
+    "below the diagonal": Run(lambda x: x.tril(-2)),
+    "constant grid, mirrored": Run(lambda x: F.grid_sample(x, GRID.to(x) * 1.7, "bilinear",
+                                                           "reflection", align_corners=False)),
+    "constant grid, mirrored at corners": Run(lambda x: F.grid_sample(
+        x, GRID.to(x) * 1.7, "bicubic", "reflection", align_corners=True)),
+    "constant grid, a batch": Run(lambda x: F.grid_sample(
+        torch.cat([x, x.flip(2)]), GRID.to(x).expand(2, -1, -1, -1), align_corners=False)),
+    "turned by a constant": Run(lambda x: F.grid_sample(x, F.affine_grid(
+        torch.tensor([[[0.8, 0.3, 0.1], [-0.3, 0.8, 0.0]]]), x.shape, align_corners=False).to(x),
+        align_corners=False)),
     "rows of a constant": Run(lambda x: x + torch.zeros(1, 4, 16, 16).index_fill(
         2, torch.tensor([1]), 2.0)),
 }
@@ -158,6 +203,74 @@ def test_operations_agree_with_derivatives_at_every_unit(name):
             low, minus_high = (int(e) for e in seen.full(axis)[(slice(None), *index)])
             mine = None if low > EMPTY // 2 else (low, -minus_high)
             assert mine == (expected and expected[axis]), (index, axis)
+
+
+def test_a_constant_grid_in_space():
+    places = torch.meshgrid(*[torch.linspace(-1.1, 0.8, n) for n in (3, 4, 5)], indexing="ij")
+    grid = torch.stack(places[::-1], -1)[None]
+
+    class Sampled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Conv3d(3, 2, (1, 3, 1), padding=(0, 1, 0))
+
+        def forward(self, x):
+            return F.grid_sample(self.first(x), grid.to(x), align_corners=False)
+
+    model, size = Sampled(), (6, 7, 8)
+    found = audit(model, size)
+    seen, units = found.seen[found.trace.outputs[0]], {(0, 1, i, j, k) for i in (0, 2)
+                                                       for j in (0, 1, 3) for k in (1, 4)}
+    truth = boxes(model, (1, 3, *size), lambda _: units, torch.Generator().manual_seed(1))
+    for index, expected in truth.items():
+        for axis in range(3):
+            low, minus_high = (int(e) for e in seen.full(axis)[(slice(None), *index)])
+            assert (None if low > EMPTY // 2 else (low, -minus_high)) == (
+                expected and expected[axis]), (index, axis)
+
+
+CHOOSING = {
+    "unpooled": (Run(lambda x, p, u: u(*p(x)), nn.MaxPool2d(2, return_indices=True),
+                     nn.MaxUnpool2d(2)), (0, 1, 5, 8)),
+    "unpooled, overlapping": (Run(lambda x, p, u: u(*p(x)), nn.MaxPool2d(3, 1, 1,
+                                                                         return_indices=True),
+                                  nn.MaxUnpool2d(3, 1, 1)), (0, 1, 5, 8)),
+    "unpooled after a change": (Run(lambda x, p, u: (lambda y, i: u(y.flip(2), i))(*p(x)),
+                                    nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)),
+                                (0, 1, 4, 8)),
+    "gathered at computed places": (Run(lambda x: x.gather(3, (x * 50).long().abs() % 12)),
+                                    (0, 1, 5, 8)),
+    "hard choice of a channel": (Run(lambda x: torch.zeros_like(x).scatter(
+        1, x.argmax(1, keepdim=True), 1.0)), (0, 1, 5, 8)),
+    "scattered to computed places": (Run(lambda x: x.scatter(
+        3, (x * 50).long().abs() % 12, x.flip(2))), (0, 1, 4, 8)),
+    "ones at computed places": (Run(lambda x: x.scatter(
+        3, (x * 50).long().abs() % 12, 1.0)), (0, 1, 5, 8)),
+    "added at computed places": (Run(lambda x: x.scatter_add(
+        3, (x * 50).long().abs() % 12, x)), (0, 1, 5, 8)),
+}
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_choices_among_units_agree_with_changed_pixels(name):
+    """Derivatives do not see what a choice depends on: change one pixel after another instead."""
+    model, unit = CHOOSING[name]
+    found = audit(model, 12)
+    seen = found.seen[found.trace.outputs[0]]
+    generator = torch.Generator().manual_seed(3)
+    changed = torch.zeros(12, 12, dtype=torch.bool)
+    single = torch.eye(144, dtype=torch.float64).view(144, 1, 12, 12)
+    model.double().eval()
+    with torch.no_grad():
+        for _ in range(120):
+            image, change = torch.randn(2, 1, 3, 12, 12, generator=generator, dtype=torch.float64)
+            others = model(image + 9 * change * single)[:, *unit[1:]]
+            changed |= (others != model(image)[unit]).view(12, 12)
+    rows, columns = changed.nonzero().T
+    for axis in range(2):
+        low, minus_high = (int(e) for e in seen.full(axis)[(slice(None), *unit)])
+        places = (rows, columns)[axis]
+        assert (low, -minus_high) == (int(places.min()), int(places.max()))
 
 
 # These see everything, or all of one row, for every unit (derivatives of a normalization or of a
@@ -202,8 +315,13 @@ def test_what_stays_at_its_position_adds_nothing(module):
 REFUSED = {
     "grid_sampler_2d": Run(lambda x: F.grid_sample(x, x.permute(0, 2, 3, 1)[..., :2],
                                                    align_corners=False)),
-    "max_unpool2d": Run(lambda x, p, u: u(*p(x)), nn.MaxPool2d(2, return_indices=True),
-                        nn.MaxUnpool2d(2)),
+    "max_unpool2d": Run(lambda x, p, u: u(x[..., ::2, ::2], p(x.flip(2))[1].flip(2)),
+                        nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)),
+    "boolean mask": Run(lambda x: x[x > 0]),
+    "several sequences": Run(lambda x, m: m(nn.utils.rnn.pack_padded_sequence(
+        x[0], torch.tensor([9, 7, 7, 2]), batch_first=True))[0].data, nn.GRU(16, 2)),
+    "grids of a batch": Run(lambda x: F.grid_sample(
+        torch.cat([x, x]), torch.cat([GRID, GRID / 2]).to(x), align_corners=False)),
     "numbers in a tensor": Run(lambda x: x * (2.0 if x.sum().item() > 0 else 1.0)),
     "boolean": Run(lambda x: x if x.mean() > 0 else -x),
     "index": Run(lambda x: x[:, x.mean((0, 2, 3)).argsort()]),
@@ -220,7 +338,9 @@ def test_the_unknown_is_refused_by_name(what):
     with pytest.raises(UnsupportedOperation) as caught:
         audit(REFUSED[what], 16)
     message = str(caught.value)
-    assert {"boolean": "computes with the numbers", "numpy": "numpy",
+    assert {"boolean": "computes with the numbers", "boolean mask": "upto= ends the audit",
+            "several sequences": "give one sequence", "grids of a batch": "grids of a batch differ",
+            "numpy": "numpy",
             "does not depend": "no tensor that depends",
             "numbers in a tensor": "numbers in a tensor"}.get(what, what) in message
 

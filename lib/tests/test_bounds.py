@@ -20,7 +20,6 @@ flat = st.builds(lambda n, m, stack: Architecture((n,), m, stack),
                  st.integers(2, 12), st.integers(1, 4), layers)
 
 
-@pytest.mark.parametrize("count", [500, pytest.param(3000, marks=pytest.mark.slow)])
 def check_bounds(seed, count):
     """Every bound against the exact rank of a random instance; what was seen, by kind."""
     seen = Counter()
@@ -170,6 +169,16 @@ def test_exact_two_layer_rank_on_a_grid_of_cases():
         for name, axis in partitions(net):
             rank = brute_force.generic_rank(net, rng, axis, biases=(True, bias))
             assert net.exact_two_layer_rank(name, last_bias=bias) == rank
+
+
+@pytest.mark.parametrize("window, stride, bias, formula, rank", [
+    (4, 4, False, 4, 4), (4, 4, True, 9, 9), (5, 4, True, 9, 9),
+    (5, 4, False, None, 0),                 # a padded cell without bias multiplies by 0
+    (1, 4, True, None, 3), (1, 4, False, None, 2), (1, 2, True, None, 3)])    # unread windows
+def test_the_last_window_is_the_whole_map(window, stride, bias, formula, rank):
+    net = line(4, 3, (3, 1, 2), (window, stride, 1))
+    assert net.exact_two_layer_rank(last_bias=bias) == formula
+    assert brute_force.generic_rank(net, np.random.default_rng(8), biases=(True, bias)) == rank
 
 
 def check_two_layers(seed, count, most_entries):

@@ -86,6 +86,16 @@ def test_definition_and_decomposition_agree(network):
         assert torch.equal(network.tensor(weights, FIELD), by_running(network, weights))
 
 
+def test_weights_with_dimensions_in_front_are_a_batch_of_networks():
+    network = DilatedNetwork((FIRST, SECOND), dim=2, width=3, exchange=(2,))
+    several = [draw(network, seed) for seed in range(3)]
+    stacked = [[torch.stack(layers) for layers in zip(*streams)] for streams in zip(*several)]
+    signals = FIELD.random((3, 11, 2), torch.Generator().manual_seed(7))
+    single = torch.cat([network.run(weights, signal[None], FIELD)
+                        for weights, signal in zip(several, signals)])
+    assert torch.equal(network.run(stacked, signals, FIELD), single)
+
+
 def test_every_order_has_its_tree():
     trees = set()
     for order in permutations((1, 2, 4)):

@@ -50,7 +50,6 @@ def test_googlenet_stack_up_to_an_inception_module():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_googlenet_stack_to_its_output():
     net, generator = googlenet_stack(), torch.Generator().manual_seed(8)
     built = overlap_construction(net, random_templates(net, generator), FIELD, layer=8, shift=56)

@@ -4,7 +4,9 @@ import types
 
 import pytest
 
+from lib.course.claims import load_claims
 from lib.course.extension import insert_pages, with_formulas
+from lib.course.overview import chapters, map_markdown
 from lib.course.reference import module_markdown, module_paths, plain
 
 MODULE = '''
@@ -81,3 +83,12 @@ def test_marks_of_markdown_are_taken_literally_outside_code():
     ("17 of 20", ["17 of 20"]), ("", [])])
 def test_powers_in_glued_values_become_formulas(text, pieces):
     assert [str(node) for node in with_formulas(text)] == pieces
+
+
+def test_the_map_names_every_chapter_and_every_theorem():
+    text = map_markdown()
+    for _, pages in chapters():
+        for page in pages:
+            assert text.count(f"](/{page}.md), ") == 1, page
+    theorems = [name for name, claim in load_claims().items() if claim["kind"] == "theorem"]
+    assert all(text.count(f"<{name}>`") == 1 for name in theorems) and len(theorems) > 20

@@ -199,7 +199,7 @@ def run_installed(folder, *arguments):
 
 def test_the_installed_package_has_a_name_of_its_own(installed):
     packages = {path.name for path in installed.iterdir() if path.is_dir()}
-    assert {name for name in packages if "." not in name} == {"overlapping_convnets"}
+    assert {name for name in packages if "." not in name} == {"bin", "overlapping_convnets"}
     assert not (installed / "overlapping_convnets" / "tests").exists()
 
 
@@ -208,7 +208,10 @@ def test_the_example_of_the_readme_runs_where_it_is_installed(installed):
 
 
 def test_the_installed_audit_is_a_command(installed):
-    assert "usage:" in run_installed(installed, "-m", "overlapping_convnets.audit", "--help")
+    script = next((installed / "bin").glob("overlap-audit*"))
+    said = run_installed(installed, script, "overlapping_convnets.audit.models:dilated_stack",
+                         "--size", "32", "--summary")
+    assert "field 63, stride 1" in said
 
 
 def test_the_installed_package_knows_the_claims_and_the_stored_results(installed):

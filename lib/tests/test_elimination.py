@@ -25,11 +25,12 @@ def random_matrix(draw, prime):
 
 
 @pytest.mark.parametrize("prime", [2, 3, 5, 101, DEFAULT_PRIME])
-@pytest.mark.parametrize(
-    "small, panel, tile", [(32, 512, (1024, 512)), (1, 3, (4, 5)), (4, 7, (1, 30))]
-)
-def test_random_matrices_against_the_textbook(monkeypatch, prime, small, panel, tile):
+@pytest.mark.parametrize("small, panel, tile, row_by_row", [
+    (32, 512, (1024, 512), 128), (32, 512, (1024, 512), 0), (1, 3, (4, 5), 0), (4, 7, (1, 30), 0),
+])
+def test_random_matrices_against_the_textbook(monkeypatch, prime, small, panel, tile, row_by_row):
     monkeypatch.setattr(elimination, "SMALL", small)  # small blocks: every branch is taken
+    monkeypatch.setattr(elimination, "ROW_BY_ROW", row_by_row)  # 0: no matrix is small
     monkeypatch.setattr(tiles, "TILE", tile)
     field, draw = Modular(prime), np.random.default_rng(prime + small)
     for _ in range(60):
@@ -134,6 +135,14 @@ def test_worst_case_entries_stay_exact():
     assert exact_rank(matrix).rank == flint_rank(matrix % DEFAULT_PRIME) == 30
     bound = DEFAULT_PRIME // 2 + 2
     assert elimination.PANEL * bound**2 + bound <= LARGEST_EXACT - DEFAULT_PRIME
+
+
+def test_largest_matrix_row_by_row_stays_exact():
+    """As many products as can pile up, all of the largest size."""
+    size, half = elimination.ROW_BY_ROW, DEFAULT_PRIME // 2
+    signs = np.random.default_rng(1).choice([-1, 1], (size, size))
+    assert exact_rank(half * signs).rank == flint_rank(half * signs % DEFAULT_PRIME)
+    assert size <= elimination.PANEL  # whose bound is above
 
 
 @pytest.mark.parametrize("prime", [7, 101, DEFAULT_PRIME])

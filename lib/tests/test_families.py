@@ -115,3 +115,8 @@ def test_errors_name_the_size():
         proposition_2_bound(1, 8, 2)
     with pytest.raises(ValueError, match="start='conv2'"):
         googlenet_stack("conv2")
+
+
+def test_a_bound_needs_channels():
+    with pytest.raises(ValueError, match="channels M=-2"):
+        proposition_2_bound(3, 8, -2)

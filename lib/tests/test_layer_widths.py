@@ -12,8 +12,10 @@ from lib.exact.ranks import exact_rank
 from lib.grids.certify import certify, certify_weights
 from lib.plots.style import figure
 from lib.plots.widths import BOOK_FIGURES, draw_network, draw_routes, draw_spectra
+from lib.trees.decompositions import coefficient_tensor
 from lib.trees.designer import design_widths, with_widths
 from lib.trees.routing import common_base, routed_weights, routes, smallest_cut
+from lib.trees.tensors import matricize
 from lib.trees.tree import ModeTree, Node
 
 
@@ -127,6 +129,24 @@ def test_the_gap_between_rank_and_cut_and_that_it_closes():
     assert gap().mincut(rows) == 15
     for closed in (gap(last=4), gap(root=3)):
         assert certify(closed, rows).rank == closed.mincut(rows) == 15
+
+
+@pytest.mark.slow
+def test_all_widths_of_eight_binary_positions():
+    """12,700 ranks and cuts: all widths up to (5, 5, 4), all partitions, unshared and shared."""
+    field, generator = Modular(), torch.Generator().manual_seed(0)
+    partitions = [[i for i in range(8) if mask >> i & 1] for mask in range(1, 255, 2)]
+    below, checks = {False: 0, True: 0}, 0
+    for widths in itertools.product(range(1, 6), range(1, 6), range(1, 5)):
+        tree = ModeTree.perfect(8, 2, 2, widths)
+        cuts = [tree.mincut(rows) for rows in partitions]
+        for shared in below:
+            tensor = coefficient_tensor(tree, tree.random_weights(field, generator, shared), field)
+            ranks = [exact_rank(matricize(tensor, rows)).rank for rows in partitions]
+            assert all(rank <= cut for rank, cut in zip(ranks, cuts))
+            below[shared] += sum(rank < cut for rank, cut in zip(ranks, cuts))
+        checks += len(cuts)
+    assert (checks, below) == (12700, {False: 0, True: 578})
 
 
 def test_pencils_lose_a_direction_only_in_the_proved_case():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lib import Architecture, Layer, matching_construction
-from lib.bounds.matching import matching_number, maximum_matching, reaches
+from lib.bounds.matching import matching_number, maximum_matching
 from lib.exact.arithmetic import Modular
 from lib.grids.certify import certify
 from lib.tests import brute_force
@@ -20,6 +20,11 @@ CORNER = (4, 5, 6, 8, 9, 10, 12, 13)               # inside the lower left 3 x 3
 
 def random_half(rng, cells):
     return tuple(sorted(int(p) for p in rng.permutation(cells)[: cells // 2]))
+
+
+def reaches(p, q, window):
+    """Whether the window anchored at p contains q."""
+    return all(a <= b < a + r for a, b, r in zip(p, q, window, strict=True))
 
 
 def networkx_number(rows, size, window):

@@ -4,20 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from lib.plots import explorer
 from lib.plots.export import FOLDER, book_figures, export
-
-
-def test_the_explorer_shows_the_numbers_of_the_library():
-    assert explorer.FILE.read_text(encoding="utf-8") == explorer.source()
-
-
-def test_the_explorers_numbers_by_hand():
-    """B = 3 on 16 cells: T_R = 3, 4, 8, 10, ... and T_S = 1, 2, 2, 4, ...; 4^32 by the area law."""
-    network = next(n for n in explorer.explorer_data() if n["name"].startswith("B = 3"))
-    assert [layer["field"] for layer in network["layers"][:4]] == [3, 4, 8, 10]
-    assert [layer["step"] for layer in network["layers"][:4]] == [1, 2, 2, 4]
-    assert (network["bound"], network["boundLayer"]) == ("4^32", 1)
 
 
 def test_every_figure_of_the_prose_is_stored():

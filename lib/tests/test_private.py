@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lib import Architecture
+from lib.bounds.bound import Bound
 from lib.bounds.private import (
-    PrivateBound,
     connected_fields,
     private_columns,
     private_pixel_bound,
@@ -98,7 +98,10 @@ def test_private_pixels_contain_the_crossing_bound():
     (grid(6, 2, (4, 2, 2), (3, 3, 1)), "3^6", None),
     (line(9, 2, (5, 2, 2), (5, 5, 1)), "3^1 2^1", 6),
     (line(8, 2, (4, 4, 9), (2, 1, 9), (2, 2, 1)), "10^1", 10),
-    (line(8, 3, (2, 2, 7), (2, 1, 7), (4, 4, 1)), "8^1", 8)])
+    (line(8, 3, (2, 2, 7), (2, 1, 7), (4, 4, 1)), "8^1", 8),
+    # the border cuts the second row of windows, which keeps one row of two columns
+    (Architecture((3, 4), 2, (((3, 2), (2, 2), 6), ((1, 3), (1, 1), 5), ((2, 2), (2, 2), 1))),
+     "6^1 4^1", 24)])
 def test_worked_examples(net, text, rank):
     bound = private_pixel_bound(net)
     assert str(bound) == text
@@ -171,13 +174,16 @@ def windows_of(net, layer, extent, axis):
     raise AssertionError(f"{net} has no connected field of {extent} at layer {layer}")
 
 
-def proof_weights(net, layer, extents, axis, rng):
-    """The family in the proof: channels that read each other shifted, and multiply."""
+def proof_weights(net, layer, extents, axis, rows, rng):
+    """The points in the proof: channels that read each other shifted, and multiply.
+
+    ``rows`` is what the row of windows that they serve has inside the image.
+    """
     used = min(net.widths[1 : layer + 1])
     windows = list(zip(*(windows_of(net, layer, extent, a) for a, extent in enumerate(extents)),
                        strict=True))
     # one channel further per pixel, down a column first and then along the cut axis
-    pace = [extents[1 - axis] if net.ndim == 2 and a == axis else 1 for a in range(net.ndim)]
+    pace = [rows if net.ndim == 2 and a == axis else 1 for a in range(net.ndim)]
     marks, weights = rng.integers(1, PRIME, (used, net.channels)), []
     for depth, after in enumerate(net.layers, 1):
         shape = (after.channels, net.widths[depth - 1], *net.windows[depth - 1])
@@ -197,8 +203,7 @@ def proof_weights(net, layer, extents, axis, rng):
                 weight[(range(used), read, *offset)] = 1
                 bias[at] = rng.integers(1, PRIME)           # what padding reads
             else:                                           # F = I; padding reads 1
-                fresh = rng.integers(1, PRIME, marks.shape) if layer == 1 else marks[read]
-                weight[(slice(used), slice(None), *offset)] = fresh - 1
+                weight[(slice(used), slice(None), *offset)] = marks[read] - 1
         weights.append((weight, bias))
     return weights
 
@@ -215,19 +220,23 @@ def test_the_networks_of_the_proof_have_the_rank():
             fields = connected_fields(net, layer, axis)
             field = int(rng.choice([f for f in fields if f <= net.size[axis]]))
             top = 1 + min(net.widths[1 : layer + 1])
-            for strips in row_strips(net, layer, axis):
-                powers = window_factors(net, layer, axis, cut, field, strips, top)
-                value = PrivateBound(1, 1, layer, powers=powers)
-                extents = [field] * net.ndim
-                if net.ndim == 2:
-                    extents[1 - axis] = next(rows for rows in connected_fields(net, layer, 1 - axis)
-                                             if rows >= strips[0][0])
-                weights = proof_weights(net, layer, extents, axis, rng)
+            extents = [field] * net.ndim
+            if net.ndim == 2:
+                step = net.total_stride(layer, 1 - axis)
+                extents[1 - axis] = max(rows for rows in connected_fields(net, layer, 1 - axis)
+                                        if rows <= step)
+            for strip in row_strips(net, layer, axis):
+                powers = window_factors(net, layer, axis, cut, field, [strip], top)
+                value = Bound.product(powers, layer)
+                weights = proof_weights(net, layer, extents, axis, strip[0], rng)
                 matrix = brute_force.grid_matrix(
                     net, weights, np.eye(net.channels, dtype=np.int64), axis, cut)
-                assert brute_force.rank(matrix) >= value, (net, name, cut, field, strips)
+                assert brute_force.rank(matrix) >= value, (net, name, cut, field, strip)
                 seen[layer > 1, net.ndim] += value > 1
+                cut_off = net.ndim == 2 and strip[0] < extents[1 - axis]
+                seen["cut off", layer > 1] += value > 1 and cut_off
     assert min(seen[deep, ndim] for deep in (False, True) for ndim in (1, 2)) > 15, seen
+    assert seen["cut off", False] > 5 and seen["cut off", True] > 5
 
 
 def test_a_bound_for_real_colors():

@@ -71,7 +71,7 @@ def test_statement_of_a_full_rank():
     certificate = exact_rank(np.eye(3, dtype=int), whole=(9, 27), degree=4)
     assert certificate == Certificate(3, DEFAULT_PRIME, (3, 3), (9, 27), 4)
     assert certificate.full and certificate.failure_probability == 0
-    assert certificate.sampled and "3 x 3 block of the matrix has rank 3" in certificate.statement
+    assert certificate.sampled and "3 × 3 block of the matrix has rank 3" in certificate.statement
     assert str(certificate) == ("AT LEAST 3: only a block of 3 × 3 entries was looked at, out of "
                                 "9 × 27; its rank is 3, full, mod 8388593")
     assert repr(certificate) == f"<Certificate: {certificate}>"
@@ -135,8 +135,26 @@ def test_entanglement_entropy():
     )
     with pytest.raises(ValueError, match="is zero"):
         entanglement_entropy([[0.0, 0.0]])
-    with pytest.raises(ValueError, match="base must be positive"):
+    with pytest.raises(ValueError, match="above 1"):
         entanglement_entropy(np.eye(2), base=1)
     for bad in ([[float("nan")]], [1.0, 2.0]):
         with pytest.raises(ValueError, match="singular_values"):
             entanglement_entropy(bad)
+
+
+@pytest.mark.parametrize("measure", [numerical_rank, entanglement_entropy])
+def test_complex_entries_are_refused_instead_of_halved(measure):
+    with pytest.raises(TypeError, match="must be real, got torch.complex64"):
+        measure(torch.tensor([[1j, 0], [0, 1]]))
+
+
+@pytest.mark.parametrize("base", [0.5, 1, 0, -2, float("nan"), float("inf")])
+def test_a_logarithm_measures_with_a_base_above_one(base):
+    with pytest.raises(ValueError, match="above 1"):
+        entanglement_entropy(torch.eye(2), base=base)
+
+
+@pytest.mark.parametrize("tolerance", [-1e-3, float("nan"), float("inf")])
+def test_a_tolerance_is_a_number_from_zero_on(tolerance):
+    with pytest.raises(ValueError, match="numerical_rank: tolerance="):
+        numerical_rank(torch.eye(2), tolerance=tolerance)

@@ -95,6 +95,21 @@ def test_averages_stay_below_their_bound():
     assert met > 10 and aligned > 10
 
 
+@pytest.mark.parametrize("layers, bound", [
+    (((2, 2, 1),), 2), (((2, 1, 1),), 3), (((3, 1, 1),), 4), (((3, 2, 1),), 3),
+    (((2, 2, 1), (3, 1, 1)), 8)])
+def test_sums_of_arbitrary_functions_of_cells_reach_the_bound(layers, bound):
+    net, rng = Architecture((8,), 2, layers), np.random.default_rng(4)
+    words = np.array(list(product(range(2), repeat=8)))
+    outputs = np.zeros(len(words), dtype=np.int64)
+    for start in range(0, 8, net.total_stride(net.depth)):
+        seen = [start + o for o in net.reachable_shifts(net.depth) if start + o < 8]
+        content = words[:, seen] @ 2 ** np.arange(len(seen))
+        outputs += rng.integers(0, brute_force.PRIME, 2 ** len(seen))[content]
+    assert linear_readout_upper_bound(net) == bound
+    assert brute_force.rank(outputs.reshape(16, 16)) == bound
+
+
 def split(net, axis, cut):
     """The modes before the cut."""
     positions = list(product(*map(range, net.size)))

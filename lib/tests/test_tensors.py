@@ -109,3 +109,25 @@ def test_the_mean_is_refused_because_it_is_not_associative():
     assert mean(mean(0, 0), 1) != mean(0, mean(0, 1))
     with pytest.raises(ValueError, match="relu/mean is not an associative operator"):
         activation_pooling("relu", "mean")
+
+
+def test_products_that_their_type_cannot_hold_are_refused():
+    small = torch.full((2, 2), 100, dtype=torch.int8)
+    with pytest.raises(OverflowError, match="khatri_rao: products up to 10000 do not fit .*int8"):
+        khatri_rao([small, small])
+    with pytest.raises(OverflowError, match="generalized_product: products up to"):
+        generalized_product(torch.tensor([2**40]), torch.tensor([-(2**40)]), torch.mul)
+    assert khatri_rao([small.long()] * 3).unique().tolist() == [10**6]
+
+
+@pytest.mark.parametrize("dim, count, words", [
+    (2.5, 3, "need integers"), (2, -1, "count >= 0"), (0, 2, "dim >= 1"),
+    (2, 40, "fit into memory")])
+def test_index_tuples_that_cannot_be_listed(dim, count, words):
+    with pytest.raises(ValueError, match=words):
+        indices(dim, count)
+
+
+def test_only_tensors_are_matricized():
+    with pytest.raises(TypeError, match="needs a tensor, got int"):
+        matricize(5, [0])

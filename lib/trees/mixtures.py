@@ -302,7 +302,7 @@ class DilatedNetwork:
         Parameters
         ----------
         weights : list of lists of torch.Tensor
-            As from :meth:`random_weights`.
+            As from :meth:`random_weights`; dimensions in front are broadcast with the batch.
         signal : torch.Tensor, shape (batch, time, M)
         arithmetic : Real or Modular, optional
             Real numbers unless given.
@@ -331,10 +331,11 @@ class DilatedNetwork:
         streams = [signal for _ in self.orders]
         for number in range(len(self.orders[0])):
             for s, order in enumerate(self.orders):
-                past, now = (arithmetic.matmul(streams[s], tap.T) for tap in weights[s][number])
-                dilation = order[number]
-                streams[s] = arithmetic.multiply(past[:, :-dilation], now[:, dilation:])
-            streams = self._exchanged(streams, number + 1, dim=2)
+                past, now = (arithmetic.matmul(streams[s], tap.mT)
+                             for tap in weights[s][number].unbind(-3))
+                past, now = past[..., : -order[number], :], now[..., order[number] :, :]
+                streams[s] = arithmetic.multiply(past, now)
+            streams = self._exchanged(streams, number + 1, dim=-1)
         return self._total(streams, arithmetic)[..., 0]
 
     def tensor(self, weights: list[Layers], arithmetic=None) -> torch.Tensor:

@@ -25,6 +25,9 @@ __all__ = [
 Operator = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
+MOST_INDICES = 2**30      # 8 GB of integers
+
+
 def matricize(
     tensor: torch.Tensor, partition: Partition, grid: Grid | None = None
 ) -> torch.Tensor:
@@ -56,6 +59,8 @@ def matricize(
             [4, 6],
             [5, 7]])
     """
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"matricize: needs a tensor, got {type(tensor).__name__}")
     grid = tensor.ndim if grid is None else grid
     if not isinstance(grid, int) and math.prod(grid) != tensor.ndim:
         raise ValueError(
@@ -80,8 +85,13 @@ def indices(dim: int, count: int) -> torch.Tensor:
     >>> indices(2, 2).tolist()
     [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
-    if dim < 1 or count < 0:
-        raise ValueError(f"indices: dim={dim} and count={count}; need dim >= 1 and count >= 0")
+    whole = isinstance(dim, int) and isinstance(count, int)
+    if not whole or dim < 1 or count < 0:
+        raise ValueError(f"indices: dim={dim} and count={count}; need integers dim >= 1 and "
+                         "count >= 0")
+    if dim**count * count > MOST_INDICES:
+        raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} numbers do "
+                         "not fit into memory, see sample_indices")
     numbers = torch.arange(dim**count)  # (dim ** count,)
     places = dim ** torch.arange(count - 1, -1, -1)  # (count,)
     return numbers[:, None] // places % dim  # (dim ** count, count)
@@ -135,7 +145,8 @@ def khatri_rao(factors: Iterable[torch.Tensor]) -> torch.Tensor:
 
     Notes
     -----
-    Floating-point products: for residues mod p, reduce after each factor instead.
+    Products in the type of the factors: for residues mod p, reduce after each factor instead.
+    Integers that do not fit are refused.
 
     Examples
     --------
@@ -149,6 +160,8 @@ def khatri_rao(factors: Iterable[torch.Tensor]) -> torch.Tensor:
                 f"khatri_rao: factor of shape {tuple(factor.shape)}; need matrices with the "
                 "same number of columns"
             )
+        if result is not None:
+            _check_products("khatri_rao", result, factor)
         grown = factor if result is None else result[:, None] * factor[None]  # (m, M_i, Z)
         result = grown.reshape(-1, factor.shape[1])
     if result is None:
@@ -221,4 +234,18 @@ def generalized_product(a: torch.Tensor, b: torch.Tensor, operator: Operator) ->
     >>> generalized_product(torch.tensor([1, 2]), torch.tensor([10, 20]), torch.mul).tolist()
     [[10, 20], [20, 40]]
     """
+    if operator is torch.mul:
+        _check_products("generalized_product", a, b)
     return operator(a.reshape(*a.shape, *(1,) * b.ndim), b)
+
+
+def _check_products(operation, a, b):
+    """Refuse products of integers that their type cannot hold: torch wraps them around."""
+    kind = torch.result_type(a, b)
+    if kind.is_floating_point or kind.is_complex or not (a.numel() and b.numel()):
+        return
+    largest = max(abs(int(x)) for x in (a.min(), a.max())) * max(
+        abs(int(x)) for x in (b.min(), b.max()))
+    if largest > torch.iinfo(kind).max:
+        raise OverflowError(f"{operation}: products up to {largest} do not fit into {kind}; "
+                            "convert to float64 or to residues")

@@ -11,7 +11,7 @@ import torch
 
 from ..fields import Field, gather, hull, moves, reduce
 from ..trace import Call
-from .registry import ELEMENTWISE, LayerInfo, Result, flat, refuse, rule
+from .registry import DEPENDS, ELEMENTWISE, LayerInfo, Result, flat, refuse, rule
 
 POOLING = ("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "nansum")
 
@@ -30,7 +30,7 @@ def _spread(x: Field, dims: list[int]) -> Field:
 
 @rule("mean", "sum", "amax", "amin", "max", "min", "std", "var", "var_mean", "std_mean", "prod",
       "norm", "linalg_vector_norm", "logsumexp", "any", "all", "argmax", "argmin", "median",
-      "nansum", "aminmax")
+      "nansum", "aminmax", "kthvalue", "mode", "nanmedian")
 def reduction(call: Call, a: dict, shapes: list) -> Result:
     x = a.get("self", a.get("input"))
     if isinstance(a.get("other"), Field):           # torch.max of two tensors is elementwise
@@ -49,11 +49,12 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
     return [reduce(x, dims, keepdim) for _ in shapes]
 
 
-@rule("_softmax", "_log_softmax", "_safe_softmax", "topk", "sort", "cumsum", "cumprod")
+@rule("_softmax", "_log_softmax", "_safe_softmax", "topk", "sort", "cumsum", "cumprod",
+      "cummax", "cummin", "logcumsumexp")
 def along_one_dimension(call: Call, a: dict, shapes: list) -> Result:
     x = a["self"]
-    if call.name.startswith("cum"):
-        return _cumulative(x, a["dim"] % len(x.shape))
+    if "cum" in call.name:
+        return [_cumulative(x, a["dim"] % len(x.shape))] * len(shapes)
     field = _spread(x, [a["dim"] % len(x.shape)])
     return [field.replace(shape) for shape in shapes]
 
@@ -310,4 +311,4 @@ def _own(parts: list[Field]) -> list[Field]:
 
 @rule("nonzero", "masked_select")
 def places_from_numbers(call: Call, a: dict, shapes: list) -> Result:
-    refuse(call, "which pixels it reads depends on numbers computed from the input")
+    refuse(call, f"which pixels it reads {DEPENDS}")

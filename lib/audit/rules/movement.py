@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from ..fields import EMPTY, Field, common_step, compress, gather, hull
+from ..fields import EMPTY, Field, common_step, compress, gather, hull, reduce
 from ..trace import Call
-from .registry import LayerInfo, Result, flat, known, refuse, rule
+from .registry import DEPENDS, LayerInfo, Result, flat, known, refuse, rule
 
 MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "permute", "transpose",
          "t", "expand", "unsqueeze", "squeeze", "select", "split", "split_with_sizes", "unbind",
@@ -20,8 +20,10 @@ MOVES = ("view", "_unsafe_view", "reshape", "_reshape_alias", "view_copy", "perm
 def move(call: Call, a: dict, shapes: list) -> Result:
     """Perform the operation on the boxes of every axis, and find out where the grid went."""
     fields = [entry for entry in flat(a) if isinstance(entry, Field)]
+    if call.name == "gather" and isinstance(a["index"], Field):
+        return _picked_anywhere(call, a, shapes[0])
     if len(fields) != 1:
-        refuse(call, "which units it moves depends on numbers computed from the input")
+        refuse(call, f"which units it moves {DEPENDS}")
     if call.name == "view" and "dtype" in a:
         refuse(call, "the bits are read as another type")
     x = fields[0]
@@ -38,6 +40,16 @@ def move(call: Call, a: dict, shapes: list) -> Result:
     if call.name in ("pixel_shuffle", "pixel_unshuffle"):
         call.layer = LayerInfo("shuffle", groups=0, channels_in=x.shape[1], channels=shapes[0][1])
     return moved
+
+
+def _picked_anywhere(call: Call, a: dict, shape: tuple) -> list:
+    """Which unit along a dimension is read depends on the input: each may be."""
+    x, index, dim = a["self"], a["index"], a["dim"] % len(shape)
+    if not isinstance(x, Field):
+        return [index]
+    if any(n != m for d, (n, m) in enumerate(zip(x.shape, shape, strict=True)) if d != dim):
+        refuse(call, f"which units it moves {DEPENDS}")
+    return [hull([index, reduce(x, [dim], True)], shape)]
 
 
 def invoke(function: object, arguments: dict) -> object:
@@ -100,9 +112,11 @@ def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
     if place is None:
         return None
     size = edges.shape[place + 1]
-    for period in range(1, min(64, max(1, (size - 1) // 2)) + 1):
-        shift = _measured(edges, place, period)
-        if shift:
+    row = edges[0][tuple(slice(None) if d == place else 0 for d in range(edges.dim() - 1))].tolist()
+    for period in range(1, min(64, size - 2, max(1, (size - 1) // 2)) + 1):
+        shift = row[period] - row[0]                # one row first, which settles most of them
+        if shift > 0 and all(b - a == shift for a, b in zip(row, row[period:], strict=False)) and (
+                _periodic(edges, place, period, shift)):
             return (place, period, shift)
     return None
 
@@ -121,16 +135,6 @@ def _periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
     change = edges.narrow(dim + 1, period, size - period) - edges.narrow(dim + 1, 0, size - period)
     wanted = torch.tensor([shift, -shift]).view(2, *[1] * (edges.dim() - 1))
     return bool((change == wanted).all())
-
-
-def _measured(edges: torch.Tensor, dim: int, period: int) -> int | None:
-    """The shift per period, if the edges are periodic along a dimension."""
-    size = edges.shape[dim + 1]
-    if size < period + 2:
-        return None
-    shift = int(edges.select(dim + 1, period)[0].flatten()[0]
-                - edges.select(dim + 1, 0)[0].flatten()[0])
-    return shift if shift > 0 and _periodic(edges, dim, period, shift) else None
 
 
 @rule("strided")
@@ -243,7 +247,85 @@ def added_at(call: Call, a: dict, shapes: list) -> Result:
     return hull(parts, shapes[0])
 
 
-@rule("slice_scatter", "select_scatter", "index_copy", "scatter", "scatter_add", "index_put",
-      "max_unpool2d", "max_unpool3d", "masked_scatter", "grid_sampler_3d")
+@rule("scatter", "scatter_add", "scatter_reduce", "index_put", "_index_put_impl", "index_copy",
+      "index_fill", "slice_scatter", "select_scatter", "diagonal_scatter")
+def written_at(call: Call, a: dict, shapes: list) -> Field:
+    """Units put in the place of others, or added to them, where the places are known."""
+    if isinstance(a.get("index"), Field):
+        return _written_anywhere(call, a, shapes[0])
+    x, source = a["self"], a.get("src", a.get("source", a.get("values", a.get("value"))))
+    indices = a.get("indices") or []
+    if any(isinstance(entry, Field) for entry in indices):
+        refuse(call, f"which units it writes to {DEPENDS}")
+    model = x if isinstance(x, Field) else source
+    place = torch.arange(x.numel() if isinstance(x, torch.Tensor) else _count(x.shape))
+    place = _places(call, a, place.view(shapes[0]))
+    adds = call.name in ("scatter_add", "scatter_reduce") or a.get("accumulate") or a.get("reduce")
+    edges, step = [], []
+    for axis in model.axes:
+        memory = x.full(axis) if isinstance(x, Field) else torch.full((2, *shapes[0]), EMPTY)
+        new = source.full(axis) if isinstance(source, Field) else torch.tensor(EMPTY)
+        if new.dim() and call.name.startswith("scatter"):
+            new = new[(slice(None), *map(slice, place.shape))]
+        if new.dim():                               # dimensions are added in front, as always
+            new = new.reshape(2, *[1] * (place.dim() + 1 - new.dim()), *new.shape[1:])
+        new = new.expand(2, *place.shape).flatten(1)
+        memory = memory.flatten(1).clone()
+        for side, values in zip(memory, new, strict=True):
+            if adds:
+                side.scatter_reduce_(0, place.flatten(), values, "amin")
+            else:
+                side.scatter_(0, place.flatten(), values)
+        edges.append(compress(memory.view(2, *shapes[0])))
+        step.append(found_step(model, edges[-1]))
+    return model.replace(shapes[0], edges, step)
+
+
+def _count(shape: tuple) -> int:
+    return torch.Size(shape).numel()
+
+
+def _places(call: Call, a: dict, place: torch.Tensor) -> torch.Tensor:
+    """The units that are written to, of all units ``place``, in the order of the new ones."""
+    dim = a.get("dim", 0)
+    if call.name in ("index_put", "_index_put_impl"):
+        return place[tuple(slice(None) if i is None else known(call, i) for i in a["indices"])]
+    if call.name in ("index_copy", "index_fill"):
+        return place.index_select(dim, known(call, a["index"]))
+    if call.name == "select_scatter":
+        return place.select(dim, a["index"])
+    if call.name == "slice_scatter":
+        return torch.ops.aten.slice(place, dim, a["start"], a["end"], a["step"])
+    if call.name == "diagonal_scatter":
+        return place.diagonal(a["offset"], a["dim1"], a["dim2"])
+    index = known(call, a["index"])
+    return place[tuple(slice(n) if d != dim % place.dim() else slice(None)
+                       for d, n in enumerate(index.shape))].gather(dim, index)
+
+
+def _written_anywhere(call: Call, a: dict, shape: tuple) -> Field:
+    """Which unit along a dimension is written to depends on the input: each may be."""
+    dim, index = a["dim"] % len(shape), a["index"]
+    if any(n != m for d, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if d != dim):
+        refuse(call, f"which units it writes to {DEPENDS}")
+    parts = [reduce(index, [dim], True)]
+    source = a.get("src", a.get("source"))
+    if isinstance(source, Field) and source.shape == index.shape:
+        parts.append(reduce(source, [dim], True))
+    elif isinstance(source, Field):
+        refuse(call, f"which units it writes to {DEPENDS}")
+    return hull([*[a["self"]] * isinstance(a["self"], Field), *parts], shape)
+
+
+@rule("tril", "triu")
+def triangle(call: Call, a: dict, shapes: list) -> Field:
+    """Units beyond a diagonal are zero and see nothing."""
+    x = a["self"]
+    kept = call.function(torch.ones(x.shape[-2:]), a["diagonal"]).bool()
+    edges = [compress(x.full(axis).masked_fill(~kept, EMPTY)) for axis in x.axes]
+    return x.replace(edges=edges, step=[found_step(x, edge) for edge in edges])
+
+
+@rule("max_unpool3d", "masked_scatter")
 def named_refusal(call: Call, a: dict, shapes: list) -> Result:
-    refuse(call, "no rule describes which units it reads")
+    refuse(call, f"which units it reads {DEPENDS}")

@@ -15,7 +15,7 @@ from ..trace import Call, UnsupportedOperation, Value
 RULES = {}
 ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "clamp", "hardtanh",
                "leaky_relu", "log_sigmoid_forward", "softplus", "threshold", "addcmul", "addcdiv",
-               "rrelu_with_noise", "huber_loss", "glu_jvp")
+               "rrelu_with_noise", "huber_loss", "glu_jvp", "bucketize", "complex", "polar")
 
 
 Result = Field | None | list
@@ -69,6 +69,10 @@ def refuse(call: Call, reason: str) -> NoReturn:
     raise UnsupportedOperation(f"{call.where}: {reason}")
 
 
+DEPENDS = ("depends on numbers computed from the input, so that no field is fixed; audit the part "
+           "before it (upto=), or put an operation with fixed places here")
+
+
 def known(call: Call, entry: object) -> object:
     """An argument whose numbers are needed, if they are known without running the model."""
     if isinstance(entry, list):
@@ -103,12 +107,19 @@ def interpret(call: Call, fields: dict) -> list:
     if not tracked:
         result = None
     elif function is not None:
-        result = function(call, arguments, shapes)
+        try:
+            result = function(call, arguments, shapes)
+        except UnsupportedOperation:
+            raise
+        except Exception as error:
+            raise UnsupportedOperation(
+                f"{call.where}: its rule does not cover these arguments, a defect of the audit "
+                f"({type(error).__name__}: {error}); upto= ends the audit before it") from error
     elif torch.Tag.pointwise in call.function.tags:
         result = hull(tracked, shapes[0])
     else:
         refuse(call, "its receptive field is not known here; replace the operation by known ones, "
-                     "or register a rule in lib/audit/rules")
+                     f"stop before it with upto=, or register a rule as in {__package__}")
     if isinstance(result, list):
         return result
     return [result if result is None or value.shape == tuple(result.shape) else

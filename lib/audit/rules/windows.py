@@ -7,10 +7,10 @@ from math import floor, gcd
 
 import torch
 
-from ..fields import EMPTY, Field, gather, reduce
-from ..trace import Call
+from ..fields import EMPTY, Field, gather, hull, reduce
+from ..trace import Call, Value
 from .movement import found_step
-from .registry import LayerInfo, Result, known, refuse, rule
+from .registry import DEPENDS, LayerInfo, Result, known, refuse, rule
 
 
 def tuple_of(value: object, count: int, default: int = 0) -> tuple[int, ...]:
@@ -246,17 +246,40 @@ def fold(call: Call, a: dict, shapes: list) -> Result:
     return _picked(x, edges, index, valid, shape)
 
 
-@rule("grid_sampler_2d")
+@rule("max_unpool2d")
+def unpooled(call: Call, a: dict, shapes: list) -> Result:
+    """A unit takes the maximum of a window that may have found it at this place, or is zero."""
+    pooled = call.arguments["indices"]
+    made = pooled.call if isinstance(pooled, Value) else None
+    if made is None or made.name != "max_pool2d_with_indices" or (
+            made.inputs[0].shape[-2:] != shapes[0][-2:]):
+        refuse(call, "it undoes no pooling that stands before it unchanged, so its places are not "
+                     "known; audit the part before it (upto=)")
+    stride = made.arguments["stride"] or made.arguments["kernel_size"]
+    numbers = [tuple_of(made.arguments["kernel_size"], 2), tuple_of(stride, 2),
+               tuple_of(made.arguments["padding"], 2), tuple_of(made.arguments["dilation"], 2)]
+    x = a["self"] if isinstance(a["self"], Field) else a["indices"]
+    x = hull([x, a["indices"]], x.shape)
+    for axis, (window, stride, padding, dilation) in enumerate(zip(*numbers, strict=True)):
+        dim = len(x.shape) - 2 + axis
+        reach = (torch.arange(shapes[0][dim])[:, None] + padding
+                 - torch.arange(window)[None, :] * dilation)
+        x = gather(x, dim, reach.div(stride, rounding_mode="floor"), (stride, 1),
+                   reach % stride == 0)
+    return x
+
+
+@rule("grid_sampler_2d", "grid_sampler_3d")
 def sampled(call: Call, a: dict, shapes: list) -> Result:
     """Interpolation at given places; they are numbers, so they must not depend on the input."""
     x, grid = a["input"], known(call, a["grid"])
     if isinstance(grid, Field) or not isinstance(x, Field):
-        refuse(call, "which pixels it reads depends on numbers computed from the input")
-    if a["padding_mode"] == 2 or x.shape[0] != 1:
-        refuse(call, "reflection at the border, or a batch, is not followed here")
+        refuse(call, f"which pixels it reads {DEPENDS}")
+    if not torch.equal(grid[:1].expand_as(grid), grid):
+        refuse(call, "the grids of a batch differ; give one image at a time")
     taps = {0: (0, 1), 1: (0,), 2: (-1, 0, 1, 2)}[a["interpolation_mode"]]
-    at, ok = [], []
-    for place, n in ((1, x.shape[2]), (0, x.shape[3])):
+    sizes, at, ok = x.shape[2:], [], []
+    for place, n in zip(reversed(range(len(sizes))), sizes, strict=True):
         value = grid[0, ..., place].flatten().double()
         value = (value + 1) / 2 * (n - 1) if a["align_corners"] else ((value + 1) * n - 1) / 2
         near = (value - value.round()).abs() < 1e-5  # a cell, as far as single precision can tell
@@ -264,10 +287,22 @@ def sampled(call: Call, a: dict, shapes: list) -> Result:
         index = low.long()[:, None] + torch.tensor(taps)
         weighs = ~near[:, None]
         used = weighs | (index == low.long()[:, None])
+        if a["padding_mode"] == 2:
+            index = _reflected(index, n, a["align_corners"])
         at.append(index.clamp(0, n - 1))
         ok.append(used & (((index >= 0) & (index < n)) | (a["padding_mode"] == 1)))
-    index = (at[0][:, :, None] * x.shape[3] + at[1][:, None, :]).flatten(1)
-    valid = (ok[0][:, :, None] & ok[1][:, None, :]).flatten(1)
-    call.layer = LayerInfo("resize", (len(taps),) * 2, (), (), (1, 1), 0, x.shape[1], x.shape[1])
+    index, valid = at[0], ok[0]
+    for n, more, good in zip(sizes[1:], at[1:], ok[1:], strict=True):
+        index = (index[:, :, None] * n + more[:, None, :]).flatten(1)
+        valid = (valid[:, :, None] & good[:, None, :]).flatten(1)
+    call.layer = LayerInfo("resize", (len(taps),) * len(sizes), (), (), (1,) * len(sizes), 0,
+                           x.shape[1], x.shape[1])
     edges = [x.full(axis).flatten(3) for axis in x.axes]
     return _picked(x, edges, index, valid, shapes[0])
+
+
+def _reflected(index: torch.Tensor, size: int, corners: bool) -> torch.Tensor:
+    """Places beyond the border, mirrored at the outermost cells or at their outer edges."""
+    last = max(1, 2 * (size - 1)) if corners else 2 * size
+    index = index % last
+    return torch.minimum(index, last - index if corners else last - 1 - index)

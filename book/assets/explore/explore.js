@@ -1,0 +1,81 @@
+/* What all pictures that can be moved share: controls, drawing, and their state in the address.
+
+   `<div class="explore" data-explore="name">` becomes the widget registered under that name; what
+   stands inside it is shown in print and where scripts do not run. The state of a widget is a list
+   of integers, kept after # in the address as name=1.2.3, so that a link leads back to it; without
+   one there, `data-state="1.2.3"` is where it begins. */
+(function () {
+  "use strict";
+  const SVG = "http://www.w3.org/2000/svg", widgets = {};
+
+  function element(name, attributes = {}, children = []) {
+    const node = document.createElementNS(SVG, name);
+    for (const key in attributes) node.setAttribute(key, attributes[key]);
+    for (const child of [].concat(children)) node.append(child);
+    return node;
+  }
+
+  function html(name, attributes = {}, children = []) {
+    const node = document.createElement(name);
+    for (const key in attributes) node.setAttribute(key, attributes[key]);
+    for (const child of [].concat(children)) node.append(child);
+    return node;
+  }
+
+  /* 65^2 3^1 as typeset powers; no factor is the number 1. */
+  function power(powers) {
+    const parts = powers.filter(([, exponent]) => exponent > 0).map(([base, exponent], place) => {
+      const part = html("span", {}, [(place ? " · " : "") + base]);
+      if (exponent > 1) part.append(html("sup", {}, [String(exponent)]));
+      return part;
+    });
+    return html("span", {class: "explore-power"}, parts.length ? parts : ["1"]);
+  }
+
+  function slider(name, {label, min, max, value, input}) {
+    const shown = html("output", {}, [String(value)]);
+    const range = html("input", {type: "range", min, max, step: 1, value, id: name});
+    range.addEventListener("input", () => input(Number(range.value)));
+    const row = html("div", {class: "explore-control"},
+                     [html("label", {for: name}, [label]), range, shown]);
+    row.set = (number, most = max) => {
+      range.max = most;
+      range.value = number;
+      shown.textContent = number;
+    };
+    return row;
+  }
+
+  function entries() {
+    return decodeURIComponent(location.hash.slice(1)).split("&").map(part => part.split("="))
+      .filter(part => part.length === 2);
+  }
+
+  function stored(name, place) {
+    const found = entries().find(([key]) => key === name) || ["", place.dataset.state];
+    return found[1] ? found[1].split(".").map(Number) : null;
+  }
+
+  function store(name, state) {
+    const others = entries().filter(([key]) => key !== name);
+    const parts = [...others, [name, state.join(".")]].map(part => part.join("="));
+    history.replaceState(null, "", "#" + parts.join("&"));
+  }
+
+  /* `start` gets an empty element, the stored state or null, and a function that stores a state. */
+  function register(name, start) { widgets[name] = start; }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const places = [...document.querySelectorAll(".explore")].filter(one => one.dataset.explore in widgets);
+    const states = places.map(place => stored(place.dataset.explore, place));
+    places.forEach((place, i) => {
+      const name = place.dataset.explore;
+      const still = html("div", {class: "explore-still"}, [...place.childNodes]);
+      const live = html("div", {class: "explore-live"});
+      place.replaceChildren(live, still);
+      widgets[name](live, states[i], state => store(name, state));
+    });
+  });
+
+  window.explore = {element, html, power, slider, register};
+})();

@@ -1,0 +1,152 @@
+"""Classification with missing pixels: a generative ConvAC that integrates them out exactly.
+
+`TensorialMixture` gives log P(what is seen | class) in one forward pass; `missing_pixels` and
+`missing_rectangles` draw what is not seen.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from .architecture import Architecture
+from .log_space import SimplexConvAC
+
+__all__ = ["TensorialMixture", "missing_pixels", "missing_rectangles"]
+
+
+class TensorialMixture(nn.Module):
+    """A tensorial mixture model of images: densities of patches below a ConvAC on the simplex.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Windows without overlap; its channels are the components of the mixture, its output
+        channels the classes.
+    examples : torch.Tensor, shape (n, colors, height, width)
+        Images whose patches the components start from; they fix colors and size.
+    generator : torch.Generator
+        Picks the patches and draws the logits.
+
+    Raises
+    ------
+    ValueError
+        If windows overlap or leave more than one output cell, or images do not split into the
+        cells of the architecture.
+
+    Notes
+    -----
+    Component d is a normal distribution of patches with independent entries, the same at every
+    place; its mean and the logarithm of its precision are parameters. A value that is not seen is
+    left out of the product, which is what its integral leaves; a patch of which nothing is seen
+    has the log-density 0. Sharir, Tamari, Cohen & Shashua (2017); book/log-space.md.
+
+    Examples
+    --------
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> images = torch.randn(50, 3, 8, 8, generator=generator)
+    >>> architecture = Architecture(4, 6, ((2, 2, 5), (2, 2, 5), (1, 1, 10)))
+    >>> model = TensorialMixture(architecture, images, generator=generator)
+    >>> nothing = torch.zeros(50, 8, 8, dtype=torch.bool)
+    >>> model(images).shape, bool(model(images, nothing).abs().max() < 1e-5)
+    (torch.Size([50, 10]), True)
+    """
+
+    def __init__(
+        self, architecture: Architecture, examples: torch.Tensor, *, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        if architecture.is_overlapping or architecture.output_sizes[-1] != (1, 1):
+            raise ValueError(f"TensorialMixture: {architecture}; need windows without overlap and "
+                             "one output cell, or the sum over a pixel is not a sum over leaves")
+        cells, sizes = architecture.size, tuple(examples.shape[2:])
+        if len(cells) != 2 or len(sizes) != 2 or any(n % k for n, k in zip(sizes, cells)):
+            raise ValueError(f"TensorialMixture: images of shape {tuple(examples.shape)} do not "
+                             f"split into {cells} cells; need (n, colors, height, width)")
+        self.patch = tuple(n // k for n, k in zip(sizes, cells))
+        patches = self._patches(examples).flatten(1).T  # (all places, entries)
+        chosen = torch.randint(len(patches), (architecture.channels,), generator=generator)
+        self.means = nn.Parameter(patches[chosen].clone())
+        start = -patches.var(0).clamp(min=1e-4).log()
+        self.log_precisions = nn.Parameter(start.repeat(architecture.channels, 1))
+        self.circuit = SimplexConvAC(architecture, generator=generator)
+
+    def _patches(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, colors, height, width) to (entries of a patch, n, *cells)."""
+        (height, width), entries = self.patch, images.shape[1] * math.prod(self.patch)
+        split = images.unflatten(3, (-1, width)).unflatten(2, (-1, height))
+        return split.permute(1, 3, 5, 0, 2, 4).reshape(entries, len(images), *split.shape[2:5:2])
+
+    def components(self, images: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
+        """Log-densities of the components at every cell: (n, M, *cells).
+
+        Parameters
+        ----------
+        images : torch.Tensor, shape (n, colors, height, width)
+        seen : torch.Tensor of bool, shape (n, height, width), optional
+            All pixels unless given; what stands in the others has no influence.
+        """
+        x = self._patches(images)
+        known = torch.ones_like(images) if seen is None else seen[:, None].expand_as(images)
+        known = self._patches(known.to(x.dtype))
+        x = torch.where(known > 0, x, 0)
+        tau, mu = self.log_precisions.exp(), self.means
+        constant = tau * mu**2 - self.log_precisions + math.log(2 * math.pi)
+        linear = torch.cat([tau, -2 * tau * mu, constant], dim=1)  # (M, 3 entries)
+        return -(linear @ torch.cat([x**2, x, known]).flatten(1)).unflatten(1, x.shape[1:]).movedim(
+            0, 1) / 2
+
+    def forward(self, images: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
+        """log P(seen pixels | class): (n, classes); arguments as `components`."""
+        return self.circuit(self.components(images, seen))[0][:, :, 0, 0]
+
+
+def missing_pixels(
+    count: int, size: tuple[int, int], share: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Which pixels are seen when each is missing with a probability, independently.
+
+    Returns
+    -------
+    torch.Tensor of bool, shape (count, *size)
+        True where a pixel is seen.
+
+    Examples
+    --------
+    >>> seen = missing_pixels(100, (10, 10), 0.25, torch.Generator().manual_seed(0))
+    >>> 0.7 < seen.float().mean().item() < 0.8
+    True
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"missing_pixels: share={share!r}; need a probability")
+    return torch.rand(count, *size, generator=generator) >= share
+
+
+def missing_rectangles(
+    count: int, size: tuple[int, int], number: int, side: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Which pixels are seen when squares at random places, inside the image, are missing.
+
+    Returns
+    -------
+    torch.Tensor of bool, shape (count, *size)
+        True where a pixel is seen. Squares may overlap.
+
+    Examples
+    --------
+    >>> seen = missing_rectangles(100, (16, 16), 1, 4, torch.Generator().manual_seed(0))
+    >>> bool((seen.sum((1, 2)) == 16 * 16 - 4 * 4).all())
+    True
+    """
+    if number < 0 or not 1 <= side <= min(size):
+        raise ValueError(f"missing_rectangles: number={number!r}, side={side!r}; need number >= 0 "
+                         f"and a side from 1 to {min(size)}")
+    seen = torch.ones(count, *size, dtype=torch.bool)
+    for _ in range(number):
+        hit = []
+        for length in size:
+            first = torch.randint(length - side + 1, (count, 1), generator=generator)
+            place = torch.arange(length)
+            hit.append((place >= first) & (place < first + side))
+        seen &= ~(hit[0][:, :, None] & hit[1][:, None, :])
+    return seen

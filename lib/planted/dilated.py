@@ -1,0 +1,147 @@
+"""Two dilated networks, their sum and their mixture on tasks whose best possible error is known.
+
+The sequences are independent random symbols 0, 1, 2. At every instant the target is 9 where four
+given pairs among the last eight symbols match, all at once, and 0 elsewhere. Which pairs they are
+makes the task (book/connectivity.md, "A task with a floor").
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from ..exact.arithmetic import Real
+from ..trees.mixtures import DilatedNetwork, dilated_tree
+from ..trees.tensors import indices
+
+__all__ = ["NETWORKS", "SETTINGS", "TASKS", "floor", "target", "trainings"]
+
+SYMBOLS, WINDOW = 3, 8
+TASKS = {
+    "hybrid's pairs": ((0, 2), (1, 3), (4, 5), (6, 7)),
+    "first's pairs": ((0, 1), (2, 3), (4, 5), (6, 7)),
+    "second's pairs": ((0, 2), (1, 3), (4, 6), (5, 7)),
+    "other pairs": ((0, 5), (1, 3), (2, 7), (4, 6)),
+}
+_FIRST, _SECOND = (1, 2, 4), (2, 1, 4)
+NETWORKS = {
+    "first": DilatedNetwork((_FIRST,), SYMBOLS, width=5),
+    "second": DilatedNetwork((_SECOND,), SYMBOLS, width=5),
+    "sum": DilatedNetwork((_FIRST, _SECOND), SYMBOLS, width=3),
+    "mixture": DilatedNetwork((_FIRST, _SECOND), SYMBOLS, width=3, exchange=(2,)),
+}
+SETTINGS = {"starts": 12, "steps": 1000, "rate": 0.02, "length": 519, "seed": 0}
+"""Of the stored runs: steps of Adam, each on a fresh sequence, at a rate that falls to zero over
+the second half."""
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+def target(symbols: torch.Tensor, pairs: Pairs) -> torch.Tensor:
+    """9 where all pairs of the last eight symbols match, else 0.
+
+    Parameters
+    ----------
+    symbols : torch.Tensor, shape (..., time)
+    pairs : tuple of pairs of int
+        Places in the window, 0 the oldest.
+
+    Returns
+    -------
+    torch.Tensor, shape (..., time - 7)
+
+    Examples
+    --------
+    >>> target(torch.tensor([1, 1, 0, 0, 2, 2, 1, 1, 0]), ((0, 1), (2, 3), (4, 5), (6, 7)))
+    tensor([9., 0.], dtype=torch.float64)
+    """
+    last = symbols.unfold(-1, WINDOW, 1)
+    match = torch.stack([last[..., i] == last[..., j] for i, j in pairs])
+    return 9 * match.all(0).double()
+
+
+def floor(network: DilatedNetwork, pairs: Pairs) -> float:
+    """The part of the mean square that no weights of a network without exchange can explain.
+
+    Parameters
+    ----------
+    network : DilatedNetwork
+    pairs : tuple of pairs of int
+
+    Returns
+    -------
+    float
+        1 - R/81, with R the least bound on the rank over the partitions that split all pairs:
+        minimum cuts, added up over the streams, and for two streams the sharper n² - (n - κ)²
+        where it applies. It is 0 for mixtures, for which no bound is used.
+
+    Examples
+    --------
+    >>> [round(81 * floor(NETWORKS[name], TASKS["hybrid's pairs"])) for name in NETWORKS]
+    [36, 36, 36, 0]
+    """
+    if network.exchange:
+        return 0.0
+    trees = [dilated_tree(order, network.dim, network.width) for order in network.orders]
+    ranks = [sum(tree.mincut([pair[side] for pair, side in zip(pairs, sides)]) for tree in trees)
+             for sides in indices(2, len(pairs)).tolist()]
+    if len(trees) == 2 and pairs == TASKS["hybrid's pairs"]:
+        n = network.dim ** 2
+        ranks.append(n**2 - (n - min(network.width, n)) ** 2)
+    return max(0.0, 1 - min(ranks) / network.dim ** len(pairs))
+
+
+def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: float = 0.02,
+          length: int = 519, seed: int = 0) -> list[float]:
+    """Train a network from several random starts at once.
+
+    Parameters
+    ----------
+    network : DilatedNetwork
+    pairs : tuple of pairs of int
+    starts, steps : int
+    rate : float
+        Of Adam.
+    length : int
+        Of the fresh sequence that every start reads in a step.
+    seed : int
+
+    Returns
+    -------
+    list of float
+        For every start the mean squared error on all 3^8 windows. The mean square of the target
+        is 1, so this is the unexplained part.
+
+    Examples
+    --------
+    >>> errors = train(NETWORKS["mixture"], TASKS["first's pairs"], starts=2, steps=1)
+    >>> len(errors)
+    2
+    """
+    draw = torch.Generator().manual_seed(seed)
+    identity, windows = torch.eye(network.dim).double(), indices(network.dim, WINDOW)
+    weights = [[Real().random((starts, *shape), draw) / shape[-1] ** 0.5
+                for shape in network.weight_shapes()] for _ in network.orders]
+    adam = torch.optim.Adam([w.requires_grad_() for stream in weights for w in stream], lr=rate)
+    for step in range(steps):  # a constant rate, then down to zero
+        adam.param_groups[0]["lr"] = rate * min(1, 2 - 2 * step / steps)
+        symbols = torch.randint(network.dim, (starts, length), generator=draw)
+        wrong = network.run(weights, identity[symbols]) - target(symbols, pairs)
+        adam.zero_grad()
+        wrong.square().mean(1).sum().backward()
+        adam.step()
+    with torch.no_grad():
+        weights = [[w[:, None] for w in stream] for stream in weights]  # every start, all windows
+        wrong = network.run(weights, identity[windows]) - target(windows, pairs)
+        return wrong.square().mean((1, 2)).tolist()
+
+
+def trainings() -> dict[str, Callable[[], list[float]]]:
+    """The trainings that the course stores, by name: every network on every task.
+
+    Examples
+    --------
+    >>> list(trainings())[:2]
+    ["hybrid's pairs: first", "hybrid's pairs: second"]
+    """
+    return {f"{task}: {name}": lambda case=(network, pairs): train(*case, **SETTINGS)
+            for task, pairs in TASKS.items() for name, network in NETWORKS.items()}

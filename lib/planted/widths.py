@@ -1,0 +1,268 @@
+"""Early or deep layers: networks of equal size on tasks of short and of long range.
+
+Circuits are fitted to tensors on eight positions, whose least error follows from a minimum cut.
+Rectifier networks learn sums of products of signs, of neighbors or of places half the input apart;
+no cut bounds them (book/layer-widths.md, "Trained").
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from ..exact.arithmetic import Real
+from ..exact.ranks import singular_values
+from ..trees.decompositions import coefficient_tensor
+from ..trees.designer import design_widths
+from ..trees.tensors import Operator, indices, matricize
+from ..trees.tree import ModeTree
+
+__all__ = ["RANGES", "RECTIFIERS", "SETTINGS", "designs", "fit_circuit", "fit_rectifiers",
+           "least_error", "matches", "sign_products", "trainings"]
+
+RANGES = {"near": (((0, 1), (2, 3), (4, 5), (6, 7)), 4), "middle": (((0, 2),), 2),
+          "far": (((0, 4),), 2)}
+"""The tasks of the circuits: pairs of positions that must match, and modulo what. Two symbols pass
+a node of width 2, so that no design is too narrow for a single position."""
+RECTIFIERS = {"early": (16, 8, 4, 2), "deep": (2, 4, 8, 16)}
+SETTINGS = {
+    "circuits": {"starts": 12, "steps": 150, "rate": 0.03, "seed": 0},
+    "rectifiers": {"starts": 12, "steps": 1500, "rate": 0.005, "batch": 128, "seed": 0},
+    "budget": 150, "positions": 8, "dim": 4, "signs": 16,
+    "widths": {name: list(widths) for name, widths in RECTIFIERS.items()},
+}
+"""Of the stored runs: steps of Adam at a rate that falls to zero over the second half. Circuits see
+all inputs in each step, rectifier networks 128 fresh ones."""
+
+
+def blocks(positions: int, j: int) -> list[int]:
+    """The row modes of alternating blocks of 2^j positions."""
+    return [i for i in range(positions) if (i >> j) % 2 == 0]
+
+
+def matches(positions: int, dim: int, pairs: Sequence[tuple[int, int]], symbols: int
+            ) -> torch.Tensor:
+    """1 where all pairs of positions show the same modulo a number of symbols, else 0.
+
+    Parameters
+    ----------
+    positions, dim : int
+    pairs : sequence of pairs of int
+    symbols : int
+
+    Returns
+    -------
+    torch.Tensor, shape (dim, ..., dim), one dimension for each position
+
+    Examples
+    --------
+    >>> matches(2, 3, [(0, 1)], symbols=2)
+    tensor([[1., 0., 1.],
+            [0., 1., 0.],
+            [1., 0., 1.]], dtype=torch.float64)
+    """
+    shown = indices(dim, positions) % symbols
+    first, second = (list(side) for side in zip(*pairs))
+    same = shown[:, first] == shown[:, second]
+    return same.all(1).double().reshape((dim,) * positions)
+
+
+def designs(positions: int = 8, dim: int = 4, budget: int = 150, candidates=(1, 2, 4, 8, 16)
+            ) -> dict[str, ModeTree]:
+    """For every range the circuit with the largest minimum cut that fits the budget.
+
+    Examples
+    --------
+    >>> {name: tree.parameter_count() for name, tree in designs().items()}
+    {'early': 147, 'middle': 85, 'deep': 132}
+    """
+    levels = positions.bit_length() - 1
+    names = ("early", "middle", "deep") if levels == 3 else ("early", "deep")
+    shape = ModeTree.perfect(positions, 2, dim, (1,) * levels)
+    return {name: design_widths(shape, [blocks(positions, j)], budget, candidates).tree
+            for j, name in enumerate(names)}
+
+
+def least_error(tree: ModeTree, target: torch.Tensor) -> float:
+    """An error that no weights undercut: the share of squared singular values beyond minimum cuts.
+
+    Parameters
+    ----------
+    tree : ModeTree
+        With N = 2^L positions. The partitions are its alternating blocks.
+    target : torch.Tensor, shape (M, ..., M)
+
+    Returns
+    -------
+    float
+        The largest over the partitions, relative to the squared norm of the target.
+
+    Examples
+    --------
+    >>> tree, pairs = ModeTree.perfect(4, 2, 2, (1, 1)), [(0, 1), (2, 3)]
+    >>> least_error(tree, matches(4, 2, pairs, symbols=2))
+    0.75
+    """
+    errors = []
+    for j in range(tree.modes.bit_length() - 1):
+        rows = blocks(tree.modes, j)
+        squares = singular_values(matricize(target, rows)) ** 2
+        errors.append(float(squares[tree.mincut(rows):].sum() / squares.sum()))
+    return max(errors)
+
+
+def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, rate: float = 0.03,
+                seed: int = 0, operator: Operator | None = None) -> list[float]:
+    """Fit a circuit with unshared weights to a tensor by Adam, from several random starts.
+
+    Parameters
+    ----------
+    tree : ModeTree
+    target : torch.Tensor, shape (M, ..., M)
+    starts, steps : int
+    rate : float
+    seed : int
+    operator : callable, optional
+        An activation-pooling operator in place of the product.
+
+    Returns
+    -------
+    list of float
+        For every start the squared error, relative to the squared norm of the target.
+
+    Examples
+    --------
+    >>> tree, one = ModeTree.perfect(2, 2, 2, (1,)), torch.ones(2, 2).double()
+    >>> [round(error, 3) for error in fit_circuit(tree, one, starts=2, steps=300)]
+    [0.0, 0.0]
+    """
+    draw = torch.Generator().manual_seed(seed)
+    weights = {path: (Real().random((starts, *shape), draw) / shape[-1] ** 0.5).requires_grad_()
+               for path, shape in tree.weight_shapes().items()}
+
+    def error(weights: dict) -> torch.Tensor:
+        missed = coefficient_tensor(tree, weights, operator=operator) - target
+        return missed.square().sum() / target.square().sum()
+
+    errors = _descend(list(weights.values()), rate, steps,
+                      lambda step: torch.vmap(error)(weights))
+    return errors.tolist()
+
+
+def sign_products(signs: torch.Tensor, task: str) -> torch.Tensor:
+    """The sum of the products of neighbors, or of places half the input apart, with variance 1.
+
+    Parameters
+    ----------
+    signs : torch.Tensor, shape (batch, N)
+    task : {"near", "far"}
+
+    Returns
+    -------
+    torch.Tensor, shape (batch,)
+
+    Examples
+    --------
+    >>> signs = torch.tensor([[1.0, 1, -1, -1]])
+    >>> [round(float(sign_products(signs, task)), 3) for task in ("near", "far")]
+    [1.414, -1.414]
+    """
+    half = signs.shape[1] // 2
+    one, other = {"near": (signs[:, 0::2], signs[:, 1::2]),
+                  "far": (signs[:, :half], signs[:, half:])}[task]
+    return (one * other).sum(1) / half**0.5
+
+
+def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, rate: float = 0.005,
+                   batch: int = 128, seed: int = 0) -> list[float]:
+    """Train a rectifier network on products of signs, from several random starts at once.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of the layers; each has windows of 2 with stride 2, a bias and a rectifier. The
+        input has 2^L signs for L layers; the output is linear.
+    task : {"near", "far"}
+    starts, steps : int
+    rate : float
+    batch : int
+        Fresh inputs in a step.
+    seed : int
+
+    Returns
+    -------
+    list of float
+        For every start the mean squared error on 8192 fresh inputs; the target has variance 1.
+
+    Examples
+    --------
+    >>> len(fit_rectifiers((4, 2), "near", starts=3, steps=1))
+    3
+    """
+    draw, signs = torch.Generator().manual_seed(seed), 2 ** len(widths)
+    weights, below = [], 1
+    for width in (*widths, None):
+        shape = (2 * below, width) if width else (below, 1)
+        weights.append(torch.randn(starts, *shape, generator=draw) * (2 / shape[0]) ** 0.5)
+        weights.append(torch.zeros(starts, 1, shape[1]))
+        below = width
+    for part in weights:
+        part.requires_grad_()
+
+    def error(count: int) -> torch.Tensor:
+        x = 2.0 * torch.randint(0, 2, (count, signs), generator=draw) - 1
+        hidden = x.expand(starts, -1, -1).reshape(starts, -1, 1)  # (starts, inputs · places, 1)
+        for matrix, bias in zip(weights[:-2:2], weights[1:-2:2]):
+            hidden = torch.relu(hidden.reshape(starts, -1, matrix.shape[1]) @ matrix + bias)
+        output = (hidden @ weights[-2] + weights[-1])[..., 0]
+        return (output - sign_products(x, task)).square().mean(1)
+
+    _descend(weights, rate, steps, lambda step: error(batch))
+    with torch.no_grad():
+        return error(8192).tolist()
+
+
+def _descend(weights: list[torch.Tensor], rate: float, steps: int,
+             errors: Callable[[int], torch.Tensor]) -> torch.Tensor:
+    """Adam on the sum of the errors of all starts; returns the last errors."""
+    adam = torch.optim.Adam(weights, lr=rate)
+    for step in range(steps):  # a constant rate, then down to zero
+        adam.param_groups[0]["lr"] = rate * min(1, 2 - 2 * step / steps)
+        adam.zero_grad()
+        found = errors(step)
+        found.sum().backward()
+        adam.step()
+    return found.detach()
+
+
+def parameters(widths: Sequence[int]) -> int:
+    """Weights and biases of a rectifier network with the given widths.
+
+    Examples
+    --------
+    >>> [parameters(widths) for widths in RECTIFIERS.values()]
+    [401, 387]
+    """
+    below = (1, *widths)
+    return sum((2 * a + 1) * b for a, b in zip(below, widths)) + widths[-1] + 1
+
+
+def trainings() -> dict[str, Callable[[], list[float]]]:
+    """The trainings that the course stores, by name.
+
+    Examples
+    --------
+    >>> list(trainings())[0], list(trainings())[-1]
+    ('circuits, near: early', 'rectifiers, far: deep')
+    """
+    circuits, rectifiers = SETTINGS["circuits"], SETTINGS["rectifiers"]
+    size = SETTINGS["positions"], SETTINGS["dim"]
+    named = {}
+    for task, pairs in RANGES.items():
+        for name, tree in designs(*size, SETTINGS["budget"]).items():
+            named[f"circuits, {task}: {name}"] = (
+                lambda tree=tree, task=pairs: fit_circuit(tree, matches(*size, *task), **circuits))
+    for task in ("near", "far"):
+        for name, widths in RECTIFIERS.items():
+            named[f"rectifiers, {task}: {name}"] = (
+                lambda widths=widths, task=task: fit_rectifiers(widths, task, **rectifiers))
+    return named

@@ -1,0 +1,187 @@
+"""Random blobs, their labels, and the networks whose windows are squares or mirror images."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import torch
+
+from lib.experiments.blobs import TASKS, Blobs, _drawn, blobs, symmetry
+from lib.experiments.networks import generator_for
+from lib.experiments.pooled import (
+    GEOMETRIES,
+    KINDS,
+    PooledNetworks,
+    PoolSettings,
+    batches,
+    coded,
+    fingerprint,
+    multisets,
+    run,
+    train,
+    window_order,
+)
+from lib.experiments.records import STORED, RecordsError, read
+
+SOME = blobs(200, seed="tests")
+TINY = PoolSettings(images=20, test_images=10, steps=3, batch_size=4, channels=2)
+
+
+def test_scores_are_those_of_their_definitions():
+    for image, score in zip(SOME.images.numpy(), SOME.closedness.tolist(), strict=True):
+        closed = scipy.ndimage.binary_closing(np.pad(image, 1))[1:-1, 1:-1]
+        assert score == image.sum() / closed.sum() and 0 < score <= 1
+    images, corner, side = _drawn(60, generator_for("tests"))
+    some = images.any(2).any(1)
+    found = symmetry(images[some], corner[some], side[some]).tolist()
+    for image, (top, left), size, score in zip(
+            images[some].numpy(), corner[some].tolist(), side[some].tolist(), found, strict=True):
+        square = image[top:top + size, left:left + size]
+        assert image.sum() == square.sum()  # the blob lies in its square
+        assert score == (square & np.fliplr(square)).sum() / square.sum()
+
+
+def test_blobs_are_made_as_described():
+    images, corner, side = _drawn(2000, generator_for("many"))
+    assert 0.46 < (side == 16).double().mean() < 0.54
+    assert corner[side == 32].abs().sum() == 0
+    assert {tuple(c) for c in corner[side == 16].tolist()} == {(0, 0), (0, 16), (16, 0), (16, 16)}
+    area = images.sum((1, 2)) / side.square()  # height 11 to 32, up to a third lost
+    assert 0.1 < area.min() and area.max() < 0.8
+    exact = torch.tensor([1.0 == s for s in symmetry(images, corner, side).tolist()])
+    assert exact.double().mean() < 0.05  # turned and bent blobs are not symmetric by themselves
+    again = blobs(200, seed="tests", batch=500)
+    assert all(bool((getattr(again, name) == getattr(SOME, name)).all())
+               for name in ("images", "closedness", "symmetry"))
+    assert bool((blobs(200, seed="others").images != SOME.images).any())
+
+
+def test_a_task_keeps_both_ends_of_a_score():
+    for task in TASKS:
+        images, labels = SOME.task(task)
+        scores = getattr(SOME, task)
+        low, high = scores.sort().values[79], scores.sort().values[120]
+        place = {image.numpy().tobytes(): score.item()
+                 for image, score in zip(SOME.images, scores, strict=True)}
+        found = torch.tensor([place[image.numpy().tobytes()] for image in images],
+                             dtype=torch.float64)
+        assert labels.bincount().tolist() == [80, 80]
+        assert found[labels == 0].max() <= low and found[labels == 1].min() >= high
+    tie = Blobs(SOME.images[:5], torch.ones(5), torch.arange(5.0))
+    assert tie.task("closedness")[1].tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: blobs(0, 0), "count=0"), (lambda: SOME.task("size"), "'size', must be one of"),
+    (lambda: window_order(4, "round"), "'round'"), (lambda: PoolSettings(steps=0), "steps=0"),
+    (lambda: PooledNetworks("sum", "square", 2, (0,)), "kind='sum'"),
+    (lambda: PooledNetworks("max", "round", 2, (0,)), "geometry='round'")])
+def test_bad_arguments_are_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def plainly(net, images, geometry, place):
+    """Scores of one network, pixel by pixel."""
+    order = window_order(32, geometry)
+    x = torch.stack((~images, images), -1).double().flatten(1, 2)[:, order]
+    product = net.kind == "product"
+    for layer, weight in enumerate(net.weights):
+        x = x @ (weight[place].softmax(0) if product else weight[place])
+        x = x if product else x + net.biases[layer][place]
+        if layer < 5:  # twice a probability, so that 1024 of them stay in the range of floats
+            x = (2 * x if product else x.relu()).unflatten(1, (-1, 4))
+            x = x.prod(2) if product else x.amax(2) if net.kind == "max" else x.mean(2)
+    return x[:, 0].log() - 1364 * np.log(2) if product else x[:, 0]
+
+
+@pytest.mark.parametrize("kind, geometry", list(itertools.product(KINDS, GEOMETRIES)))
+def test_networks_on_contents_are_the_networks_on_pixels(kind, geometry):
+    net = PooledNetworks(kind, geometry, 6, seeds=(3, 4)).double()
+    for bias in net.biases:
+        torch.nn.init.normal_(bias, generator=generator_for("biases"))
+    codes = coded(SOME.images[:20], geometry)
+    found = net(codes.expand(2, -1, -1))
+    for place in (0, 1):
+        assert torch.allclose(found[place], plainly(net, SOME.images[:20], geometry, place),
+                              atol=1e-9, rtol=0)
+
+
+def test_contents_count_white_pixels_window_by_window():
+    image = torch.zeros(1, 8, 8, dtype=torch.bool)
+    image[0, :2, :2] = True
+    image[0, 4, 4] = True
+    number = {tuple(row): place for place, row in enumerate(multisets(5).tolist())}
+    assert coded(image, "square").tolist() == [[number[0, 0, 0, 4], 0, 0, number[0, 0, 0, 1]]]
+    # folded once, (4, 4) lies on (3, 3); folded again, on the window of (0, 0)
+    assert sorted(coded(image, "mirror")[0].tolist()) == sorted(
+        [number[0, 0, 1, 1], *[number[0, 0, 0, 1]] * 3])
+
+
+def test_every_seed_has_its_own_order_whatever_the_company():
+    together, alone = batches(10, 4, (0, 1)), batches(10, 4, (1,))
+    for _ in range(7):
+        assert next(together)[1].tolist() == next(alone)[0].tolist()
+    first = [next(batches(10, 4, (0,))) for _ in range(2)]
+    assert first[0].tolist() == first[1].tolist()
+    epoch = batches(10, 5, (0,))
+    assert sorted(next(epoch)[0].tolist() + next(epoch)[0].tolist()) == list(range(10))
+
+
+def test_training_is_the_same_alone_and_in_company():
+    data = SOME.task("symmetry")
+    settings = PoolSettings(steps=10, batch_size=8, channels=3)
+    pair = train("mean", "square", settings, data, data, (0, 1))
+    alone = train("mean", "square", settings, data, data, (1,))
+    assert [entry["seed"] for entry in pair] == [0, 1]
+    assert pair[1]["curve"]["loss"] == pytest.approx(alone[0]["curve"]["loss"], abs=1e-4)
+    assert len(pair[0]["curve"]["loss"]) == 10 and pair[0]["accuracy"] == pair[0]["test_accuracy"]
+
+
+def test_a_run_can_be_stopped_and_called_again(tmp_path):
+    path = tmp_path / "blobs.jsonl"
+    run(TINY, seeds=(0, 1), geometries=("square",), output=path, together=1)
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 1 + 2 * len(KINDS) * len(TASKS)
+    run(TINY, seeds=(0, 1), geometries=("square",), output=path)
+    assert path.read_bytes() == b"".join(lines)  # nothing left to do
+    path.write_bytes(b"".join(lines[:4]) + lines[4][:20])  # killed while writing
+    run(TINY, seeds=(0, 1), geometries=("square",), output=path)
+    values = [{entry["name"]: entry["accuracy"] for entry in map(json.loads, text[1:])}
+              for text in (lines, path.read_bytes().splitlines())]
+    assert values[0] == values[1]
+    with pytest.raises(RecordsError, match="steps"):
+        run(PoolSettings(20, 10, 4, 4, 2), seeds=(0,), output=path)
+
+
+def test_the_stored_results_are_whole():
+    header, entries = read(STORED / "blobs.jsonl")
+    settings = PoolSettings()
+    assert (header["identifier"], header["settings"]) == (settings.identifier, settings.as_dict())
+    names = [entry["name"] for entry in entries]
+    assert len(set(names)) == len(names)
+    for entry in entries:
+        assert entry["block"] == f"{entry['pooling']}-{entry['geometry']}"
+        assert entry["pooling"] in KINDS and entry["task"] in TASKS
+        assert len(entry["curve"]["loss"]) == 10 and entry["provenance"]["torch"]
+    done = {(entry["pooling"], entry["task"], entry["geometry"], entry["seed"])
+            for entry in entries}
+    assert set(itertools.product(KINDS, TASKS, ("square", "mirror"), range(5))) <= done
+    assert len({entry["provenance"]["code"] for entry in entries}) == 1
+
+
+@pytest.mark.slow
+def test_the_stored_results_come_from_these_images_and_these_networks():
+    header, entries = read(STORED / "blobs.jsonl")
+    data, test = blobs(25_000, "train"), blobs(5_000, "test")
+    assert header["data"]["fingerprint"] == fingerprint(data)
+    assert header["data"]["test_fingerprint"] == fingerprint(test)
+    stored = {entry["name"]: entry["test_accuracy"] for entry in entries}
+    for geometry in ("square", "mirror"):
+        found = train("mean", geometry, PoolSettings(), data.task("closedness"),
+                      test.task("closedness"), range(5))
+        for entry in found:
+            name = f"mean-{geometry}-C16-closedness-s{entry['seed']}"
+            assert entry["test_accuracy"] == pytest.approx(stored[name], abs=0.03)

@@ -1,0 +1,188 @@
+"""The pictures that readers move: their numbers are those of the library."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+
+import numpy
+import pytest
+
+from lib import Architecture, ModeTree
+from lib.bounds.matching import matching_number
+from lib.bounds.private import private_pixel_bound
+from lib.course import ROOT
+from lib.plots import curves
+
+FOLDER = ROOT / "book" / "assets" / "explore"
+PROGRAM = """
+const fs = require("fs");
+(0, eval)(fs.readFileSync(process.argv[1], "utf8"));
+const theory = globalThis.overlapTheory;
+const found = JSON.parse(fs.readFileSync(0, "utf8")).map(({net, cut}) => {
+  const upper = theory.upperBound(net, cut);
+  const two = net.layers.length === 2 ? theory.twoLayers(net, cut) : null;
+  return {
+    cells: theory.totals(net).cells, fields: theory.totals(net).fields,
+    strides: theory.totals(net).strides,
+    reachable: net.layers.map((_, i) => theory.reachable(net, i + 1)),
+    crossing: String(theory.value(theory.crossingBound(net, cut).powers)),
+    private: String(theory.value(theory.privateBound(net, cut).powers)),
+    log10: theory.log10(theory.privateBound(net, cut).powers),
+    upper: upper, two: two && {value: String(theory.value(two.powers)), exact: two.exact},
+  };
+});
+console.log(JSON.stringify(found));
+"""
+
+
+def random_networks(count, seed=0):
+    """Square networks, most of which end in a single cell, with a cut."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        size = rng.randrange(2, 13)
+        layers, cells = [], size
+        for _ in range(rng.randrange(0, 4)):
+            stride = rng.choice([1, 1, 2, 2, 3])
+            layers.append((rng.randrange(1, 6), stride, rng.randrange(1, 10)))
+            cells = -(-cells // stride)
+        last = (cells, cells, 1) if rng.random() < 0.9 else (rng.randrange(1, 4), 2, 1)
+        yield Architecture(size, rng.randrange(1, 9), [*layers, last]), rng.randrange(1, size)
+
+
+def test_the_curves_are_those_of_the_stored_runs():
+    assert curves.FILE.read_text(encoding="utf-8") == curves.source()
+
+
+def as_json(net, cut):
+    layers = [{"window": r, "stride": s, "channels": d} for (r, _), (s, _), d
+              in zip(net.windows, net.strides, net.widths[1:], strict=True)]
+    return {"net": {"size": net.size[0], "channels": net.channels, "layers": layers}, "cut": cut}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_the_browser_computes_what_the_library_computes():
+    cases = list(random_networks(600))
+    done = subprocess.run(["node", "-e", PROGRAM, str(FOLDER / "theory.js")], text=True, check=True,
+                          input=json.dumps([as_json(*case) for case in cases]), capture_output=True)
+    exact = 0
+    for (net, cut), shown in zip(cases, json.loads(done.stdout), strict=True):
+        layers = range(net.depth + 1)
+        assert shown["cells"] == [size for size, _ in net.output_sizes]
+        assert shown["fields"] == [net.total_receptive_field(layer) for layer in layers]
+        assert shown["strides"] == [net.total_stride(layer) for layer in layers]
+        assert shown["reachable"] == [list(net.reachable_shifts(layer)) for layer in layers[1:]]
+        assert int(shown["crossing"]) == net.crossing_bound(cut=cut), (net, cut)
+        private = private_pixel_bound(net, cut=cut)
+        assert int(shown["private"]) == private and abs(shown["log10"] - private.log10) < 1e-9
+        upper = net.non_overlapping_upper_bound(cut=cut)
+        assert shown["upper"] == (upper and int(upper)), (net, cut)
+        if net.depth == 2 and net.strides[1] == net.windows[1] and set(net.output_sizes[2]) == {1}:
+            rank = net.exact_two_layer_rank(cut=cut)
+            assert shown["two"]["exact"] == (rank is not None), (net, cut)
+            lower = rank if rank is not None else max(net.crossing_bound(cut=cut), private)
+            assert int(shown["two"]["value"]) == lower, (net, cut)
+            exact += rank is not None
+    assert exact > 40
+
+
+BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome")
+                if (found := shutil.which(name))), None)
+
+
+def shown(name, states, folder, pattern=r'<p class="explore-result">(.*?)</p>'):
+    """What widgets in these states show, by default as their result, in a browser."""
+    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
+                      for file in ("theory", "explore", name))
+    places = "".join(f'<div class="explore" data-explore="{name}" data-state="{state}"></div>'
+                     for state in states)
+    page = folder / "page.html"
+    page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}", encoding="utf-8")
+    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                           f"--user-data-dir={folder / 'profile'}", page.as_uri()],
+                          capture_output=True, text=True, check=True, timeout=120)
+    return re.findall(pattern, done.stdout)
+
+
+def powers(text):
+    """65<sup>2</sup> · 3 in typeset form as an integer."""
+    total = 1
+    for base, exponent in re.findall(r"<span>(?: · )?(\d+)(?:<sup>(\d+)</sup>)?</span>", text):
+        total *= int(base) ** int(exponent or 1)
+    return total
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_the_moving_window_shows_the_rank(tmp_path):
+    states = [(window, stride, channels) for window in range(1, 9)
+              for stride in range(1, window + 1) for channels in (1, 2, 3, 4, 7, 11, 20, 62, 63)]
+    texts = shown("overlap", [f"{r}.{s}.{d}.0.0" for r, s, d in states], tmp_path)
+    exact = 0
+    for (window, stride, channels), text in zip(states, texts, strict=True):
+        cells = -(-8 // stride)
+        net = Architecture(8, 64, ((window, stride, channels), (cells, cells, 1)))
+        rank = net.exact_two_layer_rank()
+        assert text.startswith("Rank, at least" if rank is None else "Rank between"), text
+        lower = max(net.crossing_bound(), private_pixel_bound(net)) if rank is None else rank
+        assert powers(text) == lower, (net, text)
+        exact += rank is not None
+    assert len(states) == 324 and exact > 200
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_typed_architecture_shows_its_bound(tmp_path):
+    nets = [net for net, _ in random_networks(300, seed=1)]
+    states = []
+    for net in nets:
+        layers = [layer.values() for layer in as_json(net, 1)["net"]["layers"]]
+        states.append(".".join(str(n) for n in [n for layer in layers for n in layer]
+                               + [net.size[0], net.channels, 1]))
+    texts = shown("network", states, tmp_path)
+    for net, text in zip(nets, texts, strict=True):
+        bound = max(net.crossing_bound(), private_pixel_bound(net))
+        if bound.silent:
+            assert text.startswith("No layer satisfies"), (net, text)
+        else:
+            assert powers(text) == bound, (net, text)
+
+
+def pooling_trees():
+    """The geometries of notebook 11 that the picture offers, in its order."""
+    by_row = ModeTree.perfect(modes=16, pool=2, dim=2, widths=(4, 16, 16, 8))
+    blocks = [4 * i + j for a in (0, 2) for b in (0, 2) for i in (a, a + 1) for j in (b, b + 1)]
+    return (ModeTree.perfect(modes=16, pool=4, dim=2, widths=(16, 8)).permuted(blocks), by_row,
+            by_row.permuted([x for i in range(8) for x in (i, 15 - i)]))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_painted_partition_shows_its_pairs_and_cuts(tmp_path):
+    rng = random.Random(2)
+    partitions = [tuple(sorted(rng.sample(range(16), 8))) for _ in range(300)]
+    states = [sum(2**mode for mode in rows) for rows in partitions]
+    results = shown("partition", states, tmp_path)
+    cuts = shown("partition", states, tmp_path, r'<strong class="explore-cut-value">(\d+)</strong>')
+    for i, rows in enumerate(partitions):
+        assert powers(results[i]) == 2 ** matching_number(rows, (4, 4)), rows
+        assert [int(cut) for cut in cuts[3 * i:3 * i + 3]] == [
+            tree.mincut(rows) for tree in pooling_trees()], rows
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_filled_table_shows_its_rank(tmp_path):
+    rng = random.Random(3)
+    tables = []
+    for _ in range(300):
+        rank = rng.randrange(4)
+        left = [[rng.randrange(-4, 5) for _ in range(rank)] for _ in range(3)]
+        right = [[rng.randrange(-4, 5) for _ in range(3)] for _ in range(rank)]
+        tables.append([[sum(a * b[j] for a, b in zip(row, right)) for j in range(3)]
+                       for row in left])
+    results = shown("table", [".".join(str(n) for row in table for n in row) for table in tables],
+                    tmp_path)
+    ranks = [numpy.linalg.matrix_rank(table) for table in tables]
+    assert results == [f"Rank {rank}" for rank in ranks] and set(ranks) == {0, 1, 2, 3}
