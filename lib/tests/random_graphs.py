@@ -218,7 +218,7 @@ class Drawn(Graph):
         y = self.any_conv(x, self.width[x])
         if self.cells[y] != self.cells[x]:
             return y
-        return self.add("mul", x, self.add(self.rng.choice(["blank", "flip"]), y))
+        return self.add("mul", x, self.add(self.rng.choice(["blank", "front", "flip"]), y))
 
     def two(self, x):
         width = self.rng.randint(1, 5)
@@ -379,6 +379,7 @@ def moves(x):
     blank = torch.zeros_like(x[..., :half])
     return {"flip": lambda: x.flip(-1), "flip twice": lambda: x.flip(-1).flip(-1),
             "roll": lambda: x.roll(1, -1), "cumsum": lambda: x.cumsum(-1) % PRIME,
+            "front": lambda: F.pad(x[..., half:], (half, 0)),
             "blank": lambda: torch.cat([blank, x[..., half:]], -1), "crop": lambda: x[..., -1:]}
 
 

@@ -67,6 +67,11 @@ def factor_blank_at_first(g):
     return g.add("mul", x, g.add("blank", g.conv(0, 3)))
 
 
+def factor_padded_at_first(g):
+    x = g.conv(0, 3, 3)
+    return g.add("mul", x, g.add("front", g.conv(0, 3)))
+
+
 def copies_that_are_missing(g):
     x = g.conv(0, 4)
     y = g.conv(g.conv(g.pick(x, [0, 1]), 8, 3), 4)
@@ -83,7 +88,7 @@ def kernel_with_holes(g):
 
 
 EDGES = [groups_of_repeated, padded_channels, groups_then_dropped, wide_groups_then_dropped,
-         factor_blank_at_first, copies_that_are_missing, one_cell_kept, kernel_with_holes]
+         factor_blank_at_first, factor_padded_at_first, copies_that_are_missing, one_cell_kept, kernel_with_holes]
 Graph.cat = Drawn.cat
 
 
