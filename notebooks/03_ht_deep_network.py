@@ -240,6 +240,48 @@ with checking("ht-rank-bound", detail="{count} channels of one network, "
         for rank in found:
             check(rank == 2 ** (2**level // 2), level)
 
+# %% [markdown]
+# Behind such proofs stands one recursion: the matrix of a channel is a combination of Kronecker products
+# of the matrices below, for every partition. Written as a program, it never makes a tensor.
+
+
+# %%
+def matrix_by_recursion(tree, weights, rows):
+    """Kronecker products all the way up; a leaf is a column or a row."""
+    def channels(node, path):
+        product = None
+        for t, child in enumerate(node.children):
+            mixed = weights[(*path, t)]
+            if isinstance(child, int):
+                parts = mixed[:, :, None] if child in rows else mixed[:, None]
+            else:
+                parts = torch.tensordot(mixed, channels(child, (*path, t)), 1)
+            product = parts if product is None else [
+                torch.kron(a, b) for a, b in zip(product, parts)]
+        return torch.stack(list(product))
+
+    return torch.tensordot(weights[()], channels(tree.root, ()), 1)
+
+
+own = torch.Generator().manual_seed(30)
+recursion = {}
+for tree in (deep(2, (2, 3, 2)), deep(3, (3, 2)),
+             ModeTree.perfect(16, 4, 2, (3, 2))):  # windows of 4
+    drawn = {path: torch.randint(-2, 3, shape, generator=own).double()
+             for path, shape in tree.weight_shapes().items()}
+    A = coefficient_tensor(tree, drawn)
+    for rows in (range(0, tree.modes, 2), range(tree.modes // 2), (1, 2)):
+        recursion[tree, tuple(rows)] = torch.equal(
+            matrix_by_recursion(tree, drawn, rows), matricize(A, rows))
+table([(tree, rows, same) for (tree, rows), same in recursion.items()],
+      ["network", "row modes", "recursion = matricization"])
+
+# %% tags=["hide-input"]
+with checking("matrix-recursion", detail="{count} partitions of 3 networks, "
+              "entry by entry") as check:
+    for case, same in recursion.items():
+        check(same, case)
+
 # %% tags=["remove-cell"]
 glue("03-networks", len(networks))
 glue("03-rank-8-3", ranks[3, (3, 2, 2)][0])

@@ -694,6 +694,8 @@ stuck = sum(error > least + 0.02 for errors, least in known.values()
 glue("07-rectified-chance", f"{by_chance:.3f}")
 for name in lab.RECTIFIERS:
     glue(f"07-rectified-solved-{name}", f"{solved['near', name]} of 12")
+errors, least = known["far", "deep"]
+glue("07-stored-stuck-far", f"{sum(e > least + 0.02 for e in errors)} of 12")
 glue("07-stored-stuck", f"{stuck} of {sum(len(e) for e, _ in known.values())}")
 for (task, name), (median, low, high) in medians.items():
     glue(f"07-rectified-{task}-{name}",

@@ -567,7 +567,9 @@ with checking("mixture-trained", "trained", "4 networks, 12 starts each, and "
 # %% tags=["remove-cell"]
 for (task, name), (median, low, high) in medians.items():
     key = task.split("'")[0].split()[0]
-    glue(f"12-{key}-{name}", f"{median:.2f} ({low:.2f} to {high:.2f})")
+    median, low, high = (f"{part:.2f}" for part in (median, low, high))
+    glue(f"12-{key}-{name}",
+         median if low == high else f"{median} ({low} to {high})")
     glue(f"12-{key}-{name}-best", f"{min(stored[task, name]):.2f}")
     glue(f"12-{key}-{name}-floor", f"{floors[task, name]:.2f}")
 glue("12-size-parent", networks["first"].parameter_count())

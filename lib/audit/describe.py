@@ -70,7 +70,8 @@ def _describe_call(found: object, call: object, names: Counter) -> None:
     out = call.outputs[0] if call.outputs else None
     if not isinstance(found.virtual.get(out), Field):
         return
-    sources = [v for v in call.inputs if isinstance(found.virtual.get(v), Field)]
+    sources = [v for v in call.inputs
+               if isinstance(found.virtual.get(v), Field) and 0 not in v.shape]
     if call.layer is not None:
         name = (call.scope if call.leaf else _name(call)) or found.name
         names[name] += 1

@@ -115,7 +115,7 @@ def geometry(virtual: Field, seen: Field, axis: int) -> Geometry:
     if len(widths):
         start = int(edge[0].flatten()[0]) if step is None else None
         start = int(edge[0].min()) if start is None or start > EMPTY // 2 else start
-    if step is not None:
+    if step is not None and 0 not in virtual.shape:
         others = [d for d in range(1, edge.dim()) if d != step[0] + 1]
         merged = edge.amin(others) if others else edge
         known = merged[0] < EMPTY // 2

@@ -152,7 +152,11 @@ def main():
     header = {"kind": "header", "format": 1, "settings": SETTINGS,
               "identifier": hashlib.sha256(json.dumps(SETTINGS, sort_keys=True).encode())
               .hexdigest()[:12], "data": {"train": origin, "test": test_origin}}
-    lines = arguments.output.read_text().splitlines() if arguments.output.exists() else []
+    text = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
+    whole = text[:text.rfind("\n") + 1]  # a torn last line is cut off
+    if whole != text:
+        arguments.output.write_text(whole, encoding="utf-8")
+    lines = whole.splitlines()
     if lines and json.loads(lines[0]) != json.loads(json.dumps(header)):
         raise SystemExit(f"{arguments.output} holds results of other settings or data; choose "
                          "another --output")

@@ -162,6 +162,11 @@ EXACT = {
         accumulate=True)),
     "rows by list and by mask": Run(into_rows),
     "index_copy": Run(lambda x: x.index_copy(2, BACKWARD[:5], x[:, :, :5])),
+    "beside nothing": Run(lambda x: torch.cat([x[..., :0], x + 1], 3)),
+    "beside no tokens": Run(lambda x: (lambda y: torch.cat([y[:, :0], y[:, 3:] * 2], 1))(
+        x.flatten(2).mT)),
+    "nothing turned": Run(lambda x: torch.cat([x[:, :, :0].transpose(2, 3).flatten(2).view(
+        1, 4, 16, 0), x], 3)),
     "index_fill": Run(lambda x: x.index_fill(2, BACKWARD[:9], 2.0)),
     "slice_scatter": Run(lambda x: x.slice_scatter(x[:, :, :4], 2, 3, 7)),
     "select_scatter": Run(lambda x: x.select_scatter(x[:, :, 2], 2, 9)),

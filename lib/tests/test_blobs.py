@@ -168,7 +168,7 @@ def test_the_stored_results_are_whole():
         assert len(entry["curve"]["loss"]) == 10 and entry["provenance"]["torch"]
     done = {(entry["pooling"], entry["task"], entry["geometry"], entry["seed"])
             for entry in entries}
-    assert set(itertools.product(KINDS, TASKS, ("square", "mirror"), range(5))) <= done
+    assert set(itertools.product(KINDS, TASKS, GEOMETRIES, range(5))) <= done
     assert len({entry["provenance"]["code"] for entry in entries}) == 1
 
 

@@ -1,6 +1,9 @@
 """SimNets' operators, ConvACs in log-space, and exact marginals of missing pixels."""
 
+import hashlib
+import json
 import math
+import sys
 from fractions import Fraction
 from itertools import product
 
@@ -9,6 +12,8 @@ import pytest
 import torch
 
 from lib import Architecture, ConvAC
+from lib.benchmarks import missing_data as measured
+from lib.experiments.records import STORED
 from lib.networks import log_space
 from lib.networks.log_space import (
     LogConvAC,
@@ -282,3 +287,43 @@ def test_missing_squares_stay_inside_and_reach_every_place():
                  lambda: missing_pixels(3, (6, 5), 1.5, generator)):
         with pytest.raises(ValueError, match="missing_"):
             call()
+
+
+def test_the_stored_comparison_is_whole():
+    header, *networks = map(json.loads, (STORED / "missing-data.jsonl").read_text().splitlines())
+    text = json.dumps(header["settings"], sort_keys=True)
+    assert header["identifier"] == hashlib.sha256(text.encode()).hexdigest()[:12]
+    assert header["settings"] == measured.SETTINGS
+    names = [f"{model}-s{seed}" for model in measured.MAIN + measured.VARIANTS for seed in range(5)]
+    assert sorted(network["name"] for network in networks) == sorted(names)
+    for network in networks:
+        whole, *others = network["accuracy"].values()
+        ways = {way: value for way, value in whole.items() if way != "missing"}
+        assert len(set(ways.values())) == 1, "nothing is missing, so all ways are the same"
+        assert all(0 <= value <= 1 for found in [whole, *others] for value in found.values())
+
+
+def test_the_comparison_resumes_and_keeps_foreign_results(tmp_path, monkeypatch):
+    def images(split, count, folder):
+        generator = torch.Generator().manual_seed(len(split))
+        return (torch.randn(40, 3, 16, 16, generator=generator),
+                torch.arange(40) % 10, {"fingerprint": split})
+
+    small = measured.SETTINGS | {"images": 40, "epochs": 1, "batch_size": 20, "components": 3,
+                                 "widths": [3, 3, 3], "convnet_channels": 2,
+                                 "pixels": [0.0, 0.5], "squares": [1]}
+    monkeypatch.setattr(measured, "SETTINGS", small)
+    monkeypatch.setattr(measured, "images_of", images)
+    output = tmp_path / "found.jsonl"
+    monkeypatch.setattr(sys, "argv", ["missing_data", "--output", str(output), "--seeds", "3"])
+    measured.main()
+    first = output.read_text()
+    assert [json.loads(line).get("seed") for line in first.splitlines()] == [None] + 6 * [3]
+    output.write_text(first[:-30])  # killed while the last line was written
+    measured.main()
+    again = [json.loads(line) for line in output.read_text().splitlines()]
+    for old, new in zip(map(json.loads, first.splitlines()), again, strict=True):
+        assert {**old, "provenance": 0} == {**new, "provenance": 0}
+    monkeypatch.setattr(measured, "SETTINGS", small | {"side": 5})
+    with pytest.raises(SystemExit, match="other settings"):
+        measured.main()

@@ -86,6 +86,8 @@ def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
               shape: tuple) -> tuple | None:
     """Along which dimension the grid of an axis runs now, None if along none."""
     old, count = x.step[axis], len(x.shape)
+    if 0 in shape:                                  # nothing left that could be a grid
+        return None
     if old is None:                                 # lost by a reshape, perhaps found by this one
         return found_step(x, edges)
     dim, period, shift = old
@@ -108,7 +110,7 @@ def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
 
 def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
     """The step of a map that is periodic along the dimension where it moves farthest."""
-    place = _farthest(edges) if x.virtual else None
+    place = _farthest(edges) if x.virtual and edges.numel() else None
     if place is None:
         return None
     size = edges.shape[place + 1]
