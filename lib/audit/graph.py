@@ -19,7 +19,7 @@ from .fields import EMPTY, Field
 from .nodes import Node, after_move, labels_of
 from .rules.mixing import POOLING
 from .rules.movement import MOVES, invoke
-from .rules.registry import ELEMENTWISE, LayerInfo
+from .rules.registry import ELEMENTWISE
 from .trace import Value
 
 POOLS = ("mixing", "channelwise")
@@ -174,7 +174,7 @@ def _describe(node: Node, call: object, audit: object, tied: set, pools: str, no
     """Fill in what a call is in the surrogate; it stays opaque if it is nothing there."""
     info, name = call.layer, call.name
     if info is not None and info.kind == "reduce" and name in POOLING:
-        info = _along_an_axis(call, audit.virtual.get(call.inputs[0]), info)
+        node.partial = _along_an_axis(call, audit.virtual.get(call.inputs[0]))
     source, result = (audit.virtual.get(v) for v in (call.inputs[0], node.value))
     if not isinstance(source, Field) or not isinstance(result, Field) or not node.parents:
         return
@@ -206,16 +206,12 @@ def _describe(node: Node, call: object, audit: object, tied: set, pools: str, no
         _elementwise(node, call)
 
 
-def _along_an_axis(call: object, x: Field, info: LayerInfo) -> LayerInfo:
-    """A mean along some axes of a map as the pooling that it is."""
-    rank, axes = len(x.shape), len(x.image)
+def _along_an_axis(call: object, x: Field) -> bool:
+    """Whether a mean runs along some axes of a map, so that a second one may make it global."""
     along = call.arguments.get("dim")
-    along = [d % rank for d in (along if isinstance(along, list) else [along])] if along else []
-    if rank != axes + 2 or not along or min(along) < 2 or len(call.outputs) > 1 or (
-            len(call.outputs[0].shape) != rank):
-        return info
-    window = tuple(x.shape[d] if d in along else 1 for d in range(2, rank))
-    return LayerInfo("pool", window, window, (0,) * axes, (1,) * axes, 0, x.shape[1], x.shape[1])
+    along = along if isinstance(along, list) else [along]
+    return len(call.outputs) == 1 and len(x.shape) == len(x.image) + 2 and None not in along and (
+        min(d % len(x.shape) for d in along) > 1)
 
 
 def _places(x: Field, count: int) -> tuple[int, ...]:
@@ -357,6 +353,9 @@ def _connect(node: Node, notes: set) -> None:
     """Which parents a chain may come from, given what happens to the other ones."""
     if node.role in ("layer", "pass", "move"):
         node.edges = node.parents[:1]
+        while node.closing and not node.dense and node.edges[0].partial and (
+                node.edges[0].uses == 1):           # a global pooling, axis by axis
+            node.edges = node.edges[0].parents[:1]
         if node.role == "pass":
             node.edges = [_stem(node)] if len(node.parents) > 1 else node.edges
     elif node.role == "cat":

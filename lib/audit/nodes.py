@@ -27,7 +27,8 @@ class Node:
     total strides of the surrogate's map, None if unknown. ``weighted`` says whether the network
     has weights there, which can be set to zero; ``groups`` of channels do not see each other, and
     ``per_group`` are the input channels of one. ``closing`` layers look at the whole map, a
-    ``dense`` one reads its cells in any order.
+    ``dense`` one reads its cells in any order;
+    ``partial`` are means along a part of the axes.
     ``copies`` halves the channels once per surrounding branch whose input is added to its output;
     ``linear`` marks the last layer of such a branch.
     """
@@ -50,6 +51,7 @@ class Node:
     per_group: int = 0
     closing: bool = False
     dense: bool = False
+    partial: bool = False
     copies: int = 1
     linear: bool = False
     uses: int = 0

@@ -258,7 +258,7 @@ class Drawn(Graph):
                 dilation = tuple(min(2, max(1, n - 1)) for n in cells)
             window = tuple((n - 1) // d + 1 for n, d in zip(cells, dilation, strict=True))
             return self.conv(x, 1, window, dilation=dilation, valid=True)
-        if how == "crop":
+        if how == "crop" and self.cells[x][-1] > 1:
             return self.add("crop", x, cells=(*self.cells[x][:-1], 1))
         return x
 

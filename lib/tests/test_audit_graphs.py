@@ -88,7 +88,8 @@ def kernel_with_holes(g):
 
 
 EDGES = [groups_of_repeated, padded_channels, groups_then_dropped, wide_groups_then_dropped,
-         factor_blank_at_first, factor_padded_at_first, copies_that_are_missing, one_cell_kept, kernel_with_holes]
+         factor_blank_at_first, factor_padded_at_first, copies_that_are_missing, one_cell_kept,
+         kernel_with_holes]
 Graph.cat = Drawn.cat
 
 
