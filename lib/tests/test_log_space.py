@@ -239,6 +239,9 @@ def test_components_are_densities_of_what_is_seen():
     images = draw((3, 2, 4, 4)) + 1
     architecture = Architecture(2, 3, ((2, 2, 2), (1, 1, 5)))
     model = TensorialMixture(architecture, images, generator=generator).double()
+    patches = images.unflatten(3, (2, 2)).unflatten(2, (2, 2)).permute(1, 3, 5, 0, 2, 4).flatten(3)
+    torch.testing.assert_close(model.log_precisions[0].exp() ** -1, patches.flatten(0, 2).var(1))
+    assert all((patches.flatten(0, 2).T == mean).all(1).any() for mean in model.means)
     model.log_precisions.data = draw((3, 8), seed=2)
     seen = missing_pixels(3, (4, 4), 0.5, generator)
     found = model.components(images, seen)
