@@ -400,11 +400,11 @@ for kind in ("color", "spatial"):
 # squared singular values; the *interaction* is the share of its variance that is no sum of a term
 # for the left and a term for the right; the rank *for decisions* is the smallest that keeps 95 percent
 # of the decisions. First live, two arithmetic circuits with eight channels on a hundred dead leaves,
-# trained for ten epochs:
+# trained for four epochs:
 
 # %%
 data = images.dead_leaves(100)
-short = settings.Settings(images=100, epochs=10, batch_size=10,
+short = settings.Settings(images=100, epochs=4, batch_size=10,
                           learning_rate=5e-4)
 circuits = {block: separation.trained_usage(
     networks.Network(block, 8, "color", 0), short, data)

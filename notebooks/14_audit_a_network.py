@@ -575,8 +575,8 @@ def short(name):
 
 
 order = [*models.FAMOUS]
-order[order.index("GoogLeNet"):order.index("GoogLeNet")] = [
-    f"ResNet-{depth}, last unit" for depth in (50, 101, 152)]
+order.insert(order.index("ResNet-50") + 1, "ResNet-50, last unit")
+order.remove("ResNet-101")  # stages as in its neighbors
 best, rows = {}, []
 for name in order:
     axis, best[name] = audits[name].last_map[1], audits[name].bounds()

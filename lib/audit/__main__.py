@@ -319,12 +319,11 @@ def _draw(box: object, size: tuple[int, ...], file: str, image: str | None) -> N
     from matplotlib.image import imread
 
     matplotlib.use("agg")
-    from ..plots.audit import draw_unit, figure
-
+    plots = importlib.import_module("..plots.audit", __package__)
     try:
         below = imread(image) if image else None
-        with figure(6, 6 * size[0] / size[1]) as (drawing, axes):
-            draw_unit(axes, box, size, below, f"unit {box.unit} of {box.layer}")
+        with plots.figure(6, 6 * size[0] / size[1]) as (drawing, axes):
+            plots.draw_unit(axes, box, size, below, f"unit {box.unit} of {box.layer}")
             drawing.savefig(file)
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"--picture {file!r}: {_one_line(error)}") from error

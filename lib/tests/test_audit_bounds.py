@@ -59,8 +59,9 @@ def test_a_plain_chain_has_the_bounds_of_its_architecture(data):
                 name: str(b) for name, b in theirs.items() if b.value > 1}
 
 
-@pytest.mark.parametrize("name", [n for n in models.FAMOUS if n not in ("MobileNet-v1",
-                                                                        "dilated stack")])
+@pytest.mark.parametrize("name", [
+    pytest.param(n, marks=pytest.mark.slow) if n in ("ResNet-101", "ResNet-152") else n
+    for n in models.FAMOUS if n not in ("MobileNet-v1", "dilated stack")])
 def test_the_chain_behind_a_bound_is_an_architecture_with_that_bound(name):
     bounds = audit(on_meta(models.FAMOUS[name])).bounds()
     for best, same in ((bounds.overlap, lambda net: net.overlap_bounds(t_min="one")),

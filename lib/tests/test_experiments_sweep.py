@@ -321,7 +321,7 @@ def test_a_killed_dask_worker_loses_and_doubles_nothing(tmp_path):
 def test_dry_run_writes_nothing(tmp_path, capsys):
     path = tmp_path / "none" / "a.jsonl"
     code = command.main(["--dry-run", "--output", str(path), "--kinds", "B1", "--channels", "2",
-                         "--device", "cpu"])
+                         "--augmentations", "spatial", "color", "--device", "cpu"])
     text = capsys.readouterr().out
     assert code == 0 and not path.parent.exists()
     assert "2 in the grid, 0 stored, 2 to train" in text and "hours" in text

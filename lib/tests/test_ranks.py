@@ -104,7 +104,7 @@ def test_memory_stays_below_three_copies():
     command = [sys.executable, "-m", "lib.benchmarks.memory", "3000"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     copies = float(output.split(": ")[1].split()[0])
-    assert 2 < copies <= 3
+    assert 1 < copies <= 3              # the matrix itself is one
 
 
 def test_singular_values_and_numerical_rank_against_numpy():
