@@ -13,6 +13,8 @@
 # %% [markdown]
 # # Circuits in log-space, run
 #
+# [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/05_log_space.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/05_log_space.ipynb)
+#
 # SimNets, circuits that neither underflow nor overflow, and missing pixels that are integrated out.
 # This notebook computes MEX for every exponent, trains circuits where direct products are 0, checks
 # marginals in integers, and classifies pieces of a photograph with most of their pixels missing. The

@@ -178,10 +178,11 @@ def test_exact_zeros_have_zero_derivatives_and_never_nan():
     weights = [(torch.tensor([[[1.0], [-1.0]], [[1.0], [1.0]]]), torch.zeros(2, 1)),
                (torch.ones(1, 2, 2), torch.zeros(1, 2))]
     net = LogConvAC.from_weights(architecture, weights)
-    log, sign = net(torch.zeros(1, 2, 2))  # channel 0 cancels to 0 everywhere
+    inputs = torch.zeros(1, 2, 2, requires_grad=True)
+    log, sign = net(inputs)  # channel 0 cancels to 0 everywhere
     assert (log.item(), sign.item()) == (pytest.approx(2 * math.log(2)), 1)
     log.sum().backward()
-    assert all(p.grad.isfinite().all() for p in net.parameters())
+    assert all(p.grad.isfinite().all() for p in [inputs, *net.parameters()])
 
 
 def test_a_thousand_positions_against_fractions():
