@@ -185,6 +185,20 @@ def test_exact_zeros_have_zero_derivatives_and_never_nan():
     assert all(p.grad.isfinite().all() for p in [inputs, *net.parameters()])
 
 
+def test_a_bias_of_zero_at_the_padding_has_a_finite_derivative():
+    x = torch.tensor([0.0, -2.0], requires_grad=True)
+    log, sign = signed_log(x)
+    log.sum().backward()
+    assert log.tolist() == [-math.inf, pytest.approx(math.log(2))] and sign.tolist() == [0, -1]
+    assert x.grad.tolist() == [0, -0.5]
+    net = LogConvAC.from_weights(Architecture((3,), 1, ((2, 1, 1),)),
+                                 [(torch.ones(1, 1, 2), torch.tensor([[1.0, 0.0]]))])
+    log, _ = net(torch.zeros(1, 1, 3))
+    log[0, 0, :2].sum().backward()  # the third window is 0: it reaches into the padding
+    assert log[0, 0, 2] == -math.inf
+    assert all(p.grad.isfinite().all() for p in net.parameters())
+
+
 def test_a_thousand_positions_against_fractions():
     architecture = Architecture((1024,), 2, ((2, 2, 2),) * 10 + ((1, 1, 1),))
     weights = [(w.double(), None) for w, _ in
