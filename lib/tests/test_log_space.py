@@ -178,9 +178,24 @@ def test_exact_zeros_have_zero_derivatives_and_never_nan():
     weights = [(torch.tensor([[[1.0], [-1.0]], [[1.0], [1.0]]]), torch.zeros(2, 1)),
                (torch.ones(1, 2, 2), torch.zeros(1, 2))]
     net = LogConvAC.from_weights(architecture, weights)
-    log, sign = net(torch.zeros(1, 2, 2))  # channel 0 cancels to 0 everywhere
+    inputs = torch.zeros(1, 2, 2, requires_grad=True)
+    log, sign = net(inputs)  # channel 0 cancels to 0 everywhere
     assert (log.item(), sign.item()) == (pytest.approx(2 * math.log(2)), 1)
     log.sum().backward()
+    assert all(p.grad.isfinite().all() for p in [inputs, *net.parameters()])
+
+
+def test_a_bias_of_zero_at_the_padding_has_a_finite_derivative():
+    x = torch.tensor([0.0, -2.0], requires_grad=True)
+    log, sign = signed_log(x)
+    log.sum().backward()
+    assert log.tolist() == [-math.inf, pytest.approx(math.log(2))] and sign.tolist() == [0, -1]
+    assert x.grad.tolist() == [0, -0.5]
+    net = LogConvAC.from_weights(Architecture((3,), 1, ((2, 1, 1),)),
+                                 [(torch.ones(1, 1, 2), torch.tensor([[1.0, 0.0]]))])
+    log, _ = net(torch.zeros(1, 1, 3))
+    log[0, 0, :2].sum().backward()  # the third window is 0: it reaches into the padding
+    assert log[0, 0, 2] == -math.inf
     assert all(p.grad.isfinite().all() for p in net.parameters())
 
 
