@@ -389,7 +389,7 @@ def random_architecture(image):
     return Architecture(size, templates, (*layers, (cells, cells, 1)))
 
 
-trials, drawn = 500, []
+trials, drawn = 300, []
 for trial in range(trials):
     net = random_architecture(image=trial % 4 == 0)
     drawn.append((net, draw(1, net.size[-1] - 1)))  # a network and a cut

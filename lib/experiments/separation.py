@@ -245,7 +245,7 @@ def trained_usage(network, settings, data, halves=HALVES):
 
 
 def protocol(block):
-    """The settings under which a kind is trained here: those of notebook 13's live runs."""
+    """The settings under which a kind is trained here."""
     rate = 5e-4 if Network(block, 1, "color", 0).kind.product else 1e-3
     return Settings(images=100, epochs=40, batch_size=10, learning_rate=rate)
 

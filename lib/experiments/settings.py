@@ -124,8 +124,8 @@ def powers(first, last):
 PRESETS = {
     # a figure in some seconds, nothing downloaded
     "minute": (
-        Settings(images=100, epochs=40, batch_size=10),
-        Grid({"B1": powers(8, 32), "B2": powers(8, 16), "B3": powers(8, 16)}, ("color",)),
+        Settings(images=100, epochs=25, batch_size=10),
+        Grid({"B1": powers(16, 32), "B2": (16,), "B3": (16,)}, ("color",)),
     ),
     # CIFAR-10 images on two cores
     "laptop": (

@@ -60,7 +60,8 @@ def test_a_plain_chain_has_the_bounds_of_its_architecture(data):
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(n, marks=pytest.mark.slow) if n in ("ResNet-101", "ResNet-152") else n
+    pytest.param(n, marks=pytest.mark.slow) if n in ("ResNet-34", "ResNet-101", "ResNet-152",
+                                                     "Inception-v3") else n
     for n in models.FAMOUS if n not in ("MobileNet-v1", "dilated stack")])
 def test_the_chain_behind_a_bound_is_an_architecture_with_that_bound(name):
     bounds = audit(on_meta(models.FAMOUS[name])).bounds()
@@ -71,6 +72,7 @@ def test_the_chain_behind_a_bound_is_an_architecture_with_that_bound(name):
         assert best.chain[best.bound.layer - 1].name == best.name
 
 
+@pytest.mark.slow                   # notebook 14 has them too
 def test_the_three_readings_of_googlenet():
     """One layer per module: 32^98. Its true 5x5 branches: 8^98. The 3x3 branches: 32^98 again."""
     found = audit(on_meta(models.googlenet))

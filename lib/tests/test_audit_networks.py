@@ -56,7 +56,9 @@ def triple(geometry):
     return geometry.size, geometry.stride, geometry.padding
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=DEEP) if name in ("resnet_v1_101", "resnet_v1_152") else name
+    for name in PUBLISHED])
 def test_published_tables_come_out(name):
     factory, layer, *expected = PUBLISHED[name]
     found = audit(on_meta(factory))
@@ -99,7 +101,9 @@ def thin(factory):
     return nn.Sequential(*list(model)[:list(dict(model.named_children())).index("average")])
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152") else name
+    for name in OURS])
 def test_fields_of_networks_as_pytorch_users_know_them(name):
     found = audit(on_meta(models.FAMOUS[name]))
     assert [triple(axis) for axis in found.last_map][1] == OURS[name]
@@ -108,8 +112,8 @@ def test_fields_of_networks_as_pytorch_users_know_them(name):
 @pytest.mark.parametrize("name", [
     "AlexNet", "VGG-16", "ResNet-18", "ResNet-50", pytest.param("ResNet-152", marks=DEEP),
     "GoogLeNet", "Inception-v3",
-    "MobileNet-v1", "dilated stack", "ResNet-50, last unit", "ResNet-18, last unit",
-    "ResNet-50, 1x1", "MobileNet-v1, end"])
+    "MobileNet-v1", "dilated stack", "ResNet-50, last unit", "ResNet-50, 1x1",
+    *(pytest.param(name, marks=DEEP) for name in ("ResNet-18, last unit", "MobileNet-v1, end"))])
 def test_networks_see_what_their_derivatives_say(name):
     """A unit far from the border, in an image tall enough to hold its whole field."""
     variants = {"ResNet-50, last unit": lambda: models.resnet(50, "last unit"),
