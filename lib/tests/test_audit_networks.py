@@ -1,5 +1,6 @@
 """Famous networks: published receptive fields, and derivatives of the networks themselves."""
 
+from functools import cache
 from unittest import mock
 
 import pytest
@@ -50,6 +51,11 @@ DEEP = pytest.mark.slow
 def on_meta(factory):
     with torch.device("meta"):
         return factory()
+
+
+@cache
+def famous(name, size=224):
+    return audit(on_meta(models.FAMOUS[name]), size)
 
 
 def triple(geometry):
@@ -105,7 +111,7 @@ def thin(factory):
     pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152") else name
     for name in OURS])
 def test_fields_of_networks_as_pytorch_users_know_them(name):
-    found = audit(on_meta(models.FAMOUS[name]))
+    found = famous(name)
     assert [triple(axis) for axis in found.last_map][1] == OURS[name]
 
 
@@ -147,7 +153,7 @@ def test_where_the_stride_sits_changes_the_field():
     pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152") else name
     for name in models.FAMOUS])
 def test_branches_of_famous_networks_are_aligned(name):
-    found = audit(on_meta(models.FAMOUS[name]), 299 if name == "Inception-v3" else 224)
+    found = famous(name, 299 if name == "Inception-v3" else 224)
     assert all(join.aligned for join in found.joins)
     assert all(axis.everything for axis in found.output)
 
