@@ -751,6 +751,54 @@ with checking("overlap-breaks-marginals", detail="windows 2/1, and biases; "
 glue("05-overlap-cases", share["overlap, no biases", "the middle"][1])
 
 # %% [markdown]
+# A product is *decomposable* if its factors depend on different inputs. Count this on the windows. Then count on
+# the running network how often an input is a factor of every term: doubling its features doubles the output
+# once for each time.
+
+
+# %%
+def decomposable(net):
+    """Does no window multiply two cells that see a common input?"""
+    cells = [{v} for v in range(net.size[0])]
+    for (window,), (stride,) in zip(net.windows, net.strides):
+        above = []
+        for v in range(0, len(cells), stride):
+            factors = cells[v:v + window]
+            if sum(map(len, factors)) > len(set().union(*factors)):
+                return False
+            above.append(set().union(*factors))
+        cells = above
+    return True
+
+
+def times_read(net, position):
+    """How often an input is a factor of every term of the output."""
+    leaves = torch.randint(1, 5, (1, net.channels, net.size[0]),
+                           generator=generator).double()
+    doubled = leaves.clone()
+    doubled[:, :, position] *= 2
+    run = ConvAC.from_weights(net, random_pairs(net, False))
+    ratio = (run(doubled) / run(leaves)).item()
+    return int(math.log2(ratio)) if ratio >= 1 else 0
+
+
+factored = {str(net): (decomposable(net),
+                       [times_read(net, i) for i in range(net.size[0])])
+            for net in (shape, valid, overlapping,
+                        Architecture((6,), 2, ((3, 3, 2), (2, 2, 1))),
+                        Architecture((6,), 2, ((2, 2, 2), (2, 1, 2), (2, 3, 1))))}
+table([(name, *found) for name, found in factored.items()],
+      ["network", "decomposable", "times read"])
+
+# %% tags=["hide-input"]
+with checking("circuit-sum-product", detail=f"{len(factored)} circuits"
+              ) as check:
+    for name, (disjoint, times) in factored.items():
+        check(disjoint == (set(times) == {1}), name)
+    check({disjoint for disjoint, _ in factored.values()} == {True, False},
+          "both kinds occur")
+
+# %% [markdown]
 # ## When it is the best rule
 #
 # Three pixels with two values, two classes, and a joint distribution in integers. Pixels go missing in
