@@ -17,7 +17,7 @@ from math import prod
 
 from ..bounds.bound import Bound
 from ..bounds.crossing import farthest_reaching
-from ..bounds.private import PrivateBound, private_columns
+from ..bounds.private import private_columns
 from ..networks.architecture import Architecture, Layer
 from .graph import POOLS, build_graph
 from .nodes import Node
@@ -254,7 +254,7 @@ def _shared_columns(field: int, step: int, extent: int) -> tuple[tuple[int, int]
     return tuple((columns, times) for columns, times in found.items() if columns > 0)
 
 
-def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> PrivateBound:
+def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> Bound:
     """The bound from private pixels with layer K at the end of a route.
 
     ``top`` is what its channels carry; a cell of the first layer's input shows one of so many
@@ -271,7 +271,7 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
         first = route.before.before is None
         strips = _strips(sizes[other], steps[other], first, _fields(*route.digits(size, other),
                                                                    steps[other]))
-    best = PrivateBound(1, 0)
+    best = Bound(1, 0)
     for seen, ways in product(columns, strips):
         found = Counter()
         for rows, whole, times in ways:
@@ -280,7 +280,7 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
                 found[min(top, templates ** pixels)] += windows * times
         powers = tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
         if powers:
-            bound = PrivateBound(*powers[0], None, (seen - 1) * route.block[axis], powers)
+            bound = Bound(*powers[0], None, (seen - 1) * route.block[axis], powers)
             best = max(best, bound, key=lambda b: b.log10)
     return best
 

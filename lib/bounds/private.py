@@ -14,11 +14,8 @@ from collections import Counter
 from .bound import Bound, best
 from .overlap import admissible_layers, axis_and_cut
 
-__all__ = ["PrivateBound", "connected_fields", "private_columns", "private_pixel_bound",
+__all__ = ["connected_fields", "private_columns", "private_pixel_bound",
            "private_pixel_bounds", "row_strips", "window_factors"]
-
-
-PrivateBound = Bound      # a product with one factor for every window over the cut
 
 
 def connected_fields(net, layer: int, axis: int = -1) -> tuple[int, ...]:
