@@ -786,7 +786,8 @@ factored = {str(net): (decomposable(net),
                        [times_read(net, i) for i in range(net.size[0])])
             for net in (shape, valid, overlapping,
                         Architecture((6,), 2, ((3, 3, 2), (2, 2, 1))),
-                        Architecture((6,), 2, ((2, 2, 2), (2, 1, 2), (2, 3, 1))))}
+                        Architecture((6,), 2, ((2, 2, 2), (2, 1, 2),
+                                               (2, 3, 1))))}
 table([(name, *found) for name, found in factored.items()],
       ["network", "decomposable", "times read"])
 

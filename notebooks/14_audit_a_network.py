@@ -505,7 +505,7 @@ for name, model in small.items():
     rows.append((name, bounds.overlap and bounds.overlap.bound,
                  best and best.bound, best and best.name,
                  certified_rank(model)))
-table(rows, ["network", "Theorem 1", "best bound", "from layer",
+table(rows, ["network", "overlap theorem", "best bound", "from layer",
              "rank of the surrogate"])
 
 # %% tags=["hide-input"]
@@ -584,7 +584,7 @@ for name in order:
     rows.append((name, len(audits[name].layers), axis.size, axis.stride,
                  theorem and theorem.bound, theorem and short(theorem.name),
                  crossing.bound, short(crossing.name)))
-table(rows, ["network", "layers", "T_R", "T_S", "Theorem 1", "at",
+table(rows, ["network", "layers", "T_R", "T_S", "overlap theorem", "at",
              "crossing bound", "at layer"])
 
 # %% tags=["remove-cell"]
@@ -628,24 +628,24 @@ with checking("audit-first-layer", evidence="closed form",
         check(formula == by_audit, formula)
 
 # %% [markdown]
-# A picture of VGG-16: the first layers give the largest bounds, and Theorem 1, which waits for
+# A picture of VGG-16: the first layers give the largest bounds, and the overlap theorem, which waits for
 # $T_R>112$, speaks only in the last block.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-audit-vgg", "caption": "VGG-16 at 224×224: logarithms of both bounds by the layer K that gives them. The exponents shrink with the total stride."}, "image": {"alt": "The crossing bound starts at about 800, peaks at about 1600 at conv1_2, falls with every pooling and rises with every convolution, and ends below 2. Theorem 1 appears from conv5_1 on, at about 150."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-audit-vgg", "caption": "VGG-16 at 224×224: logarithms of both bounds by the layer K that gives them. The exponents shrink with the total stride."}, "image": {"alt": "The crossing bound starts at about 800, peaks at about 1600 at conv1_2, falls with every pooling and rises with every convolution, and ends below 2. The overlap theorem appears from conv5_1 on, at about 150."}}
 vgg = best["VGG-16"]
 names = [layer.name for layer in audits["VGG-16"].layers
          if layer.name in vgg.crossing_by_layer]
 curves = {
     title: [found[n].bound.log10 if n in found else None for n in names]
     for title, found in (("crossing bound", vgg.crossing_by_layer),
-                         ("Theorem 1", vgg.overlap_by_layer))}
+                         ("overlap theorem", vgg.overlap_by_layer))}
 with figure(6.6, 4.0) as (drawing, axes):
     draw_bounds_by_layer(axes, names, curves)
 
 # %%
 table([(n, vgg.crossing_by_layer[n].bound,
         vgg.overlap_by_layer[n].bound if n in vgg.overlap_by_layer else None)
-       for n in names], ["layer K", "crossing bound", "Theorem 1"])
+       for n in names], ["layer K", "crossing bound", "overlap theorem"])
 
 # %% [markdown]
 # The base is at most $M$. Read the first convolution on raw RGB values, with no representation layer,
@@ -659,7 +659,8 @@ raw = {name: audits[name].bounds(representation=3)
 table([(name, found.overlap.bound, found.crossing.bound,
         found.private.bound, short(found.private.name))
        for name, found in raw.items()],
-      ["M = 3", "Theorem 1", "crossing bound", "private pixels", "at layer"])
+      ["M = 3", "overlap theorem", "crossing bound", "private pixels",
+       "at layer"])
 
 # %% tags=["remove-cell"]
 glue("14-vgg-rgb", raw["VGG-16"].crossing.bound)
@@ -690,7 +691,7 @@ for title, options in readings.items():
 chain = googlenet_stack("pixels").overlap_bound()
 table([*((title, *result) for title, result in results.items()),
        ("the chain of notebook 9", chain, None)],
-      ["reading", "Theorem 1", "at"])
+      ["reading", "overlap theorem", "at"])
 
 # %% tags=["hide-input"]
 expected = {"one layer per module": (2 ** 490, "inception4a"),

@@ -49,7 +49,7 @@ class LayerBound:
         From the first layer to the output.
     size : tuple of int
         Cells of the map that the first layer reads: pixels, or blocks of pixels.
-    theorem : {"Theorem 1", "crossing bound", "private pixels"}
+    theorem : {"overlap theorem", "crossing bound", "private pixels"}
     representation : int
         Channels per pixel, M, that the bound needs.
     block : tuple of int
@@ -93,8 +93,8 @@ class Surrogate:
     Attributes
     ----------
     overlap, crossing, private : LayerBound or None
-        Theorem 1, the crossing bound and the bound from private pixels at their best layers; None
-        if no layer is admissible.
+        The overlap theorem, the crossing bound and the bound from private pixels at their best
+        layers; None if no layer is admissible.
     best : LayerBound or None
         The larger of the crossing bound and the one from private pixels.
     overlap_by_layer, crossing_by_layer, private_by_layer : dict
@@ -136,7 +136,7 @@ def _largest(bounds: dict) -> LayerBound | None:
 
 def find_bounds(audit: object, partition: str = "left-right", representation: int | None = None,
                 avoid: tuple = (), collapse: tuple = (), pools: str = "mixing") -> Surrogate:
-    """Theorem 1, the crossing bound and private pixels at every layer of a network's surrogate.
+    """The overlap theorem, crossing bound and private pixels at every layer of the surrogate.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
     for theorem, table, bases, before, at, measure in (
             ("crossing bound", result.crossing_by_layer, {w + 1 for w in widths},
              lambda d: d - 1, lambda d: d - 1, _crossing),
-            ("Theorem 1", result.overlap_by_layer, {w // n for w in widths for n in (1, 2)},
+            ("overlap theorem", result.overlap_by_layer, {w // n for w in widths for n in (1, 2)},
              lambda d: 2 * d, lambda d: d, _overlap)):
         for base in sorted({min(d, cap or d) for d in bases} - {0, 1}):
             for route in routes.up_to_k(before(base), at(base)):
@@ -230,7 +230,7 @@ def _crossing(route: Route, size: tuple, axis: int, base: int) -> Bound:
 
 
 def _overlap(route: Route, size: tuple, axis: int, base: int) -> Bound:
-    """Theorem 1 with layer K at the end of a route; 1 if no field exceeds half the size."""
+    """The overlap theorem with K at the end of a route; 1 if no field exceeds half the size."""
     extent = size[axis]
     far = [s for s in range(-(-extent // 2), extent) if route.shifts >> s & 1]
     if extent % 2 or not far:

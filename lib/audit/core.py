@@ -237,7 +237,7 @@ class Audit:
 
     def bounds(self, partition: str = "left-right", representation: int | None = None,
                avoid: tuple = (), collapse: tuple = (), pools: str = "mixing") -> Surrogate:
-        """Theorem 1 and the crossing bound for the ConvAC surrogate of the network.
+        """The overlap theorem and the crossing bound for the ConvAC surrogate of the network.
 
         Parameters
         ----------

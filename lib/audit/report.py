@@ -26,7 +26,8 @@ about one set of trained weights."""
 LEGEND = """\
 R window, S stride, dil dilation, D channels, map size of the output; T_R pixels in the field of a
 unit along each axis (all: every unit sees the whole image), typical the median over the units, T_S
-pixels between neighboring units, center that of the first unit, crossing and Theorem 1 bounds."""
+pixels between neighboring units, center that of the first unit; crossing and overlap, the bounds of
+the crossing bound and of the overlap theorem."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,8 @@ def layer_dict(layer: LayerRecord, found: object = None) -> dict:
         theorem = found.overlap_by_layer.get(layer.name)
         crossing = found.crossing_by_layer.get(layer.name)
         row |= {"alpha_minimal": theorem and theorem.bound.shift + 1,
-                "theorem_1": theorem and str(theorem),
-                "theorem_1_log10": theorem and round(theorem.bound.log10, 2),
+                "overlap_theorem": theorem and str(theorem),
+                "overlap_theorem_log10": theorem and round(theorem.bound.log10, 2),
                 "crossing": crossing and str(crossing),
                 "crossing_log10": crossing and round(crossing.bound.log10, 2)}
         private = found.private_by_layer.get(layer.name)
@@ -170,11 +171,11 @@ def _number(value: Fraction | None) -> int | float | None:
 COLUMNS = (("layer", "layer"), ("kind", "kind"), ("R", "window"), ("S", "stride"),
            ("dil", "dilation"), ("D", "channels"), ("map", "output"), ("T_R", "receptive_field"),
            ("typical", "typical"), ("T_S", "total_stride"), ("center", "center"),
-           ("crossing", "crossing"), ("Theorem 1", "theorem_1"), ("pad", "padding"),
+           ("crossing", "crossing"), ("overlap", "overlap_theorem"), ("pad", "padding"),
            ("start", "start"), ("T_R/T_S", "overlap_degree"), ("T_R(H/2)", "alpha_minimal"))
 NEEDED = ("layer", "kind", "receptive_field", "total_stride")
 OPTIONAL = ("start", "alpha_minimal", "overlap_degree", "padding", "center", "dilation",
-            "theorem_1", "output", "channels", "stride", "window", "crossing", "typical")
+            "overlap_theorem", "output", "channels", "stride", "window", "crossing", "typical")
 """Columns in the order in which they are left out where there is no room."""
 
 
@@ -373,8 +374,8 @@ def _bounds_lines(audit: object, partition: str) -> list[str]:
         return [f"Bounds, {partition}: none; {found.reason}."]
     lines = []
     if found.overlap is None:
-        lines.append(f"Bound, {partition}, Theorem 1: silent, no layer has T_R > H/2 along a chain "
-                     "that it admits, or the size is odd.")
+        lines.append(f"Bound, {partition}, overlap theorem: silent, no layer has T_R > H/2 along a "
+                     "chain that it admits, or the size is odd.")
     else:
         lines += _bound_line(f"Bound, {partition}", found.overlap)
     lines += _bound_line(f"Bound, {partition}", found.best)
@@ -435,7 +436,7 @@ def to_dict(audit: object) -> dict:
         "global_from": audit.global_from,
         "joins": [{"name": join.name, "operation": join.operation, "aligned": join.aligned,
                    "compared": join.compared, "problems": join.problems} for join in audit.joins],
-        "bounds": {name: {"theorem_1": bound(audit.bounds(name).overlap),
+        "bounds": {name: {"overlap_theorem": bound(audit.bounds(name).overlap),
                           "crossing": bound(audit.bounds(name).crossing),
                           "private": bound(audit.bounds(name).private),
                           "raw_input": bound(raw_bounds(audit, name).best),

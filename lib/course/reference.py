@@ -30,7 +30,7 @@ def module_paths(root: Path = ROOT) -> list[Path]:
     True
     """
     return [path for path in sorted((root / "lib").rglob("*.py"))
-            if not LEFT_OUT & set(path.parts) and path.name != "__main__.py"]
+            if not LEFT_OUT & set(path.relative_to(root).parts) and path.name != "__main__.py"]
 
 
 def module_markdown(path: Path, root: Path = ROOT) -> str:

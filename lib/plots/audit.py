@@ -132,7 +132,7 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
     Examples
     --------
     >>> with figure() as (drawing, axes):
-    ...     draw_bounds_by_layer(axes, ["a", "b"], {"Theorem 1": [None, 5.0]})
+    ...     draw_bounds_by_layer(axes, ["a", "b"], {"overlap theorem": [None, 5.0]})
     """
     colors, markers = (COLORS["exact"], COLORS["bound"]), ("o", "s")
     for (name, values), color, marker in zip(bounds.items(), colors, markers, strict=False):

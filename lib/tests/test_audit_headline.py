@@ -387,7 +387,7 @@ def test_uniform_averages_have_the_effective_field_of_a_uniform_window():
 
 
 FORMATS = {"text": "crossing", "markdown": "| --- | --- | ---:", "html": "<table>",
-           "csv": "theorem_1"}
+           "csv": "overlap_theorem"}
 
 
 @pytest.mark.parametrize("style", FORMATS)

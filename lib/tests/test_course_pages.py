@@ -55,6 +55,13 @@ def test_the_reference_shows_what_is_public(tmp_path):
     assert "hidden" not in text and "bare" not in text and ">>> 1" not in text
 
 
+def test_the_reference_does_not_depend_on_where_the_clone_lies(tmp_path):
+    path = tmp_path / "course" / "tests" / "lib" / "shapes.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(MODULE)
+    assert module_paths(tmp_path / "course" / "tests") == [path]
+
+
 def test_the_reference_covers_the_library_and_not_its_tools():
     names = [path.name for path in module_paths()]
     assert "photograph.py" in names and "tree.py" in names
