@@ -15,7 +15,8 @@ from lib.course.colab import HEADING, IMPORT_NAMES, setup_cell
 from lib.course.links import badges, launch_problems, stamped_files
 from lib.course.notebooks import cell_content, notebooks, problems, read_notebook, twins
 
-LIBRARY = sorted(path for path in (ROOT / "lib").rglob("*.py") if "tests" not in path.relative_to(ROOT).parts)
+LIBRARY = sorted(path for path in (ROOT / "lib").rglob("*.py")
+                 if "tests" not in path.relative_to(ROOT).parts)
 SPHINX_ONLY = re.compile(r"^[`:]{3,}\{|\{(?:cite|ref|numref|prf:ref|glue|doc|eq)(?::\w*)?\}`", re.M)
 
 
