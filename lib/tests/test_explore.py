@@ -105,6 +105,28 @@ def shown(name, states, folder, pattern=r'<p class="explore-result">(.*?)</p>'):
     return re.findall(pattern, done.stdout)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@pytest.mark.parametrize("name", ["overlap", "network", "partition", "table", "curves"])
+def test_the_address_changes_when_something_is_moved_and_not_before(name, tmp_path):
+    """A link to a section of the page keeps leading there."""
+    files = ["theory", "explore", *(["curves-data"] if name == "curves" else []), name]
+    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>' for file in files)
+    page = tmp_path / "page.html"
+    page.write_text(f"""<!doctype html><meta charset=utf-8>
+        <body><div class="explore" data-explore="{name}"></div>{scripts}<script>
+        addEventListener("DOMContentLoaded", () => {{
+          const before = location.hash, moved = document.querySelector("input, button");
+          moved.dispatchEvent(new Event("input", {{bubbles: true}}));
+          moved.click();
+          document.title = before + " then " + location.hash.split("=")[0];
+        }});</script>""", encoding="utf-8")
+    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri() + "#section"],
+                          capture_output=True, text=True, check=True, timeout=120)
+    assert f"<title>#section then #{name}</title>" in done.stdout, done.stdout[-300:]
+
+
 def powers(text):
     """65<sup>2</sup> · 3 in typeset form as an integer."""
     total = 1

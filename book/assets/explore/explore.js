@@ -62,19 +62,22 @@
     history.replaceState(null, "", "#" + parts.join("&"));
   }
 
-  /* `start` gets an empty element, the stored state or null, and a function that stores a state. */
+  /* `start` gets an empty element, the stored state or null, and a function that stores a state.
+     What a widget draws first is not stored: the address may hold the section to scroll to. */
   function register(name, start) { widgets[name] = start; }
 
   document.addEventListener("DOMContentLoaded", () => {
     const places = [...document.querySelectorAll(".explore")].filter(one => one.dataset.explore in widgets);
     const states = places.map(place => stored(place.dataset.explore, place));
+    let started = false;
     places.forEach((place, i) => {
       const name = place.dataset.explore;
       const still = html("div", {class: "explore-still"}, [...place.childNodes]);
       const live = html("div", {class: "explore-live"});
       place.replaceChildren(live, still);
-      widgets[name](live, states[i], state => store(name, state));
+      widgets[name](live, states[i], state => { if (started) store(name, state); });
     });
+    started = true;
   });
 
   window.explore = {element, html, power, slider, register};
