@@ -302,7 +302,7 @@ table([(block, *factors(block), size(block), f"{reached('color', block):.3f}",
        "color", "spatial", "seeds"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-controls", "caption": "Four networks: what two neighboring values of a block see, and training accuracy on augmented CIFAR-10 images against parameters. Points are means over the seeds trained, bars one standard deviation. Solid lines overlap, dashed lines do not; blue networks only take maxima of single pixels, orange ones add neighbors up."}, "image": {"alt": "Above, four small grids with two windows each. Below, two panels of training accuracy against parameters. In the color panel the two orange lines rise together, one solid and one dashed; the two blue lines, one solid and one dashed, stay low, and B=1 stays near 0.4 up to a million parameters. In the spatial panel the order is the same with smaller distances."}}
-panels = plots.draw_controls(found)
+controls = plots.draw_controls(found)
 
 # %% [markdown]
 # How much of the gap from $B=1$ to $B=2$ does each control close at this width? One is all of it.
