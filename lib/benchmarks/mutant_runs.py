@@ -3,9 +3,9 @@
 A copy of the repository, so that tests that start processes meet the mutant too. One process
 imports torch and the library and collects all tests. For each mutant it forks; the child puts the
 changed code in place of the function's (`__code__`) and runs the tests that execute the changed
-line, those of its own folder first; where they see nothing, the whole of their files, and every file
-that starts processes. What is executed at import cannot be put in place: those mutants get a child
-that imports everything anew. Time-outs are in processor time, so that a busy machine kills nothing.
+line, those of its own folder first; where they see nothing, the whole of their files, and every
+file that starts processes. What is executed at import cannot be put in place: those mutants get a
+child that imports everything anew. Time-outs are in processor time: a busy machine kills nothing.
 """
 
 import ast
@@ -13,7 +13,6 @@ import gc
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -35,6 +34,8 @@ SPAWNS = re.compile(r"subprocess\.|multiprocessing|Popen|spawn|workers=")
 
 def in_child(folder, work, seconds):
     """Run `work()` in a forked child; its value, or "timeout" after that much processor time."""
+    import resource  # POSIX alone has it
+
     out = folder / "answer.json"
     out.unlink(missing_ok=True)
     process = os.fork()
@@ -240,9 +241,10 @@ class Session:
         source = original.read_text(encoding="utf-8")
         text = mutated(source, mutant["operator"], mutant["occurrence"])
         entry = {"name": name_of(mutant), **mutant}
-        changed = [pair for pair in zip(source.splitlines(), text.splitlines())
-                   if pair[0] != pair[1]][:1]
-        entry |= {"before": changed[0][0].strip(), "after": changed[0][1].strip()} if changed else {}
+        for before, after in zip(source.splitlines(), text.splitlines()):
+            if before != after:
+                entry |= {"before": before.strip(), "after": after.strip()}
+                break
         try:
             swaps = changed_functions(source, text, path)
         except SyntaxError:
