@@ -125,18 +125,32 @@ def mutated(source, operator, occurrence):
     return mutate_code(source, get_operator(operator)(), occurrence)
 
 
-def draw(seed, count, strata, root=ROOT):
-    """A random sample: strata get their share of `count`, folders in one by their size."""
-    generator, sample = random.Random(seed), []
-    for stratum, (share, folders) in strata.items():
-        places = [(path, place, options) for folder in folders
-                  for path in sorted((root / "lib" / folder).rglob("*.py"))
-                  for place, options in sorted(changes(path).items())]
-        for path, place, options in generator.sample(places, round(count * share)):
-            operator, occurrence = generator.choice(options)
-            sample.append({"seed": seed, "stratum": stratum, "path":
-                           path.relative_to(root).as_posix(), "line": place[0],
-                           "column": place[1], "operator": operator, "occurrence": occurrence})
+def draw(seed, stratum, count, root, cache=None):
+    """A random sample of the mutants of a stratum: places first, then one change of each.
+
+    Parameters
+    ----------
+    cache : Path, optional
+        A folder that keeps the changes of every file: finding them takes half a minute.
+    """
+    generator, places = random.Random(f"{seed} {stratum}"), []
+    for folder in settings()["strata"][stratum][1]:
+        for path in sorted((root / "lib" / folder).rglob("*.py")):
+            name = path.relative_to(root).as_posix()
+            stored = cache and cache / (name.replace("/", "-") + ".json")
+            if stored and stored.exists():
+                found = json.loads(stored.read_text(encoding="utf-8"))
+            else:
+                found = [[*place, options] for place, options in sorted(changes(path).items())]
+                if stored:
+                    stored.parent.mkdir(parents=True, exist_ok=True)
+                    stored.write_text(json.dumps(found), encoding="utf-8")
+            places += [(name, *place) for place in found]
+    sample = []
+    for path, line, column, _, options in generator.sample(places, count):
+        operator, occurrence = generator.choice(options)
+        sample.append({"seed": seed, "stratum": stratum, "path": path, "line": line,
+                       "column": column, "operator": operator, "occurrence": occurrence})
     return sample
 
 
@@ -166,11 +180,13 @@ def main(arguments=None):
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--strata", nargs="+", default=list(settings()["strata"]))
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--traced", action="store_true", help="first run every test once and see "
+                        "which lines it executes: pays for samples of more than some hundred")
     options = parser.parse_args(arguments)
     from .mutant_runs import run
 
     run(options.folder.resolve(), options.seed, options.count, options.strata,
-        options.results.resolve())
+        options.results.resolve(), options.traced)
 
 
 if __name__ == "__main__":
