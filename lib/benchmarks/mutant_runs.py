@@ -234,9 +234,10 @@ def untraced(target, items):
 class Session:
     """Every test, collected; what each executes; and the mutants that are tried on them."""
 
-    def __init__(self, folder, mutants, results, traced):
-        self.folder, self.mutants, self.results, self.traced = folder, mutants, results, traced
-        self.tree, self.left = folder / "copy", []
+    def __init__(self, folder, mutants, results, traced, limit):
+        self.folder, self.mutants, self.results = folder, mutants, results
+        self.traced, self.limit = traced, limit
+        self.tree, self.patient = folder / "copy", False
 
     def pytest_runtestloop(self, session):
         self.items = {}
@@ -262,11 +263,18 @@ class Session:
                 stored.write_text(json.dumps(run), encoding="utf-8")
             self.runs[target] = json.loads(stored.read_text(
                 encoding="utf-8")) if stored.exists() else untraced(target, items)
-        for mutant in self.mutants:
-            entry = self.attempt(mutant)
-            with open(self.results, "a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-            print(entry["outcome"], entry["name"], entry.get("seconds"), flush=True)
+        later = []                                      # what an import executes takes longer
+        for mutant in [*self.mutants, None, *self.mutants]:
+            if mutant is None:
+                self.patient = True
+            elif self.patient and mutant not in later:
+                continue
+            elif entry := self.attempt(mutant):
+                with open(self.results, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(entry) + "\n")
+                print(entry["outcome"], entry["name"], entry.get("seconds"), flush=True)
+            else:
+                later.append(mutant)
         return True
 
     def covering(self, path, first, last):
@@ -281,7 +289,7 @@ class Session:
         return found
 
     def attempt(self, mutant):
-        """The entry of one mutant: killed by which test and why, or survived."""
+        """The entry of one mutant: killed by which test and why, or survived; None for later."""
         path = mutant["path"]
         original = self.folder / "original" / path
         source = original.read_text(encoding="utf-8")
@@ -295,6 +303,8 @@ class Session:
             swaps = changed_functions(source, text, path)
         except SyntaxError:
             return entry | {"outcome": "invalid"}
+        if swaps is None and not self.patient:
+            return None
         first, last = statement_lines(ast.parse(source)).get(mutant["line"], (mutant["line"],) * 2)
         near = self.covering(path, first, last)
         loading = {name for name, run in self.runs.items() if run["lines"].get(path)}
@@ -312,9 +322,9 @@ class Session:
         (self.tree / path).write_text(text, encoding="utf-8")
         try:
             for stage, chosen in enumerate(stages, 1):
-                answer = self.run_stage(path, chosen, ran, swaps)
+                answer, cut = self.run_stage(path, chosen, ran, swaps)
                 if answer == "timeout":
-                    outcome = {"outcome": "timeout", "stage": stage}
+                    outcome = {"outcome": "undecided" if cut else "timeout", "stage": stage}
                     break
                 if answer["failed"]:
                     outcome = {"outcome": "killed", "stage": stage, "by": answer["failed"]}
@@ -334,7 +344,7 @@ class Session:
         order = sorted(items, key=lambda name: (not path.startswith(name + "/"), cost[name]))
         everything = [item for target in order for item in items[target]]
         if not everything:
-            return {"failed": None}
+            return {"failed": None}, False
 
         def work():
             sys.dont_write_bytecode = True
@@ -356,16 +366,18 @@ class Session:
                 run_items(everything, listener)
             return {"failed": listener.failed, "seconds": listener.seconds}
 
-        answer = in_child(self.folder, work, 3 * sum(cost.values()) + 15)
+        needed = 3 * sum(cost.values()) + 15
+        allowed = min(needed, self.limit * (1 + (swaps is None)))
+        answer = in_child(self.folder, work, allowed)
         if answer != "timeout" and not answer["failed"]:    # what was guessed is known now
             for target in order:
                 run = self.runs[target]
                 run["seconds"] = [answer["seconds"].get(name, seconds) for name, seconds in
                                   zip(run["names"], run["seconds"])]
-        return answer
+        return answer, allowed < needed
 
 
-def run(folder, seed, count, strata, results, traced=True):
+def run(folder, seed, count, strata, results, traced=True, limit=1000):
     """Draw a sample, try what is not in the results yet, append each outcome."""
     table = settings()
     tree = folder / "copy"
@@ -376,7 +388,7 @@ def run(folder, seed, count, strata, results, traced=True):
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
         shutil.copytree(tree / "lib", folder / "original" / "lib")
-    shutil.copytree(folder / "original" / "lib", tree / "lib", dirs_exist_ok=True)  # if it was killed
+    shutil.copytree(folder / "original" / "lib", tree / "lib", dirs_exist_ok=True)  # after a kill
     (folder / "clean").mkdir(exist_ok=True)
     done = {(entry["seed"], entry["name"]) for entry in read(results)}
     mutants = [mutant for stratum in strata
@@ -403,4 +415,4 @@ def run(folder, seed, count, strata, results, traced=True):
                 if path.name != "__main__.py":
                     __import__(".".join(path.relative_to(tree).with_suffix("").parts))
     return pytest.main([*PYTEST, *dict.fromkeys(targets)],
-                       plugins=[Session(folder, mutants, results, traced)])
+                       plugins=[Session(folder, mutants, results, traced, limit)])

@@ -182,11 +182,13 @@ def main(arguments=None):
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--traced", action="store_true", help="first run every test once and see "
                         "which lines it executes: pays for samples of more than some hundred")
+    parser.add_argument("--limit", type=float, default=1000, help="leave a mutant undecided after "
+                        "so many seconds of processor time")
     options = parser.parse_args(arguments)
     from .mutant_runs import run
 
     run(options.folder.resolve(), options.seed, options.count, options.strata,
-        options.results.resolve(), options.traced)
+        options.results.resolve(), options.traced, options.limit)
 
 
 if __name__ == "__main__":
