@@ -25,12 +25,14 @@ def _shapes_figure() -> Figure:
     nodes = [path for path, _ in train.inner_nodes()]  # the root joins position 7
     third = (0, 1, 2)
     panels = (
-        (binary, "even-odd", pairs, "even and odd"), (train, "even-odd", nodes[::2], "even and odd"),
+        (binary, "even-odd", pairs, "even and odd"),
+        (train, "even-odd", nodes[::2], "even and odd"),
         (binary, third, [(0, 0), (0, 1)], "after the third"),
         (train, third, nodes[4:5], "after the third"),
     )
     with figure(7.4, 6.4, columns=2, rows=2) as (drawing, axes):
-        for ax, (tree, rows, paths, name) in zip(axes.flat, panels):
+        for ax, panel in zip(axes.flat, panels, strict=True):
+            tree, rows, paths, name = panel
             widths = dict(tree.inner_nodes())
             cut = {path: widths[path].width for path in paths}
             if prod(cut.values()) != tree.mincut(rows):
