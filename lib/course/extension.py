@@ -1,9 +1,9 @@
 """The book's Sphinx extension: pages made from the sources, and details of the type.
 
-Pages hold ``<!-- ledger -->``, ``<!-- map -->``, ``<!-- api -->`` or ``<!-- quiz -->`` where these go. A value
-glued into a sentence would look like code, with a caret in its powers, and the word that opens a
-proof like the rest of its text: both get a class here, which course.css styles, and powers become
-formulas. Built pages are finished by `lib.course.finishing`.
+Pages hold ``<!-- ledger -->``, ``<!-- map -->`` or ``<!-- api -->`` where these go; quizzes are put
+before exercises. A value glued into a sentence would look like code, with a caret in its powers, and
+the word that opens a proof like the rest of its text: both get a class here, which course.css styles,
+and powers become formulas. Built pages are finished by `lib.course.finishing`.
 """
 
 import re
@@ -19,6 +19,7 @@ from .claims import load_claims
 from .finishing import finish_book
 from .ledger import ledger_markdown, stored_checks
 from .overview import map_markdown
+from .quiz import with_quiz
 from .reference import module_markdown, module_paths
 from .statements import StatementIndex, note_titles
 
@@ -100,13 +101,14 @@ def insert_pages(app, docname: str, source: list[str]) -> None:
     for place, make in makers.items():
         if place in source[0]:
             source[0] = source[0].replace(place, make())
+    source[0] = with_quiz(docname, source[0])
 
 
 def drop_thebe(app, page: str, template: str, context: dict, doctree) -> None:
     """Leave out what Jupyter Book loads on every page for kernels that this book never starts."""
     def wanted(file) -> bool:
-        text = f"{getattr(file, 'filename', file)} {getattr(file, 'attributes', {}).get('body', '')}"
-        return "thebe" not in text.lower()
+        body = getattr(file, "attributes", {}).get("body", "")
+        return "thebe" not in f"{getattr(file, 'filename', file)} {body}".lower()
 
     for kind in ("script_files", "css_files"):
         context[kind] = [file for file in context.get(kind, []) if wanted(file)]

@@ -1,8 +1,8 @@
 """The book's drawings in two themes: a copy for light pages, one for dark pages.
 
 Drawings are SVG files that matplotlib wrote on white. Both copies lose the white card. A label in a
-color too pale to be read is darkened in the light copy; the dark copy turns lightness around and keeps
-hues, so that blue stays the left side of a cut. Photographs inside a drawing stay as they are.
+color too pale to be read is darkened in the light copy; the dark copy turns lightness around and
+keeps hues, so that blue stays the left side of a cut. Photographs inside a drawing stay as they are.
 """
 
 import re
@@ -88,14 +88,16 @@ def _label_on_dark(color: str) -> str:
     lightness, a, b = _oklab(color)
     if lightness > 0.9 and _chroma(a, b) < PALE:
         return DARK_PAGE
-    return _until(_kept(lightness, a, b), a, b, 0.005, lambda new: contrast(new, DARK_PAGE) >= LABEL)
+    return _until(_kept(lightness, a, b), a, b, 0.005,
+                  lambda new: contrast(new, DARK_PAGE) >= LABEL)
 
 
 def _line_on_dark(color: str) -> str:
     lightness, a, b = _oklab(color)
     if lightness > 0.8 and _chroma(a, b) < PALE:  # a grid, a quiet border, a white gap
         return _fill_on_dark(color)
-    return _until(_kept(lightness, a, b), a, b, 0.005, lambda new: contrast(new, DARK_PAGE) >= LINE)
+    return _until(_kept(lightness, a, b), a, b, 0.005,
+                  lambda new: contrast(new, DARK_PAGE) >= LINE)
 
 
 def _fill_on_dark(color: str) -> str:

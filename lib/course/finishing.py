@@ -1,8 +1,8 @@
 """Built pages made lighter, accessible and fit for both themes, after the theme has written them.
 
 The theme draws its twenty icons with a program of half a megabyte; here they become drawings in the
-page. Its sidebar gets the names that a screen reader needs, and each of the book's drawings a copy for
-the dark theme.
+page. Its sidebar gets the names that a screen reader needs, and each of the book's drawings a copy
+for the dark theme.
 """
 
 import re
@@ -77,8 +77,8 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
 
     Examples
     --------
-    >>> finish_page('<i class="fa-solid fa-list"></i>', lambda classes: (4, 5, "M0"))
-    '<svg class="svg-inline--fa fa-solid fa-list" viewBox="0 0 4 5" aria-hidden="true"><path d="M0"/></svg>'
+    >>> finish_page('<i class="fa-list"></i>', lambda classes: (4, 5, "M0"))
+    '<svg class="svg-inline--fa fa-list" viewBox="0 0 4 5" aria-hidden="true"><path d="M0"/></svg>'
     """
     def draw(found: re.Match) -> str:
         width, height, path = icon(found[1])
@@ -88,15 +88,15 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
 
     def both_themes(found: re.Match) -> str:
         before, folder, name, after = found.groups()
-        images = (f'<img class="only-{theme}" loading="lazy" {before}src="{folder}{file}.svg"{after}>'
-                  for theme, file in (("light", name), ("dark", f"{name}-dark")))
-        return "".join(images)
+        return "".join(
+            f'<img class="only-{theme}" loading="lazy" {before}src="{folder}{file}.svg"{after}>'
+            for theme, file in (("light", name), ("dark", f"{name}-dark")))
 
     html = ICON.sub(draw, ICON_PROGRAM.sub("", html))
     html = FOLDED.sub(lambda found: f'{found[1]} aria-label="{escape(found[2])}: notebooks"', html)
     html = BRAND.sub(r'<nav aria-label="Home">\1</nav>', html)
     # Without a stored choice the theme asks for one called nothing, and complains.
-    html = html.replace('localStorage.getItem("mode") || ""', 'localStorage.getItem("mode") || "auto"')
+    html = html.replace('getItem("mode") || ""', 'getItem("mode") || "auto"')
     return DRAWING.sub(both_themes, html)
 
 

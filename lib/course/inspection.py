@@ -147,7 +147,8 @@ def _note_events(events: list[tuple[str, dict]], site: str, report: PageReport) 
         elif kind == "Network.loadingFinished":
             size += event["encodedDataLength"]
         elif kind == "Runtime.consoleAPICalled" and event["type"] in ("error", "warning", "assert"):
-            said = " ".join(str(part.get("value", part.get("description"))) for part in event["args"])
+            said = " ".join(str(part.get("value", part.get("description")))
+                            for part in event["args"])
             report.add("console", f"{event['type']}: {said}")
         elif kind == "Runtime.exceptionThrown":
             details = event["exceptionDetails"]

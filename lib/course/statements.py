@@ -24,8 +24,9 @@ class StatementIndex(Index):
         for label, statement in getattr(env, "proof_list", {}).items():
             name, docname = statement.get("title"), statement["docname"]
             if name and (docnames is None or docname in docnames):
-                letters[name[0].upper()].append(IndexEntry(
-                    name, 0, docname, label, env.titles[docname].astext(), "", statement["realtype"]))
+                chapter = env.titles[docname].astext()
+                letters[name[0].upper()].append(
+                    IndexEntry(name, 0, docname, label, chapter, "", statement["realtype"]))
         return [(letter, sorted(entries, key=lambda entry: entry.name.lower()))
                 for letter, entries in sorted(letters.items())], False
 
@@ -81,14 +82,18 @@ def short_authors(names: list[str]) -> str:
 
 
 class _AuthorYear(BaseLabelStyle):
-    """Labels as the sentences of the book cite: authors, year."""
+    """Labels as the sentences of the book cite: authors, year, and a letter where both agree."""
 
     def format_labels(self, sorted_entries):
+        labels = []
         for entry in sorted_entries:
             people = entry.persons.get("author") or entry.persons.get("editor") or []
             names = [" ".join(person.prelast_names + person.last_names) for person in people]
             names = [re.sub(r"[{}]", "", name) for name in names] or [entry.key]
-            yield f"{short_authors(names)}, {entry.fields.get('year', 'no year')}"
+            labels.append(f"{short_authors(names)}, {entry.fields.get('year', 'no year')}")
+        for number, label in enumerate(labels):
+            letter = "abcdefgh"[labels[:number].count(label)] if labels.count(label) > 1 else ""
+            yield label + letter
 
 
 class AuthorYearStyle(PlainStyle):
