@@ -20,7 +20,7 @@ window.addEventListener("load", function () {
     const more = box.scrollWidth - box.clientWidth;
     if (more > 1 && /auto|scroll/.test(getComputedStyle(box).overflowX)) {
       box.dataset.scroll = box.scrollLeft <= 1 ? "start" : box.scrollLeft >= more - 1 ? "end" : "middle";
-      if (!box.querySelector("a[href], button, input")) box.tabIndex = 0;
+      if (!box.querySelector("a[href], button, input, [tabindex='0']")) box.tabIndex = 0;
     } else if (box.dataset.scroll) {
       delete box.dataset.scroll;
       box.removeAttribute("tabindex");
@@ -30,7 +30,7 @@ window.addEventListener("load", function () {
   function watch() {
     // A formula in a sentence cannot break; one that is wider than the column scrolls.
     const inline = [...article.querySelectorAll("span.math")];
-    const boxes = [...article.querySelectorAll("div.math, pre, table, .output, .scrolls")];
+    const boxes = [...article.querySelectorAll("div.math, mjx-container[display], pre, table, .output")];
     function measure() {
       const room = inline.map(span => {
         const block = span.closest("p, li, td, th, dd, figcaption, h1, h2, h3, section, div");

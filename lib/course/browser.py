@@ -5,6 +5,7 @@ goes from address to address.
 """
 
 import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -45,14 +46,15 @@ class Browser:
         self._folder = tempfile.TemporaryDirectory(prefix="browser", ignore_cleanup_errors=True)
         commands, self._write = os.pipe()
         self._read, answers = os.pipe()
-        # Chromium reads from file 3 and writes to file 4; the shell puts our pipes there.
-        shell = f'exec "$0" "$@" 3<&{commands} 4>&{answers}'
+        # Chromium reads from file 3 and writes to file 4: our ends go there, by way of numbers
+        # that neither overwrites.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (commands, answers)]
         self._process = subprocess.Popen(
-            ["sh", "-c", shell, BROWSER, *QUIET, f"--user-data-dir={self._folder.name}",
-             "about:blank"],
-            pass_fds=(commands, answers), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(commands)
-        os.close(answers)
+            [BROWSER, *QUIET, f"--user-data-dir={self._folder.name}", "about:blank"],
+            close_fds=False, preexec_fn=lambda: (os.dup2(ends[0], 3), os.dup2(ends[1], 4)),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for end in (commands, answers, *ends):
+            os.close(end)
         self._received, self._number, self._session = b"", 0, None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
@@ -173,6 +175,15 @@ class _Compressing(SimpleHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class _Server(ThreadingHTTPServer):
+    """A server that does not mind a browser that leaves before all is read."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address) -> None:
+        pass
+
+
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
     """A folder as a web site of this machine, while the block lasts.
@@ -183,8 +194,7 @@ def served(folder: Path) -> Iterator[str]:
         Its address, without a slash at the end.
     """
     handler = partial(_Compressing, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

@@ -1,9 +1,9 @@
 """The book's Sphinx extension: pages made from the sources, and details of the type.
 
 Pages hold ``<!-- ledger -->``, ``<!-- map -->`` or ``<!-- api -->`` where these go; quizzes are put
-before exercises. A value glued into a sentence would look like code, with a caret in its powers, and
-the word that opens a proof like the rest of its text: both get a class here, which course.css styles,
-and powers become formulas. Built pages are finished by `lib.course.finishing`.
+before exercises. A value glued into a sentence would look like code, with a caret in its powers,
+and the word that opens a proof like the rest of its text: both get a class here, which course.css
+styles, and powers become formulas. Built pages are finished by `lib.course.finishing`.
 """
 
 import re

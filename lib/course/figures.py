@@ -2,7 +2,8 @@
 
 Drawings are SVG files that matplotlib wrote on white. Both copies lose the white card. A label in a
 color too pale to be read is darkened in the light copy; the dark copy turns lightness around and
-keeps hues, so that blue stays the left side of a cut. Photographs inside a drawing stay as they are.
+keeps hues, so that blue stays the left side of a cut. Photographs inside a drawing stay as they
+are.
 """
 
 import re

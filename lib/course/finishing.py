@@ -14,11 +14,12 @@ from .figures import dark_drawing, light_drawing
 
 __all__ = ["finish_book", "finish_page", "icons"]
 
-ICON = re.compile(r'<i class="([^"]*\bfa-[^"]*)"([^>]*)></i>')
+ICON = re.compile(r'<(?:i|span) class="([^"]*\bfa-[^"]*)"([^>]*)></(?:i|span)>')
 ICON_PROGRAM = re.compile(r'\s*<script[^>]*\bfontawesome\.js[^>]*></script>')
 FOLDED = re.compile(r'(<a class="[^"]*reference internal[^"]*" href="[^"]*">([^<]*)</a>'
                     r'<details[^>]*><summary)(?=><span)')
 BRAND = re.compile(r'(?<!<nav aria-label="Home">)(<a class="navbar-brand logo".*?</a>)', re.DOTALL)
+EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*(?:<p>\s*</p>)?\s*</th>")
 DRAWING = re.compile(r'<img (?![^>]*only-)([^>]*)src="([^"]*_images/)([\w-]+)\.svg"([^>]*)>')
 STYLES = {"fab": "fab", "fa-brands": "fab", "far": "far", "fa-regular": "far"}  # others are solid
 
@@ -95,6 +96,9 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
     html = ICON.sub(draw, ICON_PROGRAM.sub("", html))
     html = FOLDED.sub(lambda found: f'{found[1]} aria-label="{escape(found[2])}: notebooks"', html)
     html = BRAND.sub(r'<nav aria-label="Home">\1</nav>', html)
+    # A header cell without words names nothing; a work in the bibliography is an item of a list.
+    html = EMPTY_HEADER.sub("<td></td>", html)
+    html = html.replace('role="doc-biblioentry"', 'role="listitem"')
     # Without a stored choice the theme asks for one called nothing, and complains.
     html = html.replace('getItem("mode") || ""', 'getItem("mode") || "auto"')
     return DRAWING.sub(both_themes, html)

@@ -1,8 +1,8 @@
 """Short quizzes: questions with explained answers, checked on the page without kernel or network.
 
 The questions of a chapter ``book/NAME.md`` are in ``book/quiz/NAME.yml``. The extension puts them
-before the chapter's exercises, as plain HTML that works with a keyboard, without scripts (the answers
-unfold) and on paper (they stand below the questions).
+before the chapter's exercises, as plain HTML that works with a keyboard, without scripts (the
+answers unfold) and on paper (they stand below the questions).
 """
 
 import zlib
@@ -16,7 +16,7 @@ __all__ = ["FOLDER", "load_quiz", "quiz_markdown", "with_quiz"]
 
 FOLDER = ROOT / "book" / "quiz"
 FIELDS = {"ask": str, "right": str, "wrong": list, "because": str}
-PROOFS = ("check", "claim")  # an expression whose value is the answer, or the statement that says it
+PROOFS = ("check", "claim")  # an expression that computes the answer, or the statement behind it
 OPENING = """\
 ## A short quiz
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 # 64^32, 2^{n-1}, T_R, r_{0}; only a letter alone has an index, names like cp_rank stay as they are.
 _RAISED = re.compile(r"\^(\{[^{}]*\}|-?\w+)")
 _LOWERED = re.compile(r"\b([^\W\d_])_(\{[^{}]*\}|\w\b)")
+_POWER = re.compile(r"(?<=[\w)])\^(\([^()]*\)|-?\w+)")        # in prose: M^(N-1)
+_LITERAL = re.compile(r"(`[^`]*`|\$[^$]*\$)")
 _NUMBER = re.compile(r"([-−]?[\d,.]+(\^\d+)?( ?%)?|–)?")
 _MINUS = re.compile(r"(?<![\w)])-(?=\d)|(?<=[\w) ])-(?=[^<>]*</su[bp]>)")
 
@@ -113,6 +115,28 @@ def typeset(text: str) -> str:
     safe = _RAISED.sub(lambda found: f"<sup>{found[1].strip('{}')}</sup>", safe)
     safe = _LOWERED.sub(lambda found: f"{found[1]}<sub>{found[2].strip('{}')}</sub>", safe)
     return _MINUS.sub("−", safe)
+
+
+def raise_powers(text: str) -> str:
+    """Markdown in which powers outside of code and formulas are raised.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> raise_powers("at most M^(N-1), not 2^98; `a^b` and $2^n$ stay")
+    'at most M<sup>N−1</sup>, not 2<sup>98</sup>; `a^b` and $2^n$ stay'
+    """
+    pieces = _LITERAL.split(text)
+    pieces[::2] = [_POWER.sub(lambda found: f"<sup>{found[1].strip('()').replace('-', '−')}</sup>",
+                              piece) for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def _text(cell: object, row: int) -> str:
