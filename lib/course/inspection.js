@@ -118,7 +118,21 @@
     return [...found.values()];
   }
 
+  /* Powers, indices and minus signs that were not typeset. */
+  function raw() {
+    const found = [];
+    const walker = document.createTreeWalker(main(), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const text = walker.currentNode.nodeValue, element = walker.currentNode.parentElement;
+      const mark = text.match(/[\w)]\^[\w({]|(?:^|[\s(\[=,])-\d|[⁰¹²³⁴-⁹ⁿ₀-₉]/);
+      if (mark && !element.closest("pre, code, kbd, svg, mjx-container, script, style, noscript"))
+        found.push(`“${text.slice(Math.max(0, mark.index - 20), mark.index + 20).trim()}”`);
+    }
+    return found;
+  }
+
   window.inspectPage = leastContrast => ({
+    raw: raw(),
     overflow: document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth,
     cut: cut(),
     pale: pale(leastContrast),

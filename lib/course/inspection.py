@@ -5,22 +5,26 @@ at it at two widths in two themes, prints a table of what is wrong, and fails if
 """
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from tqdm import tqdm
 
 from .browser import Browser, served
+from .overview import chapter_titles
 
-__all__ = ["LEAST_CONTRAST", "LOOKS", "MOST_KILOBYTES", "PageReport", "inspect_pages", "pages"]
+__all__ = ["LEAST_CONTRAST", "LOOKS", "MOST_KILOBYTES", "PageReport", "inspect_pages", "pages",
+           "search_misses"]
 
 LOOKS = [(1400, False), (1400, True), (390, True), (390, False)]  # width in pixels, dark
 LEAST_CONTRAST = 4.5
 MOST_KILOBYTES = 1500          # what one page may transfer, compressed, when nothing is cached
-MEASURES = ("overflow", "cut", "contrast", "requests", "console", "axe", "weight")
+MEASURES = ("overflow", "cut", "contrast", "type", "requests", "console", "axe", "weight")
 PROGRAM = Path(__file__).with_suffix(".js")
 # Accessibility: all rules of axe-core but the one on contrast, which PROGRAM measures in every look
 # and for all sizes of text. Drawn formulas are hidden from assistive technology (a hidden MathML
@@ -105,6 +109,50 @@ def inspect_pages(folder: Path, names: list[str] | None = None,
             yield _inspect(browser, site, name, measure, rules)
 
 
+FOUND = """
+new Promise(done => {
+  const read = () => [...document.querySelectorAll("ul.search > li > a")].map(link => link.href);
+  const begun = Date.now(), timer = setInterval(() => {
+    const heading = document.querySelector("#search-results h2");
+    if (/^Search Result/.test(heading ? heading.textContent : "") || Date.now() - begun > 9000) {
+      clearInterval(timer);
+      done(read());
+    }
+  }, 100);
+});
+"""
+
+
+def search_misses(folder: Path, within: int = 3) -> list[str]:
+    """Chapters that the book's own search does not show first when their title is asked for.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A built book.
+    within : int
+        Among how many results the chapter has to be.
+
+    Returns
+    -------
+    list of str
+        One line for each chapter that is missed.
+    """
+    missed = []
+    with served(folder) as site, Browser() as browser:
+        browser.look(1400)
+        for page, title in chapter_titles().items():
+            words = re.sub(r"^(a|the) ", "", title.lower())
+            browser.events.clear()
+            browser.open(f"{site}/search.html?q={quote(words)}")
+            found = browser.run(FOUND)
+            places = [i for i, link in enumerate(found, 1) if f"/{page}.html" in link]
+            if not places or places[0] > within:
+                missed.append(f"search for “{words}”: {page} is number {places[:1] or 'none'} "
+                              f"of {len(found)}")
+    return missed
+
+
 def _inspect(browser: Browser, site: str, name: str, measure: str, rules: str | None) -> PageReport:
     report = PageReport(name)
     browser.events.clear()
@@ -122,6 +170,8 @@ def _inspect(browser: Browser, site: str, name: str, measure: str, rules: str | 
             report.add("overflow", f"{where}{seen['overflow']} px")
         for line in seen["cut"]:
             report.add("cut", where + line)
+        for line in seen["raw"]:
+            report.add("type", line)
         for line in seen["pale"]:
             report.add("contrast", where + line)
     if rules:
@@ -181,7 +231,9 @@ def main() -> None:
                 print(f"{report.page} {measure}: {line}")
             if len(lines) > given.lines:
                 print(f"{report.page} {measure}: and {len(lines) - given.lines} more")
-    wrong = sum(report.count for report in reports)
+    missed = [] if given.pages else search_misses(given.folder)
+    print("\n".join(missed), end="\n" if missed else "")
+    wrong = sum(report.count for report in reports) + len(missed)
     what = "measures" if given.axe else "measures, accessibility left out (--axe),"
     print(f"{len(reports)} pages, {what} at {len(LOOKS)} looks: {wrong} problems, "
           f"{time.monotonic() - begun:.0f} s")

@@ -117,8 +117,8 @@ def typeset(text: str) -> str:
     return _MINUS.sub("−", safe)
 
 
-def raise_powers(text: str) -> str:
-    """Markdown in which powers outside of code and formulas are raised.
+def typeset_prose(text: str) -> str:
+    """Markdown with raised powers and real minus signs, outside of code and formulas.
 
     Parameters
     ----------
@@ -130,12 +130,14 @@ def raise_powers(text: str) -> str:
 
     Examples
     --------
-    >>> raise_powers("at most M^(N-1), not 2^98; `a^b` and $2^n$ stay")
-    'at most M<sup>N−1</sup>, not 2<sup>98</sup>; `a^b` and $2^n$ stay'
+    >>> typeset_prose("at most M^(N-1), from -2 on; `a^b` and $2^n$ stay")
+    'at most M<sup>N−1</sup>, from −2 on; `a^b` and $2^n$ stay'
     """
     pieces = _LITERAL.split(text)
-    pieces[::2] = [_POWER.sub(lambda found: f"<sup>{found[1].strip('()').replace('-', '−')}</sup>",
-                              piece) for piece in pieces[::2]]
+    pieces[::2] = [
+        _MINUS.sub("−", _POWER.sub(
+            lambda found: f"<sup>{found[1].strip('()').replace('-', '−')}</sup>", piece))
+        for piece in pieces[::2]]
     return "".join(pieces)
 
 

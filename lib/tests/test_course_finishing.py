@@ -61,7 +61,7 @@ LABELS = re.compile(r'<g style="fill: (#[0-9a-f]{6})')
 
 @pytest.mark.parametrize("path", DRAWINGS, ids=lambda path: path.stem)
 def test_labels_can_be_read_in_both_themes(path):
-    """Except labels on a ground of their own: white ones on light pages, dark ones on dark pages."""
+    """Except labels on a ground of their own: white on light pages, dark on dark pages."""
     svg = path.read_text(encoding="utf-8")
     light, dark = light_drawing(svg), dark_drawing(svg)
     for text, page, own in ((light, "#ffffff", "#ffffff"), (dark, DARK_PAGE, DARK_PAGE)):
@@ -74,7 +74,8 @@ def test_labels_can_be_read_in_both_themes(path):
 
 def test_hues_survive_the_dark():
     blue, orange = "#0072b2", "#e69f00"
-    for place in ('<g style="fill: {}"/>', '<path style="fill: {}"/>', '<path style="stroke: {}"/>'):
+    for place in ('<g style="fill: {}"/>', '<path style="fill: {}"/>',
+                  '<path style="stroke: {}"/>'):
         for color, strong, weak in ((blue, slice(5, 7), slice(1, 3)),
                                     (orange, slice(1, 3), slice(5, 7))):
             shown = re.search("#[0-9a-f]{6}", dark_drawing("<a " + place.format(color)))[0]

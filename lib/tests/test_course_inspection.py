@@ -12,12 +12,13 @@ HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</ti
 <style>body { color: #222; background: #fff; margin: 8px; }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #111; } }</style>"""
 GOOD = HEAD + """<main><h1>A page</h1><p>Text, and a line of code:</p>
-<pre tabindex="0" style="overflow-x: auto; mask-image: linear-gradient(to right, #000, transparent)">
+<pre tabindex="0" style="overflow-x: auto; mask-image: linear-gradient(#000, transparent)">
 {line}</pre></main>""".replace("{line}", "x = 1  # " + "long " * 80)
 FAULTS = {
     "overflow": '<div style="width: 1500px; height: 4px"></div>',
     "cut": '<pre tabindex="0" style="overflow-x: auto">' + "x" * 400 + "</pre>",
     "contrast": '<p style="color: #999">Pale.</p>',
+    "type": "<p>At least 2^8, from -3 on.</p>",
     "requests": '<img alt="" src="http://elsewhere.invalid/picture.png">',
     "console": "<script>console.warn('careful'); missing();</script>",
     "weight": '<script src="large.js"></script>',
@@ -33,7 +34,7 @@ def page_with(*faults):
 @needs_browser
 def test_each_fault_is_found_and_nothing_else(tmp_path):
     (tmp_path / "good.html").write_text(GOOD, encoding="utf-8")
-    noise = random.Random(0).randbytes(1_600_000).hex()  # two digits a byte: compressed to one again
+    noise = random.Random(0).randbytes(1_600_000).hex()  # compresses to half, a byte for two digits
     (tmp_path / "large.js").write_text(f"/* {noise} */", encoding="utf-8")
     for fault in FAULTS:
         (tmp_path / f"{fault}.html").write_text(page_with(fault), encoding="utf-8")
@@ -67,6 +68,7 @@ def test_a_check_of_nothing_is_refused(tmp_path):
         pages(tmp_path)
     (tmp_path / "_static").mkdir()
     (tmp_path / "_static" / "a.html").write_text("<p>", encoding="utf-8")
-    (tmp_path / "index.html").write_text('<meta http-equiv="Refresh" content="0">', encoding="utf-8")
+    elsewhere = '<meta http-equiv="Refresh" content="0">'
+    (tmp_path / "index.html").write_text(elsewhere, encoding="utf-8")
     with pytest.raises(ValueError, match="holds no pages"):
         pages(tmp_path)
