@@ -112,7 +112,8 @@ def typeset(text: str) -> str:
     ('T<sub>R</sub> &lt; 64<sup>32</sup>', 'cp_rank', '−3')
     """
     safe = html.escape(text, quote=False)
-    safe = _RAISED.sub(lambda found: f"<sup>{found[1].strip('{}')}</sup>", safe)
+    while (raised := _RAISED.sub(lambda found: f"<sup>{found[1].strip('{}')}</sup>", safe)) != safe:
+        safe = raised  # once more, for the powers in an exponent
     safe = _LOWERED.sub(lambda found: f"{found[1]}<sub>{found[2].strip('{}')}</sub>", safe)
     return _MINUS.sub("−", safe)
 
