@@ -89,9 +89,9 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
 
     def both_themes(found: re.Match) -> str:
         before, folder, name, after = found.groups()
-        return "".join(
-            f'<img class="only-{theme}" loading="lazy" {before}src="{folder}{file}.svg"{after}>'
-            for theme, file in (("light", name), ("dark", f"{name}-dark")))
+        # The dark copy waits until it is shown; the light one does not, or paper would lack it.
+        light, dark = (f'{before}src="{folder}{file}.svg"{after}>' for file in (name, f"{name}-dark"))
+        return f'<img class="only-light" {light}<img class="only-dark" loading="lazy" {dark}'
 
     html = ICON.sub(draw, ICON_PROGRAM.sub("", html))
     html = FOLDED.sub(lambda found: f'{found[1]} aria-label="{escape(found[2])}: notebooks"', html)

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from tqdm import tqdm
-
 from .browser import Browser, served
 from .overview import chapter_titles
 
@@ -219,12 +217,12 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=4, help="problems shown for each measure")
     given = parser.parse_intermixed_args()
     names, begun = given.pages or pages(given.folder), time.monotonic()
-    reports = list(tqdm(inspect_pages(given.folder, names, given.axe), total=len(names),
-                        desc="pages", disable=None))
-    print(f"{'page':42}" + "".join(f"{measure:>10}" for measure in MEASURES) + f"{'kB':>7}")
-    for report in reports:
-        counts = (f"{len(report.problems[measure]):>10}" for measure in MEASURES)
-        print(f"{report.page:42}{''.join(counts)}{report.kilobytes:>7}")
+    print(f"{'page':40}" + "".join(f"{measure:>9}" for measure in MEASURES) + f"{'kB':>7}")
+    reports = []
+    for report in inspect_pages(given.folder, names, given.axe):
+        counts = (f"{len(report.problems[measure]):>9}" for measure in MEASURES)
+        print(f"{report.page:40}{''.join(counts)}{report.kilobytes:>7}", flush=True)
+        reports.append(report)
     for report in reports:
         for measure, lines in report.problems.items():
             for line in lines[:given.lines]:

@@ -68,7 +68,8 @@ def draw_windows(axes, net, title):
             look = _window_style(crosses, tiled=stride >= window)
             axes.add_patch(FancyBboxPatch((column + inset, row + inset), side, side, **look))
     middle = [width / 2] * 2
-    axes.plot(middle, [-0.5, height + 0.5], color=INK, linestyle=(0, (3, 2)), linewidth=1.4, zorder=4)
+    axes.plot(middle, [-0.5, height + 0.5], color=INK, linestyle=(0, (3, 2)), linewidth=1.4,
+              zorder=4)
     axes.set(xlim=(-0.2, width + 0.2), ylim=(height + 0.6, -0.6), aspect="equal")
     axes.set_title(title, loc="center")
     axes.axis("off")
