@@ -90,7 +90,8 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
     def both_themes(found: re.Match) -> str:
         before, folder, name, after = found.groups()
         # The dark copy waits until it is shown; the light one does not, or paper would lack it.
-        light, dark = (f'{before}src="{folder}{file}.svg"{after}>' for file in (name, f"{name}-dark"))
+        light, dark = (f'{before}src="{folder}{name}{ending}.svg"{after}>'
+                       for ending in ("", "-dark"))
         return f'<img class="only-light" {light}<img class="only-dark" loading="lazy" {dark}'
 
     html = ICON.sub(draw, ICON_PROGRAM.sub("", html))
