@@ -20,6 +20,9 @@ FOLDED = re.compile(r'(<a class="[^"]*reference internal[^"]*" href="[^"]*">([^<
                     r'<details[^>]*><summary)(?=><span)')
 BRAND = re.compile(r'(?<!<nav aria-label="Home">)(<a class="navbar-brand logo".*?</a>)', re.DOTALL)
 EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*(?:<p>\s*</p>)?\s*</th>")
+# A name that differs from the words on a button hides these from a screen reader.
+OTHER_NAME = re.compile(r'(<button class="[^"]*search-button-field[^>]*?) aria-label="[^"]*"'
+                        r'|(<summary) aria-label="Toggle hidden content"(?=>)')
 DRAWING = re.compile(r'<img (?![^>]*only-)([^>]*)src="([^"]*_images/)([\w-]+)\.svg"([^>]*)>')
 STYLES = {"fab": "fab", "fa-brands": "fab", "far": "far", "fa-regular": "far"}  # others are solid
 
@@ -96,6 +99,7 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
 
     html = ICON.sub(draw, ICON_PROGRAM.sub("", html))
     html = FOLDED.sub(lambda found: f'{found[1]} aria-label="{escape(found[2])}: notebooks"', html)
+    html = OTHER_NAME.sub(lambda found: found[1] or found[2], html)
     html = BRAND.sub(r'<nav aria-label="Home">\1</nav>', html)
     # A header cell without words names nothing; a work in the bibliography is an item of a list.
     html = EMPTY_HEADER.sub("<td></td>", html)

@@ -4,6 +4,11 @@
   "use strict";
   const main = () => document.querySelector("main article, main, body");
 
+  // A color on its way from one theme to the other is no color of the page.
+  const still = document.createElement("style");
+  still.textContent = "*, *::before, *::after { transition: none !important; animation: none !important; }";
+  document.head.append(still);
+
   const named = element => {
     const kind = element.getAttribute("class") || "";
     const text = (element.textContent || "").trim().replace(/\s+/g, " ").slice(0, 40);

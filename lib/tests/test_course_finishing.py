@@ -19,6 +19,8 @@ PAGE = """<script defer src="../_static/scripts/fontawesome.js?digest=1"></scrip
 <i class="theme-switch fa-solid fa-sun   fa-lg" data-mode="light"></i><i class="fab fa-github"></i>
 <img alt="A tree." class="x" src="../_images/tree.svg" style="width: 50%;" />
 <span class="fa-solid fa-sun"></span><img alt="A photo." src="../_images/photo.png" />
+<button class="btn search-button-field" title="Search" aria-label="Search">Search Ctrl</button>
+<summary aria-label="Toggle hidden content"><p>Show code</p></summary>
 <tr><th class="head"><p></p></th><th>rank</th></tr><div role="doc-biblioentry"></div>
 """
 
@@ -33,6 +35,8 @@ def test_a_page_is_finished_once():
     assert len(re.findall("tree(?:-dark)?\\.svg", done)) == 2 and done.count("photo.png") == 1
     assert done.count('alt="A tree."') == 2
     assert "<td></td><th>rank</th>" in done and '<div role="listitem">' in done
+    assert '<button class="btn search-button-field" title="Search">' in done
+    assert "<summary><p>Show code" in done
     assert not re.search('<(i|span) class="[^"]*fa-', done)
 
 

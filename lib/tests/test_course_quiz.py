@@ -8,6 +8,8 @@ import pytest
 import torch
 
 import lib
+from lib.course import ROOT
+from lib.course.browser import BROWSER, Browser, served
 from lib.course.claims import load_claims
 from lib.course.overview import chapters
 from lib.course.quiz import FOLDER, load_quiz, quiz_markdown, with_quiz
@@ -88,3 +90,30 @@ def test_a_quiz_goes_before_the_exercises(tmp_path):
     assert text.index("## A short quiz") < text.index("## Exercises") and text.endswith("None.\n")
     with pytest.raises(ValueError, match="no section Exercises"):
         with_quiz("book/page", "# A\n", tmp_path)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_the_page_says_whether_an_answer_is_right(tmp_path):
+    from markdown_it import MarkdownIt
+
+    question = {"ask": "How many?", "right": "two", "wrong": ["one", "three"], "because": "So."}
+    text = quiz_markdown([question, question | {"ask": "And?", "because": "Other."}], "page")
+    html = MarkdownIt("commonmark", {"html": True}).render(text)
+    script = (ROOT / "book" / "assets" / "quiz.js").read_text(encoding="utf-8")
+    (tmp_path / "page.html").write_text(f"<!doctype html><main>{html}</main><script>{script}"
+                                        "</script>", encoding="utf-8")
+    choose = """(words => {
+      const quiz = document.querySelectorAll(".quiz")[1];
+      const label = [...quiz.querySelectorAll("label")].find(
+        one => one.textContent.includes(words));
+      label.querySelector("input").click();
+      return [quiz.querySelector(".quiz-said").textContent.trim(), label.className,
+              document.querySelectorAll("label.right, label.wrong").length];
+    })"""
+    with served(tmp_path) as site, Browser() as browser:
+        browser.open(f"{site}/page.html")
+        said, mark, marked = browser.run(f"{choose}('three')")
+        assert said.startswith("Not this one") and (mark, marked) == ("wrong", 1)
+        said, mark, marked = browser.run(f"{choose}('two')")
+        assert said.startswith("Right. ") and said.endswith("Other.") and "So." not in said
+        assert (mark, marked) == ("right", 1)
