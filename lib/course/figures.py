@@ -2,21 +2,24 @@
 
 Drawings are SVG files that matplotlib wrote on white. Both copies lose the white card. A label in a
 color too pale to be read is darkened in the light copy; the dark copy turns lightness around and
-keeps hues, so that blue stays the left side of a cut. Photographs inside a drawing stay as they
-are.
+keeps hues, so that blue stays the left side of a cut. Pictures inside a drawing, photographs and
+heat maps, stay as they are, with the labels on them.
 """
 
 import re
 from collections.abc import Callable
 
-__all__ = ["DARK_PAGE", "contrast", "dark_drawing", "light_drawing"]
+__all__ = ["DARK_PAGE", "contrast", "dark_drawing", "labels", "light_drawing"]
 
 DARK_PAGE = "#14171b"                   # --pst-color-background of course.css
 LABEL, LINE, FILL_LEAST = 4.5, 3.0, 3.6  # least contrast with the page
 GRAY, PALE = 0.03, 0.1                  # chroma: less than it looks gray, looks like a tint
 CARD = re.compile(r'(<g id="patch_1">\s*<path [^>]*style="fill: )#ffffff')
 # A label is a group of glyphs, a shape a path or the use of one.
-LABEL_COLOR = re.compile(r'(<g style="fill: )(#[0-9a-f]{6})')
+GLYPHS = re.compile(r'<g (?:style="fill: (#[0-9a-f]{6})" )?'
+                    r'transform="translate\(([-\d.]+) ([-\d.]+)\)')
+PICTURE = re.compile(r'transform="scale\(1 -1\) translate\(0 ([-\d.]+)\)" x="([-\d.]+)" '
+                     r'y="([-\d.]+)" width="([\d.]+)" height="([\d.]+)"')
 SHAPE_COLOR = re.compile(r"(<(?:path|use|line|rect)\b[^>]*>)")
 FILL = re.compile(r"(fill: )(#[0-9a-f]{6})")
 STROKE = re.compile(r"(stroke: )(#[0-9a-f]{6})")
@@ -49,10 +52,10 @@ def light_drawing(svg: str) -> str:
 
     Examples
     --------
-    >>> light_drawing('<g style="fill: #e69f00">')
-    '<g style="fill: #a96600">'
+    >>> light_drawing('<g style="fill: #e69f00" transform="translate(1 2)">')
+    '<g style="fill: #a96600" transform="translate(1 2)">'
     """
-    return LABEL_COLOR.sub(lambda found: found[1] + _label_on_white(found[2]), _bare(svg))
+    return _relabeled(_bare(svg), _label_on_white)
 
 
 def dark_drawing(svg: str) -> str:
@@ -63,11 +66,32 @@ def dark_drawing(svg: str) -> str:
     >>> dark_drawing('<svg width="1"><path style="fill: #ffffff; stroke: #333333"/></svg>')
     '<svg fill="#f5f5f5" width="1"><path style="fill: #14171b; stroke: #c7c7c7"/></svg>'
     """
-    svg = LABEL_COLOR.sub(lambda found: found[1] + _label_on_dark(found[2]), _bare(svg))
+    svg = _relabeled(_bare(svg), _label_on_dark)
     svg = SHAPE_COLOR.sub(lambda found: _recolored(found[1], FILL, _fill_on_dark), svg)
     svg = SHAPE_COLOR.sub(lambda found: _recolored(found[1], STROKE, _line_on_dark), svg)
-    # Black is what no color means; it is inherited from the root.
+    # Black is what no color means; shapes inherit it from the root.
     return svg.replace("<svg ", f'<svg fill="{_label_on_dark("#000000")}" ', 1)
+
+
+def labels(svg: str) -> list[tuple[str, bool]]:
+    """Colors of a drawing's labels, and whether each stands on a picture inside the drawing.
+
+    Examples
+    --------
+    >>> labels('<g transform="translate(1 2)">')
+    [('#000000', False)]
+    """
+    pictures = [(x, -shift - y - height, x + width, -shift - y) for shift, x, y, width, height
+                in (map(float, found) for found in PICTURE.findall(svg))]
+    return [(color or "#000000", any(left <= float(x) <= right and top <= float(y) <= bottom
+                                     for left, top, right, bottom in pictures))
+            for color, x, y in GLYPHS.findall(svg)]
+
+
+def _relabeled(svg: str, change: Callable[[str], str]) -> str:
+    colors = iter([color if on_picture else change(color) for color, on_picture in labels(svg)])
+    return GLYPHS.sub(lambda found: f'<g style="fill: {next(colors)}" '
+                                    f'transform="translate({found[2]} {found[3]})', svg)
 
 
 def _bare(svg: str) -> str:
