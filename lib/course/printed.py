@@ -19,7 +19,7 @@ import yaml
 from bs4 import BeautifulSoup, NavigableString, Tag
 
 from . import ROOT
-from .browser import BrowserError, print_page, rendered
+from .chromium import BrowserError, print_page, rendered
 
 __all__ = ["Chapter", "contents", "joined_book", "make_pdf", "outline", "print_slides"]
 
