@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import ROOT
 
-LEFT_OUT = {"tests", "benchmarks", "course"}
+LEFT_OUT = {"tests", "benchmarks", "course", "exercises"}
 
 
 def module_paths(root: Path = ROOT) -> list[Path]:

@@ -7,8 +7,10 @@ at, or raises `Refusal` with the first, smallest thing that is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from numbers import Rational
 
 import torch
@@ -130,7 +132,7 @@ def ask(answer: object, *arguments: object) -> object:
         refuse(f"your answer is {shown(answer)}, and a function is asked for: give its name, "
                "without brackets")
     try:
-        value = plain(answer(*arguments))
+        value = plain(answer(*deepcopy(arguments)))  # whatever it does to them
     except Exception as error:
         message = " ".join(str(error).split())
         about = f"{type(error).__name__}: {message}" if message else type(error).__name__
@@ -166,7 +168,7 @@ def integer(value: object, what: str = "your answer") -> int:
     found = isinstance(value, (int, float)) and not isinstance(value, bool)
     if isinstance(value, Fraction):
         found = value.denominator == 1
-    if not found or value in (float("inf"), float("-inf")) or value != int(value):
+    if not found or not isfinite(value) or value != int(value):
         refuse(f"{what} is {shown(value)}, and an integer is asked for")
     return int(value)
 

@@ -42,7 +42,7 @@ def _crossing(answer):
           "and one more with a bias; when does a window stop crossing inside the image?")
 def _two_layers(answer):
     def cases():
-        for H, Ms, Ds in ((2, (2, 3), (1, 2, 3)), (4, (2, 3), (1, 2, 3)), (6, (2,), (1, 2))):
+        for H, Ms, Ds in ((2, (2, 3), (1, 2, 3)), (4, (2, 3), (1, 2)), (6, (2,), (1,))):
             for R, M, D, bias in product(range(1, H + 1), Ms, Ds, (False, True)):
                 net = Architecture((H,), M, ((R, 1, D), (H, H, 1)))
                 rank = certify(net, "left-right", biases=(True, bias)).rank

@@ -3,12 +3,12 @@
 from itertools import permutations, product
 
 import torch
-from torch import nn
 
-from ..audit import audit, models
+from ..audit import models
 from ..experiments.analysis import abscissa_at
 from ..experiments.kinds import KINDS
 from ..grids.certify import certify
+from ..networks.architecture import Architecture
 from ..trees.mixtures import dilated_tree, hybrid_tree, lags, mixture_levels
 from ..trees.symmetry import moved, random_symmetry, symmetry_order
 from .core import (
@@ -141,7 +141,7 @@ def _canonical(answer):
     draw, images = torch.Generator().manual_seed(13), []
     images += [torch.tensor(x).view(2, 2) for x in product((0, 1), repeat=4)]
     for levels, colors in ((2, 2), (2, 3), (3, 2)):
-        for _ in range(25):
+        for _ in range(12):
             image = torch.randint(colors, (2**levels, 2**levels), generator=draw)
             pixels = torch.randperm(4**levels, generator=draw)
             blocks = image.unfold(0, 2, 2).unfold(1, 2, 2)  # 2×2 blocks, then shuffled
@@ -166,29 +166,12 @@ def _canonical(answer):
 @exercise("14-stage", "a layer adds its window, minus one, in steps of what lies below it; the "
           "longest path through the units counts")
 def _stage(answer):
-    def stem():
-        return [nn.Conv2d(3, 4, 7, 2, 3), nn.MaxPool2d(3, 2, 1)]
-
-    def unit():
-        branch = nn.Sequential(nn.Conv2d(4, 4, 3, 1, 1), nn.Conv2d(4, 4, 3, 1, 1))
-        return models.Residual(branch, nn.Identity())
-
-    cases = (((units,), audit(nn.Sequential(*stem(), *(unit() for _ in range(units))),
-                              64).last_map[0].size) for units in range(6))
-    return compare(answer, cases, "the field is {} pixels wide")
-
-
-@exercise("14-same", "the branch is centered on the pixel (R - 1)/2 - left, where left is the "
-          "padding before the map; the shortcut on pixel 0")
-def _same(answer):
     def cases():
-        for n, R, S in (*product((4, 5), (2, 3, 5), (1, 2)), (6, 3, 2), (7, 3, 2), (7, 5, 3),
-                        (8, 5, 3), (8, 1, 2)):
-            branch = nn.Sequential(models.EndPadding(R, S), nn.Conv2d(1, 1, R, S))
-            unit = models.Residual(branch, nn.Conv2d(1, 1, 1, S))
-            yield (n, R, S), audit(unit, n, 1).joins[0].aligned
+        for units in range(6):  # all branches have one center: the longest path sees it all
+            net = Architecture((1,), 1, ((7, 2, 1), (3, 2, 1)) + 2 * units * ((3, 1, 1),))
+            yield (units,), net.total_receptive_field(net.depth)
 
-    return compare(answer, cases(), "it is {} that the branches are aligned", truth)
+    return compare(answer, cases(), "the field is {} pixels wide")
 
 
 @exercise("14-no-holes", "every layer may take steps as long as what one unit below it sees")
@@ -211,19 +194,33 @@ def _no_holes(answer):
     return "27 pixels with nine weights, none left out"
 
 
+@exercise("14-same", "the branch is centered on the pixel (R - 1)/2 - left, where left is the "
+          "padding before the map; the shortcut on pixel 0")
+def _same(answer):
+    def cases():
+        for n, R, S in product((9, 10, 11, 12), (1, 2, 3, 5), (1, 2, 3)):
+            pixels = torch.ones(1, 1, n, n, requires_grad=True)
+            padded, unit = models.EndPadding(R, S)(pixels), n // S // 2
+            output = torch.nn.functional.conv2d(padded, torch.ones(1, 1, R, R), stride=S)
+            derivative, = torch.autograd.grad(output[0, 0, unit, unit], pixels)
+            seen = derivative[0, 0].amax(0).nonzero().flatten()  # an inner unit: nothing cut off
+            yield (n, R, S), float(seen[0] + seen[-1]) / 2 == unit * S
+
+    return compare(answer, cases(), "it is {} that the branches are aligned", truth)
+
+
 @exercise("14-stem", "all three layers add to the exponent; the base is the smallest number of "
           "channels on the way, plus one: how small may it be?")
 def _stem(answer):
     first, second = integers(answer, 2, "your pair of channels", 1, 64)
-    deep = nn.Sequential(nn.Conv2d(3, first, 3, 2, 1, bias=False),
-                         nn.Conv2d(first, second, 3, 1, 1, bias=False),
-                         nn.Conv2d(second, 64, 3, 1, 1, bias=False))
-    wide = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-    size, limit = (sum(p.numel() for p in model.parameters()) for model in (deep, wide))
-    if size >= limit:
-        refuse(f"the three layers have {size} weights, and the large one has {limit}")
-    bound, goal = (audit(model, 224).bounds(representation=64).crossing.bound
-                   for model in (deep, wide))
-    if bound <= goal:
-        refuse(f"{size} weights, but the crossing bound is {bound}, and {goal} for the large layer")
-    return f"the crossing bound {bound}, above {goal}, with {size} weights instead of {limit}"
+
+    def bound(*layers):
+        return Architecture(224, 64, (*layers, (112, 112, 1))).crossing_bound()
+
+    size = 9 * (3 * first + first * second + second * 64)
+    if size >= 49 * 3 * 64:
+        refuse(f"the three layers have {size} weights, and the large one has {49 * 3 * 64}")
+    found, goal = bound((3, 2, first), (3, 1, second), (3, 1, 64)), bound((7, 2, 64))
+    if found <= goal:
+        refuse(f"{size} weights, but the crossing bound is {found}, and {goal} for the large layer")
+    return f"the crossing bound {found}, above {goal}, with {size} weights instead of {49 * 3 * 64}"

@@ -155,7 +155,7 @@ def _layers(answer):
             stack.append((2, 2, 1))
     cases = (((pixels,), 1 + sum(field < pixels for field in fields))
              for pixels in (*range(1, 40), 60, 100, 200))
-    return compare(answer, cases, "{} convolutions are the fewest that see so many")
+    return compare(answer, cases, "convolution {} is the first that sees so many")
 
 
 @exercise("08-unseen", "walk down from the last map: which cells does every layer look at, and how "
