@@ -1,10 +1,10 @@
 """What a figure is made of: the settings all its networks share, the grid, and the presets."""
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass, field
 
+from ..results import identifier
 from .augment import Strength
 from .kinds import KINDS
 from .networks import Network
@@ -67,8 +67,7 @@ class Settings:
     @property
     def identifier(self):
         """Twelve hexadecimal digits that change with every setting."""
-        text = json.dumps(self.as_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return identifier(self.as_dict())
 
 
 @dataclass(frozen=True)
