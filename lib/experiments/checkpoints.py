@@ -97,33 +97,41 @@ def _read(path, device):
 
 
 def remove(path):
-    """Remove the checkpoint of a job whose results are stored, and the folder if it is empty.
+    """Remove the checkpoint of a job whose results are stored.
 
-    Temporary files of this job that dead processes left go too, those of living ones stay.
+    Temporary files of this job that dead processes left go too, those of living ones stay; so does
+    the folder, if it is empty then.  What cannot be removed does no harm.
 
     Parameters
     ----------
     path : pathlib.Path
     """
-    with contextlib.suppress(OSError):  # what cannot be removed does no harm
+    with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
-        for temporary in path.parent.glob(f"{path.name}.*.tmp"):
-            with contextlib.suppress(OSError):  # locked: another process is writing it
-                with locked(temporary, seconds=0):
-                    pass
-                temporary.unlink()
-        os.rmdir(path.parent)  # fails where something else is in it
+        _tidy(path.parent, f"{path.name}.*.tmp")
 
 
 def remove_stored(folder, stored):
-    """Remove the checkpoints of a folder whose networks are all stored.
+    """Remove what interrupted sweeps left: checkpoints of stored networks, temporary files.
 
     Parameters
     ----------
     folder : pathlib.Path
     stored : set of str
+        Names of networks.
     """
-    for path in folder.glob("*.pt"):
-        with contextlib.suppress(Exception):  # damaged, or just removed by another process
-            if stored.issuperset(_read(path, "cpu")["names"]):
-                remove(path)
+    with contextlib.suppress(OSError):
+        for path in folder.glob("*.pt"):
+            with contextlib.suppress(Exception):  # damaged, or just removed by another process
+                if stored.issuperset(_read(path, "cpu")["names"]):
+                    path.unlink()
+        _tidy(folder, "*.pt.*.tmp")
+
+
+def _tidy(folder, pattern):
+    for temporary in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # locked: another process is writing it
+            with locked(temporary, seconds=0):
+                pass
+            temporary.unlink()
+    os.rmdir(folder)  # fails where something is in it

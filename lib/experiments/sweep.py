@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from . import jobs as work
 from .checkpoints import remove, remove_stored
-from .cifar import load_data
+from .cifar import load_data, load_test_data
 from .images import dead_leaves
 from .jobs import weight
 from .records import ResultsFile
@@ -33,6 +33,7 @@ def missing_jobs(grid, results):
 def open_results(settings, output, source, make=True):
     """The results file of a sweep, after its data were loaded and compared with the file's."""
     data = load_data(settings.data, settings.images, *source)
+    load_test_data(settings.data, *source)  # what is damaged shall be said before the training
     return ResultsFile(output, settings, {
         **data.provenance, "fingerprint": data.fingerprint, "count": len(data)}, make)
 
