@@ -16,6 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import integer
 from .mincut import multiplicative_mincut
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ class ModeTree:
         >>> print(ModeTree.perfect(modes=4, pool=2, dim=2, widths=((3, 5), 7)))
         [[0 1]:3 [2 3]:5]:7 over dimension 2
         """
-        if pool < 2 or modes < pool:
+        pool = integer("ModeTree.perfect: pool", pool)
+        if pool < 2 or integer("ModeTree.perfect: modes", modes) < pool:
             raise ValueError(
                 f"ModeTree.perfect: pool={pool}, modes={modes}; need 2 <= pool <= modes"
             )
@@ -472,7 +474,7 @@ def _positive(what: str, value: object) -> None:
 
 
 def _spread(width: int | Sequence[int], count: int, level: int) -> Sequence[int]:
-    if isinstance(width, int):
+    if not hasattr(width, "__len__"):
         return [width] * count
     if len(width) != count:
         raise ValueError(
