@@ -31,13 +31,7 @@ class Real:
 
     def tensor(self, values, device: torch.device | None = None) -> torch.Tensor:
         """Return `values` as a float64 tensor of the same shape."""
-        try:
-            values = torch.as_tensor(values, device=device)
-        except RuntimeError as error:
-            raise TypeError(f"Real.tensor: entries must be real numbers: {error}") from None
-        if values.is_complex():
-            raise TypeError(f"Real.tensor: entries must be real, got {values.dtype}")
-        return values.to(torch.float64)
+        return real_tensor("Real.tensor", values, device)
 
     def random(
         self, shape, generator: torch.Generator, device: torch.device | None = None
@@ -262,6 +256,23 @@ class Modular:
             column[k] = 0
             work = self.reduce(work - column * work[k])
         return work[:, size:].contiguous()
+
+
+def real_tensor(operation: str, values, device: torch.device | None = None) -> torch.Tensor:
+    """Real numbers as a float64 tensor; TypeError, in the operation's name, for anything else.
+
+    Examples
+    --------
+    >>> real_tensor("f", [0.1]).item() == 0.1                   # never by way of float32
+    True
+    """
+    try:
+        kind = torch.as_tensor(values).dtype
+    except RuntimeError as error:
+        raise TypeError(f"{operation}: entries must be real numbers: {error}") from None
+    if kind.is_complex:  # a conversion would drop the imaginary parts
+        raise TypeError(f"{operation}: entries must be real, got {kind}")
+    return torch.as_tensor(values, dtype=torch.float64, device=device)
 
 
 def _require_float64(operation, x):

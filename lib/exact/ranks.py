@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..checks import real
-from .arithmetic import DEFAULT_PRIME, Modular
+from .arithmetic import DEFAULT_PRIME, Modular, real_tensor
 from .device import WORTH_MOVING, exact_device
 from .elimination import rank_in_place
 
@@ -182,13 +182,7 @@ def singular_values(matrix) -> torch.Tensor:
     >>> singular_values([[3.0, 0.0], [0.0, -4.0]])
     tensor([4., 3.], dtype=torch.float64)
     """
-    try:
-        matrix = torch.as_tensor(matrix)
-    except RuntimeError as error:
-        raise TypeError(f"singular_values: entries must be real numbers: {error}") from None
-    if matrix.is_complex():
-        raise TypeError(f"singular_values: entries must be real, got {matrix.dtype}")
-    matrix = matrix.double()
+    matrix = real_tensor("singular_values", matrix)
     if matrix.ndim != 2:
         raise ValueError(
             f"singular_values: needs a matrix of shape (m, n), got shape {tuple(matrix.shape)}"
