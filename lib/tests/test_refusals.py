@@ -78,6 +78,14 @@ def draw():
     return torch.Generator().manual_seed(0)
 
 
+def comb(levels):
+    """A tree as deep as can be."""
+    node = Node((0, 1), 1)
+    for mode in range(2, levels + 1):
+        node = Node((node, mode), 1)
+    return node
+
+
 # name, function, arguments that it takes, for each argument what it does not take
 CALLS = [
     ("exact_rank", exact_rank, [M], [(*WRONG, *NOT_FINITE, M + 0.5, VECTOR, CUBE)]),
@@ -139,6 +147,7 @@ CALLS = [
       ((2,), (2, 2.0), (2, 0), (2, True))]),
     ("ModeTree", lambda w, d: ModeTree(Node((0, 1), w), d), [2, 2], [(*WHOLE, *ZERO)] * 2),
     ("ModeTree", lambda c: ModeTree(Node(c, 2), 2), [(0, 1)], [((0, 0), (1, 2), (0.5, 1), ())]),
+    ("ModeTree", lambda n: ModeTree(comb(n), 2), [200], [(300, 3000)]),
     ("permuted", TREE.permuted, [[1, 0, 2, 3]], [([0, 1], [0, 0, 1, 2], [0, 1, 2, 4], "abcd")]),
     ("mincut", TREE.mincut, [[0, 1]], [MODES]),
     ("pooling_order", lambda g: pooling_order(g, "square"), [(4, 4)],

@@ -31,6 +31,9 @@ Weights = Mapping[Path, "torch.Tensor"]
 """The output vector at ``()``, and at ``(1, 0)`` the matrix above child 0 of child 1."""
 
 
+MOST_LEVELS = 256
+
+
 @dataclass(frozen=True)
 class Node:
     """An inner node: its children (inner nodes, or modes as integers) and its width.
@@ -99,6 +102,11 @@ class ModeTree:
         if not isinstance(self.root, Node):
             raise ValueError(f"ModeTree: root {self.root!r} is not a Node")
         _positive("dim", self.dim)
+        level, depth = [self.root], 0
+        while level := [c for node in level for c in node.children if isinstance(c, Node)]:
+            depth += 1
+            if depth >= MOST_LEVELS:  # the functions on trees call themselves once a level
+                raise ValueError(f"ModeTree: the tree has more than {MOST_LEVELS} levels")
         for path, node in self.inner_nodes():
             if not node.children:
                 raise ValueError(f"ModeTree: the node at path {path} has no children")
