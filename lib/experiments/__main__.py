@@ -163,9 +163,26 @@ def stop(number, frame):
 def main(argv=None):
     """Run the command; returns the exit code (0 done, 1 failures, 2 cannot start, 130 Ctrl-C)."""
     arguments = parser().parse_args(argv)
+    with stopped_by_signals():
+        return execute(arguments)
+
+
+@contextlib.contextmanager
+def stopped_by_signals():
+    """Treat requests to end as Ctrl-C for a while."""
+    before = {}
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)  # ignored by default when started in the background
+        for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT: ignored in the background
+            before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def execute(arguments):
+    """Run the command with parsed arguments; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):  # any path can be printed
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")
