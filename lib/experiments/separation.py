@@ -11,10 +11,10 @@ import json
 
 import torch
 
+from ..results import STORED, locked
 from .images import dead_leaves
 from .kinds import BLOCKS, CLASSES, SIZE
 from .networks import Network
-from .records import STORED
 from .settings import Settings
 from .training import Trainer
 
@@ -252,14 +252,16 @@ def protocol(block):
 
 def main(seeds=(0, 1, 2), output=STORED / "ranks.jsonl"):
     """Measure what the file does not hold yet; may be stopped and called again."""
-    stored = output.read_text(encoding="utf-8").splitlines() if output.exists() else []
-    names = {json.loads(line)["name"] for line in stored}
+    raw = output.read_bytes() if output.exists() else b""
+    names = {json.loads(line)["name"] for line in raw.split(b"\n")[:-1]}  # the rest is torn
     for network in (Network(block, CHANNELS, "color", seed) for seed in seeds
                     for block in COMPARED):
         if network.name not in names:
             found = trained_usage(network, protocol(network.block), dead_leaves(100))
-            with output.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(found) + "\n")
+            with locked(output) as file:
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+                file.write(json.dumps(found).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from .checkpoints import remove, remove_stored
 from .cifar import load_data, load_test_data
 from .images import dead_leaves
 from .jobs import weight
-from .records import ResultsFile
+from .records import RecordsError, ResultsFile
 from .training import Trainer
 from .workers import run
 
@@ -113,6 +113,9 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
                 todo = again
                 if not todo:
                     break
+    if not failures and missing_jobs(grid, results):
+        raise RecordsError(f"run_sweep: {output} was exchanged while the sweep ran and lacks "
+                           "networks; start again")
     return [f"{failure} ({TRIES} tries)" for failure in failures]
 
 

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
+from lib.experiments import separation
 from lib.experiments.ensembles import Ensemble
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network, generator_for
-from lib.experiments.records import STORED
 from lib.experiments.separation import (
     CHANNELS,
     COMPARED,
@@ -22,6 +22,7 @@ from lib.experiments.separation import (
 )
 from lib.experiments.settings import Settings
 from lib.experiments.training import Trainer
+from lib.results import STORED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -108,3 +109,16 @@ def test_the_stored_ranks_are_those_of_the_protocol():
         assert record["block"] in COMPARED and record["channels"] == CHANNELS
         if record["block"] in ("B1prod", "offset2prod"):
             assert record["before"]["rank"] == record["after"]["rank"] == CHANNELS + 1
+
+
+def test_the_measurement_is_continued_after_a_torn_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(separation, "COMPARED", ("B1", "B2"))
+    monkeypatch.setattr(separation, "trained_usage",
+                        lambda network, settings, data: {"name": network.name})
+    monkeypatch.setattr(separation, "dead_leaves", lambda count: None)
+    output = tmp_path / "ranks.jsonl"
+    separation.main(seeds=(0,), output=output)
+    whole = output.read_bytes()
+    output.write_bytes(whole[:-5])
+    separation.main(seeds=(0,), output=output)
+    assert output.read_bytes() == whole and whole.count(b"\n") == 2

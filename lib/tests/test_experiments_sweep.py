@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import signal
@@ -209,33 +210,6 @@ def test_many_writers_lose_and_double_nothing(tmp_path):
     assert sorted(map(int, stored(path))) == list(range(30))
 
 
-def test_checkpoint_continues_to_the_same_numbers(tmp_path):
-    data, networks = dead_leaves(20), (Network("B2", 4, "color", 0), Network("B2", 2, "color", 0))
-    settings = Settings(images=20, batch_size=10, epochs=6, evaluations=1)
-    through = training.Trainer(networks, settings, data)
-    through.run()
-    path = tmp_path / "folder" / "state.pt"
-
-    def interrupt(epoch):
-        if epoch == 4:
-            raise KeyboardInterrupt
-    with pytest.raises(KeyboardInterrupt):
-        training.Trainer(networks, settings, data).run(path, interrupt, every_seconds=0)
-    epochs = []
-    resumed = training.Trainer(networks, settings, data)
-    resumed.run(path, epochs.append)
-    assert epochs == [3, 4, 5, 6]
-    assert resumed.curves == through.curves and resumed.evaluate() == through.evaluate()
-    assert path.exists()
-    other = training.Trainer(networks, settings, dead_leaves(20, seed=1))
-    other.run(path, epochs.append)  # other data: not continued
-    assert epochs[4:] == [1, 2, 3, 4, 5, 6]
-    path.write_bytes(b"damaged")
-    afresh = training.Trainer(networks, settings, data)
-    afresh.run(path)
-    assert afresh.curves == through.curves
-
-
 def test_a_diverging_network_is_recorded_and_spares_the_others():
     settings = Settings(images=20, batch_size=10, epochs=2, evaluations=1)
     networks = (Network("B1", 2, "spatial", 0), Network("B1", 4, "spatial", 0))
@@ -367,24 +341,36 @@ def test_slow_kinds_come_last_among_equals():
     assert order == ["same2", "B1", "offset3"]
 
 
-def test_a_checkpoint_stays_until_its_results_are_stored(tmp_path, monkeypatch):
+def test_a_failed_job_is_tried_again_from_its_checkpoint(tmp_path, monkeypatch):
+    grid = Grid({"B1": (2, 32)}, ("color",))
+    quick_sweep(tmp_path / "through.jsonl", grid)
+    original, epochs = training.Trainer.run_epoch, []
+
+    def run_epoch(self):
+        epochs.append((self.order[0].channels, self.epoch))
+        if self.order[0].channels == 2 and self.epoch == 1 and epochs.count((2, 1)) < 3:
+            raise OSError("the disk is away")
+        original(self)
+    monkeypatch.setattr(training.Trainer, "run_epoch", run_epoch)
+    monkeypatch.setattr(training.Trainer, "run", functools.partialmethod(
+        training.Trainer.run, every_seconds=0))
     path = tmp_path / "a.jsonl"
-    grid = Grid({"B1": (2,)}, ("color",))
-    kept = jobs.checkpoint_path(tuple(grid.networks()), sweep.checkpoint_folder(path))
-    kept.parent.mkdir()
-    kept.write_bytes(b"damaged")
-    monkeypatch.setattr(training.Trainer, "evaluate", lambda self: 1 / 0)
-    assert "ZeroDivisionError" in quick_sweep(path, grid)[0] and kept.exists()
-    monkeypatch.undo()
-    assert quick_sweep(path, grid) == [] and not kept.parent.exists()
+    assert quick_sweep(path, grid) == []
+    assert epochs == [(2, 0), (2, 1), (32, 0), (32, 1), (2, 1), (2, 1)]
+    assert accuracies(path) == accuracies(tmp_path / "through.jsonl")
+    assert not sweep.checkpoint_folder(path).exists()
 
 
-def test_training_goes_on_when_a_checkpoint_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    trainer = training.Trainer([Network("B1", 2, "color", 0)], QUICK, dead_leaves(20))
-    with pytest.warns(UserWarning, match="no checkpoint in"):
-        trainer.run(tmp_path / "file" / "state.pt", every_seconds=0)
-    assert trainer.epoch == 2
+def test_a_results_file_that_is_exchanged_during_a_sweep_is_noticed(tmp_path, monkeypatch):
+    path, original = tmp_path / "a.jsonl", jobs.train_job
+
+    def train_job(job, *arguments):
+        if job[0].seed == 1:
+            path.rename(tmp_path / "moved.jsonl")
+        return original(job, *arguments)
+    monkeypatch.setattr(jobs, "train_job", train_job)
+    with pytest.raises(RecordsError, match="was exchanged .* start again"):
+        quick_sweep(path, Grid({"B1": (2,)}, ("color",), seeds=(0, 1)))
 
 
 def test_a_job_that_kills_its_workers_is_given_up_and_the_rest_goes_on(tmp_path, monkeypatch):
