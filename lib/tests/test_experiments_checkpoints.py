@@ -1,5 +1,7 @@
 """Checkpoints: continued only where job, data and code are the same, removed once not needed."""
 
+import functools
+
 import pytest
 
 from lib import results
@@ -52,6 +54,23 @@ def test_a_checkpoint_stays_until_its_results_are_stored(tmp_path, monkeypatch):
         assert "ZeroDivisionError" in quick_sweep(path, grid)[0] and kept.exists()
         monkeypatch.undo()
         assert quick_sweep(path, grid) == [] and not kept.parent.exists()
+
+
+def test_a_checkpoint_stays_when_results_cannot_be_stored(tmp_path, monkeypatch):
+    path, grid = tmp_path / "a.jsonl", Grid({"B1": (2,)}, ("color",))
+    monkeypatch.setattr(training.Trainer, "run", functools.partialmethod(
+        training.Trainer.run, every_seconds=0))
+    original = sweep.ResultsFile.append
+
+    def append(self, *records):
+        if records:
+            raise results.ResultsError("the disk is full")
+        return original(self)
+    monkeypatch.setattr(sweep.ResultsFile, "append", append)
+    with pytest.raises(results.ResultsError, match="full"):
+        quick_sweep(path, grid)
+    kept = jobs.checkpoint_path(tuple(grid.networks()), sweep.checkpoint_folder(path))
+    assert kept.exists() and results.read(path).records == []
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
 """Ranks of trained networks: the matrices against a direct evaluation, ranks without overlap."""
 
+import dataclasses
 import json
 
 import pytest
 import torch
 
-from lib.experiments import separation
 from lib.experiments.ensembles import Ensemble
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network, generator_for
+from lib.experiments.records import STORED
 from lib.experiments.separation import (
     CHANNELS,
     COMPARED,
@@ -16,13 +17,14 @@ from lib.experiments.separation import (
     effective_rank,
     exact_scores,
     interaction_share,
+    main,
+    measure,
     protocol,
     split_scores,
     trained_usage,
 )
 from lib.experiments.settings import Settings
 from lib.experiments.training import Trainer
-from lib.results import STORED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -111,14 +113,24 @@ def test_the_stored_ranks_are_those_of_the_protocol():
             assert record["before"]["rank"] == record["after"]["rank"] == CHANNELS + 1
 
 
-def test_the_measurement_is_continued_after_a_torn_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(separation, "COMPARED", ("B1", "B2"))
-    monkeypatch.setattr(separation, "trained_usage",
-                        lambda network, settings, data: {"name": network.name})
-    monkeypatch.setattr(separation, "dead_leaves", lambda count: None)
-    output = tmp_path / "ranks.jsonl"
-    separation.main(seeds=(0,), output=output)
-    whole = output.read_bytes()
-    output.write_bytes(whole[:-5])
-    separation.main(seeds=(0,), output=output)
-    assert output.read_bytes() == whole and whole.count(b"\n") == 2
+def test_measuring_resumes_and_refuses_a_file_of_other_settings(tmp_path):
+    networks = [Network(block, 2, "color", 0) for block in ("B1", "conv2")]
+    settings = Settings(images=20, epochs=1, batch_size=10, evaluations=1)
+    output, data = tmp_path / "ranks.jsonl", dead_leaves(40)
+    measure(networks[:1], lambda block: settings, data, output)
+    first = output.read_text()
+    output.write_text(first + '{"name": "conv2-C2')  # killed while writing
+    measure(networks, lambda block: settings, data, output)
+    assert output.read_text().startswith(first)
+    assert [json.loads(line)["block"] for line in output.read_text().splitlines()] == [
+        "B1", "conv2"]
+    longer = dataclasses.replace(settings, epochs=2)
+    with pytest.raises(ValueError, match="B1-C2-color-s0 trained with the settings"):
+        measure(networks, lambda block: longer, data, output)
+    assert output.read_text().startswith(first)
+
+
+def test_a_folder_of_images_needs_the_option_for_them(capsys):
+    with pytest.raises(SystemExit):
+        main(["--data-folder", "somewhere"])
+    assert "belongs to --cifar-10" in capsys.readouterr().err

@@ -361,6 +361,21 @@ def test_a_failed_job_is_tried_again_from_its_checkpoint(tmp_path, monkeypatch):
     assert not sweep.checkpoint_folder(path).exists()
 
 
+def test_what_another_sweep_stored_meanwhile_is_not_trained_again(tmp_path, monkeypatch):
+    path, grid = tmp_path / "a.jsonl", Grid({"B1": (2,)}, ("color",), seeds=(0, 1, 2))
+    original, trained = jobs.train_job, []
+
+    def train_job(job, settings, data, *arguments):
+        trained.append(job[0].seed)
+        if job[0].seed == 0:
+            other = tuple(network for network in grid.networks() if network.seed == 1)
+            ResultsFile(path, QUICK, {"fingerprint": data.fingerprint}).append(
+                *original(other, settings, data))
+        return original(job, settings, data, *arguments)
+    monkeypatch.setattr(jobs, "train_job", train_job)
+    assert quick_sweep(path, grid) == [] and trained == [0, 2] and len(stored(path)) == 3
+
+
 def test_a_results_file_that_is_exchanged_during_a_sweep_is_noticed(tmp_path, monkeypatch):
     path, original = tmp_path / "a.jsonl", jobs.train_job
 

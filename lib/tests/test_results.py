@@ -18,10 +18,12 @@ from lib.benchmarks.missing_data import as_classifier
 from lib.experiments.records import as_network
 from lib.planted.runs import read_runs
 from lib.results import STORED, Results, ResultsError, identifier, locked, read
+from lib.tests.faults import Steps
 
 SETTINGS = {"steps": 2, "rate": 0.5}
 PARSERS = {"missing-data": as_classifier, "dilated": dict, "widths": dict}
-FILES = [path for path in sorted(STORED.rglob("*.jsonl")) if path.stem != "ranks"]  # no header
+FILES = [path for path in sorted(STORED.rglob("*.jsonl"))
+         if not path.stem.startswith("ranks")]  # those have no header
 
 
 @pytest.fixture
@@ -106,6 +108,30 @@ def test_a_checksum_cannot_be_left_out(path):
         path.write_bytes(b"".join(bare))
         with pytest.raises(ResultsError, match=f"line {place + 1} has no checksum"):
             read(path)
+
+
+def test_half_a_write_is_taken_back(path):
+    good = path.read_bytes()
+    with Steps(path.parent).counted() as steps:
+        Results(path, SETTINGS).append({"name": "three"})
+    assert steps.done[-2:] == ["write a.jsonl", "sync a.jsonl"]  # on the disk before it counts
+    at = len(steps.done) - 2
+    for fault in ("half", "no space"):
+        path.write_bytes(good)
+        with Steps(path.parent, at, fault).counted():
+            with pytest.raises(ResultsError, match="could be written|No space"):
+                Results(path, SETTINGS).append({"name": "three"})
+        assert path.read_bytes() == good
+
+
+def test_a_file_exchanged_for_one_of_other_settings_is_not_continued(path):
+    file = Results(path, SETTINGS)
+    path.unlink()
+    Results(path, {"steps": 3})
+    other = path.read_bytes()
+    with pytest.raises(ResultsError, match="steps: 3 there, 2 here"):
+        file.append({"name": "three"})
+    assert path.read_bytes() == other
 
 
 def test_what_cannot_be_read_is_not_written(path):
