@@ -341,7 +341,9 @@ class Session:
             seconds = dict(zip(self.runs[target]["names"], self.runs[target]["seconds"]))
             items[target] = [item for item in self.items[target] if item.nodeid in tests - ran]
             cost[target] = sum(seconds[item.nodeid] for item in items[target])
-        order = sorted(items, key=lambda name: (not path.startswith(name + "/"), cost[name]))
+        stem = Path(path).stem.rstrip("s")
+        order = sorted(items, key=lambda name: (not path.startswith(name + "/"), stem not in name,
+                                                cost[name]))
         everything = [item for target in order for item in items[target]]
         if not everything:
             return {"failed": None}, False

@@ -149,8 +149,11 @@ def unencoded(source):
         place = {"open": 0 if method else 1, "read_text": None, "write_text": None}[name]
         mode = next((keyword.value for keyword in node.keywords if keyword.arg == "mode"),
                     node.args[place] if place is not None and len(node.args) > place else None)
-        if mode is not None and "b" in ast.literal_eval(mode):
+        if isinstance(mode, ast.Constant) and "b" in str(mode.value):
             continue
+        if name == "open" and method and node.args and not (
+                isinstance(mode, ast.Constant) and re.fullmatch("[rwxa+bt]+", str(mode.value))):
+            continue                                    # opens something else than a file
         if name == "read_text" and node.args or name == "write_text" and len(node.args) > 1:
             continue                                    # the encoding, by position
         lines.append(node.lineno)
@@ -167,7 +170,8 @@ def test_text_files_say_their_encoding(path):
     ("open(path)", 1), ("open(path, 'w')", 1), ("open(path, 'rb')", 0), ("path.open()", 1),
     ("path.open('ab')", 0), ("path.read_text()", 1), ("path.read_text('utf-8')", 0),
     ("path.write_text(text)", 1), ("path.write_text(text, encoding='utf-8')", 0),
-    ("os.open(path, os.O_RDONLY)", 0), ("tarfile.open(path)", 0), ("open(path, mode='rb')", 0),
+    ("browser.open(f'{site}/{name}')", 0), ("os.open(path, os.O_RDONLY)", 0),
+    ("tarfile.open(path)", 0), ("open(path, mode='rb')", 0),
 ])
 def test_the_search_for_encodings_finds_them(line, count):
     assert len(unencoded(line)) == count
