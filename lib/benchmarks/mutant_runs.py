@@ -188,8 +188,8 @@ def target_of(item):
 
 
 @functools.cache
-def imported(path, steps):
-    """Files of the library that a file imports, directly or in a number of steps."""
+def imports(path):
+    """Files of the library that a file imports, names of the front of `lib` included."""
     import lib
 
     found, source = set(), ast.parse(Path(path).read_text(encoding="utf-8"))
@@ -210,9 +210,22 @@ def imported(path, steps):
             for candidate in (file.with_suffix(".py"), file / "__init__.py"):
                 if name.startswith("lib.") and candidate.exists():
                     found.add(candidate.as_posix())
+    return found
+
+
+def imported(path, steps):
+    """What a file imports, in a number of steps; the front of a folder brings all behind it."""
+    found = set()
+    for name in imports(path):
+        found.add(name)
+        if name.endswith("__init__.py"):
+            folder, new = name.removesuffix("__init__.py"), {name}
+            while new:
+                found |= new
+                new = {inner for outer in new for inner in imports(outer)
+                       if inner.startswith(folder)} - found
     if steps > 1:
-        for inner in list(found):
-            found |= imported(inner, steps - 1)
+        found = found.union(*(imported(inner, steps - 1) for inner in found))
     return found
 
 
@@ -393,10 +406,12 @@ def run(folder, seed, count, strata, results, traced=True, limit=1000):
     shutil.copytree(folder / "original" / "lib", tree / "lib", dirs_exist_ok=True)  # after a kill
     (folder / "clean").mkdir(exist_ok=True)
     done = {(entry["seed"], entry["name"]) for entry in read(results)}
-    mutants = [mutant for stratum in strata
-               for mutant in draw(seed, stratum, round(count * table["strata"][stratum][0]),
-                                  folder / "original", folder / "changes")
-               if (seed, name_of(mutant)) not in done]
+    drawn = {stratum: draw(seed, stratum, round(count * table["strata"][stratum][0]),
+                           folder / "original", folder / "changes") for stratum in strata}
+    turns = [(number / len(sample), mutant) for sample in drawn.values()
+             for number, mutant in enumerate(sample)]
+    turns.sort(key=lambda turn: turn[0])                # cut short, it is a sample of all parts
+    mutants = [mutant for _, mutant in turns if (seed, name_of(mutant)) not in done]
 
     os.chdir(tree)
     sys.path[:] = [str(tree), *(entry for entry in sys.path if entry not in ("", str(ROOT)))]

@@ -6,10 +6,10 @@ Cosmic Ray, and two of our own; `[tool.mutants]` in pyproject.toml says how many
 seconds of imports each.
 
     python -m lib.benchmarks.mutants run FOLDER        draw and run; goes on where it stopped
-    python -m lib.benchmarks.mutants survivors         what has no verdict in mutants.yml yet
+    python -m lib.benchmarks.mutants left              what has no verdict in mutants.yml yet
     python -m lib.benchmarks.mutants table             the figures of book/mutants.md
 
-Only for POSIX systems (`os.fork`). Needs requirements-mutants.txt.
+To run needs POSIX (`os.fork`) and requirements-mutants.txt.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import json
 import random
 import re
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,10 +172,60 @@ def read(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def verdicts():
+    """What a person found out about mutants that a run left: name to verdict and reason."""
+    import yaml
+
+    return yaml.safe_load(VERDICTS.read_text(encoding="utf-8")) or {}
+
+
+def outcome(entry, judged):
+    """One word for one mutant: noticed, equivalent, closed, open, undecided or invalid.
+
+    A mutant that no test of its run noticed is what mutants.yml says: noticed by tests that the run
+    did not reach, equivalent, a hole that a new test has closed since, or one that is still open.
+    """
+    if entry["outcome"] in ("killed", "timeout"):
+        return "noticed"
+    if entry["outcome"] == "invalid":
+        return "invalid"
+    return judged.get(entry["name"], {"verdict": "undecided"})["verdict"]
+
+
+def table(entries, judged):
+    """Rows of Markdown: per sample and stratum what became of its mutants."""
+    rows = ["| Sample | Part | Tried | Noticed | Equivalent | Holes | Undecided | Noticed of the "
+            "rest |", "|---|---|---|---|---|---|---|---|"]
+    for seed in sorted({entry["seed"] for entry in entries}):
+        for stratum in settings()["strata"]:
+            words = Counter(outcome(entry, judged) for entry in entries
+                            if (entry["seed"], entry["stratum"]) == (seed, stratum))
+            tried = words.total() - words["invalid"]
+            holes = words["closed"] + words["open"]
+            rest = tried - words["equivalent"]
+            if tried:
+                rows.append(f"| {seed} | {stratum} | {tried} | {words['noticed']} | "
+                            f"{words['equivalent']} | {holes} | {words['undecided']} | "
+                            f"{100 * words['noticed'] / rest:.1f} % |")
+    return rows
+
+
+def listed(entries, judged, *kinds):
+    """Rows of Markdown: the mutants of some verdicts, each with its reason."""
+    rows = ["| Where | Before | After | Why |", "|---|---|---|---|"]
+    for entry in entries:
+        if entry["outcome"] not in ("killed", "timeout") and outcome(entry, judged) in kinds:
+            before, after = (f"`` {entry[key]} ``".replace("|", "\\|")
+                             for key in ("before", "after"))
+            rows.append(f"| {entry['path'].removeprefix('lib/')}:{entry['line']} | {before} | "
+                        f"{after} | {judged[entry['name']]['why']} |")
+    return rows
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["run"])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("command", choices=["run", "left", "table"])
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "_build" / "mutants")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--strata", nargs="+", default=list(settings()["strata"]))
@@ -185,6 +235,16 @@ def main(arguments=None):
     parser.add_argument("--limit", type=float, default=1000, help="leave a mutant undecided after "
                         "so many seconds of processor time")
     options = parser.parse_args(arguments)
+    entries, judged = read(options.results), verdicts()
+    if options.command == "table":
+        return print("\n".join([*table(entries, judged), "",
+                                *listed(entries, judged, "closed", "open"), "",
+                                *listed(entries, judged, "equivalent")]))
+    if options.command == "left":
+        for entry in entries:
+            if outcome(entry, judged) == "undecided":
+                print(f"{entry['name']}\n  - {entry['before']}\n  + {entry['after']}")
+        return None
     from .mutant_runs import run
 
     run(options.folder.resolve(), options.seed, options.count, options.strata,
