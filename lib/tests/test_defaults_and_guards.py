@@ -186,6 +186,8 @@ def test_bounds_carry_their_layer_and_their_shift():
 def test_there_are_no_two_layer_formulas_for_other_depths():
     for layers in (((4, 4, 1),), ((2, 1, 2), (2, 1, 2), (4, 4, 1))):
         assert Architecture((4,), 2, layers).exact_two_layer_rank() is None
+    wide = Architecture((300,), 2, ((2, 1, 2), (300, 300, 1)))
+    assert wide.exact_two_layer_rank(last_bias=False) == 2
 
 
 def test_an_average_of_cells_with_one_side_each_has_rank_two():
