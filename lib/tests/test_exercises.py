@@ -13,7 +13,7 @@ from lib import check_answer
 from lib.course import ROOT
 from lib.course.notebooks import read_notebook
 from lib.exercises.check import PARTS, find, judged
-from lib.exercises.core import EXERCISES, exercise
+from lib.exercises.core import EXERCISES, Exercise, exercise
 from lib.tests.exercise_answers import ANSWERS
 from lib.trees.symmetry import symmetry_order
 
@@ -161,6 +161,12 @@ def test_a_function_may_change_what_it_is_given():
         return right
 
     assert judged("05-marginal", destructive)[0] == "right"
+
+
+def test_what_no_reader_foresaw_is_no_traceback(monkeypatch):
+    strange = Exercise("10-arcs", "", lambda answer: answer["x"])
+    monkeypatch.setitem(EXERCISES, "10-arcs", strange)
+    assert judged("10-arcs", 1)[1].startswith("this cannot be judged (TypeError: ")
 
 
 def test_an_interrupt_is_not_swallowed():
