@@ -903,7 +903,7 @@ for M, Z, L in ((3, 7, 2), (2, 5, 3), (2, 16, 3), (3, 40, 3)):
                    smallest.parameter_count(), 2 * Z**2))
 table(forced, ["N", "M", "Z", "rank of the shallow one",
                "deep, Z - 1 on level L - 2", "on level L - 1",
-               "parameters with Z on both", "2 Z²"])
+               "parameters with Z on both", "2 Z^2"])
 
 # %% tags=["hide-input"]
 with checking("replication-cost", detail="4 shallow networks, 8 deep ones that "

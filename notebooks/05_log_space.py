@@ -279,7 +279,7 @@ for t1 in (1, 3, 9):
     gradient, = torch.autograd.grad(out, values)
     exact = Fraction(1 + t1, 2)  # t_0 A / (t_2 B), A and B the inner means
     ratios.append((t1, str(exact), f"{gradient[0] / gradient[2]:.6f}"))
-table(ratios, ["t₁", "ratio of derivatives", "by autograd"])
+table(ratios, ["t_1", "ratio of derivatives", "by autograd"])
 
 # %% tags=["hide-input"]
 with checking("mex-two-exponents", "numerical",

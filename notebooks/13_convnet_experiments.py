@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # ConvNet experiments
+# # ConvNet experiments, from the stored runs
 #
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/13_convnet_experiments.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/13_convnet_experiments.ipynb)
 #

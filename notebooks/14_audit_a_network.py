@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Audit any network
+# # The audit, run on well-known networks
 #
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/14_audit_a_network.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/14_audit_a_network.ipynb)
 #
