@@ -56,6 +56,7 @@ def test_every_exercise_has_answers_of_both_kinds_and_stands_in_its_notebook():
     assert all(right and wrong for right, wrong in ANSWERS.values())
     assert sorted(name for _, name, _ in CELLS) == sorted(EXERCISES)
     assert all(path.stem.startswith(name[:2]) for path, name, _ in CELLS)
+    assert all(cell.metadata.get("tags") == ["exercise"] for _, _, cell in CELLS)
 
 
 def test_there_are_three_to_six_in_every_notebook():
