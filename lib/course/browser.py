@@ -5,12 +5,10 @@ goes from address to address.
 """
 
 import contextlib
-import fcntl
 import gzip
 import json
 import os
 import select
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -20,14 +18,18 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from .chromium import BrowserError, find_browser
+
 __all__ = ["BROWSER", "Browser", "served"]
 
-BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome")
-                if (found := shutil.which(name))), None)
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--disable-extensions", "--remote-debugging-pipe")
 PATIENCE = 60  # seconds that an answer may take
+try:
+    BROWSER = find_browser()
+except BrowserError:
+    BROWSER = None
 
 
 class Browser:
@@ -40,6 +42,8 @@ class Browser:
     """
 
     def __init__(self) -> None:
+        import fcntl  # not on Windows, where the rest of this module can be imported
+
         if BROWSER is None:
             raise RuntimeError("Browser: no Chromium was found; install chromium")
         self.events: list[tuple[str, dict]] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import ROOT
 from .tables import typeset_prose
 
-LEFT_OUT = {"tests", "benchmarks", "course"}
+LEFT_OUT = {"tests", "benchmarks", "course", "exercises"}
 
 
 def module_paths(root: Path = ROOT) -> list[Path]:
