@@ -30,7 +30,8 @@ LEFT_OUT = ("book/api", "book/developer")  # for the screen: searched, not read
 FRONT, ANSWERS, PROGRAMS, REFERENCE = ("Before you start", "Answers to the exercises",
                                        "The notebooks", "Reference")
 DROPPED = ("script, style, link, .headerlink, .toctree-wrapper, .explore-live, button, "
-           ".sd-summary-state-marker, .copybtn, noscript, iframe")
+           ".sd-summary-state-marker, .copybtn, noscript, iframe, .only-dark, .quiz input, "
+           ".quiz-said")
 REPEATED = {"proof-content", "solution-content", "exercise-content"}  # ids that many elements have
 
 

@@ -34,7 +34,9 @@ PAGE = """<article><section id="{name}"><h1>{title}<a class="headerlink" href="#
 </a> <a id="api" href="api.html">api</a> <a id="gone" href="{other}.html#nowhere">gone</a></p>
 <div class="exercise admonition" id="ex-{name}"><p class="admonition-title">Exercise 1</p></div>
 <div class="solution admonition" id="s"><p class="admonition-title">Solution</p><p>42</p></div>
-<div class="explore"><img src="../_static/figures/cover.svg" alt=""></div><h2>Section</h2>
+<div class="explore"><img src="../_static/figures/cover.svg" alt=""></div>
+<img class="only-light" src="a.svg" alt=""><img class="only-dark" src="a-dark.svg" alt="">
+<div class="quiz"><p><label><input type="radio">a. 2</label></p></div><h2>Section</h2>
 <script>1</script></section></article>"""
 
 
@@ -61,6 +63,8 @@ def test_pages_are_joined_with_links_that_stay_inside(small_book):
     identifiers = [element["id"] for element in book.find_all(id=True)]
     assert len(identifiers) == len(set(identifiers))
     assert len(book.select(".the-proof")) == 2 and not book.select("main script, .headerlink")
+    assert len(book.select("img.only-light")) == 2 and not book.select("img.only-dark")
+    assert len(book.select(".quiz label")) == 2 and not book.select("input")
     assert book.find("img", src=re.compile("^file:.*/_static/figures/cover.svg$"))
 
 
