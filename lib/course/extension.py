@@ -8,6 +8,7 @@ formulas.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from docutils import nodes
 from myst_nb.ext.glue.utils import PendingGlueReference
@@ -19,6 +20,7 @@ from .ledger import ledger_markdown, stored_checks
 from .overview import map_markdown
 from .reference import module_markdown, module_paths
 
+FIGURES = Path(__file__).resolve().parents[2] / "book" / "assets" / "figures"
 POWER = re.compile(r"(\d+\^\d+)")
 
 
@@ -99,7 +101,22 @@ def insert_pages(app, docname: str, source: list[str]) -> None:
             source[0] = source[0].replace(place, make())
 
 
+def offer_portraits(app, pagename: str, template: str, context: dict, doctree) -> None:
+    """Figures that have a variant for phones, as pictures that change with the width."""
+    def offer(image: re.Match) -> str:
+        if not (FIGURES / f"{image[1]}-phone.svg").exists():
+            return image[0]
+        source = context["pathto"](f"_static/figures/{image[1]}-phone.svg", 1)
+        return (f'<picture><source media="(max-width: 576px)" srcset="{source}">'
+                f"{image[0]}</picture>")
+
+    if "body" in context:
+        context["body"] = re.sub(r'<img [^>]*?src="[^"]*_images/([^"/]+)\.svg"[^>]*>', offer,
+                                 context["body"])
+
+
 def setup(app) -> dict:
+    app.connect("html-page-context", offer_portraits)
     app.connect("source-read", insert_pages)
     app.add_post_transform(MarkGluedText)
     app.add_post_transform(TypesetPowers)

@@ -1,17 +1,22 @@
 """Write the figures of the prose pages as SVG files: ``python -m lib.plots.export [NAME ...]``.
 
 A module of this package that has figures for the prose lists them in ``BOOK_FIGURES``, a
-dictionary from file name to a function that draws the figure and returns it.
+dictionary from file name to a function that draws the figure and returns it. A figure wider than a
+phone is drawn twice: ``NAME-phone.svg`` has its panels below each other.
 """
 
 import importlib
 import pkgutil
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot
+
+from .style import PHONE, portrait
+from .themes import themed
 
 __all__ = ["book_figures", "export"]
 
@@ -71,13 +76,28 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in names:
-        with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-            drawing = figures[name]()
-            path = folder / f"{name}.svg"
-            drawing.savefig(path, metadata={"Date": None, "Creator": None})
-            matplotlib.pyplot.close(drawing)
-        written.append(path)
+        drawing = figures[name]()
+        variants = {name: drawing}
+        if drawing.get_figwidth() > PHONE:
+            with portrait():
+                narrow = figures[name]()
+            if narrow.get_figwidth() < drawing.get_figwidth():
+                variants[f"{name}-phone"] = narrow
+        for variant, picture in variants.items():
+            path = folder / f"{variant}.svg"
+            path.write_text(_svg(picture, variant), encoding="utf-8")
+            matplotlib.pyplot.close(picture)
+            written.append(path)
     return written
+
+
+def _svg(drawing, name: str) -> str:
+    """The figure as a themed SVG without background, the ids of its parts made from its name."""
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        text = StringIO()
+        drawing.savefig(text, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.04,
+                        metadata={"Date": None, "Creator": None})
+    return themed(text.getvalue())
 
 
 if __name__ == "__main__":

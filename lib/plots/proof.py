@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from .style import COLORS, INK, figure
+from .themes import ON_COLOR, text_on
 
 __all__ = ["draw_chains", "draw_kernel", "draw_matrix"]
 
@@ -34,8 +35,8 @@ def draw_chains(axes: Axes, width: int, step: int, shift: int, cut: int, title: 
     """
     for x in range(width):
         color = COLORS["rows"] if x < cut else COLORS["columns"]
-        axes.add_patch(Rectangle((x + 0.06, 0), 0.88, 0.88, facecolor=color, alpha=0.75))
-        axes.text(x + 0.5, 0.44, str(x), ha="center", va="center", color="white",
+        axes.add_patch(Rectangle((x + 0.06, 0), 0.88, 0.88, facecolor=color))
+        axes.text(x + 0.5, 0.44, str(x), ha="center", va="center", color=text_on(color),
                   fontweight="bold", fontsize=10)
     for x in range(0, width - shift, step):
         crosses = x < cut <= x + shift
@@ -70,7 +71,7 @@ def draw_kernel(axes: Axes, values: np.ndarray, title: str = "", padding: bool =
     """
     axes.imshow(values, cmap="Blues", vmin=-0.25, vmax=2.6, aspect="equal")
     for (i, j), value in np.ndenumerate(values):
-        axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9, color=INK)
+        axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9, color=ON_COLOR[1])
     names = [str(d) for d in range(values.shape[1])]
     if padding:
         names[-1] = "pad"
