@@ -324,6 +324,7 @@ def _sum() -> Figure:
             axes[1].text(left + term / 2, 0.36, f"${name}$", ha="center", fontsize=12)
             left += term
         axes[1].set(xlim=(0, 1.8), ylim=(-0.6, 0.9), yticks=[], xlabel="multiples of $x$")
+        axes[1].grid(False)
     return drawing
 
 
