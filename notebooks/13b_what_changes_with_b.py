@@ -302,7 +302,7 @@ table([(block, *factors(block), size(block), f"{reached('color', block):.3f}",
        "color", "spatial", "seeds"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-controls", "caption": "Four networks: what two neighboring values of a block see, and training accuracy on augmented CIFAR-10 images against parameters. Points are means over the seeds trained, bars one standard deviation. Solid lines overlap, dashed lines do not; blue networks only take maxima of single pixels, orange ones add neighbors up."}, "image": {"alt": "Above, four small grids with two windows each. Below, two panels of training accuracy against parameters. In the color panel the two orange lines rise together, one solid and one dashed; the two blue lines, one solid and one dashed, stay low, and B=1 stays near 0.4 up to a million parameters. In the spatial panel the order is the same with smaller distances."}}
-panels = plots.draw_controls(found)
+controls = plots.draw_controls(found)
 
 # %% [markdown]
 # How much of the gap from $B=1$ to $B=2$ does each control close at this width? One is all of it.
@@ -371,6 +371,166 @@ for block in key:
 for block in ("conv2", "offset2", "depth2", "haar2"):
     for kind, value in zip(("color", "spatial"), closed[block]):
         glue(f"13b-share-{block}-{kind}", f"{100 * value:.0f}")
+
+# %% [markdown]
+# ## Each factor, in every order
+#
+# Eight networks are the corners of a cube: with or without overlap, order, mixing, from `B1` to
+# `B2`. There are six ways to walk from one to the other. What does a factor add at its turn?
+
+# %%
+stored_all = plots.stored_records()
+cubes = {"B1 to B2": analysis.PUBLISHED_CUBE,
+         "B1 to conv3": analysis.STRIDED_CUBE}
+walks = {(name, kind, C): analysis.contributions(stored_all, kind, C, cube)
+         for name, cube in cubes.items() for kind in ("color", "spatial")
+         for C in analysis.complete_widths(stored_all, kind, cube) if C >= 16}
+
+
+def with_interval(values):
+    mean, half = analysis.interval(values)
+    return f"{mean:+.3f}" + (f" ± {half:.3f}" if half is not None else "")
+
+
+table([(name, kind, C, *(with_interval(analysis.averaged(walk)[factor])
+                         for factor in analysis.FACTORS),
+        len(analysis.averaged(walk)["order"]))
+       for (name, kind, C), walk in walks.items()],
+      ["walk", "augmentation", "C", *analysis.FACTORS, "seeds"])
+
+# %% [markdown]
+# Each entry is a mean over the six ways (a Shapley value); the three of a line add up to the whole
+# difference. An interval holds 95 percent over seeds, where there is more than one. The four steps of
+# every factor from `B1` to `B2`, one by one:
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-factors", "caption": "What overlap, order and mixing add from B=1 to B=2, each with the others off (circle), after overlap (square), after order (triangle), after mixing (triangle on its tip), after both (diamond)."}, "image": {"alt": "Two panels, color and spatial. In both, the four points of overlap lie around zero, those of order far to the right, most so after mixing; mixing adds something only after order."}}
+with plots.figure(7.0, 3.0, columns=2) as (drawing, panels):
+    for axes, kind in zip(panels, ("color", "spatial")):
+        cube_width = max(C for _, augmented, C in walks if augmented == kind)
+        plots.draw_factors(axes, walks["B1 to B2", kind, cube_width],
+                           f"{kind} augmentation, C={cube_width}")
+
+# %% tags=["hide-input"]
+with checking("overlap-adds-least", evidence="trained",
+              detail="{count} comparisons") as check:
+    for place, walk in walks.items():
+        means = {factor: sum(values) / len(values) for factor, values
+                 in analysis.averaged(walk).items()}
+        for factor in ("order", "mixing"):
+            check(means["overlap"] < means[factor] / 2, place)
+
+# %% tags=["remove-cell"]
+for kind in ("color", "spatial"):
+    at = max(C for _, augmented, C in walks if augmented == kind)
+    glue(f"13b-cube-width-{kind}", at)
+    for name, short in (("B1 to B2", "B2"), ("B1 to conv3", "conv3")):
+        parts = analysis.averaged(walks[name, kind, at])
+        for factor, values in parts.items():
+            glue(f"13b-{short}-{factor}-{kind}",
+                 f"{sum(values) / len(values):+.2f}".replace("-", "−"))
+
+# %% [markdown]
+# ## Maximum, mean, product
+#
+# The same controls with other pools. `prod` is product pooling without ReLU: `B1prod` has one map
+# for all pixels of a window, `offset2prod` and `offset3prod` are the layers of the theory with
+# $R=S=2$ and with $R=3$, $S=2$.
+
+# %%
+pooled = {
+    "maximum": ("B1", "offset2", "conv2", "B2", "offset3", "B3"),
+    "mean": ("B1mean", None, None, "B2mean", None, "B3mean"),
+    "product": ("B1prod", "offset2prod", None, "B2prod", "offset3prod",
+                "B3prod"),
+}
+
+
+def both_accuracies(block, channels=16):
+    keys = [(kind, block, channels) for kind in ("color", "spatial")]
+    if not all(key in found for key in keys):
+        return None
+    return " / ".join(f"{reached(*key[:2], channels):.2f}" for key in keys)
+
+
+pool_width = max(C for C in (4, 8, 16, 32, 64) if all(
+    (kind, block, C) in found for names in pooled.values()
+    for block in names if block for kind in ("color", "spatial")))
+table([(pool, *(both_accuracies(block, pool_width) for block in names))
+       for pool, names in pooled.items()],
+      [f"C={pool_width}, color / spatial", "1×1", "order (R=S=2)", "conv2",
+       "B=2", "overlap and order (R=3, S=2)", "B=3"])
+
+# %% tags=["hide-input"]
+with checking("product-order", evidence="trained", detail="CIFAR-10 images, "
+              f"C = 8 to {pool_width}") as check:
+    for C in (8, 16, 32, 64):
+        for kind in ("color", "spatial"):
+            if C <= pool_width:
+                low, no_overlap, high = (
+                    reached(kind, block, C) for block in
+                    ("B1prod", "offset2prod", "offset3prod"))
+                check(no_overlap > low + 0.05, (kind, C))
+                check(no_overlap < high, (kind, C))
+
+# %% tags=["remove-cell"]
+glue("13b-pool-width", pool_width)
+for names in pooled.values():
+    for block in names:
+        for kind in ("color", "spatial") if block else ():
+            glue(f"13b-pool-{block}-{kind}",
+                 f"{reached(kind, block, pool_width):.2f}")
+
+# %% [markdown]
+# ## What equal accuracy costs
+#
+# Two neighbors in the design, and how many times more channels or parameters the first needs than
+# the second, at the largest accuracy that both reach. Below one: the first needs less. A dash: the
+# second starts above, with four channels.
+
+# %%
+pairs = (("B1", "B2"), ("B1", "conv2"), ("B1", "offset2"), ("B1", "depth2"),
+         ("B1max3", "B1"), ("B2", "conv2"), ("offset2", "offset3"),
+         ("depth2", "depth3"), ("conv2", "conv3"), ("B1prod", "offset2prod"),
+         ("offset2prod", "offset3prod"), ("B2prod", "offset2prod"))
+
+
+def cost(kind, first, second):
+    level = min(max(point[1] for point in analysis.curve(found, kind, block))
+                for block in (first, second))
+    ratios = (analysis.ratio_at(found, kind, level, second, first, axis)
+              for axis in ("channels", "parameters", "operations"))
+    return [f"{level:.2f}", *(ratio and f"{ratio:.1f}" for ratio in ratios)]
+
+
+table([(f"{first} : {second}", kind, *cost(kind, first, second))
+       for first, second in pairs for kind in ("color", "spatial")],
+      ["pair", "augmentation", "accuracy", "channels", "parameters",
+       "operations"])
+
+# %% tags=["hide-input"]
+twins = [pair for pair in pairs if pair[1][-1] == "3" or "3prod" in pair[1]]
+saved = {(first, second): [analysis.ratio_at(
+    found, kind, float(cost(kind, first, second)[0]) - 0.005, second, first,
+    "parameters") for kind in ("color", "spatial")] for first, second in twins}
+with checking("overlap-per-parameter", evidence="trained",
+              detail="{count} ratios") as check:
+    for pair, ratios in saved.items():
+        for ratio in ratios:
+            check(0.4 < ratio < 2, pair)
+    for kind in ("color", "spatial"):
+        level = float(cost(kind, "B1", "conv2")[0]) - 0.005
+        check(analysis.ratio_at(found, kind, level, "conv2", "B1",
+                                "parameters") > 2, kind)
+
+# %% tags=["remove-cell"]
+every = [ratio for ratios in saved.values() for ratio in ratios]
+glue("13b-saved-low", f"{min(every):.1f}")
+glue("13b-saved-high", f"{max(every):.1f}")
+for kind in ("color", "spatial"):
+    costs = cost(kind, "B1", "conv2")
+    glue(f"13b-cost-level-{kind}", costs[0])
+    glue(f"13b-cost-parameters-{kind}", costs[2])
+    glue(f"13b-cost-B2-conv2-{kind}", cost(kind, "B2", "conv2")[3])
 
 # %% [markdown]
 # And the ceiling of $B=1$:

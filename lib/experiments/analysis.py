@@ -233,3 +233,44 @@ def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="a
                              for length in (place, place + 1))
             table[order][factor] = [reached[after, seed] - reached[before, seed] for seed in seeds]
     return table
+
+
+def averaged(table):
+    """Every factor's contribution, averaged over the orders (its Shapley value).
+
+    The three values of one seed add up to the whole difference between the first and last kind.
+
+    Parameters
+    ----------
+    table : dict
+        From `contributions`.
+
+    Returns
+    -------
+    dict of str to list of float
+        Factor -> one value per seed.
+
+    Examples
+    --------
+    >>> averaged({("a", "b"): {"a": [1.0], "b": [0.5]}, ("b", "a"): {"b": [0.0], "a": [1.5]}})
+    {'a': [1.25], 'b': [0.25]}
+    """
+    first = next(iter(table.values()))
+    return {factor: [statistics.fmean(values) for values in zip(
+                *(part[factor] for part in table.values()), strict=True)]
+            for factor in sorted(first)}
+
+
+def complete_widths(records, augmentation, cube=PUBLISHED_CUBE):
+    """Channel numbers at which at least one seed has all eight kinds of a cube.
+
+    Examples
+    --------
+    >>> records = [{"block": block, "augmentation": "color", "channels": 4, "seed": 0,
+    ...             "accuracy": 0.5} for block in PUBLISHED_CUBE.values()]
+    >>> complete_widths(records, "color"), complete_widths(records[1:], "color")
+    ([4], [])
+    """
+    widths = sorted({record["channels"] for record in records})
+    return [width for width in widths
+            if averaged(contributions(records, augmentation, width, cube))["order"]]

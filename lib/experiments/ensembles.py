@@ -166,7 +166,7 @@ class Ensemble(nn.Module):
             deviations = convolution(hidden, weight, kind) + scale * bias[:, None, None]
             return products.product_pool(deviations, scale)
         maps = offset_maps(hidden, weight, bias, kind.stride, scale)
-        return products.product_of(list(maps.permute(0, 1, 4, 2, 3)), scale)
+        return products.offset_product(maps.permute(0, 1, 4, 2, 3), scale)
 
 
 def padded(images, window, stride):

@@ -4,23 +4,28 @@ The left half of image i beside the right half of image j gives a matrix of scor
 It is a block of the matricized grid tensor whose templates are real halves of images, so its rank
 is at most the separation rank of the network with respect to left and right, and its singular
 values say how much of that rank matters.  `python -m lib.experiments.separation` measures the kinds
-of `COMPARED` before and after training and writes notebooks/results/ranks.jsonl.
+of `COMPARED` before and after training and writes notebooks/results/ranks.jsonl; with `--cifar-10`
+the same on CIFAR-10 images.
 """
 
+import argparse
 import json
+from pathlib import Path
 
 import torch
 
+from .cifar import load_data
 from .images import dead_leaves
 from .kinds import BLOCKS, CLASSES, SIZE
 from .networks import Network
 from .records import STORED
-from .settings import Settings
+from .settings import PRESETS, Settings
 from .training import Trainer
 
 COMPARED = ("B1prod", "offset2prod", "B2prod", "offset3prod",
             "B1", "B1max3", "offset2", "haar2", "conv2", "B2", "conv3")
-CHANNELS = 8
+CHANNELS = 8  # on dead leaves
+CIFAR_CHANNELS = 16
 HALVES = 40  # left and right halves
 
 
@@ -245,21 +250,62 @@ def trained_usage(network, settings, data, halves=HALVES):
 
 
 def protocol(block):
-    """The settings under which a kind is trained here."""
+    """The settings under which a kind is trained here on dead leaves."""
     rate = 5e-4 if Network(block, 1, "color", 0).kind.product else 1e-3
     return Settings(images=100, epochs=40, batch_size=10, learning_rate=rate)
 
 
-def main(seeds=(0, 1, 2), output=STORED / "ranks.jsonl"):
-    """Measure what the file does not hold yet; may be stopped and called again."""
-    stored = output.read_text(encoding="utf-8").splitlines() if output.exists() else []
-    names = {json.loads(line)["name"] for line in stored}
-    for network in (Network(block, CHANNELS, "color", seed) for seed in seeds
-                    for block in COMPARED):
+def measure(networks, settings_of, data, output):
+    """Measure the networks that a file does not hold yet; may be stopped and called again.
+
+    Parameters
+    ----------
+    networks : iterable of Network
+    settings_of : callable
+        From the name of a kind to its `Settings`.
+    data : ImageSet
+    output : pathlib.Path
+        One JSON record a line.
+
+    Raises
+    ------
+    ValueError
+        If the file holds networks trained with other settings.
+    """
+    text = output.read_text(encoding="utf-8") if output.exists() else ""
+    stored = [json.loads(line) for line in text.splitlines()]
+    for record in stored:
+        if record["settings"] != settings_of(record["block"]).identifier:
+            raise ValueError(f"measure: {output} holds {record['name']} trained with the settings "
+                             f"{record['settings']}, must be {settings_of(record['block'])}")
+    names = {record["name"] for record in stored}
+    for network in networks:
         if network.name not in names:
-            found = trained_usage(network, protocol(network.block), dead_leaves(100))
+            found = trained_usage(network, settings_of(network.block), data)
             with output.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(found) + "\n")
+
+
+def main(arguments=None):
+    """`python -m lib.experiments.separation [--data-folder FOLDER] [--seeds ...]`."""
+    parser = argparse.ArgumentParser(prog="lib.experiments.separation", description=(
+        "Measure what trained networks use of their rank: on a hundred dead leaves, or with "
+        "--cifar-10 on the images and with the settings of the preset laptop."))
+    parser.add_argument("--cifar-10", action="store_true", dest="cifar")
+    parser.add_argument("--data-folder", help="local CIFAR-10 folder in the binary layout")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--output", type=Path, help="default notebooks/results/ranks[-cifar].jsonl")
+    chosen = parser.parse_args(arguments)
+    if chosen.data_folder and not chosen.cifar:
+        parser.error("--data-folder belongs to --cifar-10")
+    if chosen.cifar:
+        settings = PRESETS["laptop"][0]
+        data = load_data(settings.data, settings.images, chosen.data_folder)
+        of_kind, width, name = (lambda block: settings), CIFAR_CHANNELS, "ranks-cifar.jsonl"
+    else:
+        data, of_kind, width, name = dead_leaves(100), protocol, CHANNELS, "ranks.jsonl"
+    networks = [Network(block, width, "color", seed) for seed in chosen.seeds for block in COMPARED]
+    measure(networks, of_kind, data, chosen.output or STORED / name)
 
 
 if __name__ == "__main__":

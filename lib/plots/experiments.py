@@ -5,15 +5,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..experiments.analysis import cells, curve
+from ..experiments.analysis import FACTORS, cells, curve
 from ..experiments.kinds import BLOCKS, KINDS
 from ..experiments.records import STORED, read
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
-__all__ = ["draw_accuracy", "draw_controls", "draw_four_panels", "draw_missing", "draw_sight",
-           "draw_usage"]
+__all__ = ["draw_accuracy", "draw_controls", "draw_factors", "draw_four_panels", "draw_missing",
+           "draw_sight", "draw_usage"]
 
 CONTROLS = ("B1", "B1max3", "conv2", "B2")
+# what a factor was switched on after: nothing, one other, both others
+MARKERS = {"": "o", "overlap": "s", "order": "^", "mixing": "v", "both": "D"}
 NAMES = {"B1": "B=1", "B1max3": "3×3 pool", "conv2": "stride 2", "B2": "B=2"}
 
 
@@ -249,6 +251,42 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
             axes.set_ylabel("training accuracy")
         axes.set_xlabel("parameters (log scale)")
     return drawing
+
+
+def draw_factors(axes: Axes, table: dict, title: str = "") -> None:
+    """What each factor adds, by what was switched on before it: four points per factor.
+
+    A circle: the factor alone.  A square, a triangle, a triangle on its tip: after overlap, order,
+    mixing.  A diamond: after both others.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    table : dict
+        From :func:`lib.experiments.analysis.contributions`.
+    title : str
+
+    Examples
+    --------
+    >>> steps = {"overlap": [0.0], "order": [0.1], "mixing": [0.3]}
+    >>> with figure() as (drawing, axes):
+    ...     draw_factors(axes, {tuple(steps): steps})
+    """
+    for row, factor in enumerate(FACTORS):
+        points = {}
+        for order, steps in table.items():
+            before = frozenset(order[:order.index(factor)])
+            points[before] = sum(steps[factor]) / len(steps[factor])
+        for before, value in points.items():
+            marker = MARKERS[" ".join(before) if len(before) < 2 else "both"]
+            color = COLORS["exact"] if before else INK
+            axes.plot(value, row, marker, color=color, markersize=8, markeredgewidth=1.6,
+                      markerfacecolor=color if before else "white")
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.set_yticks(range(3), FACTORS)
+    axes.set_ylim(2.6, -0.6)
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel("training accuracy added")
 
 
 def draw_usage(axes: Axes, found: list, when: str = "after") -> None:

@@ -9,7 +9,9 @@ from lib.experiments.analysis import (
     PUBLISHED_CUBE,
     STRIDED_CUBE,
     abscissa_at,
+    averaged,
     cells,
+    complete_widths,
     contributions,
     curve,
     interval,
@@ -98,6 +100,13 @@ def test_contributions_add_up_to_the_gap_in_every_order_and_seed():
             assert sum(values[seed] for values in steps.values()) == pytest.approx(gap)
             assert all(len(values) == 3 for values in steps.values())
     assert table["mixing", "order", "overlap"]["order"][0] == pytest.approx(0.3)
+    means = averaged(table)
+    for seed in (0, 1, 2):
+        assert sum(values[seed] for values in means.values()) == pytest.approx(
+            0.9 + 0.01 * seed * len("overlap order mixing"))
+    assert complete_widths(entries, "color") == [8]
+    assert complete_widths(entries[:-2], "color") == [8]  # two seeds are left
+    assert complete_widths(entries[3:], "color") == complete_widths(entries, "spatial") == []
 
 
 def test_intervals_cover_the_mean_as_often_as_they_say():

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lib.experiments import products
 from lib.experiments.augment import Augmenter, Stream, Strength, rgb_to_hsv
 from lib.experiments.ensembles import Ensemble, arrange
 from lib.experiments.images import dead_leaves
@@ -213,6 +214,29 @@ def test_product_network_is_an_arithmetic_circuit():
     ratio = ours / plain
     assert bool((ratio > 0).all())
     torch.testing.assert_close(ratio, ratio[:, :1].expand_as(ratio))
+
+
+@pytest.mark.parametrize("pool", [True, False])
+def test_products_and_their_gradients_are_those_of_plain_factors(pool):
+    generator = generator_for("products")
+    shape = (2, 3, 4, 6) if pool else (9, 2, 3, 4, 6)
+    deviations = torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
+    scale = torch.rand((2, 3, 1, 1), generator=generator, dtype=torch.float64)
+    product = products.product_pool if pool else products.offset_product
+    factors = deviations + scale
+    if pool:
+        plain = factors.unfold(2, 2, 2).unfold(3, 2, 2).flatten(-2).prod(-1)
+    else:
+        plain = factors.prod(0)
+    found, power = product(deviations, scale)
+    assert torch.equal(power, scale * scale * scale * scale) if pool else torch.allclose(
+        power, scale**9)
+    assert torch.allclose(found + power, plain, rtol=1e-12, atol=1e-12)
+    assert not power.requires_grad
+    assert torch.autograd.gradcheck(lambda values: product(values, scale)[0], deviations)
+    zero = deviations.detach().clone().index_fill_(-1, torch.tensor([0, 3]), 0.0) - scale
+    zero.requires_grad_()  # a factor of zero: its own derivative is the product of the others
+    assert torch.autograd.gradcheck(lambda values: product(values, scale)[0], zero)
 
 
 @pytest.mark.parametrize("block", ["B3prod", "offset2prod", "offset3prod"])

@@ -1,5 +1,6 @@
 """Ranks of trained networks: the matrices against a direct evaluation, ranks without overlap."""
 
+import dataclasses
 import json
 
 import pytest
@@ -16,6 +17,8 @@ from lib.experiments.separation import (
     effective_rank,
     exact_scores,
     interaction_share,
+    main,
+    measure,
     protocol,
     split_scores,
     trained_usage,
@@ -108,3 +111,25 @@ def test_the_stored_ranks_are_those_of_the_protocol():
         assert record["block"] in COMPARED and record["channels"] == CHANNELS
         if record["block"] in ("B1prod", "offset2prod"):
             assert record["before"]["rank"] == record["after"]["rank"] == CHANNELS + 1
+
+
+def test_measuring_resumes_and_refuses_a_file_of_other_settings(tmp_path):
+    networks = [Network(block, 2, "color", 0) for block in ("B1", "conv2")]
+    settings = Settings(images=20, epochs=1, batch_size=10, evaluations=1)
+    output, data = tmp_path / "ranks.jsonl", dead_leaves(40)
+    measure(networks[:1], lambda block: settings, data, output)
+    first = output.read_text()
+    measure(networks, lambda block: settings, data, output)
+    assert output.read_text().startswith(first)
+    assert [json.loads(line)["block"] for line in output.read_text().splitlines()] == [
+        "B1", "conv2"]
+    longer = dataclasses.replace(settings, epochs=2)
+    with pytest.raises(ValueError, match="B1-C2-color-s0 trained with the settings"):
+        measure(networks, lambda block: longer, data, output)
+    assert output.read_text().startswith(first)
+
+
+def test_a_folder_of_images_needs_the_option_for_them(capsys):
+    with pytest.raises(SystemExit):
+        main(["--data-folder", "somewhere"])
+    assert "belongs to --cifar-10" in capsys.readouterr().err
