@@ -14,11 +14,13 @@ from ..experiments.blobs import TASKS, blobs
 from ..experiments.pooled import GEOMETRIES, KINDS
 from ..grids.certify import certify
 from ..networks.architecture import Architecture
+from ..planted import dilated, runs
 from ..trees.decompositions import coefficient_tensor
 from ..trees.pooling import pooling_tree
 from ..trees.routing import smallest_cut
 from ..trees.tensors import matricize
 from ..trees.tree import ModeTree
+from .connectivity import draw_errors
 from .drawing import draw_cells, draw_window, fit_axes
 from .geometry import draw_accuracies, draw_blobs
 from .style import COLORS, INK, figure, label_line
@@ -125,6 +127,19 @@ def _trained_blobs() -> Figure:
     return drawing
 
 
+def _trained_mixture() -> Figure:
+    """Errors of the stored runs on two tasks, and the floors below which no weights go."""
+    found = runs.read_runs(runs.results_path("dilated"))[1]
+    with figure(7, 2.8, columns=2) as (drawing, axes):
+        for ax, task in zip(axes, ("hybrid's pairs", "first's pairs"), strict=True):
+            draw_errors(ax, {name: found[f"{task}: {name}"] for name in dilated.NETWORKS},
+                        {name: dilated.floor(network, dilated.TASKS[task])
+                         for name, network in dilated.NETWORKS.items()}, task)
+            ax.tick_params(labelsize=10)
+            ax.set_ylabel("error")
+    return drawing
+
+
 def _ranges() -> Figure:
     """Alternating blocks of one, two and four positions: the smallest cut moves up the tree."""
     tree = ModeTree.perfect(8, 2, 4, (4, 3, 2))
@@ -228,6 +243,6 @@ def _chain() -> Figure:
 
 BOOK_FIGURES = {
     "favored-partitions": _favored, "blobs": _blobs, "blobs-trained": _trained_blobs,
-    "alternating-blocks": _ranges, "spectra": _spectra, "famous-bounds": _famous,
-    "pooling-decides": _pooling, "surrogate-chain": _chain,
+    "mixture-trained": _trained_mixture, "alternating-blocks": _ranges, "spectra": _spectra,
+    "famous-bounds": _famous, "pooling-decides": _pooling, "surrogate-chain": _chain,
 }

@@ -1,5 +1,7 @@
 """Proof steps that move something: a pixel that travels up, blocks that elimination leaves."""
 
+from collections.abc import Sequence
+
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +13,8 @@ from ..trees.tensors import indices
 from .drawing import draw_arc, draw_cells, draw_heatmap, fit_axes
 from .style import COLORS, figure
 
-__all__ = ["draw_travel", "elimination_stages", "free_matrix", "traveling_signs", "two_hops"]
+__all__ = ["draw_travel", "elimination_stages", "free_matrix", "traveling_signs", "two_hops",
+           "words"]
 
 
 def two_hops() -> OverlapConstruction:
@@ -138,6 +141,38 @@ def elimination_stages(matrix: torch.Tensor) -> list[torch.Tensor]:
     return stages
 
 
+def words(letters: Sequence[int], length: int) -> list[tuple[int, ...]]:
+    """The words that a closed sequence contains, one from every letter on.
+
+    Examples
+    --------
+    >>> words((0, 0, 1, 1), 2)
+    [(0, 0), (0, 1), (1, 1), (1, 0)]
+    """
+    return [tuple(letters[(start + x) % len(letters)] for x in range(length))
+            for start in range(len(letters))]
+
+
+CLOSED = (0, 0, 0, 1, 0, 1, 1, 1)
+"""All words of three letters once."""
+
+
+def _words() -> Figure:
+    """A closed sequence: channel j answers to the word that begins at letter j."""
+    with figure(4.1, 3.6) as (drawing, axes):
+        size = len(CLOSED)
+        fill = [COLORS["exact"], COLORS["bound"]]
+        draw_cells(axes, [str(x) for x in CLOSED], [fill[x] for x in CLOSED])
+        axes.text(-0.9, 0, "letters", ha="right", va="center", fontsize=10)
+        for j, word in enumerate(words(CLOSED, 3)):
+            places = [(j + x) % size for x in range(3)]
+            draw_cells(axes, [str(x) for x in word], [fill[x] for x in word], -1.05 * (j + 1),
+                       places=places)
+            axes.text(-0.9, -1.05 * (j + 1), f"channel {j}", ha="right", va="center", fontsize=10)
+        fit_axes(axes, (-3.5, size - 0.4), (-1.05 * size - 0.6, 0.6))
+    return drawing
+
+
 def _travel() -> Figure:
     built = two_hops()
     shown = (((1,), "pixel 1 is marked"), ((4,), "pixel 4 is marked"), ((1, 4), "both are marked"))
@@ -159,4 +194,5 @@ def _elimination() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"traveling-pixel": _travel, "elimination-blocks": _elimination}
+BOOK_FIGURES = {"closed-words": _words, "traveling-pixel": _travel,
+                "elimination-blocks": _elimination}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import product
 from math import log, log10
 from pathlib import Path
 
@@ -70,7 +71,12 @@ def arcs(axes):
 
 def test_arcs_are_the_pairs():
     net = Architecture(6, 2, ((3, 1, 2), (6, 6, 1)))
-    assert arcs(windows._area_law().axes[0]) == net.crossing_bound().exponent == 12
+    axes, bound = windows._area_law().axes[0], net.crossing_bound()
+    assert arcs(axes) == bound.exponent == 12
+    for patch in axes.patches:
+        if patch.get_gid() == "crossing-arc":
+            (first, _), (last, _) = patch._posA_posB
+            assert first < 2.5 < last == first + bound.shift
     for axes, part in zip(windows._matched().axes, ("left-right", "checkerboard", windows.BAD)):
         assert arcs(axes) == matching_number(part, (4, 4))
         assert axes.get_title(loc="left").endswith(f"{arcs(axes)} pairs")
@@ -135,6 +141,20 @@ def test_the_pixel_travels_as_the_lemma_says(marked):
     by_hand = [signs[0][v] * signs[0][v + 1] * signs[0][v + 2] * signs[0][v + 3] if v + 3 < 8 else 0
                for v in range(8)]
     assert signs[2] == by_hand
+
+
+def test_each_channel_answers_to_a_word_of_its_own():
+    found = moves.words(moves.CLOSED, 3)
+    assert sorted(found) == sorted(product((0, 1), repeat=3))
+    axes = moves._words().axes[0]
+    rows = {}
+    for text in axes.texts:
+        if text.get_text() in "01":
+            x, y = text.get_position()
+            rows.setdefault(round(-y / 1.05), {})[round(x)] = int(text.get_text())
+    assert tuple(rows[0].values()) == moves.CLOSED
+    for channel, word in enumerate(found):
+        assert tuple(rows[channel + 1][(channel + x) % 8] for x in range(3)) == word
 
 
 @pytest.mark.parametrize("window, extent, cut", [(4, 8, 4), (3, 6, 3), (2, 5, 2)])
