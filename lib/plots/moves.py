@@ -176,7 +176,7 @@ def _words() -> Figure:
 def _travel() -> Figure:
     built = two_hops()
     shown = (((1,), "pixel 1 is marked"), ((4,), "pixel 4 is marked"), ((1, 4), "both are marked"))
-    with figure(4.1, 6.0, rows=3) as (drawing, axes):
+    with figure(4.1, 4.7, rows=3) as (drawing, axes):
         for ax, (marked, title) in zip(axes, shown, strict=True):
             draw_travel(ax, built, marked, 1, title)
     return drawing

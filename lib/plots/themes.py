@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 __all__ = ["DARK_PAPER", "PAPER", "contrast", "readable", "text_on", "themed"]
 
 PAPER = "#ffffff"
-DARK_PAPER = "#121212"
+DARK_PAPER = "#14171b"
 LETTERS, LINES = 4.5, 3.0
 """The least contrast of letters and of lines with the page."""
 

@@ -242,10 +242,13 @@ def _block_exponents() -> Figure:
     return drawing
 
 
+MATCHED = {"opposite quarters": (0, 1, 4, 5, 10, 11, 14, 15),
+           "an edge": (0, 1, 2, 3, 4, 5, 8, 12)}
+
+
 def _matched() -> Figure:
-    with figure(7, 3.0, columns=3) as (drawing, axes):
-        for ax, part, name in zip(axes, ("left-right", "checkerboard", BAD),
-                                  ("left–right", "checkerboard", "a corner"), strict=True):
+    with figure(5.4, 3.0, columns=2) as (drawing, axes):
+        for ax, (name, part) in zip(axes, MATCHED.items(), strict=True):
             count = draw_pairs(ax, part, (4, 4))
             ax.set_title(f"{name}: {count} pairs", fontsize=11)
     return drawing

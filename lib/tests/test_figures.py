@@ -77,7 +77,7 @@ def test_arcs_are_the_pairs():
         if patch.get_gid() == "crossing-arc":
             (first, _), (last, _) = patch._posA_posB
             assert first < 2.5 < last == first + bound.shift
-    for axes, part in zip(windows._matched().axes, ("left-right", "checkerboard", windows.BAD)):
+    for axes, part in zip(windows._matched().axes, windows.MATCHED.values(), strict=True):
         assert arcs(axes) == matching_number(part, (4, 4))
         assert axes.get_title(loc="left").endswith(f"{arcs(axes)} pairs")
 
