@@ -16,8 +16,7 @@ from ..trees.mixtures import (
     mixture_levels,
 )
 from ..trees.tree import ModeTree, Node
-from .style import COLORS, INK, PALETTE, figure, label_line
-from .themes import text_on
+from .style import COLORS, INK, PALETTE, figure, label_line, text_on
 
 __all__ = ["draw_errors", "draw_exchange", "draw_in_time", "draw_paths"]
 

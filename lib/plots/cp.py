@@ -12,7 +12,6 @@ from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import khatri_rao, matricize
 from ..trees.tree import ModeTree
 from .style import COLORS, INK, PALETTE, figure, label_line
-from .themes import ON_COLOR
 
 __all__ = ["BOOK_FIGURES", "draw_growth", "draw_outer_product", "draw_ranks", "three_terms"]
 
@@ -68,7 +67,7 @@ def draw_outer_product(
     for r, row in enumerate(matrix.int().tolist()):
         for c, value in enumerate(row):
             axes.text(c, r, str(value).replace("-", "−"), ha="center", va="center", fontsize=10,
-                      color=ON_COLOR[1])
+                      color=INK)
     margins = ((left, "rows", lambda n: (-1.0, n)), (top, "columns", lambda n: (n, -1.0)))
     for vector, name, place in margins:
         for n, value in enumerate([] if vector is None else vector.int().tolist()):

@@ -12,8 +12,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from ..bounds.crossing import shift_digits
 from ..bounds.private import private_columns
 from ..networks.architecture import Architecture
-from .style import COLORS, INK, figure
-from .themes import text_on
+from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_elimination", "draw_private", "draw_signs"]
 

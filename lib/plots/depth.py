@@ -15,7 +15,6 @@ from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import matricize
 from ..trees.tree import ModeTree
 from .style import COLORS, INK, PALETTE, figure, label_line
-from .themes import ON_COLOR
 from .trees import draw_tree
 
 __all__ = [
@@ -183,8 +182,8 @@ def _three_kinds() -> Figure:
                      color=COLORS["shallow"], linewidth=2.5)
         for ax, height in zip(axes[1:], (0.14, 0.9), strict=True):
             ax.text(0.6, height, "out of reach", ha="center", color=PALETTE["blue"])
-        axes[0].text(0.5, 0.5, "within reach", ha="center", color=ON_COLOR[1])
-        axes[1].text(0.36, 0.6, "within\nreach", ha="center", va="center", color=ON_COLOR[1])
+        axes[0].text(0.5, 0.5, "within reach", ha="center", color=INK)
+        axes[1].text(0.36, 0.6, "within\nreach", ha="center", va="center", color=INK)
     return drawing
 
 

@@ -8,8 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from .style import COLORS, INK
-from .themes import text_on
+from .style import COLORS, INK, text_on
 
 __all__ = ["draw_arc", "draw_cells", "draw_heatmap", "draw_window", "fit_axes", "number", "power"]
 
@@ -40,7 +39,7 @@ def power(value: int) -> str:
 
 def draw_heatmap(axes: Axes, matrix, title: str = "", note: str = "", step: Sequence[int] = (),
                  texts: Sequence[Sequence[str]] | bool = False, fontsize: float = 11) -> None:
-    """A matrix as cells: blue where it is positive, orange where negative, empty where zero.
+    """A matrix as cells: blue where it is positive, orange where negative, white where zero.
 
     Parameters
     ----------
@@ -61,12 +60,9 @@ def draw_heatmap(axes: Axes, matrix, title: str = "", note: str = "", step: Sequ
     ...     draw_heatmap(axes, np.eye(4), "identity", step=(2, 2), texts=True)
     """
     matrix = np.asarray(matrix, dtype=float)
-    shades = np.empty((*matrix.shape, 4))
-    shades[..., :3] = np.where((matrix > 0)[..., None], to_rgb(COLORS["rows"]),
-                               to_rgb(COLORS["columns"]))
-    strength = 0.4 if texts else 0.95
-    shades[..., 3] = strength * np.abs(matrix) / max(np.abs(matrix).max(), 1e-12)
-    axes.imshow(shades, interpolation="nearest")
+    full = np.where((matrix > 0)[..., None], to_rgb(COLORS["rows"]), to_rgb(COLORS["columns"]))
+    strength = (0.4 if texts else 0.95) * np.abs(matrix) / max(np.abs(matrix).max(), 1e-12)
+    axes.imshow(1 - strength[..., None] * (1 - full), interpolation="nearest")
     if texts is True:
         texts = [[number(value) for value in row] for row in matrix]
     for r, row in enumerate(texts or ()):

@@ -9,14 +9,12 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable
-from io import StringIO
 from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot
 
 from .style import PHONE, portrait
-from .themes import themed
 
 __all__ = ["book_figures", "export"]
 
@@ -85,19 +83,12 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
                 variants[f"{name}-phone"] = narrow
         for variant, picture in variants.items():
             path = folder / f"{variant}.svg"
-            path.write_text(_svg(picture, variant), encoding="utf-8")
+            with matplotlib.rc_context({"svg.hashsalt": variant, "svg.fonttype": "path"}):
+                picture.savefig(path, bbox_inches="tight", pad_inches=0.04,
+                                metadata={"Date": None, "Creator": None})
             matplotlib.pyplot.close(picture)
             written.append(path)
     return written
-
-
-def _svg(drawing, name: str) -> str:
-    """The figure as a themed SVG without background, the ids of its parts made from its name."""
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        text = StringIO()
-        drawing.savefig(text, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.04,
-                        metadata={"Date": None, "Creator": None})
-    return themed(text.getvalue())
 
 
 if __name__ == "__main__":

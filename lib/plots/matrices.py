@@ -15,8 +15,7 @@ from ..trees.tensors import activation_pooling, generalized_product, khatri_rao,
 from ..trees.tree import ModeTree, Node
 from .cp import three_terms
 from .drawing import draw_arc, draw_cells, draw_heatmap, fit_axes, number
-from .style import COLORS, INK, figure
-from .themes import ON_COLOR, text_on
+from .style import COLORS, INK, figure, text_on
 from .toolbox import draw_cut
 
 __all__ = ["integer_matrix", "level_matrices", "rank_note", "shared_matrix"]
@@ -88,7 +87,7 @@ def _matricize() -> Figure:
                 for mode, digit in enumerate(f"{entry:04b}"):
                     side = COLORS["rows" if mode in rows else "columns"]
                     ax.text(c + 0.17 * (mode - 1.5), r, digit, ha="center", va="center",
-                            color=ON_COLOR[0] if entry == 6 else side, fontweight="bold")
+                            color="white" if entry == 6 else side, fontweight="bold")
     return drawing
 
 

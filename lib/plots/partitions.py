@@ -6,8 +6,7 @@ from matplotlib.patches import Rectangle
 
 from ..bounds.matching import maximum_matching
 from ..bounds.partitions import Partition, split_modes
-from .style import COLORS, figure
-from .themes import text_on
+from .style import COLORS, figure, text_on
 
 __all__ = ["draw_partition"]
 

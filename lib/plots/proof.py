@@ -6,8 +6,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from .style import COLORS, INK, figure
-from .themes import ON_COLOR, text_on
+from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_chains", "draw_kernel", "draw_matrix"]
 
@@ -71,7 +70,7 @@ def draw_kernel(axes: Axes, values: np.ndarray, title: str = "", padding: bool =
     """
     axes.imshow(values, cmap="Blues", vmin=-0.25, vmax=2.6, aspect="equal")
     for (i, j), value in np.ndenumerate(values):
-        axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9, color=ON_COLOR[1])
+        axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9, color=INK)
     names = [str(d) for d in range(values.shape[1])]
     if padding:
         names[-1] = "pad"

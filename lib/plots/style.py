@@ -6,10 +6,11 @@ from contextvars import ContextVar
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 __all__ = ["COLORS", "INK", "figure", "label_line", "PALETTE", "PHONE", "portrait",
-           "RECEPTIVE_FIELD_COLORS"]
+           "RECEPTIVE_FIELD_COLORS", "text_on"]
 
 PALETTE = {  # Okabe & Ito's colors, told apart with any kind of color vision
     "black": "#000000",
@@ -76,6 +77,18 @@ _STYLE = {
     "legend.frameon": False,
     "mathtext.fontset": "cm",
 }
+
+
+def text_on(color: str) -> str:
+    """White or black, whichever is read better on a color.
+
+    Examples
+    --------
+    >>> text_on(COLORS["rows"]), text_on(COLORS["columns"])
+    ('white', '#111111')
+    """
+    red, green, blue = to_rgb(color)
+    return "white" if 0.21 * red**2.2 + 0.72 * green**2.2 + 0.07 * blue**2.2 < 0.18 else "#111111"
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from ..exact.ranks import exact_rank
 from ..trees.tree import ModeTree, Node
 from .style import COLORS, INK, PALETTE, figure
-from .themes import ON_COLOR
 from .trees import draw_tree
 
 __all__ = ["BOOK_FIGURES", "draw_cut", "draw_residues", "draw_table", "draw_zero_curve"]
@@ -42,7 +41,7 @@ def draw_table(axes: Axes, table: torch.Tensor, title: str = "", step: Sequence[
     for r, row in enumerate(table.int().tolist()):
         for c, value in enumerate(row):
             axes.text(c, r, str(value).replace("-", "−"), ha="center", va="center", fontsize=12,
-                      color=ON_COLOR[1])
+                      color=INK)
     for size, pace, draw in zip(table.shape, step, (axes.axhline, axes.axvline)):
         for line in range(pace, size, pace):
             draw(line - 0.5, color=INK, linewidth=1.6)

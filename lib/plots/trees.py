@@ -4,8 +4,7 @@ from matplotlib.axes import Axes
 
 from ..bounds.partitions import Partition, split_modes
 from ..trees.tree import ModeTree, Node
-from .style import COLORS, INK, figure
-from .themes import text_on
+from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_tree"]
 

@@ -14,8 +14,7 @@ from ..exact.ranks import exact_rank
 from ..trees.designer import design_widths
 from ..trees.routing import routes, smallest_cut
 from ..trees.tree import ModeTree, Node, Path
-from .style import COLORS, INK, PALETTE, figure, label_line
-from .themes import text_on
+from .style import COLORS, INK, PALETTE, figure, label_line, text_on
 from .trees import draw_tree
 
 __all__ = ["BOOK_FIGURES", "draw_network", "draw_routes", "draw_spectra"]

@@ -1,10 +1,10 @@
-"""Figures show what the code computes, and can be read on light, dark and narrow pages."""
+"""Figures show what the code computes, and can be read on a phone."""
 
 import json
 import re
+import shutil
 from itertools import product
 from math import log, log10
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,29 +12,14 @@ import torch
 
 from lib import Architecture, ModeTree, Modular, coefficient_tensor, matching_number
 from lib.constructions.overlaps import overlap_construction
-from lib.course.extension import offer_portraits
-from lib.plots import choices, drawing, log_space, matrices, moves, style, themes, windows
+from lib.course.finishing import finish_book
+from lib.plots import choices, drawing, log_space, matrices, moves, style, windows
 from lib.plots.export import FOLDER
 
 ROOT = FOLDER.parents[2]
 STORED = sorted(path for path in FOLDER.glob("*.svg") if not path.name.startswith("experiment-"))
 ON_PHONES = [path for path in STORED if not path.with_name(f"{path.stem}-phone.svg").exists()]
 PHONE = 350  # pixels that a page of 390 leaves for a figure
-
-
-def test_letters_and_lines_are_seen_on_both_papers():
-    assert len(STORED) > 80
-    for path in STORED:
-        svg = path.read_text(encoding="utf-8")
-        dark = dict(re.findall(r'g\[style\*="fill: (#\w+)"\]\{fill:(#\w+)', svg))
-        for color in set(re.findall(r'<g style="fill: (#\w{6})', svg)) - set(themes.ON_COLOR):
-            assert themes.contrast(color, themes.PAPER) >= 4.5, (path, color)
-            assert themes.contrast(dark.get(color, color), themes.DARK_PAPER) >= 4.5, (path, color)
-        dark = dict(re.findall(r'\[style\*="stroke: (#\w+)"\]\{stroke:(#\w+)', svg))
-        drawn = set(re.findall(r"stroke: (#\w{6})", svg)) - {"#ffffff", "#dddddd", "#cccccc"}
-        for color in drawn:  # without the lines of grids
-            assert themes.contrast(color, themes.PAPER) >= 3, (path, color)
-            assert themes.contrast(dark.get(color, color), themes.DARK_PAPER) >= 3, (path, color)
 
 
 def test_letters_have_eleven_pixels_on_a_phone():
@@ -45,12 +30,6 @@ def test_letters_have_eleven_pixels_on_a_phone():
             scales = re.findall(r'<g style="fill: [^>]*scale\(([\d.]+) -', svg)
             size = 100 * min(map(float, scales), default=1)
             assert size * min(PHONE, width * 4 / 3) / width >= 10.9, path
-
-
-def test_the_background_is_the_page():
-    svg = (FOLDER / "partitions.svg").read_text(encoding="utf-8")
-    first = re.search(r'<g id="patch_1">(.*?)</g>', svg, re.DOTALL)
-    assert first is None or "fill: none" in first[1] or "opacity: 0" in first[1]
 
 
 @pytest.mark.parametrize("extent, window, stride, cut",
@@ -197,14 +176,25 @@ def test_digits_on_the_page_are_those_of_the_notebook():
         assert f"{name} {int(exponent * log10(base)) + 1}" in alt
 
 
-def test_pages_offer_the_portrait_to_phones():
-    image = '<img alt="a" src="../_images/{}.svg" style="width: 100%;" />'
-    context = {"body": image.format("partitions") + image.format("crossing-none"),
-               "pathto": lambda name, kind: f"../{name}"}
-    offer_portraits(None, "book/any-partition", "", context, None)
-    assert context["body"].count("<picture>") == 1
-    assert 'srcset="../_static/figures/partitions-phone.svg"' in context["body"]
-    assert Path(FOLDER / "partitions-phone.svg").exists()
+def test_pages_offer_the_portrait_to_phones(tmp_path):
+    for name in ("_static/scripts", "_static/figures", "_images"):
+        (tmp_path / name).mkdir(parents=True)
+    program = 'd("fab",p) d("far",p) d("fas",p)'
+    (tmp_path / "_static/scripts/fontawesome.js").write_text(program, encoding="utf-8")
+    for name in ("partitions", "area-law"):
+        shutil.copy(FOLDER / f"{name}.svg", tmp_path / "_images")
+    shutil.copy(FOLDER / "partitions-phone.svg", tmp_path / "_static/figures")
+    page = "".join(f'<img alt="a" src="_images/{name}.svg" style="width: 100%;" />'
+                   for name in ("partitions", "area-law"))
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    finish_book(tmp_path)
+    done = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert done.count("<picture>") == 2 and done.count("area-law-phone") == 0
+    for theme in ("", "-dark"):
+        assert f'srcset="_images/partitions-phone{theme}.svg"><img' in done
+        assert (tmp_path / f"_images/partitions-phone{theme}.svg").exists()
+    finish_book(tmp_path)
+    assert (tmp_path / "a.html").read_text(encoding="utf-8") == done
 
 
 def test_sums_of_tiny_numbers():
