@@ -102,7 +102,7 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]],
         both = f'<img class="only-light" {light}', f'<img class="only-dark" loading="lazy" {dark}'
         if name not in portraits:
             return "".join(both)
-        return "".join(f'<picture><source media="(max-width: 576px)" '
+        return "".join(f'<picture><source media="screen and (max-width: 576px)" '
                        f'srcset="{folder}{name}-phone{ending}.svg">{image}</picture>'
                        for ending, image in zip(("", "-dark"), both, strict=True))
 

@@ -76,6 +76,7 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
     for name in names:
         drawing = figures[name]()
         variants = {name: drawing}
+        (folder / f"{name}-phone.svg").unlink(missing_ok=True)
         if drawing.get_figwidth() > PHONE:
             with portrait():
                 narrow = figures[name]()

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import split_modes
 from ..exact.arithmetic import Real
@@ -82,7 +83,13 @@ def _matricize() -> Figure:
         for ax, partition in zip(axes, ("left-right", "even-odd")):
             rows = split_modes(partition, 4)[0]
             matrix = matricize(tensor, partition)
-            draw_heatmap(ax, matrix == 6, f"rows: modes {rows[0]} and {rows[1]}")
+            r, c = (matrix == 6).nonzero()[0].tolist()
+            ax.add_patch(Rectangle((c - 0.5, r - 0.5), 1, 1, facecolor=COLORS["deep"]))
+            ax.set(xlim=(-0.5, 3.5), ylim=(3.5, -0.5), xticks=[], yticks=[], aspect="equal")
+            ax.spines[:].set_visible(True)
+            ax.grid(False)
+            ax.set_title(f"rows: modes {rows[0]} and {rows[1]}", loc="center", fontsize=11,
+                         fontweight="normal")
             for (r, c), entry in np.ndenumerate(np.asarray(matrix)):
                 for mode, digit in enumerate(f"{entry:04b}"):
                     side = COLORS["rows" if mode in rows else "columns"]
