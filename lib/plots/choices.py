@@ -59,8 +59,8 @@ def famous_bounds(names: Sequence[str] = FAMOUS) -> dict[str, int]:
 
     Examples
     --------
-    >>> famous_bounds(["VGG-16"])
-    {'VGG-16': 1625}
+    >>> famous_bounds(["MobileNet-v1"])
+    {'MobileNet-v1': 511}
     """
     with torch.device("meta"):
         built = {name: models.FAMOUS[name]() for name in names}

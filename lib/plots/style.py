@@ -98,7 +98,7 @@ def portrait() -> Iterator[None]:
     Examples
     --------
     >>> with portrait(), figure(7, 2, columns=3) as (drawing, axes):
-    ...     drawing.get_figwidth() <= PHONE, axes[0].get_gridspec().nrows
+    ...     bool(drawing.get_figwidth() <= PHONE), axes[0].get_gridspec().nrows
     (True, 3)
     """
     token = _portrait.set(True)
