@@ -13,7 +13,6 @@ import argparse
 import datetime
 import hashlib
 import itertools
-import json
 import platform
 import time
 from pathlib import Path
@@ -24,9 +23,9 @@ from torch import nn
 
 from ..experiments.cifar import cifar10
 from ..experiments.networks import generator_for
-from ..experiments.records import STORED
 from ..networks import log_space, missing_data
 from ..networks.architecture import Architecture
+from ..results import STORED, Results, ResultsError, is_share
 
 SETTINGS = {
     "images": 8000, "test_images": 1000, "size": 16, "epochs": 4, "batch_size": 100,
@@ -140,6 +139,16 @@ def measure(kind, model, seed, images, labels):
     return found
 
 
+def as_classifier(entry):
+    """The record of a classifier: accuracies from 0 to 1 for all ways in which pixels are lost."""
+    found = entry.get("accuracy")
+    if not isinstance(found, dict) or not all(
+            isinstance(ways, dict) and all(map(is_share, ways.values()))
+            for ways in [{"train": entry.get("train_accuracy")}, *found.values()]):
+        raise ValueError("is not the record of a classifier with accuracies from 0 to 1")
+    return entry
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-folder", help="CIFAR-10 in its binary layout; else downloaded")
@@ -149,46 +158,37 @@ def main():
     torch.set_num_threads(1)
     images, labels, origin = images_of("train", SETTINGS["images"], arguments.data_folder)
     *test, test_origin = images_of("test", SETTINGS["test_images"], arguments.data_folder)
-    header = {"kind": "header", "format": 1, "settings": SETTINGS,
-              "identifier": hashlib.sha256(json.dumps(SETTINGS, sort_keys=True).encode())
-              .hexdigest()[:12], "data": {"train": origin, "test": test_origin}}
-    text = arguments.output.read_text(encoding="utf-8") if arguments.output.exists() else ""
-    whole = text[:text.rfind("\n") + 1]  # a torn last line is cut off
-    if whole != text:
-        arguments.output.write_text(whole, encoding="utf-8")
-    lines = whole.splitlines()
-    if lines and json.loads(lines[0]) != json.loads(json.dumps(header)):
-        raise SystemExit(f"{arguments.output} holds results of other settings or data; choose "
-                         "another --output")
     code = hashlib.sha256(b"".join(Path(file).read_bytes() for file in (
         __file__, log_space.__file__, missing_data.__file__))).hexdigest()[:12]
-    with arguments.output.open("a", encoding="utf-8") as file:
-        if not lines:
-            print(json.dumps(header, sort_keys=True), file=file, flush=True)
-        stored = {json.loads(line).get("name") for line in lines}
-        for models in (MAIN, VARIANTS):
-            for seed, kind in itertools.product(arguments.seeds, models):
-                if f"{kind}-s{seed}" in stored:
-                    continue
-                model, seconds = train(kind, seed, images, labels)
-                some = images[:SETTINGS["test_images"]]
-                with torch.no_grad():
-                    known = torch.ones(len(some), *some.shape[2:], dtype=torch.bool)
-                    found = scores(kind, model, some, known, "mean")  # all are seen
-                right = found.argmax(1) == labels[:len(some)]
-                record = {
-                    "kind": "network", "name": f"{kind}-s{seed}", "model": kind, "seed": seed,
-                    "parameters": sum(p.numel() for p in model.parameters()),
-                    "train_accuracy": round(right.float().mean().item(), 4),
-                    "accuracy": measure(kind, model, seed, *test),
-                    "provenance": {
-                        "cpu_seconds": round(seconds, 1), "threads": 1, "code": code,
-                        "device": platform.processor() or platform.machine(),
-                        "torch": torch.__version__, "python": platform.python_version(),
-                        "finished": datetime.datetime.now(datetime.UTC).isoformat(
-                            timespec="seconds")}}
-                print(json.dumps(record, sort_keys=True), file=file, flush=True)
-                print(record["name"], record["train_accuracy"], record["accuracy"], flush=True)
+    try:
+        results = Results(arguments.output, SETTINGS,
+                          {"data": {"train": origin, "test": test_origin}}, as_classifier)
+    except ResultsError as error:
+        raise SystemExit(f"error: {error}") from error
+    stored = results.names()
+    for models in (MAIN, VARIANTS):
+        for seed, kind in itertools.product(arguments.seeds, models):
+            if f"{kind}-s{seed}" in stored:
+                continue
+            model, seconds = train(kind, seed, images, labels)
+            some = images[:SETTINGS["test_images"]]
+            with torch.no_grad():
+                known = torch.ones(len(some), *some.shape[2:], dtype=torch.bool)
+                found = scores(kind, model, some, known, "mean")  # all are seen
+            right = found.argmax(1) == labels[:len(some)]
+            record = {
+                "kind": "network", "name": f"{kind}-s{seed}", "model": kind, "seed": seed,
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "train_accuracy": round(right.float().mean().item(), 4),
+                "accuracy": measure(kind, model, seed, *test),
+                "provenance": {
+                    "cpu_seconds": round(seconds, 1), "threads": 1, "code": code,
+                    "device": platform.processor() or platform.machine(),
+                    "torch": torch.__version__, "python": platform.python_version(),
+                    "finished": datetime.datetime.now(datetime.UTC).isoformat(
+                        timespec="seconds")}}
+            results.append(record)
+            print(record["name"], record["train_accuracy"], record["accuracy"], flush=True)
 
 
 if __name__ == "__main__":

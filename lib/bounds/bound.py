@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import total_ordering
 from math import log10, prod
 
+from ..checks import integer
+
 __all__ = ["Bound", "best"]
 
 
@@ -47,6 +49,11 @@ class Bound:
     layer: int | None = None
     shift: int | None = None
     powers: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self):
+        for base, exponent in self._powers:
+            integer("Bound: base", base, 0)
+            integer("Bound: exponent", exponent, 0)
 
     @classmethod
     def product(cls, powers: Iterable[tuple[int, int]], layer: int | None = None,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..checks import integer
 from . import shifts
 from .bound import Bound, best
 from .overlap import admissible_layers, axis_and_cut, sampled_rows
@@ -101,6 +102,7 @@ def shift_digits(net, layer: int, shift: int, axis: int = -1) -> tuple[int, ...]
     >>> shift_digits(net, 2, 2), shift_digits(net, 2, 3)
     ((0, 2), (1, 2))
     """
+    shift = integer("shift_digits: shift", shift)
     digits = shifts.digits_of(*net.digits(layer, axis), shift)
     if digits is None or shift < 1:
         raise ValueError(f"shift={shift} at layer {layer}: the windows span only "

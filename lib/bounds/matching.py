@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from ..checks import integers
 from .partitions import Partition, split_modes
 
 __all__ = ["matching_number", "maximum_matching"]
@@ -45,8 +46,8 @@ def maximum_matching(
     >>> maximum_matching((1, 3), (2, 2), window=(1, 2))
     ((0, 1), (2, 3))
     """
-    size = tuple(size)
-    window = size if window is None else tuple(window)
+    size = integers("maximum_matching: size", size, 0)
+    window = size if window is None else integers("maximum_matching: window", window, 1)
     if len(window) != len(size):
         raise ValueError(f"maximum_matching: window {window} on a grid of size {size}; need one "
                          "extent per axis")

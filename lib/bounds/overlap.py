@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from math import prod
 
+from ..checks import integer
 from .bound import Bound, best
 
 
@@ -32,7 +33,7 @@ def cut_position(net, axis: int, cut: int | None = None) -> int:
     """The number of cells before the cut; None stands for half of the axis, rounded down."""
     extent = net.size[axis]
     position = extent // 2 if cut is None else cut
-    if not isinstance(position, int) or position not in range(1, extent):
+    if type(position) is not int or position not in range(1, extent):
         raise ValueError(f"cut={position} along an axis of {extent} cells: valid are 1 to "
                          f"{extent - 1} cells before the cut")
     return position
@@ -84,7 +85,7 @@ def missing_hypotheses(net, layer: int) -> list[str]:
     ['layer 2 has window (1, 1) smaller than its stride (4, 4)']
     """
     missing = []
-    if not 1 <= layer < net.depth:
+    if integer("missing_hypotheses: layer", layer, 1, net.depth) == net.depth:
         missing.append(f"layer {layer} is not followed by another layer")
     if set(net.output_sizes[-1]) != {1}:
         missing.append(f"the output has size {net.output_sizes[-1]}, not a single cell")

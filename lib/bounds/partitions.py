@@ -48,10 +48,13 @@ def split_modes(
     >>> split_modes("left-right", (2, 4))
     ((0, 1, 4, 5), (2, 3, 6, 7))
     """
-    sides = (grid,) if isinstance(grid, int) else tuple(grid)
-    if not 1 <= len(sides) <= 2 or any(not isinstance(s, int) or s < 0 for s in sides):
+    sides = (grid,) if isinstance(grid, int) or not hasattr(grid, "__iter__") else tuple(grid)
+    if not 1 <= len(sides) <= 2 or any(
+            isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in sides):
         raise ValueError(f"partition: grid {grid!r} is neither a length nor a (height, width)")
     count = prod(sides)
+    if not hasattr(partition, "__iter__"):
+        raise TypeError(f"partition: {partition!r} is neither a name nor a list of row modes")
     named = isinstance(partition, str)
     chosen = _named(partition, sides) if named else [_mode(m) for m in partition]
     outside = [m for m in chosen if not 0 <= m < count]

@@ -20,7 +20,7 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
 from . import ROOT
-from .browser import BrowserError, print_page, rendered
+from .chromium import BrowserError, print_page, rendered
 
 __all__ = ["Chapter", "contents", "joined_book", "make_pdf", "outline", "print_slides"]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..checks import integer
 from .residues import is_prime, residues
 
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here, and 2**53 + 1 no longer
@@ -30,7 +31,7 @@ class Real:
 
     def tensor(self, values, device: torch.device | None = None) -> torch.Tensor:
         """Return `values` as a float64 tensor of the same shape."""
-        return torch.as_tensor(values, dtype=torch.float64, device=device)
+        return real_tensor("Real.tensor", values, device)
 
     def random(
         self, shape, generator: torch.Generator, device: torch.device | None = None
@@ -165,6 +166,7 @@ class Modular:
         floor(r * (1/p)) is -1 where r is negative and 0 elsewhere. (For p = 2, 3 the bound is too
         weak for x near 2**53; the slower exact `torch.remainder` serves there.)
         """
+        _require_float64("Modular.reduce", x)
         if self.prime < 5:
             return torch.remainder(x, self.prime).add_(0.0)  # the sum turns -0.0 into 0.0
         residues = self.center(x)
@@ -175,6 +177,7 @@ class Modular:
 
         The proof is in the notes of `reduce`, with the same condition on `x`.
         """
+        _require_float64("Modular.center", x)
         quotients = torch.mul(x, 1.0 / self.prime).round_()
         return torch.sub(x, quotients, alpha=self.prime, out=quotients)
 
@@ -185,6 +188,9 @@ class Modular:
 
     def reciprocal(self, number: int) -> int:
         """One over an integer, as an int 0..p-1; ValueError if p divides it."""
+        number = integer("Modular.reciprocal: number", number)
+        if number % self.prime == 0:
+            raise ValueError(f"Modular.reciprocal: {number} is 0 modulo {self.prime}")
         return pow(number, -1, self.prime)
 
     def add(self, a, b) -> torch.Tensor:
@@ -200,6 +206,8 @@ class Modular:
 
         The inner dimension is cut into chunks whose sums of products stay below 2**53.
         """
+        for factor in (a, b):
+            _require_float64("Modular.matmul", factor)
         inner = a.shape[-1]
         chunk = (LARGEST_EXACT - 2 * self.prime) // (self.prime - 1) ** 2
         if inner <= chunk:
@@ -250,7 +258,31 @@ class Modular:
         return work[:, size:].contiguous()
 
 
+def real_tensor(operation: str, values, device: torch.device | None = None) -> torch.Tensor:
+    """Real numbers as a float64 tensor; TypeError, in the operation's name, for anything else.
+
+    Examples
+    --------
+    >>> real_tensor("f", [0.1]).item() == 0.1                   # never by way of float32
+    True
+    """
+    try:
+        kind = torch.as_tensor(values).dtype
+    except RuntimeError as error:
+        raise TypeError(f"{operation}: entries must be real numbers: {error}") from None
+    if kind.is_complex:  # a conversion would drop the imaginary parts
+        raise TypeError(f"{operation}: entries must be real, got {kind}")
+    return torch.as_tensor(values, dtype=torch.float64, device=device)
+
+
+def _require_float64(operation, x):
+    if getattr(x, "dtype", None) != torch.float64:
+        raise TypeError(f"{operation}: needs a tensor of float64 integers, got "
+                        f"{getattr(x, 'dtype', type(x).__name__)}; see Modular.tensor")
+
+
 def _require_square(matrix, operation):
+    _require_float64(operation, matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"{operation}: needs a square matrix, got shape {tuple(matrix.shape)}")
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from .arithmetic import DEFAULT_PRIME, Modular
+from ..checks import real
+from .arithmetic import DEFAULT_PRIME, Modular, real_tensor
 from .device import WORTH_MOVING, exact_device
 from .elimination import rank_in_place
 
@@ -181,10 +182,7 @@ def singular_values(matrix) -> torch.Tensor:
     >>> singular_values([[3.0, 0.0], [0.0, -4.0]])
     tensor([4., 3.], dtype=torch.float64)
     """
-    matrix = torch.as_tensor(matrix)
-    if matrix.is_complex():
-        raise TypeError(f"singular_values: entries must be real, got {matrix.dtype}")
-    matrix = matrix.double()
+    matrix = real_tensor("singular_values", matrix)
     if matrix.ndim != 2:
         raise ValueError(
             f"singular_values: needs a matrix of shape (m, n), got shape {tuple(matrix.shape)}"
@@ -221,7 +219,7 @@ def entanglement_entropy(matrix, base: float = math.e) -> float:
     >>> entanglement_entropy([[1, 0], [0, 1]], base=2)
     1.0
     """
-    if not 1 < base < math.inf:
+    if not 1 < real("entanglement_entropy: base", base):
         raise ValueError(f"entanglement_entropy: base={base}; the base of a logarithm that "
                          "measures must be above 1")
     values = singular_values(matrix)
@@ -251,7 +249,7 @@ def numerical_rank(matrix, tolerance: float | None = None) -> int:
     >>> numerical_rank([[1.0, 0.0], [0.0, 1e-20]]), exact_rank([[10**15, 0], [0, 1]]).rank
     (1, 2)
     """
-    if tolerance is not None and not 0 <= tolerance < math.inf:
+    if tolerance is not None and not 0 <= real("numerical_rank: tolerance", tolerance):
         raise ValueError(f"numerical_rank: tolerance={tolerance}; needs a number from 0 on")
     values = singular_values(matrix)
     if len(values) == 0:

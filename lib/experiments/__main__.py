@@ -7,20 +7,26 @@
 """
 
 import argparse
+import contextlib
 import dataclasses
 import os
+import re
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import torch
 
+from .. import results
 from ..exact.device import training_device
 from . import sweep
-from .cifar import DatasetError
+from .cifar import archive_path
 from .kinds import KINDS
-from .records import RecordsError, ResultsFile, read
+from .records import ResultsFile, as_network
 from .settings import DATA_SETS, PRESETS, Grid
+
+MOST_WORKERS = 256
 
 
 def parser():
@@ -45,7 +51,7 @@ def parser():
         "the same path on every machine")
     add("--cache", help="cache folder for downloads; default $OVERLAPS_DATA or ~/.cache/overlaps")
     add("--device", help="cpu, cuda or mps; default: the best present")
-    add("--workers", type=int, default=1, help="processes on this machine")
+    add("--workers", type=int, help="processes on this machine; default 1")
     add("--threads", type=int, help="threads per worker; default: cores / workers")
     add("--scheduler", help="address of a Dask scheduler, e.g. tcp://host:8786")
     add("--dry-run", action="store_true", help="print the plan and its estimated cost")
@@ -99,8 +105,8 @@ def check(arguments, settings):
         If an argument has no effect, or a value that this machine cannot use.
     """
     cores = os.cpu_count() or 1
-    if arguments.workers < 1:
-        raise ValueError(f"--workers {arguments.workers}: must be at least 1")
+    if arguments.workers is not None and not 1 <= arguments.workers <= MOST_WORKERS:
+        raise ValueError(f"--workers {arguments.workers}: must lie between 1 and {MOST_WORKERS}")
     if arguments.threads is not None and not 1 <= arguments.threads <= cores:
         raise ValueError(f"--threads {arguments.threads}: must lie between 1 and {cores}, the "
                          "number of cores")
@@ -108,11 +114,45 @@ def check(arguments, settings):
         raise ValueError("--output: is empty, must be the path of a file")
     if settings.data != "cifar-10" and (arguments.data_folder or arguments.cache):
         raise ValueError(f"--data-folder, --cache: {settings.data} is made here, must be left out")
-    if arguments.device:
+    if arguments.data_folder and arguments.cache:
+        raise ValueError("--cache: nothing is fetched with --data-folder, must be left out")
+    if arguments.scheduler is not None:
+        if arguments.workers is not None:
+            raise ValueError("--workers: the scheduler has workers of its own, must be left out")
+        if not re.fullmatch(r"(tcp|tls|ucx|wss?)://[^/\s]+:\d+", arguments.scheduler):
+            raise ValueError(f"--scheduler {arguments.scheduler!r}: must be an address such as "
+                             "tcp://host:8786")
+    elif arguments.device:
         try:
             torch.zeros(1, device=arguments.device)
         except (RuntimeError, AssertionError) as error:
-            raise ValueError(f"--device {arguments.device}: {error}") from error
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"--device {arguments.device}: {reason}") from error
+
+
+def check_writable(output):
+    """Raise `OSError` if a results file cannot be made or written; nothing is made."""
+    path = Path(output).absolute()
+    if not path.exists():
+        path = next(parent for parent in path.parents if parent.exists())
+        if not path.is_dir():
+            raise OSError(f"--output {output}: {path} is a file, must be a folder")
+    if not os.access(path, os.W_OK):
+        raise OSError(f"--output {output}: {path} cannot be written")
+
+
+def plan(grid, settings, arguments, output, device, threads):
+    """The text of a dry run, which refuses whatever the run would refuse."""
+    source = arguments.data_folder, arguments.cache
+    note = ""
+    if settings.data == "cifar-10" and not (source[0] or archive_path(source[1]).exists()):
+        stored = ResultsFile(output, settings)  # what would be downloaded is not compared
+        note = "\ndata will be downloaded first (170 MB)"
+    else:
+        stored = sweep.open_results(settings, output, source, make=False)
+    with sweep.connected(arguments.scheduler):
+        return sweep.describe(grid, settings, stored.names(), device, arguments.workers or 1,
+                              threads) + note
 
 
 def stop(number, frame):
@@ -123,35 +163,64 @@ def stop(number, frame):
 def main(argv=None):
     """Run the command; returns the exit code (0 done, 1 failures, 2 cannot start, 130 Ctrl-C)."""
     arguments = parser().parse_args(argv)
+    with stopped_by_signals():
+        return execute(arguments)
+
+
+@contextlib.contextmanager
+def stopped_by_signals():
+    """Treat requests to end as Ctrl-C for a while."""
+    before = {}
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)  # ignored by default when started in the background
+        for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT: ignored in the background
+            before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def execute(arguments):
+    """Run the command with parsed arguments; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # any path can be printed
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")
     output = arguments.output or f"notebooks/results/{arguments.preset}.jsonl"
     try:
         grid, settings = configure(arguments)
         check(arguments, settings)
+        check_writable(output)
         device = arguments.device or training_device().type
-        threads = arguments.threads or max(1, torch.get_num_threads() // arguments.workers)
+        workers = arguments.workers or 1
+        threads = arguments.threads or max(1, torch.get_num_threads() // workers)
         if arguments.dry_run:
-            stored = ResultsFile(output, settings).names()
-            print(sweep.describe(grid, settings, stored, device, arguments.workers, threads))
+            print(plan(grid, settings, arguments, output, device, threads))
             return 0
         failures = sweep.run_sweep(
             grid, settings, output, (arguments.data_folder, arguments.cache), device,
-            arguments.workers, arguments.scheduler, threads, not arguments.quiet,
+            workers, arguments.scheduler, threads, not arguments.quiet,
         )
+        stored = report(output)
     except KeyboardInterrupt:
-        count = len(read(output)[1])
-        print(f"\ninterrupted: {count} networks are stored in {output}; the same command "
-              "continues", file=sys.stderr)
+        with contextlib.suppress(results.ResultsError):
+            print(f"\ninterrupted: {report(output)}; the same command continues", file=sys.stderr)
         return 130
-    except (DatasetError, RecordsError, ValueError, ImportError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (RuntimeError, MemoryError, ValueError, ImportError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
-    print(f"{len(read(output)[1])} networks are stored in {output}")
+    print(stored)
     return 1 if failures else 0
+
+
+def report(output):
+    """A sentence on what a results file holds."""
+    found = results.read(output, as_network)
+    unchecked = f" ({found.unchecked} by an older version, without checksum)" * bool(
+        found.unchecked)
+    return f"{len(found.records)} networks are stored in {output}{unchecked}"
 
 
 if __name__ == "__main__":

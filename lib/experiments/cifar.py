@@ -2,24 +2,38 @@
 
 The binary version consists of files of records, each one label byte and 3072 pixel bytes (the red,
 green and blue plane, row by row).  Nothing is unpickled, and the archive is read without being
-extracted: what its checksum covers is what is read.
+extracted: what its checksum covers is what is read.  Two processes fetch it once.
 """
 
 import functools
 import hashlib
+import io
 import os
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
+from ..results import locked
 from .images import ImageSet, dead_leaves, photograph_patches
 from .kinds import CLASSES, SIZE
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # published on the page of the data set
 FOLDER = "cifar-10-batches-bin"
+LIMIT = 200_000_000  # bytes of a download
+# of every file, as the loader of Apache MXNet (gluon.data.vision.CIFAR10) lists them
+SHA1 = {
+    "data_batch_1.bin": "aadd24acce27caa71bf4b10992e9e7b2d74c2540",
+    "data_batch_2.bin": "c0ba65cce70568cd57b4e03e9ac8d2a5367c1795",
+    "data_batch_3.bin": "1dd00a74ab1d17a6e7d73e185b69dbf31242f295",
+    "data_batch_4.bin": "aab85764eb3584312d3c7f65fd2fd016e36a258e",
+    "data_batch_5.bin": "26e2849e66a845b7f1e4614ae70f4889ae604628",
+    "test_batch.bin": "67eb016db431130d61cd03c7ad570b013799c88c",
+}
 FILES = {
     "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
     "test": ("test_batch.bin",),
@@ -29,7 +43,8 @@ RECORD = 1 + 3 * SIZE**2
 RECORDS_PER_FILE = 10_000
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CACHE_VARIABLE = "OVERLAPS_DATA"
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 30  # for an answer, and between two parts of it
+DOWNLOAD_SECONDS = 3600  # for all of it
 TEST_IMAGES = 2000
 
 
@@ -57,8 +72,15 @@ def cache_folder(override=None):
     """
     chosen = override or os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "overlaps"
+        return _expanded(chosen)
+    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "overlaps"
+
+
+def _expanded(path):
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # no such user, or none at all
+        raise DatasetError(f"cifar10: {path}: {error}") from error
 
 
 def read_records(raw, source):
@@ -111,9 +133,8 @@ def from_folder(folder, split="train"):
     Returns
     -------
     ImageSet
-        Never called official: its files were not compared with the published archive, and the
-        provenance says so, with the hash of every file and the text of provenance.txt in the
-        folder, if there is one.
+        Called official where every file has the hash of the published one; the provenance has the
+        hashes, and the text of provenance.txt in the folder, if there is one.
 
     Raises
     ------
@@ -123,7 +144,7 @@ def from_folder(folder, split="train"):
         If the split is unknown.
     """
     names = _files("from_folder", split)
-    folder = Path(folder).expanduser()
+    folder = _expanded(folder)
     folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
@@ -131,13 +152,18 @@ def from_folder(folder, split="train"):
             f"from_folder: {folder} lacks {', '.join(missing)}; must hold the binary version of "
             "CIFAR-10"
         )
-    provenance = {
-        "official": False,
-        "origin": "a local folder in the binary layout, not compared with the published files",
-    }
-    if (folder / NOTE).is_file():
-        provenance["note"] = (folder / NOTE).read_text(errors="replace").strip()[:500]
-    return _image_set({name: (folder / name).read_bytes() for name in names}, split, provenance)
+    try:
+        contents = {name: (folder / name).read_bytes() for name in names}
+        note = (folder / NOTE).read_text(errors="replace") if (folder / NOTE).is_file() else ""
+    except OSError as error:
+        raise DatasetError(f"from_folder: cannot read {folder}: {error}") from error
+    official = all(hashlib.sha1(raw).hexdigest() == SHA1[name] for name, raw in contents.items())
+    provenance = {"official": official, "origin": "a local folder in the binary layout, " + (
+        "whose files are the published ones" if official else
+        "not the published files")}
+    if note:
+        provenance["note"] = note.strip()[:500]
+    return _image_set(contents, split, provenance)
 
 
 def cifar10(split="train", folder=None, cache=None, progress=True):
@@ -165,24 +191,75 @@ def cifar10(split="train", folder=None, cache=None, progress=True):
     """
     if folder is not None:
         return from_folder(folder, split)
-    import pooch
-
     names = _files("cifar10", split)
-    pooch.get_logger().setLevel("WARNING")
     try:
-        archive = pooch.retrieve(
-            URL, f"md5:{MD5}", URL.rsplit("/", 1)[-1], cache_folder(cache),
-            downloader=pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT_SECONDS),
-        )
-        with tarfile.open(archive) as tar:
+        raw = _archive(archive_path(cache), progress)
+        with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
             contents = {name: tar.extractfile(f"{FOLDER}/{name}").read() for name in names}
-    except (OSError, ValueError, KeyError, tarfile.TarError) as error:
+    except Exception as error:  # the network fails in many ways, not all of them OSError
         raise DatasetError(
             f"cifar10: cannot fetch {URL} into {cache_folder(cache)}: {error}; try again, choose "
             f"another cache folder (variable {CACHE_VARIABLE}), or pass a local folder in the "
             "binary layout"
         ) from error
     return _image_set(contents, split, {"official": True, "origin": f"{URL} (md5 {MD5})"})
+
+
+def archive_path(cache=None):
+    """Where the downloaded archive is kept; see `cache_folder`."""
+    return cache_folder(cache) / URL.rsplit("/", 1)[-1]
+
+
+def _archive(path, progress):
+    """The bytes of the archive, fetched unless they are there; by one process at a time."""
+    raw = _verified(path)
+    if raw is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path.with_name(f"{path.name}.lock"), DOWNLOAD_SECONDS):
+            raw = _verified(path)  # another process may have used the time
+            if raw is None:
+                _download(path, progress)
+                raw = path.read_bytes()
+    return raw
+
+
+def _verified(path):
+    """Content of the archive; None if there is none, or if it is not the published one."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    return raw if hashlib.md5(raw).hexdigest() == MD5 else None
+
+
+def _download(path, progress):
+    """Fetch the archive, never more than `LIMIT` bytes, and put it in its place once verified."""
+    import requests
+
+    part = path.with_name(f"{path.name}.overlaps-part")  # the lock makes it ours
+    deadline = time.monotonic() + DOWNLOAD_SECONDS
+    digest, size = hashlib.md5(), 0
+    try:
+        with (requests.get(URL, stream=True, timeout=TIMEOUT_SECONDS) as response,
+              open(part, "wb") as file,
+              tqdm(unit="B", unit_scale=True, disable=not progress) as bar):
+            response.raise_for_status()
+            for piece in response.iter_content(1 << 16):
+                size += len(piece)
+                if size > LIMIT:
+                    raise ValueError(f"the server sends more than {LIMIT} bytes")
+                if time.monotonic() > deadline:
+                    raise ValueError(f"it takes longer than {DOWNLOAD_SECONDS} seconds")
+                file.write(piece)
+                digest.update(piece)
+                bar.update(len(piece))
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != MD5:
+            raise ValueError(f"the hash of the {size} bytes is {digest.hexdigest()}, must be {MD5}")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _files(operation, split):
@@ -193,6 +270,10 @@ def _files(operation, split):
 
 def _image_set(contents, split, provenance):
     parts = [read_records(raw, name) for name, raw in contents.items()]
+    found = torch.cat([labels for _, labels in parts]).unique().tolist()
+    if len(found) < CLASSES:
+        raise DatasetError(f"cifar10: {', '.join(contents)} hold images of the classes {found} "
+                           f"only, must hold all {CLASSES}")
     hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}
     return ImageSet(
         torch.cat([images for images, _ in parts]), torch.cat([labels for _, labels in parts]),
@@ -248,11 +329,9 @@ def load_test_data(name, folder=None, cache=None):
     >>> load_test_data("dead-leaves") is None
     True
     """
-    if name != "cifar-10":
+    if name != "cifar-10" or folder and not any(
+            (_expanded(folder) / inside / FILES["test"][0]).exists() for inside in ("", FOLDER)):
         return None
-    try:
-        data = cifar10("test", folder=folder, cache=cache)
-    except DatasetError:
-        return None
+    data = cifar10("test", folder=folder, cache=cache)
     return ImageSet(data.images[:TEST_IMAGES], data.labels[:TEST_IMAGES], data.classes,
                     data.provenance)

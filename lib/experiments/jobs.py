@@ -1,22 +1,18 @@
 """A job is a few networks that one worker trains together; this module forms and runs them."""
 
-import contextlib
 import datetime
-import functools
 import hashlib
-import os
 import platform
 from pathlib import Path
 
 import torch
 
 from ..exact.device import device_name
+from .checkpoints import code_digest
 from .cifar import load_data, load_test_data
 from .training import Diverged, Trainer
 
 JOB_CHANNELS = 32  # of the narrow networks that one job trains together
-# what the numbers depend on; the rest arranges, stores and shows them
-NUMERICAL = ("augment", "cifar", "ensembles", "images", "kinds", "networks", "products", "training")
 
 
 def make_jobs(networks, first_seed=None):
@@ -82,16 +78,6 @@ def job_name(job):
     """A short name, unique in its grid, usable as a file name."""
     names = ",".join(network.name for network in job)
     return f"{job[0].block}-{len(job)}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
-
-
-@functools.lru_cache(maxsize=1)
-def code_digest():
-    """Hash of the files that determine the numbers, `NUMERICAL`, stored with every result."""
-    digest = hashlib.sha256()
-    for name in NUMERICAL:
-        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
-    digest.update((Path(__file__).parents[1] / "photograph.py").read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, test=None):
@@ -206,24 +192,13 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     try:
         data = load_data(settings.data, settings.images, *source)
         test = load_test_data(settings.data, *source)
-        report = report or _stop_with(os.getppid())
         return job, train_job(job, settings, data, device, checkpoint, report, test), []
     except Exception as error:  # reported by the sweep, which goes on with the other jobs
-        names = ", ".join(network.name for network in job)
-        return job, [], [f"{names}: {type(error).__name__}: {error}"]
+        return job, [], [failure(job, error)]
 
 
-def _stop_with(parent):
-    """A report that ends a worker whose parent is gone, so that nobody trains for nobody."""
-    def report(epoch):
-        if os.getppid() != parent:
-            os._exit(1)
-    return report
-
-
-def remove_checkpoint(job, checkpoints):
-    """Remove the checkpoint of a job whose results are stored, and the folder if it is empty."""
-    path = checkpoint_path(job, checkpoints)
-    path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # not empty yet, or never made
-        os.rmdir(path.parent)
+def failure(job, error):
+    """A sentence on a job that failed, whose error is an exception or a text."""
+    names = ", ".join(network.name for network in job)
+    kind = f"{type(error).__name__}: " if isinstance(error, Exception) else ""
+    return f"{names}: {kind}{error}"

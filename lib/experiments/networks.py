@@ -45,8 +45,10 @@ class Network:
     def __post_init__(self):
         if self.block not in KINDS:
             raise ValueError(f"Network: block={self.block!r}, must be one of {', '.join(KINDS)}")
-        if not isinstance(self.channels, int) or self.channels < 1:
+        if type(self.channels) is not int or self.channels < 1:
             raise ValueError(f"Network: channels={self.channels!r}, must be an int >= 1")
+        if type(self.seed) is not int:
+            raise ValueError(f"Network: seed={self.seed!r}, must be an int")
         if self.augmentation not in (*AUGMENTATIONS, "none"):
             raise ValueError(
                 f"Network: augmentation={self.augmentation!r}, must be one of "

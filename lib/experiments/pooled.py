@@ -21,9 +21,10 @@ import torch
 import torch.nn.functional as F
 
 from ..exact.device import device_name
+from ..results import STORED, identifier
 from .blobs import TASKS, blobs
 from .networks import generator_for
-from .records import STORED, ResultsFile
+from .records import ResultsFile
 
 __all__ = ["GEOMETRIES", "KINDS", "PoolSettings", "PooledNetworks", "coded", "multisets",
            "run", "train", "window_order"]
@@ -74,8 +75,7 @@ class PoolSettings:
     @property
     def identifier(self):
         """Twelve hexadecimal digits that change with every setting."""
-        text = json.dumps(self.as_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return identifier(self.as_dict())
 
 
 def window_order(side, geometry):
@@ -369,19 +369,19 @@ def run(settings=None, seeds=range(10), geometries=GEOMETRIES, output=STORED / "
             if not rest:
                 continue
             start = time.perf_counter()
-            for found in train(kind, geometry, settings, data.task(task), test.task(task), rest):
-                results.append({
-                    "name": names[found["seed"]], "block": f"{kind}-{geometry}", "pooling": kind,
-                    "geometry": geometry, "task": task, "augmentation": "none",
-                    "channels": settings.channels, "status": "finished", **found,
-                    "provenance": {
-                        "trained_with": [names[seed] for seed in rest],
-                        "job_seconds": round(time.perf_counter() - start, 1),
-                        "device": device_name("cpu"), "threads": torch.get_num_threads(),
-                        "torch": torch.__version__, "python": platform.python_version(),
-                        "code": code,
-                        "finished": datetime.datetime.now(datetime.UTC).isoformat(
-                            timespec="seconds")}})
+            results.append(*({
+                "name": names[found["seed"]], "block": f"{kind}-{geometry}", "pooling": kind,
+                "geometry": geometry, "task": task, "augmentation": "none",
+                "channels": settings.channels, "status": "finished", **found,
+                "provenance": {
+                    "trained_with": [names[seed] for seed in rest],
+                    "job_seconds": round(time.perf_counter() - start, 1),
+                    "device": device_name("cpu"), "threads": torch.get_num_threads(),
+                    "torch": torch.__version__, "python": platform.python_version(),
+                    "code": code,
+                    "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                }} for found in train(kind, geometry, settings, data.task(task), test.task(task),
+                                      rest)))
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
+from ..results import STORED, locked
 from .cifar import load_data
 from .images import dead_leaves
 from .kinds import BLOCKS, CLASSES, SIZE
 from .networks import Network
-from .records import STORED
 from .settings import PRESETS, Settings
 from .training import Trainer
 
@@ -272,8 +272,8 @@ def measure(networks, settings_of, data, output):
     ValueError
         If the file holds networks trained with other settings.
     """
-    text = output.read_text(encoding="utf-8") if output.exists() else ""
-    stored = [json.loads(line) for line in text.splitlines()]
+    raw = output.read_bytes() if output.exists() else b""
+    stored = [json.loads(line) for line in raw.split(b"\n")[:-1]]  # what follows is torn
     for record in stored:
         if record["settings"] != settings_of(record["block"]).identifier:
             raise ValueError(f"measure: {output} holds {record['name']} trained with the settings "
@@ -282,8 +282,10 @@ def measure(networks, settings_of, data, output):
     for network in networks:
         if network.name not in names:
             found = trained_usage(network, settings_of(network.block), data)
-            with output.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(found) + "\n")
+            with locked(output) as file:
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+                file.write(json.dumps(found).encode() + b"\n")
 
 
 def main(arguments=None):

@@ -1,15 +1,16 @@
 """What a figure is made of: the settings all its networks share, the grid, and the presets."""
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass, field
 
+from ..results import identifier
 from .augment import Strength
-from .kinds import KINDS
+from .kinds import CLASSES, KINDS
 from .networks import Network
 
 DATA_SETS = ("dead-leaves", "photograph-patches", "cifar-10")
+MOST_IMAGES = 100_000
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,16 @@ class Settings:
         if self.data not in DATA_SETS:
             raise ValueError(f"Settings: data={self.data!r}, must be one of {DATA_SETS}")
         for name in ("epochs", "batch_size", "evaluations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Settings: {name}={getattr(self, name)}, must be at least 1")
-        if not 0 < self.learning_rate < 1:
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"Settings: {name}={value!r}, must be an integer >= 1")
+        if isinstance(self.learning_rate, bool) or not 0 < self.learning_rate < 1:
             raise ValueError(f"Settings: learning_rate={self.learning_rate}, must lie in (0, 1)")
-        if self.images is None and self.data != "cifar-10":
-            raise ValueError(f"Settings: images=None, must be a number for {self.data!r}")
+        if self.images is None and self.data == "cifar-10":
+            return
+        if type(self.images) is not int or not CLASSES <= self.images <= MOST_IMAGES:
+            raise ValueError(f"Settings: images={self.images!r}, must be an integer from {CLASSES} "
+                             f"to {MOST_IMAGES} for {self.data!r}")
 
     def as_dict(self):
         """The settings as plain JSON values; the precision was a setting of version 1.0."""
@@ -67,8 +72,7 @@ class Settings:
     @property
     def identifier(self):
         """Twelve hexadecimal digits that change with every setting."""
-        text = json.dumps(self.as_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return identifier(self.as_dict())
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,11 @@ class Grid:
     augmentations : tuple of str
     seeds : tuple of int
 
+    Raises
+    ------
+    ValueError
+        If a list is empty or names something twice, or a network is impossible.
+
     Examples
     --------
     >>> len(Grid({"B1": (2, 4), "B2": (2,)}, seeds=(0, 1)).networks())
@@ -91,6 +100,15 @@ class Grid:
     channels: dict
     augmentations: tuple = ("spatial", "color")
     seeds: tuple = (0,)
+
+    def __post_init__(self):
+        lists = {"augmentations": self.augmentations, "seeds": self.seeds, "kinds": self.channels}
+        lists |= {f"channels of {kind}": widths for kind, widths in self.channels.items()}
+        for what, values in lists.items():
+            if not values or len(set(values)) != len(values):
+                raise ValueError(f"Grid: {what} {tuple(values)}, must be at least one, all "
+                                 "different")
+        self.networks()
 
     def networks(self):
         """All networks, one seed after the other, so that a full figure comes first."""

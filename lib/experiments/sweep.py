@@ -1,5 +1,6 @@
 """Train a grid of networks, on one machine or many, interrupted and resumed at will."""
 
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -8,15 +9,18 @@ import torch
 from tqdm import tqdm
 
 from . import jobs as work
-from .cifar import load_data
+from .checkpoints import remove, remove_stored
+from .cifar import load_data, load_test_data
 from .images import dead_leaves
 from .jobs import weight
-from .records import ResultsFile
+from .records import RecordsError, ResultsFile
 from .training import Trainer
+from .workers import run
 
 MEASURED_CHANNELS = 256  # wider networks are estimated from the arithmetic of this width
 SECONDS_PER_MEASUREMENT = 0.25
-RESTARTS = 5  # of the workers, when one is killed
+TRIES = 3  # of a job that fails
+CONNECT_SECONDS = 10
 
 
 def missing_jobs(grid, results):
@@ -26,9 +30,25 @@ def missing_jobs(grid, results):
     return work.make_jobs(rest, min(grid.seeds))
 
 
+def open_results(settings, output, source, make=True):
+    """The results file of a sweep, after its data were loaded and compared with the file's."""
+    data = load_data(settings.data, settings.images, *source)
+    load_test_data(settings.data, *source)  # what is damaged shall be said before the training
+    return ResultsFile(output, settings, {
+        **data.provenance, "fingerprint": data.fingerprint, "count": len(data)}, make)
+
+
+def checkpoint_folder(output):
+    """Where the checkpoints of a sweep are kept."""
+    return Path(f"{Path(output).absolute()}.checkpoints")
+
+
 def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers=1,
               scheduler=None, threads=None, progress=True):
     """Train every network of a grid that is not stored yet.
+
+    A job that fails, or whose worker is killed, is tried again from its checkpoint after the
+    others, `TRIES` times in all.
 
     Parameters
     ----------
@@ -57,89 +77,96 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     ------
     RecordsError
         If the results file belongs to other settings or cannot be written.
+    OSError
+        If the scheduler does not answer.
     KeyboardInterrupt
         After Ctrl-C; what was finished is stored, long jobs continue from their checkpoint.
     """
-    data = load_data(settings.data, settings.images, *source)
-    results = ResultsFile(
-        output, settings, {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}
-    )
-    checkpoints = str(Path(output).with_suffix(".checkpoints").absolute())
-    todo = missing_jobs(grid, results)
-    failures = []
-    total = sum(map(weight, todo))
-    bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
-    with tqdm(total=total, bar_format=bar_format, disable=not progress) as bar:
-        bar.set_postfix_str(f"{len(results.names())} networks stored")
+    with connected(scheduler) as client:
+        results = open_results(settings, output, source)
+        checkpoints = checkpoint_folder(output)
+        remove_stored(checkpoints, results.names())
+        todo = missing_jobs(grid, results)
+        options = (settings, source, device, str(checkpoints), threads)
+        bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
+        with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
+                  disable=not progress) as bar:
+            for _ in range(TRIES):
+                again, failures = [], []
+                if client:
+                    finished = on_cluster(todo, options, client)
+                elif workers > 1:
+                    finished = in_parallel(todo, options, workers)
+                else:
+                    finished = one_by_one(todo, options, results, bar)
+                before = bar.n
+                for job, records, failed in finished:
+                    if failed:
+                        again.append(job)
+                        failures += failed
+                    else:
+                        results.append(*records)
+                        remove(work.checkpoint_path(job, checkpoints))
+                        before += weight(job)
+                        bar.update(before - bar.n)
+                    bar.set_postfix_str(f"{len(results.names())} networks stored")
+                todo = again
+                if not todo:
+                    break
+    if not failures and missing_jobs(grid, results):
+        raise RecordsError(f"run_sweep: {output} was exchanged while the sweep ran and lacks "
+                           "networks; start again")
+    return [f"{failure} ({TRIES} tries)" for failure in failures]
 
-        def finish(job, records, failed):
-            for record in records:
-                results.append(record)
-            failures.extend(failed)
-            if not failed:
-                work.remove_checkpoint(job, checkpoints)
-            bar.set_postfix_str(f"{len(results.names())} networks stored")
 
-        options = (settings, source, device, checkpoints, threads)
-        if workers == 1 and scheduler is None:
-            before = 0
-            for job in todo:
-                def report(epoch, before=before, job=job):
-                    bar.update(before + weight(job) * epoch / settings.epochs - bar.n)
+def one_by_one(todo, options, results, bar):
+    """Run jobs in this process; yields what `jobs.run_job` returns."""
+    settings, before = options[0], bar.n
+    for job in todo:
+        if results.names().issuperset(network.name for network in job):
+            yield job, [], []  # another sweep was faster
+            continue
 
-                finish(*work.run_job(job, *options, report=report))
-                before += weight(job)
-        else:
-            for done in in_parallel(todo, options, workers, scheduler):
-                finish(*done)
-                bar.update(weight(done[0]))
-    return failures
+        def report(epoch, job=job):
+            bar.update(before + weight(job) * epoch / settings.epochs - bar.n)
+
+        done = work.run_job(job, *options, report=report)
+        before += 0 if done[2] else weight(job)
+        yield done
 
 
-def in_parallel(todo, options, workers, scheduler=None):
-    """Run jobs in several processes or on a Dask cluster; yields results as they come.
+def in_parallel(todo, options, workers):
+    """Run jobs in several processes; yields what `jobs.run_job` returns, as it comes."""
+    with contextlib.closing(run(work.run_job, [(job, *options) for job in todo],
+                                workers)) as running:
+        for place, result, cause in running:
+            yield result or (todo[place], [], [work.failure(todo[place], cause)])
 
-    Parameters
-    ----------
-    todo : list of tuple of Network
-    options : tuple
-        Further arguments of `jobs.run_job`.
-    workers : int
-    scheduler : str, optional
 
-    Yields
-    ------
-    job, records, failures
-        As returned by `jobs.run_job`.
-    """
-    import joblib
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    if scheduler is not None:
-        try:
-            from distributed import Client
-        except ImportError as error:
-            raise ImportError(
-                "in_parallel: a scheduler address needs the package 'distributed' "
-                "(pip install 'dask[distributed]')"
-            ) from error
-        with Client(scheduler, set_as_default=True), joblib.parallel_config("dask"):
-            parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="all")
-            yield from parallel(joblib.delayed(work.run_job)(job, *options) for job in todo)
+@contextlib.contextmanager
+def connected(scheduler):
+    """A client of the Dask scheduler at an address; None without an address."""
+    if scheduler is None:
+        yield None
         return
-    rest = list(todo)
-    for attempt in range(RESTARTS + 1):
-        parallel = joblib.Parallel(workers, return_as="generator_unordered",
-                                   pre_dispatch="n_jobs", batch_size=1)
-        try:
-            calls = [joblib.delayed(work.run_job)(job, *options) for job in rest]
-            for done in parallel(calls):
-                rest.remove(done[0])
-                yield done
-            return
-        except BrokenProcessPool:  # a worker was killed: what is left starts again
-            if attempt == RESTARTS:
-                raise
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError("run_sweep: a scheduler address needs the package 'distributed' "
+                          "(pip install 'dask[distributed]')") from error
+    with Client(scheduler, set_as_default=False, timeout=CONNECT_SECONDS) as client:
+        yield client
+
+
+def on_cluster(todo, options, client):
+    """Run jobs on a Dask cluster; yields what `jobs.run_job` returns, as it comes."""
+    from distributed import as_completed
+
+    futures = {client.submit(work.run_job, job, *options, pure=False): job for job in todo}
+    for future in as_completed(list(futures)):
+        job = futures.pop(future)
+        error = future.exception()  # a worker that died again and again
+        yield (job, [], [work.failure(job, error)]) if error else future.result()
 
 
 def seconds_per_image(job, settings, device="cpu"):

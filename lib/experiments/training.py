@@ -1,13 +1,11 @@
 """Training of several networks at once, with checkpoints."""
 
-import os
 import time
-import warnings
 
 import torch
 import torch.nn.functional as F
 
-from . import products
+from . import checkpoints, products
 from .augment import Stream
 from .ensembles import Ensemble, arrange
 
@@ -166,7 +164,7 @@ class Trainer:
         ------
         Diverged
         """
-        if checkpoint is not None and checkpoint.is_file():
+        if checkpoint is not None:
             self._restore(checkpoint)
             if report and self.epoch:
                 report(self.epoch)
@@ -176,26 +174,16 @@ class Trainer:
             if report:
                 report(self.epoch)
             if checkpoint is not None and time.perf_counter() - saved >= every_seconds:
-                try:
-                    self._save(checkpoint)
-                except (OSError, RuntimeError) as error:  # a full disk must not stop the training
-                    warnings.warn(f"Trainer: no checkpoint in {checkpoint.parent}: {error}",
-                                  stacklevel=2)
+                checkpoints.save(checkpoint, self._state())
                 saved = time.perf_counter()
 
-    def _save(self, path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        try:
-            torch.save(self._state(), temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    def _identity(self):
+        return {"settings": self.settings.identifier, "data": self.fingerprint,
+                "names": [network.name for network in self.order]}
 
     def _state(self):
         return {
-            "settings": self.settings.identifier, "data": self.fingerprint,
-            "names": [network.name for network in self.order],
+            **self._identity(),
             "epoch": self.epoch, "seconds": self.seconds, "curves": self.curves,
             "ensembles": [ensemble.state_dict() for ensemble in self.ensembles],
             "optimizer": self.optimizer.state_dict(),
@@ -203,12 +191,8 @@ class Trainer:
 
     def _restore(self, path):
         """Continue from a checkpoint; one of something else or unreadable is ignored."""
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except Exception:  # damaged: torch raises many types
-            return
-        mine = self._state()
-        if any(state.get(key) != mine[key] for key in ("settings", "data", "names")):
+        state = checkpoints.load(path, self._identity(), self.device)
+        if state is None:
             return
         for ensemble, values in zip(self.ensembles, state["ensembles"], strict=True):
             ensemble.load_state_dict(values)

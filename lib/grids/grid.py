@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
+from ..checks import integer
 from ..trees.tensors import indices
 
 __all__ = ["change_basis", "grid_block", "grid_tensor", "place"]
@@ -37,11 +38,20 @@ def place(representation: torch.Tensor, templates: torch.Tensor) -> torch.Tensor
     >>> place(torch.eye(2), torch.tensor([[0, 1, 1]])).tolist()
     [[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]]
     """
+    for name, given in (("representation", representation), ("templates", templates)):
+        if not isinstance(given, torch.Tensor):
+            raise TypeError(f"place: {name} must be a tensor, got {type(given).__name__}")
+    if templates.dtype != torch.int64:
+        raise TypeError(f"place: templates of type {templates.dtype}; need int64")
     if representation.ndim != 2:
         raise ValueError(
             f"place: representation of shape {tuple(representation.shape)}; need "
             "(templates, channels)"
         )
+    if templates.numel() and not 0 <= int(templates.min()) <= int(templates.max()) < len(
+            representation):
+        raise ValueError(f"place: templates from {int(templates.min())} to {int(templates.max())}; "
+                         f"need numbers from 0 to {len(representation) - 1}")
     return representation[templates]
 
 
@@ -67,6 +77,7 @@ def grid_tensor(network: Network, representation: torch.Tensor, modes: int) -> t
     >>> grid_tensor(total, torch.tensor([[1.0], [2.0]]), modes=2).tolist()
     [[2.0, 3.0], [3.0, 4.0]]
     """
+    integer("grid_tensor: modes", modes, 1)
     count = representation.shape[0]
     values = _evaluate(network, representation, indices(count, modes))
     return values.reshape((count,) * modes)
@@ -155,6 +166,12 @@ def change_basis(tensor: torch.Tensor, matrix: torch.Tensor, arithmetic) -> torc
     tensor([[2., 1.],
             [1., 1.]], dtype=torch.float64)
     """
+    for name, given in (("tensor", tensor), ("matrix", matrix)):
+        if not isinstance(given, torch.Tensor):
+            raise TypeError(f"change_basis: {name} must be a tensor, got {type(given).__name__}")
+    if matrix.ndim != 2 or set(tensor.shape) - {matrix.shape[1]}:
+        raise ValueError(f"change_basis: a tensor of shape {tuple(tensor.shape)} and a matrix of "
+                         f"shape {tuple(matrix.shape)}; need (M, ..., M) and (templates, M)")
     for _ in range(tensor.ndim):  # multiply mode 0, then move it to the end: N turns restore order
         rest = tensor.shape[1:]
         flat = arithmetic.matmul(matrix, tensor.reshape(tensor.shape[0], -1))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..bounds.bound import Bound
+from ..checks import integer, integers
 from .architecture import Architecture, Layer
 
 
@@ -60,7 +61,9 @@ def stacked_blocks(
     ([3, 3, 2, 3, 3, 2, 3, 3, 2], (1, 1), 1)
     """
     blocks = _halvings(size, "stacked_blocks")
-    widths = (width,) * blocks if isinstance(width, int) else tuple(width)
+    convolutions = integer("stacked_blocks: convolutions", convolutions, 0)
+    widths = ((width,) * blocks if not hasattr(width, "__iter__") else
+              integers("stacked_blocks: width", width, 1))
     if len(widths) != blocks:
         raise ValueError(f"stacked_blocks: {len(widths)} widths {widths} for the {blocks} blocks "
                          f"that reduce size {size} to one cell")
@@ -112,7 +115,7 @@ def proposition_2_layer(window: int, size: int) -> int:
     5
     """
     blocks = _halvings(size, "proposition_2_layer")
-    if window < 2:
+    if integer("proposition_2_layer: window", window) < 2:
         raise ValueError(f"proposition_2_layer: window B={window} has no overlaps; needs B >= 2")
     for block in range(1, blocks + 1):
         if 2 * ((2 * window - 1) * 2 ** (block - 1) - window + 1) > size:
@@ -147,7 +150,7 @@ def proposition_2_bound(window: int, size: int, channels: int) -> Bound:
     ('64^32', '64^128')
     """
     layer = proposition_2_layer(window, size)
-    if channels < 1:
+    if integer("proposition_2_bound: channels", channels) < 1:
         raise ValueError(f"proposition_2_bound: channels M={channels}; needs at least one")
     stride = 2 ** ((layer - 1) // 2)
     return Bound(channels, size**2 // (2 * stride**2), layer, size // 2)
@@ -165,6 +168,8 @@ def proposition_2_exponent(window: int, size: int) -> Fraction:
     >>> proposition_2_exponent(5, 32), float(proposition_2_exponent(5, 32))
     (Fraction(648, 25), 25.92)
     """
+    integer("proposition_2_exponent: window", window, 1)
+    integer("proposition_2_exponent: size", size, 1)
     return Fraction((2 * window - 1) ** 2 * size**2, 2 * (size + 2 * window - 2) ** 2)
 
 

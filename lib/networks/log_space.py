@@ -85,13 +85,21 @@ def mex(values: torch.Tensor, beta: float | torch.Tensor, dim: int = -1) -> torc
     >>> [round(mex(values, beta).item(), 3) for beta in (-math.inf, -1, 0, 1, math.inf)]
     [0.0, 0.78, 2.0, 3.926, 5.0]
     """
+    if not isinstance(values, torch.Tensor):
+        raise TypeError(f"mex: needs a tensor, got {type(values).__name__}")
     if not values.is_floating_point() or values.ndim == 0 or values.shape[dim] == 0:
         raise ValueError(f"mex: values of type {values.dtype} and shape {tuple(values.shape)}; "
                          f"need floating point and at least one entry along axis {dim}")
     if bool((values.isnan() | (values == math.inf)).any()):
         raise ValueError("mex: a value is NaN or plus infinity; need numbers below infinity")
     values = values.movedim(dim, -1)
-    beta = torch.as_tensor(beta, dtype=values.dtype, device=values.device)
+    if not isinstance(beta, torch.Tensor):
+        if isinstance(beta, bool) or not isinstance(beta, (int, float)):
+            raise TypeError(f"mex: beta={beta!r}; need a real number or a tensor of them")
+        beta = torch.tensor(beta, dtype=values.dtype, device=values.device)
+    if beta.is_complex() or beta.dtype == torch.bool or bool(beta.isnan().any()):
+        raise ValueError(f"mex: beta={beta.tolist()}; need real numbers, infinite ones included")
+    beta = beta.to(values)
     return _Mex.apply(values, beta.expand(values.shape[:-1])[..., None])
 
 
@@ -231,6 +239,9 @@ def signed_log(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     >>> signed_log(torch.tensor([-1.0, 0.0, 1.0]))
     (tensor([0., -inf, 0.]), tensor([-1.,  0.,  1.]))
     """
+    if not isinstance(x, torch.Tensor) or x.is_complex():
+        raise TypeError("signed_log: needs a tensor of real numbers, got "
+                        f"{getattr(x, 'dtype', type(x).__name__)}")
     zero = x == 0  # its log has no derivative: 0 is passed on
     return torch.where(zero, -math.inf, torch.where(zero, 1, x).abs().log()), x.sign()
 

@@ -9,6 +9,7 @@ import math
 import torch
 from torch import nn
 
+from ..checks import integer, real
 from .architecture import Architecture
 from .log_space import SimplexConvAC
 
@@ -117,7 +118,8 @@ def missing_pixels(
     >>> 0.7 < seen.float().mean().item() < 0.8
     True
     """
-    if not 0 <= share <= 1:
+    integer("missing_pixels: count", count, 0)
+    if not 0 <= real("missing_pixels: share", share) <= 1:
         raise ValueError(f"missing_pixels: share={share!r}; need a probability")
     return torch.rand(count, *size, generator=generator) >= share
 
@@ -138,6 +140,8 @@ def missing_rectangles(
     >>> bool((seen.sum((1, 2)) == 16 * 16 - 4 * 4).all())
     True
     """
+    for name, value in (("count", count), ("number", number), ("side", side)):
+        integer(f"missing_rectangles: {name}", value, 0)
     if number < 0 or not 1 <= side <= min(size):
         raise ValueError(f"missing_rectangles: number={number!r}, side={side!r}; need number >= 0 "
                          f"and a side from 1 to {min(size)}")

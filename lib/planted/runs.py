@@ -1,28 +1,32 @@
-"""Stored runs: JSON lines that grow by one training at a time and can be continued.
+"""Stored runs: results files in which every record is one training, with the errors of its starts.
 
-The first line is a header: the settings, an identifier made from them, and what computed the rest.
-Every other line is one training, with the final errors of all its starts.
+They grow by one training at a time and can be continued.
 """
 
-import hashlib
-import json
 import math
-import os
 import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 
+from ..results import STORED, Results, read
+
 __all__ = ["continue_runs", "fisher_exact", "median_interval", "read_runs", "results_path"]
 
 
 def results_path(experiment: str) -> Path:
     """Where the runs of an experiment are stored: in the course, or beside an installed package."""
-    package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "notebooks" / "results"
-    folder = beside if beside.is_dir() else package / "notebooks" / "results"
-    return folder / f"{experiment}.jsonl"
+    return STORED / f"{experiment}.jsonl"
+
+
+def _as_run(entry: dict) -> dict:
+    """The record of a run: a name and the errors of its starts, none of them negative."""
+    errors = entry.get("errors")
+    if (not isinstance(errors, list) or not errors
+            or any(type(error) not in (int, float) or error < 0 for error in errors)):
+        raise ValueError("is no run: it must have errors, numbers of at least 0")
+    return entry
 
 
 def read_runs(path: Path) -> tuple[dict | None, dict[str, list[float]]]:
@@ -44,20 +48,8 @@ def read_runs(path: Path) -> tuple[dict | None, dict[str, list[float]]]:
     ValueError
         If a whole line is not what belongs there.
     """
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    header, errors = None, {}
-    for number, line in enumerate(text.split("\n")[:-1], start=1):
-        try:
-            entry = json.loads(line)
-            if header is None:
-                header = entry
-                entry["identifier"], entry["settings"]  # what makes a line a header
-            else:
-                errors[entry["name"]] = [float(error) for error in entry["errors"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"read_runs: {path}, line {number} is no "
-                             f"{'run' if errors or number > 1 else 'header'}: {error}") from error
-    return header, errors
+    header, records, _ = read(path, _as_run)
+    return header, {run["name"]: list(map(float, run["errors"])) for run in records}
 
 
 def continue_runs(path: Path, settings: Mapping[str, object],
@@ -92,39 +84,15 @@ def continue_runs(path: Path, settings: Mapping[str, object],
     >>> continue_runs(path, {"steps": 1}, {"a": lambda: [0.5], "b": lambda: [0.25]})
     ['b']
     """
-    text = json.dumps(settings, sort_keys=True)
-    header = {"kind": "header", "settings": json.loads(text),
-              "identifier": hashlib.sha256(text.encode()).hexdigest()[:12],
-              "made_with": {"torch": torch.__version__.split("+")[0],
-                            "python": platform.python_version(), "device": "cpu"}}
-    missing = [name for name in trainings if name not in _stored(path, header)]
-    if read_runs(path)[0] is None:
-        _append(path, header)
+    results = Results(path, settings, {"made_with": {
+        "torch": torch.__version__.split("+")[0], "python": platform.python_version(),
+        "device": "cpu"}}, _as_run)
+    stored = results.names()
+    missing = [name for name in trainings if name not in stored]
     for name in missing:
         errors = [round(error, 5) for error in trainings[name]()]
-        if name not in _stored(path, header):  # another process may have used the time
-            _append(path, {"kind": "run", "name": name, "errors": errors})
+        results.append({"kind": "run", "name": name, "errors": errors})
     return missing
-
-
-def _stored(path: Path, header: Mapping[str, object]) -> dict[str, list[float]]:
-    """The runs in a file; it must hold no header or one with the same settings."""
-    there, runs = read_runs(path)
-    if there is not None and there["identifier"] != header["identifier"]:
-        raise ValueError(f"continue_runs: {path} holds runs with the settings {there['settings']}, "
-                         f"not {header['settings']}; choose another file")
-    return runs
-
-
-def _append(path: Path, entry: Mapping[str, object]) -> None:
-    """Cut off what an interrupted write left, then add one line and sync it to disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab+") as file:
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 
 from lib import Architecture, ModeTree
 from lib.course import ROOT, printed
-from lib.course.browser import BrowserError, find_browser, print_page
+from lib.course.chromium import BrowserError, find_browser, print_page
 from lib.course.overview import reading_minutes
 from lib.course.pages import is_remote
 from lib.trees.symmetry import symmetry_order
@@ -87,7 +87,7 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("CHROME", "/nowhere/chrome")
     with pytest.raises(BrowserError, match="CHROME=/nowhere/chrome is no program.*apt-get install"):
         find_browser()
-    done = subprocess.run([sys.executable, "-m", "lib.course.browser"], cwd=ROOT, text=True,
+    done = subprocess.run([sys.executable, "-m", "lib.course.chromium"], cwd=ROOT, text=True,
                           capture_output=True)
     assert done.returncode and done.stderr.count("\n") == 1, done.stderr
     with pytest.raises(FileNotFoundError, match="make book"):

@@ -1,9 +1,11 @@
 """Image sets: CIFAR-10 from folder, cache and network, and those made on the spot."""
 
+import contextlib
 import functools
 import hashlib
 import http.server
 import io
+import socket
 import tarfile
 import threading
 
@@ -121,7 +123,8 @@ def test_download_then_cache(official, folder, tmp_path, monkeypatch):
     assert first.fingerprint == from_folder(folder).fingerprint
     assert len(cifar10("test", progress=False)) == PER_FILE
     assert len(official.requests) == 1
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["cifar.tar.gz"]
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == [
+        "cifar.tar.gz", "cifar.tar.gz.lock"]
     cifar10(cache=tmp_path / "other", progress=False)  # the argument wins over the variable
     assert len(official.requests) == 2
 
@@ -132,6 +135,8 @@ def test_cache_places(monkeypatch):
     assert str(cifar.cache_folder()) == "/x/overlaps"
     monkeypatch.setenv(cifar.CACHE_VARIABLE, "/y")
     assert str(cifar.cache_folder()) == "/y" and str(cifar.cache_folder("/z")) == "/z"
+    with pytest.raises(DatasetError, match="~no-such-user"):
+        cifar.cache_folder("~no-such-user/x")
 
 
 def test_a_damaged_archive_is_fetched_again(official, tmp_path):
@@ -145,7 +150,7 @@ def test_wrong_hash_leaves_nothing(official, tmp_path):
     official.payload = official.payload[:-1] + bytes([official.payload[-1] ^ 1])
     with pytest.raises(DatasetError, match="hash"):
         cifar10(cache=tmp_path, progress=False)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["cifar.tar.gz.lock"]
 
 
 def test_no_network_and_server_errors(official, tmp_path, monkeypatch):
@@ -155,7 +160,67 @@ def test_no_network_and_server_errors(official, tmp_path, monkeypatch):
     monkeypatch.setattr(cifar, "URL", "http://127.0.0.1:9/x.tar.gz")
     with pytest.raises(DatasetError, match="cannot fetch .*local folder"):
         cifar10(cache=tmp_path, progress=False)
-    assert list(tmp_path.iterdir()) == []
+    assert {path.suffix for path in tmp_path.iterdir()} == {".lock"}
+
+
+ANSWERS = {
+    "no HTTP": b"hello\r\n",
+    "closed at once": b"",
+    "a torn header": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "too short": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc",
+    "no length": b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nabc",
+    "wrong chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+    "wrong coding": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nabc",
+    "to nowhere": b"HTTP/1.1 302 Found\r\nLocation: http://[bad\r\n\r\n",
+    "to a file": b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+    "a wrong port": b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:99999999/\r\n\r\n",
+    "many lines": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\nabc",
+    "status 999": b"HTTP/1.1 999 what\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_every_wrong_answer_is_one_line(answer, tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            with contextlib.suppress(OSError):  # the test may end first
+                peer, _ = server.accept()
+                with peer:
+                    peer.recv(4096)
+                    peer.sendall(answer)
+        threading.Thread(target=serve, daemon=True).start()
+        monkeypatch.setattr(cifar, "URL", f"http://127.0.0.1:{server.getsockname()[1]}/c.tar.gz")
+        monkeypatch.setattr(cifar, "TIMEOUT_SECONDS", 2)
+        with pytest.raises(DatasetError, match="cannot fetch .*local folder"):
+            cifar10(cache=tmp_path, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["c.tar.gz.lock"]
+
+
+def test_an_endless_server_does_not_fill_the_disk(official, tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar, "LIMIT", len(official.payload) - 1)
+    with pytest.raises(DatasetError, match="the server sends more than"):
+        cifar10(cache=tmp_path, progress=False)
+    monkeypatch.setattr(cifar, "LIMIT", 10**9)
+    monkeypatch.setattr(cifar, "DOWNLOAD_SECONDS", 0)
+    with pytest.raises(DatasetError, match="it takes longer than 0 seconds"):
+        cifar10(cache=tmp_path, progress=False)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".lock"}
+
+
+def test_five_files_of_zeros_are_refused(folder):
+    for name in ALL_FILES:
+        (folder / name).write_bytes(bytes(PER_FILE * cifar.RECORD))
+    with pytest.raises(DatasetError, match=r"images of the classes \[0\] only, must hold all 10"):
+        from_folder(folder)
+
+
+def test_a_folder_is_official_when_every_file_has_the_published_hash(folder, monkeypatch):
+    hashes = {name: hashlib.sha1((folder / name).read_bytes()).hexdigest() for name in ALL_FILES}
+    monkeypatch.setattr(cifar, "SHA1", hashes)
+    assert from_folder(folder).provenance["official"] is True
+    monkeypatch.setattr(cifar, "SHA1", {**hashes, "data_batch_4.bin": "0" * 40})
+    assert from_folder(folder).provenance["official"] is False
+    assert from_folder(folder, "test").provenance["official"] is True
 
 
 def test_unwritable_cache(official, tmp_path):
@@ -172,7 +237,7 @@ def test_two_at_once_share_a_cache(official, tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 4 and len(set(found)) == 1
+    assert len(found) == 4 and len(set(found)) == 1 and len(official.requests) == 1
 
 
 def test_the_official_archive_is_the_published_one():
@@ -188,6 +253,10 @@ def test_images_of_a_sweep_and_those_it_is_tested_on(folder):
     (folder / "test_batch.bin").unlink()
     load_test_data.cache_clear()
     assert load_test_data("cifar-10", str(folder)) is None
+    (folder / "test_batch.bin").write_bytes(b"damaged")
+    load_test_data.cache_clear()
+    with pytest.raises(DatasetError, match="test_batch.bin has 7 bytes"):
+        load_test_data("cifar-10", str(folder))
     assert len(load_data("photograph-patches", 20)) == 20
 
 

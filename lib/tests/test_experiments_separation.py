@@ -119,6 +119,7 @@ def test_measuring_resumes_and_refuses_a_file_of_other_settings(tmp_path):
     output, data = tmp_path / "ranks.jsonl", dead_leaves(40)
     measure(networks[:1], lambda block: settings, data, output)
     first = output.read_text()
+    output.write_text(first + '{"name": "conv2-C2')  # killed while writing
     measure(networks, lambda block: settings, data, output)
     assert output.read_text().startswith(first)
     assert [json.loads(line)["block"] for line in output.read_text().splitlines()] == [

@@ -1,5 +1,6 @@
 """The sweep: resumed, killed, stopped, distributed, with broken networks and full memory."""
 
+import contextlib
 import errno
 import functools
 import json
@@ -12,8 +13,9 @@ import time
 
 import pytest
 
+from lib import results
 from lib.experiments import __main__ as command
-from lib.experiments import jobs, records, sweep, training
+from lib.experiments import checkpoints, jobs, sweep, training
 from lib.experiments.images import dead_leaves
 from lib.experiments.kinds import KINDS
 from lib.experiments.networks import Network
@@ -57,7 +59,7 @@ def test_every_network_once_with_its_provenance(tmp_path):
     before = path.read_bytes()
     quick_sweep(path)
     assert path.read_bytes() == before
-    assert not path.with_suffix(".checkpoints").exists()
+    assert not sweep.checkpoint_folder(path).exists()
 
 
 def test_several_processes_give_the_same_numbers(tmp_path):
@@ -99,8 +101,9 @@ def test_the_stored_identifier_has_the_last_word(tmp_path):
     other = {**header["settings"], "model": "convac"}  # as version 1.0 wrote for circuits
     for changed, message in (({"settings": other}, "model: 'convac' there, None here"),
                              ({"identifier": "0" * 12}, "identifier: '000000000000' there"),
-                             ({"format": 2}, "header of format 1")):
-        path.write_text(json.dumps({**header, **changed}) + "\n")
+                             ({"format": 3}, "format 3, this version of the course knows"),
+                             ({"format": "2"}, "line 1 is no header")):
+        path.write_bytes(results._line({**header, **changed}))
         with pytest.raises(RecordsError, match=message):
             ResultsFile(path, QUICK, {"fingerprint": "0"})
 
@@ -109,7 +112,7 @@ def test_the_stored_identifier_has_the_last_word(tmp_path):
 def test_foreign_files_are_left_alone(tmp_path, content):
     path = tmp_path / "a.jsonl"
     path.write_bytes(content)
-    with pytest.raises(RecordsError, match="results file|not JSON"):
+    with pytest.raises(RecordsError, match="is it a results file"):
         quick_sweep(path)
     assert path.read_bytes() == content
 
@@ -125,15 +128,26 @@ def test_a_torn_header_is_written_again(tmp_path):
 
 def test_lines_that_are_no_records_are_refused_and_doubled_ones_counted_once(tmp_path):
     path = tmp_path / "a.jsonl"
-    results = ResultsFile(path, QUICK, {"fingerprint": "0"})
-    results.append(record("one"))
+    ResultsFile(path, QUICK, {"fingerprint": "0"}).append(record("one"))
     good = path.read_bytes()
     path.write_bytes(good + good.splitlines(keepends=True)[1])
     assert stored(path) == ["one"]
-    for wrong in (b"[]\n", b'{"kind": "network", "name": "two"}\n',
-                  json.dumps({"kind": "network", **record("two"), "accuracy": 7}).encode() + b"\n"):
-        path.write_bytes(good + wrong)
-        with pytest.raises(RecordsError, match="line 3 is not the record of a network"):
+    other = results._line({"kind": "network", **record("one"), "accuracy": 0.25})
+    path.write_bytes(good + other)
+    with pytest.raises(RecordsError, match="line 3 and line 2 hold different results of one"):
+        read(path)
+    for wrong, message in (
+            ([], "is not a JSON object"), ({"kind": "network", "name": "two"}, "it lacks accuracy"),
+            ({**record("two"), "accuracy": 7}, "accuracy=7 is impossible"),
+            ({**record("two"), "accuracy": float("nan")}, "number that is not finite"),
+            ({**record("two"), "curve": {"loss": [-1]}}, "curve=.* is impossible"),
+            ({**record("two"), "channels": 0}, "channels=0 is impossible"),
+            (record("two"), "has no checksum")):
+        line = json.dumps(wrong).encode() + b"\n"
+        with contextlib.suppress(ValueError, AttributeError):
+            line = results._line(wrong) if message != "has no checksum" else line
+        path.write_bytes(good + line)
+        with pytest.raises(RecordsError, match=f"line 3 .*{message}"):
             read(path)
 
 
@@ -146,37 +160,38 @@ def test_old_and_new_kinds_share_a_file(tmp_path, monkeypatch):
     assert header["identifier"] == PRESETS["factorial"][0].identifier
     path = tmp_path / "a.jsonl"
     quick_sweep(path, Grid({"B1": (2,)}, ("color",)))
-    head, line = path.read_text().splitlines()
-    entry = json.loads(line)
-    for field in ("block", "test_accuracy"):
+    head, entry = map(json.loads, path.read_text().splitlines())
+    for field in ("block", "test_accuracy", "check"):
         del entry[field]
-    path.write_text(head + "\n" + json.dumps(entry) + "\n")
+    old = json.dumps({**head, "format": 1, "check": None}) + "\n" + json.dumps(entry) + "\n"
+    path.write_text(old)
     quick_sweep(path, Grid({"B1": (2,), "conv2": (2,), "offset3prod": (2,)}, ("color",)))
     assert [(r["block"], r["window"]) for r in read(path)[1]] == [
         ("B1", 1), ("conv2", 2), ("offset3prod", 3)]
+    assert path.read_text().startswith(old) and results.read(path).unchecked == 1
     assert stored(path)[0] == "B1-C2-color-s0"
 
 
 def test_unwritable_folder(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     code = command.main(["--output", str(tmp_path / "file" / "a.jsonl"), "--quiet"])
-    assert code == 2 and "choose another --output" in capsys.readouterr().err
+    assert code == 2 and "must be a folder" in capsys.readouterr().err
 
 
 def test_full_disk_keeps_what_was_stored(tmp_path, monkeypatch):
-    results = ResultsFile(tmp_path / "a.jsonl", QUICK, {"fingerprint": "0"})
-    results.append(record("first"))
-    before = results.path.read_bytes()
+    file = ResultsFile(tmp_path / "a.jsonl", QUICK, {"fingerprint": "0"})
+    file.append(record("first"))
+    before = file.path.read_bytes()
 
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr(records.os, "fsync", full)
+    monkeypatch.setattr(results.os, "fsync", full)
     with pytest.raises(RecordsError, match="No space left"):
-        results.append(record("second"))
+        file.append(record("second"))
     monkeypatch.undo()
-    assert results.path.read_bytes().startswith(before)
-    results.append(record("third"))
-    assert stored(results.path)[0] == "first" and stored(results.path)[-1] == "third"
+    assert file.path.read_bytes() == before
+    file.append(record("third"))
+    assert stored(file.path) == ["first", "third"]
 
 
 def test_many_writers_lose_and_double_nothing(tmp_path):
@@ -184,42 +199,15 @@ def test_many_writers_lose_and_double_nothing(tmp_path):
     ResultsFile(path, QUICK, {"fingerprint": "0"})
 
     def write(start):
-        results = ResultsFile(path, QUICK, {"fingerprint": "0"})
+        file = ResultsFile(path, QUICK, {"fingerprint": "0"})
         for number in range(start, start + 12):
-            results.append({**record(str(number)), "filler": "x" * 5000})
+            file.append({**record(str(number)), "filler": "x" * 5000})
     threads = [threading.Thread(target=write, args=(start,)) for start in (0, 6, 12, 18)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sorted(map(int, stored(path))) == list(range(30))
-
-
-def test_checkpoint_continues_to_the_same_numbers(tmp_path):
-    data, networks = dead_leaves(20), (Network("B2", 4, "color", 0), Network("B2", 2, "color", 0))
-    settings = Settings(images=20, batch_size=10, epochs=6, evaluations=1)
-    through = training.Trainer(networks, settings, data)
-    through.run()
-    path = tmp_path / "folder" / "state.pt"
-
-    def interrupt(epoch):
-        if epoch == 4:
-            raise KeyboardInterrupt
-    with pytest.raises(KeyboardInterrupt):
-        training.Trainer(networks, settings, data).run(path, interrupt, every_seconds=0)
-    epochs = []
-    resumed = training.Trainer(networks, settings, data)
-    resumed.run(path, epochs.append)
-    assert epochs == [3, 4, 5, 6]
-    assert resumed.curves == through.curves and resumed.evaluate() == through.evaluate()
-    assert path.exists()
-    other = training.Trainer(networks, settings, dead_leaves(20, seed=1))
-    other.run(path, epochs.append)  # other data: not continued
-    assert epochs[4:] == [1, 2, 3, 4, 5, 6]
-    path.write_bytes(b"damaged")
-    afresh = training.Trainer(networks, settings, data)
-    afresh.run(path)
-    assert afresh.curves == through.curves
 
 
 def test_a_diverging_network_is_recorded_and_spares_the_others():
@@ -255,7 +243,7 @@ def test_a_job_that_fails_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch
         original(self, *arguments)
     monkeypatch.setattr(training.Trainer, "run", run)
     failures = quick_sweep(tmp_path / "a.jsonl", Grid({"B1": (4, 32)}, ("color",)))
-    assert failures == ["B1-C4-color-s0: MemoryError: too much"]
+    assert failures == ["B1-C4-color-s0: MemoryError: too much (3 tries)"]
     assert stored(tmp_path / "a.jsonl") == ["B1-C32-color-s0"]
 
 
@@ -353,58 +341,96 @@ def test_slow_kinds_come_last_among_equals():
     assert order == ["same2", "B1", "offset3"]
 
 
-def test_a_checkpoint_stays_until_its_results_are_stored(tmp_path, monkeypatch):
+def test_a_failed_job_is_tried_again_from_its_checkpoint(tmp_path, monkeypatch):
+    grid = Grid({"B1": (2, 32)}, ("color",))
+    quick_sweep(tmp_path / "through.jsonl", grid)
+    original, epochs = training.Trainer.run_epoch, []
+
+    def run_epoch(self):
+        epochs.append((self.order[0].channels, self.epoch))
+        if self.order[0].channels == 2 and self.epoch == 1 and epochs.count((2, 1)) < 3:
+            raise OSError("the disk is away")
+        original(self)
+    monkeypatch.setattr(training.Trainer, "run_epoch", run_epoch)
+    monkeypatch.setattr(training.Trainer, "run", functools.partialmethod(
+        training.Trainer.run, every_seconds=0))
     path = tmp_path / "a.jsonl"
-    grid = Grid({"B1": (2,)}, ("color",))
-    kept = jobs.checkpoint_path(tuple(grid.networks()), tmp_path / "a.checkpoints")
-    kept.parent.mkdir()
-    kept.write_bytes(b"damaged")
-    monkeypatch.setattr(training.Trainer, "evaluate", lambda self: 1 / 0)
-    assert "ZeroDivisionError" in quick_sweep(path, grid)[0] and kept.exists()
-    monkeypatch.undo()
-    assert quick_sweep(path, grid) == [] and not kept.parent.exists()
+    assert quick_sweep(path, grid) == []
+    assert epochs == [(2, 0), (2, 1), (32, 0), (32, 1), (2, 1), (2, 1)]
+    assert accuracies(path) == accuracies(tmp_path / "through.jsonl")
+    assert not sweep.checkpoint_folder(path).exists()
 
 
-def test_training_goes_on_when_a_checkpoint_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    trainer = training.Trainer([Network("B1", 2, "color", 0)], QUICK, dead_leaves(20))
-    with pytest.warns(UserWarning, match="no checkpoint in"):
-        trainer.run(tmp_path / "file" / "state.pt", every_seconds=0)
-    assert trainer.epoch == 2
+def test_what_another_sweep_stored_meanwhile_is_not_trained_again(tmp_path, monkeypatch):
+    path, grid = tmp_path / "a.jsonl", Grid({"B1": (2,)}, ("color",), seeds=(0, 1, 2))
+    original, trained = jobs.train_job, []
+
+    def train_job(job, settings, data, *arguments):
+        trained.append(job[0].seed)
+        if job[0].seed == 0:
+            other = tuple(network for network in grid.networks() if network.seed == 1)
+            ResultsFile(path, QUICK, {"fingerprint": data.fingerprint}).append(
+                *original(other, settings, data))
+        return original(job, settings, data, *arguments)
+    monkeypatch.setattr(jobs, "train_job", train_job)
+    assert quick_sweep(path, grid) == [] and trained == [0, 2] and len(stored(path)) == 3
 
 
-def die_once(folder, job, *arguments):
-    """A job whose first attempt kills its worker."""
-    flag = os.path.join(folder, "died")
-    if not os.path.exists(flag):
-        open(flag, "w").close()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return jobs.run_job(job, *arguments)
+def test_a_results_file_that_is_exchanged_during_a_sweep_is_noticed(tmp_path, monkeypatch):
+    path, original = tmp_path / "a.jsonl", jobs.train_job
+
+    def train_job(job, *arguments):
+        if job[0].seed == 1:
+            path.rename(tmp_path / "moved.jsonl")
+        return original(job, *arguments)
+    monkeypatch.setattr(jobs, "train_job", train_job)
+    with pytest.raises(RecordsError, match="was exchanged .* start again"):
+        quick_sweep(path, Grid({"B1": (2,)}, ("color",), seeds=(0, 1)))
 
 
-def test_a_killed_worker_is_replaced(tmp_path, monkeypatch):
-    original = sweep.work
-    monkeypatch.setattr(sweep, "work", type("Work", (), {
-        **{name: staticmethod(getattr(original, name))
-           for name in ("make_jobs", "remove_checkpoint")},
-        "run_job": staticmethod(functools.partial(die_once, str(tmp_path)))}))
+def test_a_job_that_kills_its_workers_is_given_up_and_the_rest_goes_on(tmp_path, monkeypatch):
+    tries = []
+
+    def run(function, calls, workers):  # as `workers.run`, whose own tests use processes
+        for place, call in enumerate(calls):
+            tries.append(call[0][0].seed)
+            deadly = tries[-1] == 1 or tries == [0]
+            yield (place, None, "its worker died") if deadly else (place, function(*call), None)
+    monkeypatch.setattr(sweep, "run", run)
     path = tmp_path / "a.jsonl"
-    assert quick_sweep(path, workers=2) == [] and len(stored(path)) == 12
+    failures = quick_sweep(path, Grid({"B1": (2,)}, ("color",), seeds=(0, 1, 2)), workers=2)
+    assert tries == [0, 1, 2, 0, 1, 1]
+    assert failures == ["B1-C2-color-s1: its worker died (3 tries)"]
+    assert stored(path) == ["B1-C2-color-s2", "B1-C2-color-s0"]
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--workers", "0"], "--workers 0: must be at least 1"),
+    (["--workers", "0"], "--workers 0: must lie between 1 and"),
     (["--threads", "100000"], "--threads 100000: must lie between 1 and"),
     (["--output", " "], "--output: is empty"),
     (["--data-folder", "x"], "must be left out"),
     (["--device", "nothing"], "--device nothing"),
     (["--translation", "-1"], "translation=-1"),
     (["--color-shift", "nan"], "color_shift=nan"),
+    (["--learning-rate", "nan"], "learning_rate=nan"),
+    (["--seeds", "1", "1"], "seeds (1, 1), must be at least one, all different"),
+    (["--channels", "2", "2"], "channels of B1 (2, 2), must be"),
+    (["--channels", "0"], "channels=0, must be"),
+    (["--images", "5"], "images=5, must be an integer from 10"),
+    (["--images", "1000000000000"], "must be an integer from 10"),
+    (["--epochs", "0"], "epochs=0"),
+    (["--data", "cifar-10", "--data-folder", "x", "--cache", "y"], "must be left out"),
+    (["--data", "cifar-10", "--data-folder", "/nowhere"], "/nowhere lacks data_batch_1.bin"),
+    (["--data", "cifar-10", "--data-folder", "~nobody-here"], "~nobody-here"),
+    (["--scheduler", "tcp://127.0.0.1:9", "--workers", "2"], "workers of its own"),
+    (["--scheduler", "nonsense"], "must be an address such as tcp://host:8786"),
 ])
 def test_bad_arguments_are_refused_before_a_file_is_touched(tmp_path, capsys, arguments, message):
     path = tmp_path / "a.jsonl"
-    assert command.main(["--output", str(path), "--quiet", *arguments]) == 2
-    assert message in capsys.readouterr().err and not path.exists()
+    for more in ([], ["--dry-run"]):
+        assert command.main(["--output", str(path), "--quiet", *arguments, *more]) == 2
+        said = capsys.readouterr().err
+        assert message in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 def test_a_dry_run_refuses_what_the_run_would_refuse(tmp_path, capsys):
@@ -419,4 +445,4 @@ def test_the_code_digest_covers_what_determines_the_numbers():
     code = ("import sys, lib.experiments.training, lib.experiments.cifar\n"
             "print(*(n.split('.')[-1] for n in sys.modules if n.startswith('lib.experiments.')))")
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
-    assert set(found.split()) == set(jobs.NUMERICAL)
+    assert set(found.split()) == {*checkpoints.NUMERICAL, "checkpoints"}

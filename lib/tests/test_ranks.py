@@ -135,7 +135,7 @@ def test_entanglement_entropy():
     )
     with pytest.raises(ValueError, match="is zero"):
         entanglement_entropy([[0.0, 0.0]])
-    with pytest.raises(ValueError, match="above 1"):
+    with pytest.raises(ValueError, match="above 1|a finite number"):
         entanglement_entropy(np.eye(2), base=1)
     for bad in ([[float("nan")]], [1.0, 2.0]):
         with pytest.raises(ValueError, match="singular_values"):
@@ -150,7 +150,7 @@ def test_complex_entries_are_refused_instead_of_halved(measure):
 
 @pytest.mark.parametrize("base", [0.5, 1, 0, -2, float("nan"), float("inf")])
 def test_a_logarithm_measures_with_a_base_above_one(base):
-    with pytest.raises(ValueError, match="above 1"):
+    with pytest.raises(ValueError, match="above 1|a finite number"):
         entanglement_entropy(torch.eye(2), base=base)
 
 

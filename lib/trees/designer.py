@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..bounds.partitions import Partition
+from ..checks import integer
 from .tree import ModeTree, Node, Path
 
 __all__ = ["Design", "design_widths", "with_widths"]
@@ -106,6 +107,7 @@ def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
     >>> far.tree, far.cut
     (ModeTree.perfect(modes=8, pool=2, dim=4, widths=(2, 4, 4)), 4)
     """
+    budget = integer("design_widths: budget", budget)
     sizes = sorted(set(candidates), reverse=True)
     if not partitions:
         raise ValueError("design_widths: no partitions; name at least one")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..checks import integer
 from ..exact.arithmetic import Real
 from .decompositions import MAX_ENTRIES
 from .tree import ModeTree, Node, Path
@@ -49,7 +50,8 @@ def lags(dilations: Sequence[int]) -> dict[int, int]:
     >>> lags((2, 1)), lags((1, 1))
     ({0: 1, 1: 1, 2: 1, 3: 1}, {0: 1, 1: 2, 2: 1})
     """
-    if not dilations or not all(type(d) is int and d > 0 for d in dilations):
+    if not hasattr(dilations, "__len__") or not dilations or not all(
+            type(d) is int and d > 0 for d in dilations):
         raise ValueError(f"lags: dilations {dilations!r}; need positive integers, at least one")
     paths = Counter({0: 1})
     for dilation in dilations:
@@ -235,6 +237,8 @@ class DilatedNetwork:
     exchange: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("dim", "width"):
+            integer(f"DilatedNetwork: {name}", getattr(self, name))
         if len(self.orders) not in (1, 2) or min(self.dim, self.width) < 1:
             raise ValueError(f"DilatedNetwork: {len(self.orders)} orders, dim {self.dim}, width "
                              f"{self.width}; need one or two orders and positive integers")
@@ -425,7 +429,7 @@ def gap_family(depth: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
     >>> gap_family(3)
     ((1, 2, 4), (2, 1, 4), (0, 1, 4, 6))
     """
-    if depth < 3:
+    if integer("gap_family: depth", depth) < 3:
         raise ValueError(f"gap_family: depth {depth}; the two orders differ from depth 3 on")
     first, half = tuple(2**place for place in range(depth)), 2 ** (depth - 1)
     rows = (*range(half // 2), *range(half, 2 * half, 2))

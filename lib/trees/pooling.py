@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from math import comb, prod
 
 from ..bounds.partitions import Grid, Partition, split_modes
+from ..checks import integer, integers
 from .tree import ModeTree
 
 __all__ = ["pooling_order", "pooling_tree", "published_bounds", "split_windows_rank"]
@@ -50,7 +51,7 @@ def pooling_order(grid: Grid, geometry: str | Sequence[str]) -> tuple[int, ...]:
     >>> pooling_order((4, 4), "square")[:8]
     (0, 1, 4, 5, 2, 3, 6, 7)
     """
-    sides = (grid,) if isinstance(grid, int) else tuple(grid)
+    sides = integers("pooling_order: grid", grid if hasattr(grid, "__iter__") else (grid,), 1)
     length = sides[0] if sides else 0
     levels = int(length).bit_length() - 1
     if len(sides) > 2 or len(set(sides)) != 1 or length != 2**levels or levels < 1:
@@ -189,10 +190,14 @@ def split_windows_rank(pool: int, dim: int, widths: Sequence[int], level: int, r
     >>> split_windows_rank(4, 2, (4, 3), 0, 2), split_windows_rank(4, 2, (4, 3), 0, 2, shared=True)
     (256, 81)
     """
+    for name, value in (("pool", pool), ("dim", dim)):
+        integer(f"split_windows_rank: {name}", value, 1)
+    for name, value in (("level", level), ("rows", rows)):
+        integer(f"split_windows_rank: {name}", value)
     if not 0 <= level < len(widths) or not 0 < rows < pool:
         raise ValueError(f"split_windows_rank: level {level} of {len(widths)}, {rows} children of "
                          f"{pool} in the rows; need 0 <= level < levels and 0 < rows < pool")
-    space = dim
+    space, widths = dim, integers("split_windows_rank: widths", widths, 1)
     for width in widths[:level]:
         space = min(width, _powers(space, pool, shared))
     rank = min(widths[level], _powers(space, min(rows, pool - rows), shared))

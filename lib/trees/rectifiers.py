@@ -9,6 +9,7 @@ from fractions import Fraction
 import torch
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import integer
 from .tensors import indices
 from .tree import ModeTree, Path
 
@@ -51,6 +52,7 @@ def universal_weights(tensor: torch.Tensor) -> Pair:
     ...                    operator=activation_pooling("relu", "max")).tolist()
     [[3.0, 0.0], [0.0, 6.0]]
     """
+    _require_finite("universal_weights", tensor)
     dims, count = set(tensor.shape), tensor.numel()
     if len(dims) != 1 or count < 2:
         raise ValueError(f"universal_weights: a tensor of shape {tuple(tensor.shape)}; need equal "
@@ -192,7 +194,11 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
     >>> single_channel(torch.eye(2)) is None
     True
     """
+    _require_finite("single_channel", tensor)
     modes = tensor.ndim
+    if len(set(tensor.shape)) != 1 or not tensor.numel():
+        raise ValueError(f"single_channel: a tensor of shape {tuple(tensor.shape)}; need equal "
+                         "dimensions and at least one entry")
     for sign in (1, -1):
         values = sign * tensor
         if bool((values < 0).any()):
@@ -273,6 +279,8 @@ def maxima_rank_bound(partition: Partition, modes: int, dim: int, channels: int 
     >>> [maxima_rank_bound("even-odd", 16, 2, channels) for channels in (1, 31, 32)]
     [9, 249, 256]
     """
+    for name, value in (("modes", modes), ("dim", dim), ("channels", channels)):
+        integer(f"maxima_rank_bound: {name}", value, 1)
     smaller = min(map(len, split_modes(partition, modes)))
     return min(channels * (dim - 1) * smaller + 1, dim**smaller)
 
@@ -299,6 +307,9 @@ def largest_average_rank(partition: Partition, modes: int, dim: int) -> int:
     >>> [largest_average_rank(name, 8, 2) for name in ("left-right", "even-odd")]
     [2, 7]
     """
+    integer("largest_average_rank: dim", dim, 1)
+    if integer("largest_average_rank: modes", modes, 2) & (modes - 1):
+        raise ValueError(f"largest_average_rank: modes={modes}; need a power of two")
     sides = split_modes(partition, modes)
     (p, left_columns), (q, right_columns) = [
         [dim ** sum((mode < modes // 2) == first for mode in side) for first in (True, False)]
@@ -306,6 +317,14 @@ def largest_average_rank(partition: Partition, modes: int, dim: int) -> int:
     # p and q count the row and column contents of the left half, the others those of the right
     return min(p + left_columns - 1, q + right_columns - 1,
                min(p, q) + min(left_columns, right_columns))
+
+
+def _require_finite(what: str, tensor: torch.Tensor) -> None:
+    if not isinstance(tensor, torch.Tensor) or tensor.is_complex():
+        raise TypeError(f"{what}: needs a tensor of real numbers, got "
+                        f"{getattr(tensor, 'dtype', type(tensor).__name__)}")
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{what}: an entry is NaN or infinite; need finite numbers")
 
 
 def _levels(what: str, tree: ModeTree) -> int:

@@ -10,6 +10,8 @@ from math import comb, factorial
 
 import torch
 
+from ..checks import integer
+
 __all__ = ["invariant_dimension", "moved", "quadtree_places", "random_symmetry", "side_orbits",
            "symmetry_order"]
 
@@ -34,6 +36,7 @@ def symmetry_order(levels: int, pool: int = 4) -> int:
     >>> symmetry_order(1), symmetry_order(2, pool=2), symmetry_order(5) == 24**341
     (24, 8, True)
     """
+    levels, pool = _sizes("symmetry_order", levels, pool)
     return factorial(pool) ** ((pool**levels - 1) // (pool - 1))
 
 
@@ -57,6 +60,7 @@ def random_symmetry(levels: int, generator: torch.Generator, pool: int = 4) -> t
     >>> all(len(set((block // 4).tolist())) == 1 for block in symmetry.split(4))  # blocks stay
     True
     """
+    levels, pool = _sizes("random_symmetry", levels, pool)
     if levels == 0:
         return torch.zeros(1, dtype=torch.int64)
     size, order = pool ** (levels - 1), torch.randperm(pool, generator=generator)
@@ -72,6 +76,7 @@ def quadtree_places(levels: int) -> torch.Tensor:
     >>> quadtree_places(2).view(4, 4).tolist()  # every line is one 2×2 block
     [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
     """
+    integer("quadtree_places: levels", levels, 0)
     pixels = torch.arange(4**levels).view((2,) * (2 * levels))  # bits of the row, of the column
     bits = [bit for level in range(levels) for bit in (level, levels + level)]
     return pixels.permute(bits).flatten()
@@ -133,6 +138,8 @@ def invariant_dimension(levels: int, dim: int, pool: int = 4) -> int:
     >>> [invariant_dimension(levels, 2) for levels in range(4)]
     [2, 5, 70, 1088430]
     """
+    levels, pool = _sizes("invariant_dimension", levels, pool)
+    integer("invariant_dimension: dim", dim, 1)
     for _ in range(levels):
         dim = comb(dim + pool - 1, pool)
     return dim
@@ -150,5 +157,13 @@ def side_orbits(levels: int, dim: int, pool: int = 4) -> int:
     >>> [side_orbits(levels, 2) for levels in (1, 2)], [2**2, 2**8]
     ([3, 15], [4, 256])
     """
+    levels, pool = _sizes("side_orbits", levels, pool)
+    integer("side_orbits: levels", levels, 1)
+    if pool % 2:
+        raise ValueError(f"side_orbits: pool={pool}; need an even number, two halves of it")
     below = invariant_dimension(levels - 1, dim, pool)
     return comb(below + pool // 2 - 1, pool // 2)
+
+
+def _sizes(what, levels, pool):
+    return integer(f"{what}: levels", levels, 0), integer(f"{what}: pool", pool, 2)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
+from ..checks import integer
 
 __all__ = [
     "OPERATORS",
@@ -85,7 +86,7 @@ def indices(dim: int, count: int) -> torch.Tensor:
     >>> indices(2, 2).tolist()
     [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
-    whole = isinstance(dim, int) and isinstance(count, int)
+    whole = type(dim) is int and type(count) is int
     if not whole or dim < 1 or count < 0:
         raise ValueError(f"indices: dim={dim} and count={count}; need integers dim >= 1 and "
                          "count >= 0")
@@ -116,7 +117,9 @@ def sample_indices(
     >>> sample_indices(2, 40, 3, torch.Generator().manual_seed(0)).shape
     torch.Size([3, 40])
     """
-    available = dim**count
+    dim = integer("sample_indices: dim", dim, 1)
+    available = dim**integer("sample_indices: count", count, 0)
+    samples = integer("sample_indices: samples", samples)
     if not 0 <= samples <= available:
         raise ValueError(
             f"sample_indices: {samples} samples asked of {dim} ** {count} = {available} tuples"
@@ -155,6 +158,8 @@ def khatri_rao(factors: Iterable[torch.Tensor]) -> torch.Tensor:
     """
     result = None
     for factor in factors:
+        if not isinstance(factor, torch.Tensor):
+            raise TypeError(f"khatri_rao: needs tensors, got {type(factor).__name__}")
         if factor.ndim != 2 or (result is not None and factor.shape[1] != result.shape[1]):
             raise ValueError(
                 f"khatri_rao: factor of shape {tuple(factor.shape)}; need matrices with the "

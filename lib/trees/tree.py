@@ -16,6 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import integer
 from .mincut import multiplicative_mincut
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ Path = tuple[int, ...]
 
 Weights = Mapping[Path, "torch.Tensor"]
 """The output vector at ``()``, and at ``(1, 0)`` the matrix above child 0 of child 1."""
+
+
+MOST_LEVELS = 256
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ class ModeTree:
         if not isinstance(self.root, Node):
             raise ValueError(f"ModeTree: root {self.root!r} is not a Node")
         _positive("dim", self.dim)
+        level, depth = [self.root], 0
+        while level := [c for node in level for c in node.children if isinstance(c, Node)]:
+            depth += 1
+            if depth >= MOST_LEVELS:  # the functions on trees call themselves once a level
+                raise ValueError(f"ModeTree: the tree has more than {MOST_LEVELS} levels")
         for path, node in self.inner_nodes():
             if not node.children:
                 raise ValueError(f"ModeTree: the node at path {path} has no children")
@@ -152,7 +161,8 @@ class ModeTree:
         >>> print(ModeTree.perfect(modes=4, pool=2, dim=2, widths=((3, 5), 7)))
         [[0 1]:3 [2 3]:5]:7 over dimension 2
         """
-        if pool < 2 or modes < pool:
+        pool = integer("ModeTree.perfect: pool", pool)
+        if pool < 2 or integer("ModeTree.perfect: modes", modes) < pool:
             raise ValueError(
                 f"ModeTree.perfect: pool={pool}, modes={modes}; need 2 <= pool <= modes"
             )
@@ -472,7 +482,7 @@ def _positive(what: str, value: object) -> None:
 
 
 def _spread(width: int | Sequence[int], count: int, level: int) -> Sequence[int]:
-    if isinstance(width, int):
+    if not hasattr(width, "__len__"):
         return [width] * count
     if len(width) != count:
         raise ValueError(

@@ -1,0 +1,403 @@
+"""Result files: JSON lines that can be continued after being killed at any moment.
+
+The first line is a header: the settings, an identifier made from them, the version of the format.
+Every other line is one record with a name of its own.  A record is written by one call while the
+file is locked and synced to disk; every line carries a checksum.  What an interrupted write left
+of a line is cut off before the next one is written.  Files of format 1 have no checksums; they
+stay readable and can be continued.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+import stat
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+    import msvcrt
+
+__all__ = ["Contents", "FORMAT", "Results", "ResultsError", "STORED", "identifier", "is_share",
+           "locked", "read"]
+
+_LIB = Path(__file__).resolve().parent
+_HOME = _LIB.parent if (_LIB.parent / "notebooks" / "results").is_dir() else _LIB  # when installed
+STORED = _HOME / "notebooks" / "results"  # committed with the course
+FORMAT = 2  # lines of format 2 have a checksum
+LOCK_SECONDS = 60.0
+_FAR = 2**30  # Windows locks bytes, and nobody else may read those: one beyond the end
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}  # some cluster file systems
+_START = b'{"check": "'  # of every header that this version writes
+
+
+class ResultsError(ValueError):
+    """The results file cannot be used; the message says why and what to do."""
+
+
+class Contents(NamedTuple):
+    """What a results file holds.
+
+    Parameters
+    ----------
+    header : dict or None
+        None if the file does not exist or holds no whole line.
+    records : list of dict
+        Every name once, in the order of the file.
+    unchecked : int
+        How many of the records have no checksum, because an older version wrote them.
+    """
+
+    header: dict | None
+    records: list[dict]
+    unchecked: int
+
+
+def identifier(settings: Mapping) -> str:
+    """Twelve hexadecimal digits that change with every setting.
+
+    Examples
+    --------
+    >>> identifier({"steps": 1, "rate": 0.5}) == identifier({"rate": 0.5, "steps": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def locked(path: str | os.PathLike, seconds: float = LOCK_SECONDS) -> Iterator[BinaryIO]:
+    """A file that this process alone may write, made if it does not exist; nothing is changed.
+
+    The operating system gives the lock back when a process ends, however it ends.
+
+    Parameters
+    ----------
+    path : path-like
+    seconds : float
+        How long to wait for another process.
+
+    Yields
+    ------
+    file
+        Open for reading and appending, without a buffer.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened, is not a regular file, or stays locked.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with locked(tempfile.mkdtemp() + "/a") as file:
+    ...     file.write(b"1")
+    1
+    """
+    _require_regular(path)
+    with open(path, "ab+", buffering=0) as file:
+        deadline = time.monotonic() + seconds
+        while not _try_lock(file):
+            if time.monotonic() > deadline:
+                raise OSError(f"another process has been writing it for {seconds:g} seconds")
+            time.sleep(0.05)
+        try:
+            yield file
+        finally:
+            if fcntl is None:
+                file.seek(_FAR)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+
+def _try_lock(file):
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            file.seek(_FAR)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):  # held; PermissionError on Windows
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        warnings.warn("locked: this file system has no locks; write with one process at a time",
+                      stacklevel=4)
+    return True
+
+
+def _require_regular(path):
+    """Raise `OSError` for what exists and is no regular file: opening a pipe would wait."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError("it is not a regular file")
+
+
+def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Contents:
+    """Header and records of a results file.
+
+    Parameters
+    ----------
+    path : path-like
+    parse : callable
+        Takes a record and returns it, completed if it likes; raises `ValueError` if it is none.
+
+    Returns
+    -------
+    Contents
+
+    Raises
+    ------
+    ResultsError
+        If the file does not start with a header that this version knows, or a line is damaged, no
+        record, or contradicts another one of the same name.
+    """
+    try:
+        _require_regular(path)
+        raw = Path(path).read_bytes()
+    except FileNotFoundError:
+        return Contents(None, [], 0)
+    except OSError as error:
+        raise ResultsError(f"read: cannot read {path}: {error}; choose another file") from error
+    return _parsed(raw, path, parse)[0]
+
+
+def _parsed(raw, path, parse):
+    """Contents of the bytes of a file, and how many of its bytes are whole lines."""
+    header, records, places, unchecked, whole = None, {}, {}, 0, 0
+    for number, piece in enumerate(raw.split(b"\n"), start=1):
+        end = whole + len(piece) + 1
+        if end > len(raw) and not piece:
+            break
+        try:
+            entry = json.loads(piece)
+        except (ValueError, RecursionError) as error:
+            if end > len(raw) and (header or piece.startswith(_START) or _START.startswith(piece)):
+                break  # torn: a beginning of a JSON object is never one
+            raise ResultsError(f"read: {path}, line {number} is not JSON: {error}; "
+                               f"{_advice(header)}") from error
+        try:
+            checked = _take_checksum(entry)
+            if header is None:
+                header = _as_header(entry, checked)
+            else:
+                if not checked and header.get("format", 1) > 1:
+                    raise ValueError("has no checksum")
+                entry = _as_record(entry, parse)
+                name, place = entry["name"], places.setdefault(entry["name"], number)
+                if _measured(records.setdefault(name, entry)) != _measured(entry):
+                    raise ValueError(f"and line {place} hold different results of {name}")
+                unchecked += not checked and place == number
+        except ValueError as error:
+            raise ResultsError(
+                f"read: {path}, line {number} {error}; {_advice(header)}") from error
+        whole = min(end, len(raw))
+    return Contents(header, list(records.values()), unchecked), whole
+
+
+def _advice(header):
+    return ("if this is the right file, delete the line: its result is computed again"
+            if header else "is it a results file? If not, choose another one")
+
+
+def _take_checksum(entry):
+    """Whether a line has a checksum, which is taken out; `ValueError` if it is wrong."""
+    if not isinstance(entry, dict):
+        raise ValueError("is not a JSON object")
+    try:
+        right = _checksum(entry)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("holds a number that is not finite") from error
+    found = entry.pop("check", None)
+    if found not in (None, right):
+        raise ValueError("was changed or damaged: its checksum is wrong")
+    return found is not None
+
+
+def _checksum(entry):
+    """Of everything but the checksum; independent of spaces, line ends and the order of keys."""
+    rest = {key: value for key, value in entry.items() if key != "check"}
+    text = json.dumps(rest, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _as_header(entry, checked):
+    version = entry.get("format", 1)
+    if (entry.get("kind") != "header" or not isinstance(entry.get("settings"), dict)
+            or not isinstance(entry.get("identifier"), str) or type(version) is not int):
+        raise ValueError("is no header")
+    if not 1 <= version <= FORMAT:
+        raise ValueError(f"is a header of format {version}, this version of the course knows "
+                         f"formats 1 to {FORMAT}")
+    if version > 1 and not checked:
+        raise ValueError("has no checksum")
+    return entry
+
+
+def _as_record(entry, parse):
+    if not isinstance(entry.get("name"), str) or entry.get("kind") == "header":
+        raise ValueError("is no record")
+    return parse(entry)
+
+
+def _measured(record):
+    """What two records of one name must agree on: everything but where and when."""
+    return {key: value for key, value in record.items() if key != "provenance"}
+
+
+class Results:
+    """One results file, to which records are appended.
+
+    Parameters
+    ----------
+    path : path-like
+    settings : dict
+        What all records share, as JSON values.
+    about : dict, optional
+        More for the header, such as where the data come from.  Values of keys that end in
+        ``fingerprint``, at any depth, must agree with those of an existing file.
+    parse : callable
+        As for `read`.
+    make : bool
+        Whether to make the file now; otherwise it is only looked at.
+
+    Raises
+    ------
+    ResultsError
+        If the file cannot be written, or holds results of other settings or data, or something
+        else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> results = Results(tempfile.mkdtemp() + "/a.jsonl", {"steps": 1})
+    >>> results.append({"name": "one", "error": 0.5}), results.append({"name": "one"})
+    (['one'], [])
+    """
+
+    def __init__(self, path, settings: Mapping, about: Mapping | None = None,
+                 parse: Callable[[dict], dict] = dict, make: bool = True):
+        self.path, self.parse = Path(path), parse
+        self.header = json.loads(json.dumps({
+            **(about or {}), "kind": "header", "format": FORMAT, "settings": settings,
+            "identifier": identifier(settings)}))
+        self._require_mine(read(self.path, parse).header)
+        if make:
+            self.append()
+
+    @property
+    def contents(self) -> Contents:
+        """What the file holds now."""
+        found = read(self.path, self.parse)
+        self._require_mine(found.header)
+        return found
+
+    def names(self) -> set[str]:
+        """The names of the records that are stored."""
+        return {record["name"] for record in self.contents.records}
+
+    def append(self, *records: Mapping) -> list[str]:
+        """Store records, all of them or none, each once.
+
+        Returns
+        -------
+        list of str
+            The names that were not stored before.
+
+        Raises
+        ------
+        ResultsError
+            If they cannot be written or read back; what was stored before is intact.
+        """
+        for record in records:
+            try:
+                _as_record({**record}, self.parse)
+                _checksum(record)
+            except ValueError as error:
+                raise ResultsError(f"append: {record.get('name')!r} {error}") from error
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(self.path) as file:
+                return self._write(file, records)
+        except OSError as error:
+            raise ResultsError(f"append: cannot write {self.path}: {error}; choose another output, "
+                               "or make room and start again: what was stored is intact") from error
+
+    def _write(self, file, records):
+        file.seek(0)
+        raw = file.read()
+        found, whole = _parsed(raw, self.path, self.parse)
+        self._require_mine(found.header)
+        text = b"" if found.header else _line(self.header)
+        if not text.startswith(raw[whole:]) and not found.header:
+            raise ResultsError(f"append: {self.path} exists and is not a results file; choose "
+                               "another output")
+        stored = {record["name"] for record in found.records}
+        new = {record["name"]: record for record in records if record["name"] not in stored}
+        text += b"".join(map(_line, new.values()))
+        if not text:
+            return []
+        if raw[:whole] and not raw[:whole].endswith(b"\n"):
+            text = b"\n" + text  # an editor took the last line end away
+        try:
+            if whole != len(raw):
+                file.truncate(whole)
+            written = file.write(text)
+            if written != len(text):
+                raise OSError(f"only {written} of {len(text)} bytes could be written")
+            os.fsync(file.fileno())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                file.truncate(whole)
+            raise
+        return list(new)
+
+    def _require_mine(self, header):
+        """Refuse results of other settings or data; the stored identifier has the last word."""
+        if header is None:
+            return
+        there, here = header["settings"], self.header["settings"]
+        different = [f"{key}: {there.get(key)!r} there, {here.get(key)!r} here"
+                     for key in sorted({*there, *here}) if there.get(key) != here.get(key)]
+        if not different and header["identifier"] != self.header["identifier"]:
+            different = [f"identifier: {header['identifier']!r} there, "
+                         f"{self.header['identifier']!r} here"]
+        stored = dict(_fingerprints(header))
+        different += [f"{place}: {stored.get(place)!r} there, {value!r} here"
+                      for place, value in _fingerprints(self.header) if stored.get(place) != value]
+        if different:
+            raise ResultsError(f"Results: {self.path} holds results of other settings ("
+                               + "; ".join(different) + "); choose another output")
+
+
+def _fingerprints(value, place=""):
+    """Places and values of all fingerprints in a header."""
+    for key, inner in value.items():
+        if isinstance(inner, dict) and key != "settings":
+            yield from _fingerprints(inner, f"{place}{key} ")
+        elif key.endswith("fingerprint"):
+            yield place + key, inner
+
+
+def _line(entry):
+    """A line with its checksum first: what an interrupted write left is known by its beginning."""
+    text = json.dumps(entry, sort_keys=True, allow_nan=False)
+    return f'{{"check": "{_checksum(entry)}", {text[1:]}\n'.encode()
+
+
+def is_share(value: object) -> bool:
+    """Whether a value is a number from 0 to 1, as every accuracy is.
+
+    Examples
+    --------
+    >>> is_share(0.5), is_share(7), is_share(math.nan), is_share(True)
+    (True, False, False, False)
+    """
+    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1

@@ -1,0 +1,261 @@
+"""Results files: versions, checksums, locks, foreign files, and the files of the course."""
+
+import builtins
+import errno
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import types
+
+import pytest
+
+from lib import results
+from lib.benchmarks.missing_data import as_classifier
+from lib.experiments.records import as_network
+from lib.planted.runs import read_runs
+from lib.results import STORED, Results, ResultsError, identifier, locked, read
+from lib.tests.faults import Steps
+
+SETTINGS = {"steps": 2, "rate": 0.5}
+PARSERS = {"missing-data": as_classifier, "dilated": dict, "widths": dict}
+FILES = [path for path in sorted(STORED.rglob("*.jsonl"))
+         if not path.stem.startswith("ranks")]  # those have no header
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A file with the records one and two."""
+    made = tmp_path / "a.jsonl"
+    assert Results(made, SETTINGS).append({"name": "one", "x": 1.5}, {"name": "two"}) == [
+        "one", "two"]
+    return made
+
+
+@pytest.mark.parametrize("stored", FILES, ids=lambda path: path.stem)
+def test_the_files_of_the_course_are_read_and_continued_byte_for_byte(stored, tmp_path):
+    parse = PARSERS.get(stored.stem, as_network)
+    found, copy = read(stored, parse), tmp_path / stored.name
+    shutil.copy(stored, copy)
+    about = {key: found.header[key] for key in ("data", "made_with") if key in found.header}
+    results = Results(copy, found.header["settings"], about, parse)
+    assert copy.read_bytes() == stored.read_bytes() and results.contents == found
+    assert identifier(found.header["settings"]) == found.header["identifier"]
+    new = {**found.records[0], "name": "new"}
+    assert results.append(*found.records, new) == ["new"]
+    assert copy.read_bytes().startswith(stored.read_bytes())
+    assert results.contents.unchecked == found.unchecked  # the new line has a checksum
+
+
+def test_every_changed_bit_is_noticed(path):
+    good = path.read_bytes()
+    before = read(path)
+    for at in range(len(good)):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
+        try:
+            found = read(path)
+        except ResultsError:
+            continue
+        # only what lies between the values of a line, and the end of the last one, says nothing
+        assert found == before or found.records == before.records[:1] and at == len(good) - 1
+
+
+def test_line_ends_and_marks_of_editors_do_not_matter(path):
+    before, good = read(path), path.read_bytes()
+    for changed in (good.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + good, good[:-1],
+                    good.replace(b": ", b":")):
+        path.write_bytes(changed)
+        assert read(path) == before
+        assert Results(path, SETTINGS).append({"name": "three"}) == ["three"]
+        assert [record["name"] for record in read(path).records] == ["one", "two", "three"]
+        assert path.read_bytes().startswith(changed)
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 100, b'{"check": "12', b'{"name": "thr', b"\xff\xfe"])
+def test_what_an_interrupted_write_left_is_cut_off(path, tail):
+    good = path.read_bytes()
+    path.write_bytes(good + tail)
+    assert len(read(path).records) == 2
+    Results(path, SETTINGS)
+    assert path.read_bytes() == good + tail  # nothing to write: nothing is touched
+    Results(path, SETTINGS).append({"name": "three"})
+    assert path.read_bytes().startswith(good + b'{"check": "')
+    assert len(read(path).records) == 3
+
+
+@pytest.mark.parametrize("version, message", [
+    (1, None), (2, None), (3, "is a header of format 3, this version of the course knows formats "
+                              "1 to 2"), (0, "format 0"), ("2", "no header"), (True, "no header")])
+def test_versions(path, version, message):
+    header, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(results._line({**read(path).header, "format": version}) + b"".join(rest))
+    if message is None:
+        assert len(read(path).records) == 2
+        return
+    with pytest.raises(ResultsError, match=message):
+        Results(path, SETTINGS)
+
+
+def test_a_checksum_cannot_be_left_out(path):
+    lines = path.read_bytes().splitlines(keepends=True)
+    for place in range(3):
+        entry = json.loads(lines[place])
+        del entry["check"]
+        bare = [*lines[:place], json.dumps(entry).encode() + b"\n", *lines[place + 1:]]
+        path.write_bytes(b"".join(bare))
+        with pytest.raises(ResultsError, match=f"line {place + 1} has no checksum"):
+            read(path)
+
+
+def test_half_a_write_is_taken_back(path):
+    good = path.read_bytes()
+    with Steps(path.parent).counted() as steps:
+        Results(path, SETTINGS).append({"name": "three"})
+    assert steps.done[-2:] == ["write a.jsonl", "sync a.jsonl"]  # on the disk before it counts
+    at = len(steps.done) - 2
+    for fault in ("half", "no space"):
+        path.write_bytes(good)
+        with Steps(path.parent, at, fault).counted():
+            with pytest.raises(ResultsError, match="could be written|No space"):
+                Results(path, SETTINGS).append({"name": "three"})
+        assert path.read_bytes() == good
+
+
+def test_a_file_exchanged_for_one_of_other_settings_is_not_continued(path):
+    file = Results(path, SETTINGS)
+    path.unlink()
+    Results(path, {"steps": 3})
+    other = path.read_bytes()
+    with pytest.raises(ResultsError, match="steps: 3 there, 2 here"):
+        file.append({"name": "three"})
+    assert path.read_bytes() == other
+
+
+def test_what_cannot_be_read_is_not_written(path):
+    good = path.read_bytes()
+    for wrong in ({"name": "x", "loss": float("nan")}, {"name": "x", "loss": [1e999]}, {"x": 1},
+                  {"name": 3}):
+        with pytest.raises(ResultsError, match="append: "):
+            Results(path, SETTINGS).append({"name": "three"}, wrong)
+        assert path.read_bytes() == good
+
+
+@pytest.mark.parametrize("make", [
+    pytest.param(lambda p: p.mkdir(), id="folder"),
+    pytest.param(lambda p: os.mkfifo(p), id="pipe"),
+    pytest.param(lambda p: p.symlink_to(p), id="loop"),
+    pytest.param(lambda p: p.write_bytes(b"notes"), id="text"),
+    pytest.param(lambda p: p.write_bytes(b'{"my": "data"}'), id="JSON without line end"),
+    pytest.param(lambda p: p.write_bytes(b"[" * 100_000 + b"\n"), id="deep JSON"),
+    pytest.param(lambda p: p.write_bytes(b"\x80PK\x03\x04\n"), id="binary"),
+    pytest.param(lambda p: p.write_bytes("{}\n".encode("utf-16")), id="UTF-16"),
+    pytest.param(lambda p: p.write_bytes(b'{"check": "of my own'), id="like a torn header"),
+])
+def test_what_is_no_results_file_is_left_alone(tmp_path, make):
+    target = tmp_path / "target"
+    if os.name == "nt" and make.__code__.co_names[-1] in ("mkfifo", "symlink_to"):
+        pytest.skip("this system has none")
+    make(target)
+    before = target.lstat().st_mtime_ns, target.read_bytes() if target.is_file() else None
+    with pytest.raises(ResultsError, match="target"):
+        Results(target, SETTINGS)
+    assert before == (target.lstat().st_mtime_ns,
+                      target.read_bytes() if target.is_file() else None)
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_a_link_to_a_results_file_is_followed(path, tmp_path):
+    (tmp_path / "link").symlink_to(path)
+    assert Results(tmp_path / "link", SETTINGS).append({"name": "three"}) == ["three"]
+    assert (tmp_path / "link").is_symlink() and len(read(path).records) == 3
+
+
+def test_a_file_that_may_not_be_written_is_read(path, monkeypatch):
+    original = io.open
+
+    def protected(file, mode="r", *more, **options):  # root may write what is read-only
+        if mode.startswith("a"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+        return original(file, mode, *more, **options)
+    monkeypatch.setattr(builtins, "open", protected)
+    assert Results(path, SETTINGS, make=False).names() == {"one", "two"}
+    with pytest.raises(ResultsError, match="cannot write .*Permission denied"):
+        Results(path, SETTINGS).append({"name": "three"})
+
+
+def test_two_writers_at_once_wait_for_each_other(path):
+    order = []
+    with locked(path):
+        writer = threading.Thread(target=lambda: order.append(
+            Results(path, SETTINGS).append({"name": "three"})))
+        writer.start()
+        writer.join(0.2)
+        assert order == []
+        with pytest.raises(OSError, match="another process has been writing it for 0 seconds"):
+            with locked(path, seconds=0):
+                pass
+    writer.join()
+    assert order == [["three"]]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the process is killed by a signal")
+def test_the_lock_of_a_killed_process_does_not_block(path):
+    program = ("import sys, time\nfrom lib.results import locked\nwith locked(sys.argv[1]):\n"
+               "    print('held', flush=True)\n    time.sleep(60)\n")
+    holder = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(OSError, match="another process"):
+        with locked(path, seconds=0):
+            pass
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    with locked(path, seconds=5):
+        pass
+
+
+def test_windows_locks_one_byte_beyond_the_end(path, monkeypatch):
+    calls = []
+
+    def locking(number, mode, count):
+        calls.append((mode, count, os.lseek(number, 0, os.SEEK_CUR)))
+        if len(calls) == 1:
+            raise PermissionError(errno.EACCES, "held")
+    monkeypatch.setattr(results, "fcntl", None)
+    monkeypatch.setattr(results, "msvcrt", types.SimpleNamespace(
+        locking=locking, LK_NBLCK="try", LK_UNLCK="free"), raising=False)
+    assert Results(path, SETTINGS).append({"name": "three"}) == ["three"]
+    far = results._FAR
+    assert calls[:3] == [("try", 1, far), ("try", 1, far), ("free", 1, far)] and far < 2**31
+    assert len(read(path).records) == 3
+
+
+def test_a_file_system_without_locks_is_used_with_a_warning(path, monkeypatch):
+    def flock(*arguments):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+    if results.fcntl is None:
+        pytest.skip("this system has no flock")
+    monkeypatch.setattr(results.fcntl, "flock", flock)
+    with pytest.warns(UserWarning, match="no locks; write with one process at a time"):
+        assert Results(path, SETTINGS).append({"name": "three"}) == ["three"]
+
+
+def test_all_fingerprints_must_agree(tmp_path):
+    about = {"data": {"train": {"fingerprint": "1"}, "test": {"fingerprint": "2"}}}
+    Results(tmp_path / "a", SETTINGS, about)
+    Results(tmp_path / "a", SETTINGS, {**about, "made_with": "another machine"})
+    about["data"]["test"]["fingerprint"] = "3"
+    with pytest.raises(ResultsError, match="data test fingerprint: '2' there, '3' here"):
+        Results(tmp_path / "a", SETTINGS, about)
+
+
+def test_runs_with_impossible_errors_are_refused(tmp_path):
+    for errors in ([-0.5], [True], [], "no", [1e999], ["0.5"]):
+        (tmp_path / "a").write_bytes(
+            b'{"kind": "header", "settings": {}, "identifier": "0"}\n'
+            + json.dumps({"name": "x", "errors": errors}).encode() + b"\n")
+        with pytest.raises(ResultsError, match="line 2 (is no run|holds a number)"):
+            read_runs(tmp_path / "a")
