@@ -31,7 +31,8 @@ LEFT_OUT = ("book/api", "book/developer")  # for the screen: searched, not read
 FRONT, ANSWERS, PROGRAMS, REFERENCE = ("Before you start", "Answers to the exercises",
                                        "The notebooks", "Reference")
 DROPPED = ("script, style, link, .headerlink, .toctree-wrapper, .explore-live, button, "
-           ".sd-summary-state-marker, .copybtn, noscript, iframe")
+           ".sd-summary-state-marker, .copybtn, noscript, iframe, .only-dark, .svg-inline--fa, "
+           ".quiz input, .quiz-said")
 REPEATED = {"proof-content", "solution-content", "exercise-content"}  # ids that many elements have
 
 
@@ -138,6 +139,9 @@ def printed_link(href: str, page: str, pages: set[str]) -> str | None:
 def take_answers(soup: BeautifulSoup, chapter: Chapter) -> Tag | None:
     """Move the answers of a chapter into a section of their own, linked both ways."""
     section = soup.new_tag("section")
+    for quiz in chapter.body.select("details.quiz-answers"):
+        quiz.name, quiz.summary.name = "div", "p"
+        section.append(quiz.extract())
     for number, answer in enumerate(chapter.body.select("div.solution")):
         exercise = answer.find_previous("div", class_="exercise")
         name = f"{chapter.name}--answer-{number}"

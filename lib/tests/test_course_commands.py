@@ -84,5 +84,5 @@ def test_printing_looks_for_a_browser_before_it_builds_the_book(clone):
     for target, words in (("pdf", "[-m][lib.course.printed]"),
                           ("slides", "[-m][lib.course.printed][slides]")):
         lines = make(clone, target).stdout.splitlines()
-        assert lines[0] == "[-m][lib.course.browser]" and lines[-1] == words, lines
+        assert lines[0] == "[-m][lib.course.chromium]" and lines[-1] == words, lines
         assert "[-m][lib.course.pages][_build/html]" in lines

@@ -36,7 +36,9 @@ PAGE = """<article><section id="{name}"><h1>{title}<a class="headerlink" href="#
 </a> <a id="api" href="api.html">api</a> <a id="gone" href="{other}.html#nowhere">gone</a></p>
 <div class="exercise admonition" id="ex-{name}"><p class="admonition-title">Exercise 1</p></div>
 <div class="solution admonition" id="s"><p class="admonition-title">Solution</p><p>42</p></div>
-<div class="explore"><img src="../_static/figures/cover.svg" alt=""></div><h2>Section</h2>
+<div class="quiz"><label><input type="radio"><span>a. 1</span></label></div>
+<details class="quiz-answers"><summary>Answers to the quiz</summary><p>24</p></details>
+<img class="only-dark" src="a-dark.svg" alt=""><div class="explore"><img src="../_static/figures/cover.svg" alt=""></div><h2>Section</h2>
 <script>1</script></section></article>"""
 
 
@@ -72,7 +74,10 @@ def test_answers_stand_at_the_back_linked_both_ways(small_book):
     answer = book.select_one("#answers .printed-answer")
     assert answer.a["href"] == "#one--ex-one" and "42" in answer.get_text()
     assert book.find(id="one--ex-one").a["href"] == f"#{answer['id']}"
-    assert "42" not in book.find(id="one").get_text()
+    text = book.find(id="one").get_text()
+    assert "42" not in text and "24" not in text and "a. 1" in text and not book.find("input")
+    assert "Answers to the quiz" in book.find(id="answers").get_text()
+    assert not book.select(".only-dark")
 
 
 def test_every_page_is_printed_or_left_out_on_purpose():
