@@ -38,7 +38,8 @@ PAGE = """<article><section id="{name}"><h1>{title}<a class="headerlink" href="#
 <div class="solution admonition" id="s"><p class="admonition-title">Solution</p><p>42</p></div>
 <div class="quiz"><label><input type="radio"><span>a. 1</span></label></div>
 <details class="quiz-answers"><summary>Answers to the quiz</summary><p>24</p></details>
-<img class="only-dark" src="a-dark.svg" alt=""><div class="explore"><img src="../_static/figures/cover.svg" alt=""></div><h2>Section</h2>
+<img class="only-dark" src="a-dark.svg" alt="">
+<div class="explore"><img src="../_static/figures/cover.svg" alt=""></div><h2>Section</h2>
 <script>1</script></section></article>"""
 
 
@@ -105,6 +106,9 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch, tmp_path):
 def test_the_slides_fill_a_lecture_and_load_nothing_from_elsewhere():
     slides = SLIDES.select("section.slide")
     assert 20 <= len(slides) <= 25
+    guess = next(n for n, slide in enumerate(slides, 1) if "question" in slide["class"])
+    said = (ROOT / "book" / "teach.md").read_text(encoding="utf-8")
+    assert f"{len(slides)} slides" in said and f"Slide {guess} asks the room" in said
     assert sum(int(slide["data-minutes"]) for slide in slides) == 45
     assert all(len(slide.select_one(".notes").get_text()) > 40 for slide in slides)
     loaded = [tag.get("src") or tag.get("href") for tag in SLIDES.select("script[src], link, img")]
