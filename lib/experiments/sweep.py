@@ -154,18 +154,24 @@ def connected(scheduler):
     except ImportError as error:
         raise ImportError("run_sweep: a scheduler address needs the package 'distributed' "
                           "(pip install 'dask[distributed]')") from error
-    with Client(scheduler, set_as_default=False, timeout=CONNECT_SECONDS) as client:
+    with Client(scheduler, timeout=CONNECT_SECONDS) as client:
         yield client
 
 
 def on_cluster(todo, options, client):
     """Run jobs on a Dask cluster; yields what `jobs.run_job` returns, as it comes."""
+    from concurrent.futures import CancelledError
+
     from distributed import as_completed
 
     futures = {client.submit(work.run_job, job, *options, pure=False): job for job in todo}
     for future in as_completed(list(futures)):
         job = futures.pop(future)
-        error = future.exception()  # a worker that died again and again
+        try:
+            error = future.exception()  # a worker that died again and again
+        except CancelledError as lost:
+            raise OSError(f"run_sweep: {client.scheduler.address} does not answer any more; what "
+                          "was finished is stored, the same command continues") from lost
         yield (job, [], [work.failure(job, error)]) if error else future.result()
 
 
