@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import torch
@@ -160,8 +161,6 @@ def connected(scheduler):
 
 def on_cluster(todo, options, client):
     """Run jobs on a Dask cluster; yields what `jobs.run_job` returns, as it comes."""
-    from concurrent.futures import CancelledError
-
     from distributed import as_completed
 
     futures = {client.submit(work.run_job, job, *options, pure=False): job for job in todo}
@@ -169,10 +168,11 @@ def on_cluster(todo, options, client):
         job = futures.pop(future)
         try:
             error = future.exception()  # a worker that died again and again
+            done = (job, [], [work.failure(job, error)]) if error else future.result()
         except CancelledError as lost:
-            raise OSError(f"run_sweep: {client.scheduler.address} does not answer any more; what "
-                          "was finished is stored, the same command continues") from lost
-        yield (job, [], [work.failure(job, error)]) if error else future.result()
+            raise OSError(f"run_sweep: the scheduler is lost: {lost}; what was finished is stored, "
+                          "the same command continues") from lost
+        yield done
 
 
 def seconds_per_image(job, settings, device="cpu"):
