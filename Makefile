@@ -1,7 +1,7 @@
 # make book    sets everything up and builds the book      make test    checks everything
 # make help    lists the rest
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-slow run sync lint clean repository budgets
+.PHONY: help book pdf slides serve test test-slow check-pages run sync lint clean repository budgets
 MAKEFLAGS += --no-builtin-rules
 
 VENV := .venv
@@ -35,8 +35,11 @@ PYTEST := $(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loa
 help:
 	@echo 'make book                  set up, build the book, say where it is'
 	@echo 'make serve                 the same, then show it on http://localhost:$(PORT)'
+	@echo 'make pdf                   the whole book as one PDF (needs Chromium or Google Chrome)'
+	@echo 'make slides                the slides of the lecture as a PDF (needs the same)'
 	@echo 'make test                  set up, check code, notebooks, claims and links'
 	@echo 'make test-slow             the checks that take minutes: once a week, before a release'
+	@echo 'make check-pages           open every page in a browser: cut, pale, noisy, heavy, accessible?'
 	@echo 'make run [NOTEBOOK=stem]   run notebooks and store their outputs'
 	@echo 'make sync                  copy edited cells from the .py twins into the notebooks'
 	@echo 'make lint                  check the style of lib and notebooks'
@@ -88,6 +91,12 @@ book: $(READER)
 	@$(HERE) $(BIN)/python -m lib.course.pages _build/html
 	@echo 'The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)'
 
+# Looked for first: a browser is missing more often than anything else, and the book takes longer.
+pdf slides: $(READER)
+	@$(HERE) $(BIN)/python -m lib.course.chromium || exit 1
+	@$(MAKE) --no-print-directory book
+	@$(HERE) $(BIN)/python -m lib.course.printed $(filter slides,$@)
+
 serve: book
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' \
 		2>/dev/null || { echo 'Port $(PORT) is taken; choose another: make serve PORT=8001' >&2; exit 1; }
@@ -100,6 +109,16 @@ test: lint
 
 test-slow: $(AUTHOR)
 	@$(PYTEST) -m slow lib
+
+# Needs Chromium, and npm for the rules on accessibility.
+AXE := $(VENV)/node_modules/axe-core/axe.min.js
+$(AXE): $(AUTHOR)
+	@npm install --silent --no-save --prefix $(VENV) axe-core@4.14.1 || { \
+		echo 'axe-core was not installed; npm (nodejs.org) brings it' >&2; exit 1; }
+	@touch $@
+
+check-pages: book $(AXE)
+	@$(HERE) $(BIN)/python -m lib.course.inspection _build/html --axe $(AXE)
 
 run: $(AUTHOR)
 	@$(HERE) $(ONE_THREAD) $(BIN)/python -m lib.course.notebooks run $(NOTEBOOK)

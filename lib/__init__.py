@@ -57,6 +57,7 @@ _NAMES = {
     "course.claims": ("checking", "verify"),
     "course.glue": ("glue",),
     "course.tables": ("table",),
+    "exercises.check": ("check_answer",),
 }
 _HOMES = {name: f".{home}" for home, names in _NAMES.items() for name in names}
 __all__ = ["__version__", *_HOMES]

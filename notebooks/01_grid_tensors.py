@@ -29,9 +29,9 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (
-    Architecture, ModeTree, Modular, Real, change_basis, checking,
-    coefficient_tensor, evaluate, exact_rank, glue, grid_network, grid_tensor,
-    indices, matricize, photograph_patches, table,
+    Architecture, ModeTree, Modular, Real, change_basis, check_answer,
+    checking, coefficient_tensor, evaluate, exact_rank, glue, grid_network,
+    grid_tensor, indices, matricize, photograph_patches, table,
 )
 from lib.plots import grids, style
 
@@ -726,3 +726,62 @@ for (low, high), count in below.items():
 #
 # **Try it:** change the seed of `generator`; give `families` a network of your own; take the patches
 # from larger windows of the photograph, `photograph_patches(64, 40, generator)` with filters to fit.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/grid-tensors.md#exercises) has more.
+
+# %% [markdown]
+# ### Pairs across a cut
+#
+# The network of the first section, on $N$ pixels: $h=\prod_j(1+x_{2j}x_{2j+1})$, with pixel values 0
+# and 1. What is the rank between the pixels in `rows` and all others?
+
+
+# %%
+def pairs_rank(rows, pixels):
+    """rows: different pixels, as (0, 3); pixels: 2, 4 or 6."""
+    return None
+
+
+check_answer("01-pairs", pairs_rank)
+
+# %% [markdown]
+# ### Three templates
+#
+# Let $f_0(x)=1$, $f_1(x)=x$ and $f_2(x)=|x|$. Give three pixel values, the templates, for which $F$
+# is nonsingular.
+
+# %%
+three_templates = None  # as (3, 5, 8)
+
+check_answer("01-templates", three_templates)
+
+# %% [markdown]
+# ### Two ranks at once
+#
+# Pixels $x_0,x_1$ stand above $x_2,x_3$ and are 0 or 1. Write a function whose grid matrix has rank 1
+# between left and right and rank 4 between top and bottom.
+
+
+# %%
+def upright(x0, x1, x2, x3):
+    return None
+
+
+check_answer("01-two-ranks", upright)
+
+# %% [markdown]
+# ### A rank for every prime
+#
+# Give a 3×3 matrix of integers that has rank 3 modulo 11, rank 2 modulo 5 and rank 1 modulo 7. What
+# would a program find that certifies modulo one of them, and is it ever wrong?
+
+# %%
+many_ranks = None  # as [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+
+check_answer("01-primes", many_ranks)

@@ -30,9 +30,9 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (
-    ModeTree, Modular, checking, coefficient_tensor, evaluate, exact_rank,
-    glue, grid_tensor, indices, khatri_rao, matricize, photograph_patches,
-    place, split_modes, table,
+    ModeTree, Modular, check_answer, checking, coefficient_tensor, evaluate,
+    exact_rank, glue, grid_tensor, indices, khatri_rao, matricize,
+    photograph_patches, place, split_modes, table,
 )
 from lib.plots import cp, grids, style
 
@@ -456,3 +456,69 @@ with style.figure(6, 3.4) as (drawing, axes):
 #
 # **Try it:** add a line to `instances`; share the weights of some positions only, and find out which
 # shuffles the network notices; count parameters for pooling windows of four instead of two.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/cp-shallow-network.md#exercises) has more.
+
+# %% [markdown]
+# ### One channel against any number
+#
+# Give a 2×2×2 table that a shallow network makes with one channel, and that no shallow network with
+# shared weights makes, however many channels it has.
+
+# %%
+lonely_table = None  # as [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+
+check_answer("02-one-against-all", lonely_table)
+
+# %% [markdown]
+# ### Find the bug
+#
+# This function is meant to give the generic rank of a shallow network with weights of their own. Give
+# an input `(M, Z, rows, N)` where it is wrong, with $M\le4$ and $N\le6$.
+
+
+# %%
+def claimed_rank(M, Z, rows, N):
+    return min(Z, M ** len(rows))
+
+
+wrong_input = None  # as (2, 3, (0, 1), 4)
+
+check_answer("02-broken-rank", wrong_input)
+
+# %% [markdown]
+# ### A limit that rank does not see
+#
+# Let $x=(1,0)$ and $y=(0,1)$. The tensor $x\otimes x\otimes y+x\otimes y\otimes x+y\otimes x\otimes
+# x$ needs three terms. Give two channels $(a,v)$ of a network with shared weights, depending on $n$,
+# for which $\sum a\,v\otimes v\otimes v$ comes within $3/n$ of it, entry by entry.
+
+
+# %%
+def two_channels(n):
+    return None  # as [(1, (1, 2)), (-1, (3, 4))]
+
+
+check_answer("02-limit", two_channels)
+
+# %% [markdown]
+# ### Shared in part
+#
+# Some positions have vectors of their own, the others all share one set of vectors. `rows` and
+# `columns` count the two kinds on either side, as `(own, shared)`. What is the generic rank with $Z$
+# channels?
+
+
+# %%
+def partly_shared_rank(M, Z, rows, columns):
+    """rows = (1, 2): one position with its own vectors, two that share."""
+    return None
+
+
+check_answer("02-partly-shared", partly_shared_rank)

@@ -30,9 +30,9 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (
-    ModeTree, Modular, Real, TreeCircuit, certify, certify_weights, checking,
-    coefficient_tensor, even_odd_weights, exact_rank, glue, grid_tensor,
-    matricize, table,
+    ModeTree, Modular, Real, TreeCircuit, certify, certify_weights,
+    check_answer, checking, coefficient_tensor, even_odd_weights, exact_rank,
+    glue, grid_tensor, matricize, table,
 )
 from lib.plots import depth, style
 
@@ -903,7 +903,7 @@ for M, Z, L in ((3, 7, 2), (2, 5, 3), (2, 16, 3), (3, 40, 3)):
                    smallest.parameter_count(), 2 * Z**2))
 table(forced, ["N", "M", "Z", "rank of the shallow one",
                "deep, Z - 1 on level L - 2", "on level L - 1",
-               "parameters with Z on both", "2 Z²"])
+               "parameters with Z on both", "2 Z^2"])
 
 # %% tags=["hide-input"]
 with checking("replication-cost", detail="4 shallow networks, 8 deep ones that "
@@ -982,3 +982,62 @@ glue("03-largest", 36**2)
 # **Try this.** Change the pool size to 4 and look at the even-odd rank of 16 positions. Draw weights
 # from $\{-1,1\}$ in the last experiment on short lists. Replace `"even-odd"` by `(0, 3, 4, 7)` and
 # predict the rank with `tree.mincut`.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/ht-deep-network.md#exercises) has more.
+
+# %% [markdown]
+# ### A partition of rank four
+#
+# Eight positions, $M=2$, all widths 2. Find four rows for which the rank is exactly 4.
+
+# %%
+four_rows = None  # as (0, 1, 2, 3)
+
+check_answer("03-rank-four", four_rows)
+
+# %% [markdown]
+# ### Count the parameters
+#
+# How many parameters has the deep network that pools two neighbors at a time, with weights of their
+# own at all nodes and all widths $r$?
+
+
+# %%
+def deep_parameters(N, M, r):
+    """N is 2, 4, 8 or 16."""
+    return None
+
+
+check_answer("03-parameters", deep_parameters)
+
+# %% [markdown]
+# ### The cheapest 81
+#
+# Eight positions and $M=4$. Which widths $(r_0,r_1,r_2)$ give an even-odd rank of 81 with the fewest
+# parameters?
+
+# %%
+cheapest_widths = None  # as (4, 4, 4)
+
+check_answer("03-cheapest", cheapest_widths)
+
+# %% [markdown]
+# ### Four at a time
+#
+# Windows of four in place of two. What is the even-odd rank for almost all weights, shared and not?
+# (On 16 positions there is a second layer, of width 1.)
+
+
+# %%
+def pool_four_rank(N, M, r0, shared):
+    """N is 4 or 16."""
+    return None
+
+
+check_answer("03-pool-four", pool_four_rank)

@@ -31,8 +31,8 @@ import torch
 
 from lib import (
     Architecture, ModeTree, activation_pooling, certify, certify_rectifier,
-    checking, coefficient_tensor, exact_rank, glue, indices, keeps_order,
-    largest_average_rank, linear_readout_upper_bound, matricize,
+    check_answer, checking, coefficient_tensor, exact_rank, glue, indices,
+    keeps_order, largest_average_rank, linear_readout_upper_bound, matricize,
     maxima_rank_bound, maximum_as_products, ordered_weights, pair_weights,
     planted, rectifier_construction, single_channel, split_modes, table,
     universal_weights,
@@ -789,3 +789,66 @@ for name, median in learned.items():
 # **Try this.** Raise `widths` in the count of single channels. Replace $-100..100$ by positive
 # weights: how often is one channel enough then? Move only the leaf values in the open set, up to one
 # half.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/rectifier-networks.md#exercises) has more.
+
+# %% [markdown]
+# ### Three different rows
+#
+# One channel on two positions with maximum pooling makes the matrix $\max(u_i,w_j)$. Give two vectors
+# of three numbers for which it has rank 3.
+
+# %%
+u_and_w = None  # as ((1, 1, 1), (2, 2, 2))
+
+check_answer("04-maxima", u_and_w)
+
+# %% [markdown]
+# ### Numbers for windows
+#
+# A window of two pixels $d,e\in\{0,\dots,M-1\}$ adds up its two channels to a number, and the network
+# takes the maximum of the numbers of both halves. Which number gives the matrix between the halves
+# its full rank $M^2$?
+
+
+# %%
+def window_number(d, e, M):
+    return None
+
+
+check_answer("04-numbers", window_number)
+
+# %% [markdown]
+# ### Sums across the cut
+#
+# A line of 8 pixels with $M$ templates, one layer with window $R$ and stride $S$, then the sum of all
+# its cells. What is the bound on the rank between left and right? (Cells at the end hang over the
+# border; what lies there is zero.)
+
+
+# %%
+def average_bound(M, R, S):
+    return None
+
+
+check_answer("04-average", average_bound)
+
+# %% [markdown]
+# ### Is it a maximum?
+#
+# Decide whether a matrix of nonnegative integers is $\max(u_i,w_j)$ for some $u$ and $w$.
+
+
+# %%
+def is_maximum(matrix):
+    """matrix: a list of rows; return True or False."""
+    return None
+
+
+check_answer("04-one-channel", is_maximum)

@@ -31,9 +31,9 @@ import fractions, itertools, math, torch
 
 from lib import (
     Architecture, ConvAC, LogConvAC, Mex, ModeTree, Modular, Similarity,
-    SimplexConvAC, TensorialMixture, checking, coefficient_tensor,
-    exact_rank, glue, log_forward, matricize, mex, missing_pixels,
-    missing_rectangles, photograph, signed_log, table,
+    SimplexConvAC, TensorialMixture, check_answer, checking,
+    coefficient_tensor, exact_rank, glue, log_forward, matricize, mex,
+    missing_pixels, missing_rectangles, photograph, signed_log, table,
 )
 from lib.plots import log_space as pictures, style
 
@@ -279,7 +279,7 @@ for t1 in (1, 3, 9):
     gradient, = torch.autograd.grad(out, values)
     exact = Fraction(1 + t1, 2)  # t_0 A / (t_2 B), A and B the inner means
     ratios.append((t1, str(exact), f"{gradient[0] / gradient[2]:.6f}"))
-table(ratios, ["t₁", "ratio of derivatives", "by autograd"])
+table(ratios, ["t_1", "ratio of derivatives", "by autograd"])
 
 # %% tags=["hide-input"]
 with checking("mex-two-exponents", "numerical",
@@ -1111,3 +1111,71 @@ for loss in ("ce", "likelihood"):
 #
 # **Try this.** Raise the likelihood weight of the photograph's mixture from 1 to 20. Hide the lower half of
 # every tile instead of random pixels. Give `mex` your own numbers, and an exponent of $10^{-30}$.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/log-space.md#exercises) has more.
+
+# %% [markdown]
+# ### A mean that never overflows
+#
+# The logarithm of the mean of the exponentials of some numbers, small or large, without `lib`.
+
+
+# %%
+def stable_mex(values):
+    """values: a list of floats, as [1000.0, 1001.0]."""
+    return None
+
+
+check_answer("05-stable", stable_mex)
+
+# %% [markdown]
+# ### Weights of a stride
+#
+# Windows of $R$ numbers with stride $S$ over $n$ numbers, only those that fit; a mean inside each,
+# and the mean of the results. Which weight does each number have?
+
+
+# %%
+def stride_weights(n, R, S):
+    """A list of n floats or fractions."""
+    return None
+
+
+check_answer("05-weights", stride_weights)
+
+# %% [markdown]
+# ### A pixel is missing
+#
+# A mixture has components with probabilities `prior`; in component $z$ pixel $i$ has the value $x$
+# with probability `tables[z][i][x]`. What is the probability of an image in which some pixels are
+# `None`, that is, not known?
+
+
+# %%
+def probability_of(prior, tables, image):
+    """image: as (0, None, 1)."""
+    return None
+
+
+check_answer("05-marginal", probability_of)
+
+# %% [markdown]
+# ### A sum with signs
+#
+# Numbers that floats cannot hold, each given as its sign (1, −1 or 0) and the logarithm of its
+# absolute value. Add two of them. Zero is `(0, -math.inf)`.
+
+
+# %%
+def signed_sum(first, second):
+    """first, second: as (-1, 5000.0); return such a pair."""
+    return None
+
+
+check_answer("05-signed", signed_sum)

@@ -30,8 +30,8 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import itertools, random, torch, lib.plots.geometry as pictures
 
 from lib import (
-    ModeTree, Modular, certify, checking, coefficient_tensor, evaluate,
-    exact_rank, glue, matricize, pooling_tree, published_bounds,
+    ModeTree, Modular, certify, check_answer, checking, coefficient_tensor,
+    evaluate, exact_rank, glue, matricize, pooling_tree, published_bounds,
     split_modes, split_windows_rank, table,
 )
 from lib.experiments import analysis, blobs as made, pooled, records
@@ -662,3 +662,64 @@ glue("06-blobs-steps", f"{header['settings']['steps']:,}")
 #
 # **Try this.** Give `pooling_tree` a geometry for every level, `("mirror", "square", "square")`, and
 # compare its ranks for the inner and the outer half of a line. Train longer, or with fewer channels.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/pooling-geometry.md#exercises) has more.
+
+# %% [markdown]
+# ### Fold by hand
+#
+# Mirror windows on a line of $N$ positions: which positions share the window of position 0 on a
+# level?
+
+
+# %%
+def mirror_window(N, level):
+    """A set or list of 2 ** level positions, 0 among them."""
+    return None
+
+
+check_answer("06-fold", mirror_window)
+
+# %% [markdown]
+# ### Palindromes
+#
+# A network with mirror windows multiplies, over all pairs of positions $(i,N-1-i)$, the sums
+# $\sum_c\mathtt{left}[c][x_i]\;\mathtt{right}[c][x_{N-1-i}]$. The pixels have the colors 0, 1, 2.
+# Give the two tables, with as many channels as you like, for which the product is 1 if the line reads
+# the same in both directions, and 0 if not.
+
+# %%
+left_right = None  # as ([[1, 0, 0]], [[1, 0, 0]]), one channel
+
+check_answer("06-palindrome", left_right)
+
+# %% [markdown]
+# ### Hard for both
+#
+# Eight positions, $M=2$, all widths 2. Square windows have rank 2 between left and right, mirror
+# windows 16. Find four positions for which neither geometry has a rank above 4.
+
+# %%
+hard_for_both = None  # as (0, 1, 2, 3)
+
+check_answer("06-both", hard_for_both)
+
+# %% [markdown]
+# ### What a window hides
+#
+# Pixels have `colors` values, every window holds `pool` places, and there are `levels` of windows.
+# With weights shared by all places, how many contents of the largest window can a network tell apart?
+
+
+# %%
+def window_contents(colors, pool, levels):
+    return None
+
+
+check_answer("06-contents", window_contents)

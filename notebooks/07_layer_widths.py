@@ -30,10 +30,10 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (
-    ModeTree, Modular, Node, Real, certify, certify_weights, checking,
-    coefficient_tensor, design_widths, entanglement_entropy, exact_rank, glue,
-    matricize, planted, routed_weights, routes, singular_values, smallest_cut,
-    table,
+    ModeTree, Modular, Node, Real, certify, certify_weights, check_answer,
+    checking, coefficient_tensor, design_widths, entanglement_entropy,
+    exact_rank, glue, matricize, planted, routed_weights, routes,
+    singular_values, smallest_cut, table,
 )
 from lib.plots import connectivity, style, widths as pictures
 
@@ -713,3 +713,66 @@ for name, widths in lab.RECTIFIERS.items():
 #
 # **Try this.** Give `design_widths` the argument `by="node"` and one partition that cuts only the
 # left half. Look for another gap between rank and cut with $M=5$.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/layer-widths.md#exercises) has more.
+
+# %% [markdown]
+# ### Lean widths
+#
+# Eight positions, $M=3$ and widths $(2,5,7)$. Find widths with the same smallest cuts along blocks of
+# 1, 2 and 4, and with the fewest parameters.
+
+# %%
+lean_widths = None  # as (2, 5, 7)
+
+check_answer("07-lean", lean_widths)
+
+# %% [markdown]
+# ### A smallest cut
+#
+# $M=3$; the pairs $\{0,1\}$ and $\{2,3\}$ have width 2, the pairs $\{4,5\}$ and $\{6,7\}$ width 3,
+# the node over 0–3 has width 2, the one over 4–7 width 4, the root 3. The rows are 0, 1, 4, 6. A node
+# costs its width, a position 3. Give a smallest cut: a list of nodes, each named by the positions
+# below it.
+
+# %%
+my_cut = None  # as [(0, 1), (4, 5, 6, 7), (2,)]
+
+check_answer("07-cut", my_cut)
+
+# %% [markdown]
+# ### Find the bug
+#
+# This function is meant to give the smallest cut of eight positions along alternating blocks of
+# $2^j$. Give an input `(M, widths, j)` where the price it names is not the rank, with $M\le4$.
+
+
+# %%
+def claimed_price(M, widths, j):
+    paths = M ** 2**j
+    for i in range(j):
+        paths = min(paths, widths[i] ** 2 ** (j - i))
+    return min(paths, widths[j]) ** (4 // 2**j)
+
+
+wrong_price = None  # as (4, (2, 2, 2), 0)
+
+check_answer("07-charged", wrong_price)
+
+# %% [markdown]
+# ### Another gap
+#
+# The pairs have widths $a,b,c,d$, the two nodes above them $ab$ and $cd$, the root 2, and $M=3$; the
+# rows are 0, 1, 4, 5. With $(3,5,5,3)$ the rank is 14 and the cut 15. Find other widths, up to 6,
+# with a rank below the cut.
+
+# %%
+other_widths = None  # as (3, 5, 3, 5)
+
+check_answer("07-gap", other_widths)

@@ -29,7 +29,7 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 # %%
 import torch
 
-from lib import (Architecture, Modular, block_network, checking,
+from lib import (Architecture, Modular, block_network, check_answer, checking,
                  correspondence, forward, glue, simulate, table)
 from lib.plots.architectures import draw_reachable_fields, figure
 
@@ -447,3 +447,79 @@ table(rows, ["B", "H", "layer K", "T_R of layer K", "smallest above H/2"])
 #
 # **Try it:** give `net` a layer with a window smaller than its stride and look which input cells
 # become invisible; raise `networks`; replace `random_line` by your own list of layers.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/receptive-field-algebra.md#exercises) has more.
+
+# %% [markdown]
+# ### A field from a list
+#
+# The total receptive field of the last layer, along one axis, without `lib`.
+
+
+# %%
+def field_of(layers):
+    """layers: as ((3, 1), (2, 2)), window and stride of each."""
+    return None
+
+
+check_answer("08-field", field_of)
+
+# %% [markdown]
+# ### A large window plays a small one
+#
+# A window of three pixels computes $\prod_i(w_ix_i+b_i)$. Give the weights and the biases with which
+# it computes $2x_0+1$.
+
+# %%
+weights_and_biases = None  # as ((1, 1, 1), (0, 0, 0))
+
+check_answer("08-imitate", weights_and_biases)
+
+# %% [markdown]
+# ### How many layers?
+#
+# Convolutions with windows of 3 and stride 1, and after every second one a pooling with window 2 and
+# stride 2, as in VGG. Which convolution, counted from 1, is the first whose units see at least so
+# many pixels?
+
+
+# %%
+def layers_needed(pixels):
+    return None
+
+
+check_answer("08-layers", layers_needed)
+
+# %% [markdown]
+# ### What nobody looks at
+#
+# Where a window is smaller than the stride, cells are skipped. How many cells of a line of length
+# `size` does no unit of the last layer depend on? (A map has as many cells as the one below divided
+# by the stride, rounded up.)
+
+
+# %%
+def cells_unseen(size, layers):
+    """layers: as ((2, 3), (1, 1)), window and stride of each."""
+    return None
+
+
+check_answer("08-unseen", cells_unseen)
+
+# %% [markdown]
+# ### When greedy fails
+#
+# You may take each unit as often as there are copies of it, up to a limit in all. Greedy takes the
+# largest units first. Give units, copies and a limit for which greedy does not come as near to the
+# limit as possible. (Why can this not happen to the strides of a network?)
+
+# %%
+units_and_limit = None  # as ([(2, 3), (6, 1)], 10): three 2s and one 6
+
+check_answer("08-greedy", units_and_limit)

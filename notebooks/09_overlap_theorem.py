@@ -30,9 +30,10 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (Architecture, Modular, block_network, certify,
-                 certify_weights, checking, glue, googlenet_stack, indices,
-                 proposition_2_bound, proposition_2_exponent, root_prime,
-                 table, two_layer_construction)
+                 certify_weights, check_answer, checking, glue,
+                 googlenet_stack, indices, proposition_2_bound,
+                 proposition_2_exponent, root_prime, table,
+                 two_layer_construction)
 from lib.plots.overlaps import (COLORS, draw_block_bounds, draw_threshold,
                                 figure, window_sweep)
 
@@ -789,3 +790,69 @@ glue("09-googlenet-crossing", stack.crossing_bound())
 #
 # **Try it:** change the list of `networks`; raise `trials`; cut elsewhere with
 # `net.crossing_bound(cut=1)` and the row modes as partition.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/overlap-theorem.md#exercises) has more.
+
+# %% [markdown]
+# ### Windows that cross
+#
+# A row of $H$ pixels, windows of $R$ at every $S$-th pixel. How many windows have pixels on both
+# sides of the middle and end inside the row?
+
+
+# %%
+def crossing_windows(H, R, S):
+    """H is even."""
+    return None
+
+
+check_answer("09-crossing", crossing_windows)
+
+# %% [markdown]
+# ### Two layers
+#
+# A row of $H$ pixels and $M$ templates; layer 1 has windows of $R$, stride 1, $D$ channels and
+# biases, layer 2 multiplies over the whole row, with a bias or without. Predict the rank between left
+# and right.
+
+
+# %%
+def two_layer_rank(H, M, R, D, bias):
+    """bias: True or False, for layer 2."""
+    return None
+
+
+check_answer("09-two-layers", two_layer_rank)
+
+# %% [markdown]
+# ### Twelve to spend
+#
+# $H=8$, $M=4$, stride 1, then a product over the row, with biases. You may choose the window and the
+# channels of layer 1 with $R\cdot D\le12$. Which choice has the largest rank?
+
+# %%
+window_and_channels = None  # as (3, 4)
+
+check_answer("09-twelve", window_and_channels)
+
+# %% [markdown]
+# ### One channel for 255
+#
+# A 4×4 image and two templates. Layer 1 has a 3×3 window, stride 1 and *one* channel, $y=\prod(w\cdot
+# x+b)$ over the nine pixels of the window; the network then multiplies $1+2y$ over all 16 locations.
+# Write down weights with which the rank between left and right is 256: without overlaps that takes
+# 255 channels. Beyond the right and the lower border a pixel is $(0,0)$; inside, template 0 is
+# $(1,0)$ and template 1 is $(0,1)$.
+
+# %%
+blank_row = [[0, 0], [0, 0], [0, 0]]  # (w_0, w_1) for each of three pixels
+one_weight = [blank_row, blank_row, blank_row]
+one_bias = None  # as [[1, 1, 1], [1, 1, 1], [1, 1, 1]]
+
+check_answer("09-one-channel", (one_weight, one_bias))

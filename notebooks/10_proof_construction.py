@@ -30,8 +30,9 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (Architecture, Modular, Real, block_network, certify,
-                 certify_weights, checking, exact_rank, fit, forward, glue,
-                 googlenet_stack, indices, overlap_construction, table)
+                 certify_weights, check_answer, checking, exact_rank, fit,
+                 forward, glue, googlenet_stack, indices, overlap_construction,
+                 table)
 from lib.plots.crossing import draw_elimination, draw_signs, figure
 
 field = Modular()
@@ -420,3 +421,64 @@ table([(built.shift, built.digits, trunk.overlap_bounds()[-1],
 #
 # **Try it:** change `shift` and `layer` in `overlap_construction`; give `deep` a third window; build the
 # network for your own architecture and run it on images of your choice.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/proof-construction.md#exercises) has more.
+
+# %% [markdown]
+# ### Count the arcs
+#
+# A row of $H$ pixels is cut before pixel $h$; an arc leads from every pixel $v$ to $v+s$, if that
+# exists. How many arcs cross the cut?
+
+
+# %%
+def count_arcs(H, h, s):
+    return None
+
+
+check_answer("10-arcs", count_arcs)
+
+# %% [markdown]
+# ### Travel by offsets
+#
+# Layer $l$ can carry a pixel over $a_l$ of its own cells, $0\le a_l\le R_l-1$, and each of them is as
+# wide as the total stride below. Find offsets that add up to a shift $s$; there always are some.
+
+
+# %%
+def offsets(layers, s):
+    """layers: as ((3, 2), (2, 1)), window and stride; one offset for each."""
+    return None
+
+
+check_answer("10-travel", offsets)
+
+# %% [markdown]
+# ### The factor in front of the sum
+#
+# The construction forms $1+\lambda\sum_j\sigma_j(a)\sigma_j(b)$ with $D-1$ signs, $\sigma_j(d)=-1$ if
+# $d=j$ and $1$ otherwise, for templates $a,b<D$. Find a $\lambda$ with which no factor is 0 and the
+# matrix is invertible, for $D=2,\dots,6$.
+
+# %%
+sign_factor = None  # as 1
+
+check_answer("10-factor", sign_factor)
+
+# %% [markdown]
+# ### Two private pixels
+#
+# A window has two private pixels with two templates each, so four contents. Give three channels, each
+# a product of a function of the first and a function of the second pixel, so that the matrix
+# $1+\sum_jf_j(a)f_j(b)$, with the contents $a$ before and $b$ after the cut, has rank 4.
+
+# %%
+three_products = None  # as [((1, 2), (1, 1)), ...]: values at templates 0, 1
+
+check_answer("10-private", three_products)

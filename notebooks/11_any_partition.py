@@ -30,8 +30,8 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (Architecture, ModeTree, Modular, certify, certify_weights,
-                 checking, forward, glue, indices, matching_construction,
-                 matching_number, table)
+                 check_answer, checking, forward, glue, indices,
+                 matching_construction, matching_number, table)
 from lib.plots.partitions import draw_partition, figure
 
 field = Modular()
@@ -406,3 +406,63 @@ with checking("cheap-partition",
 # - Every pooling geometry has a partition of small rank, at most the width of its root.
 #
 # **Try it:** another grid in `network`; other widths in `geometries`; `shared=True` on the $3\times4$ grid.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/any-partition.md#exercises) has more.
+
+# %% [markdown]
+# ### Who sees whom
+#
+# Pixels are numbered row by row. The window anchored at a pixel reaches down and to the right, to the
+# corner. Does the window at one of the two reach the other?
+
+
+# %%
+def comparable_pixels(a, b, width):
+    """width: pixels in a row; return True or False."""
+    return None
+
+
+check_answer("11-comparable", comparable_pixels)
+
+# %% [markdown]
+# ### The cheap partition
+#
+# Mirror windows on a 4×4 image: $\{0,3,12,15\}$, $\{1,2,13,14\}$, $\{4,7,8,11\}$ and $\{5,6,9,10\}$,
+# each with 4 channels; the root has width 3. Which eight pixels have a rank of at most 3 against the
+# others?
+
+# %%
+cheap_half = None  # eight pixels
+
+check_answer("11-cheap", cheap_half)
+
+# %% [markdown]
+# ### Defeat the pairs
+#
+# Find eight pixels of the 4×4 grid that cannot all be paired with the other eight, if the pixels of a
+# pair have to be comparable.
+
+# %%
+defeating_half = None  # eight pixels
+
+check_answer("11-defeat", defeating_half)
+
+# %% [markdown]
+# ### Pair them up
+#
+# As many disjoint comparable pairs as possible, one pixel from `rows` and one from `others` in each.
+
+
+# %%
+def pair_up(rows, others, width):
+    """A list of pairs, as [(0, 1), (4, 2)]."""
+    return None
+
+
+check_answer("11-pairing", pair_up)

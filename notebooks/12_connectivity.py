@@ -30,9 +30,9 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 import torch
 
 from lib import (
-    DilatedNetwork, Modular, certify, checking, coefficient_tensor,
-    dilated_tree, exact_rank, gap_family, glue, grid_tensor,
-    hybrid_in_mixture, hybrid_tree, indices, lags, matricize,
+    DilatedNetwork, Modular, certify, check_answer, checking,
+    coefficient_tensor, dilated_tree, exact_rank, gap_family, glue,
+    grid_tensor, hybrid_in_mixture, hybrid_tree, indices, lags, matricize,
     mixture_levels, planted, table,
 )
 from lib.plots import connectivity, style
@@ -581,3 +581,66 @@ glue("12-size-mixture", networks["mixture"].parameter_count())
 # other parent cannot. On pairs that suit neither tree nobody comes close.
 #
 # These are planted tasks, not data. They show that training finds what the theorem says is there.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/connectivity.md#exercises) has more.
+
+# %% [markdown]
+# ### How much is read
+#
+# A network of layers with these dilations: how many different instants does one output read?
+
+
+# %%
+def instants_read(dilations):
+    """dilations: as (1, 2, 4)."""
+    return None
+
+
+check_answer("12-inputs", instants_read)
+
+# %% [markdown]
+# ### Levels in common
+#
+# Two orders of the dilations $1,2,\dots,2^{L-1}$. In which layers, before the last, have their trees
+# nodes in common?
+
+
+# %%
+def common_layers(first, second):
+    """A list of layers, counted from 1; it may be empty."""
+    return None
+
+
+check_answer("12-common", common_layers)
+
+# %% [markdown]
+# ### Where two instants meet
+#
+# The dilations are $1,2,4,\dots$ in some order. In which layer do the inputs $i$ and $j$, counted
+# from the oldest, come below one node for the first time?
+
+
+# %%
+def meeting_layer(dilations, i, j):
+    """Layers count from 1."""
+    return None
+
+
+check_answer("12-meet", meeting_layer)
+
+# %% [markdown]
+# ### The hybrid alone
+#
+# The hybrid `(1, 0)` of dilations 1, 2, 4 and 2, 1, 4 has rank 16 for the rows 0, 1, 4, 6. Find four
+# rows for which the hybrid `(0, 1)` has rank 16 and both networks have rank 8, with $M=r=2$.
+
+# %%
+hybrid_rows = None  # as (0, 1, 4, 6)
+
+check_answer("12-mirror", hybrid_rows)

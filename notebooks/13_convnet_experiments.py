@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # ConvNet experiments
+# # ConvNet experiments, from the stored runs
 #
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/13_convnet_experiments.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/13_convnet_experiments.ipynb)
 #
@@ -29,7 +29,7 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 # %%
 import torch, lib.plots.experiments as plots
 
-from lib import checking, glue, table
+from lib import check_answer, checking, glue, table
 from lib.experiments import (analysis, augment, images, jobs, kinds, networks,
                              records, settings, training)
 
@@ -440,3 +440,70 @@ with checking("convac-overlap-beats-channels", evidence="trained",
 # To try: `settings.Settings(data="photograph-patches", images=100, epochs=40)` in the live run; other
 # seeds with `settings.Grid(..., seeds=(0, 1, 2))`; or your own CIFAR-10 runs with
 # `python -m lib.experiments --preset laptop`, which continues where it was stopped.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/convnet-experiments.md#exercises) has more.
+
+# %% [markdown]
+# ### Between two points
+#
+# A curve of accuracy against channels is measured at a few points. Where does it reach a level, if
+# accuracy is linear in the logarithm of the channels between neighboring points?
+
+
+# %%
+def channels_at(points, accuracy):
+    """points: as [(4, 0.25), (16, 0.75)], channels and accuracy, rising."""
+    return None
+
+
+check_answer("13-curve", channels_at)
+
+# %% [markdown]
+# ### The same size
+#
+# How many channels does a network with $B=1$ need, at least, to have no fewer parameters than one
+# with $C$ channels and windows $B\le5$?
+
+
+# %%
+def same_size_channels(C, B):
+    return None
+
+
+check_answer("13-same-size", same_size_channels)
+
+# %% [markdown]
+# ### The size of a group
+#
+# With $B=1$ the four quarters of an image can be exchanged, and the quarters of each quarter, and so
+# on. A tree in which every node has `pool` children, over so many levels: how many such exchanges are
+# there, doing nothing included?
+
+
+# %%
+def exchanges(pool, levels):
+    return None
+
+
+check_answer("13-group", exchanges)
+
+# %% [markdown]
+# ### One form for every orbit
+#
+# An image with sides 2, 4 or 8, as a list of rows of small integers. Return something that is the
+# same for two images exactly if such exchanges lead from one to the other.
+
+
+# %%
+def canonical_form(image):
+    """Anything that can be compared: a number, a list, a text."""
+    return None
+
+
+check_answer("13-canonical", canonical_form)

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Audit any network
+# # The audit, run on well-known networks
 #
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/14_audit_a_network.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/14_audit_a_network.ipynb)
 #
@@ -29,9 +29,9 @@ sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 # %%
 import copy, itertools, torch
 
-from lib import (Architecture, Modular, Real, certify, checking, exact_rank,
-                 forward, generalized_conv, glue, googlenet_stack, grid_tensor,
-                 matricize, photograph_patches, table)
+from lib import (Architecture, Modular, Real, certify, check_answer, checking,
+                 exact_rank, forward, generalized_conv, glue, googlenet_stack,
+                 grid_tensor, matricize, photograph_patches, table)
 from lib.audit import (UnsupportedOperation, audit, effective_field, models)
 from lib.plots.audit import (draw_bounds_by_layer, draw_field_growth,
                              draw_influence, draw_unit, figure, path_field)
@@ -740,3 +740,65 @@ except UnsupportedOperation as error:
 #
 # **Try it:** audit your own model; give `halving_unit` other paddings; widen the bottleneck in
 # `parallel` and watch the bound; audit `models.googlenet` at another size.
+
+# %% [markdown]
+# ## Try it
+#
+# Write a few lines in place of `None` and run the cell. It says at once whether they are right; if
+# not, it names the smallest input it knows on which they fail. All it needs is the set-up and the
+# imports at the top. The first is for everyone, the last is hard; [the
+# page](../book/audit-a-network.md#exercises) has more.
+
+# %% [markdown]
+# ### The first stage of a ResNet
+#
+# A 7×7 convolution with stride 2, a 3×3 pooling with stride 2, then residual units of two 3×3
+# convolutions with stride 1 each. How many pixels wide is the field after so many units?
+
+
+# %%
+def stage_field(units):
+    return None
+
+
+check_answer("14-stage", stage_field)
+
+# %% [markdown]
+# ### Nine weights, 27 pixels
+#
+# Layers with stride 1 on a line, each given as (window, dilation). With at most nine weights in all
+# windows together, let one unit see 27 neighboring pixels, and leave none out.
+
+# %%
+nine_weights = None  # as [(5, 1), (4, 2)]
+
+check_answer("14-no-holes", nine_weights)
+
+# %% [markdown]
+# ### SAME padding
+#
+# A branch with one $R\times R$ convolution of stride $S$ and a $1\times1$ shortcut of the same
+# stride. SAME padding adds $\max(0,(\lceil n/S\rceil-1)S+R-n)$ cells in all to a map of $n$, half of
+# them, rounded down, before it. Are the two branches aligned?
+
+
+# %%
+def same_aligned(n, R, S):
+    """Return True or False."""
+    return None
+
+
+check_answer("14-same", same_aligned)
+
+# %% [markdown]
+# ### A thin stem
+#
+# One 7×7 convolution of stride 2 with 64 channels on RGB images of 224×224, $M=64$, has the crossing
+# bound $64^{336}$ and 9,408 weights. Replace it by three 3×3 convolutions with strides 2, 1, 1.
+# Choose the channels of the first two, the third has 64, so that the bound is larger and there are
+# fewer weights.
+
+# %%
+stem_channels = None  # as (32, 32)
+
+check_answer("14-stem", stem_channels)

@@ -1,13 +1,14 @@
 """The book's Sphinx extension: pages made from the sources, and details of the type.
 
-Pages hold ``<!-- ledger -->``, ``<!-- map -->`` or ``<!-- api -->`` where these go. A value
-glued into a sentence would look like code, with a caret in its powers, and the word that opens a
-proof like the rest of its text: both get a class here, which course.css styles, and powers become
-formulas.
+Pages hold ``<!-- ledger -->``, ``<!-- map -->`` or ``<!-- api -->`` where these go; quizzes are put
+before exercises. A value glued into a sentence would look like code, with a caret in its powers,
+and the word that opens a proof like the rest of its text: both get a class here, which course.css
+styles, and powers become formulas. Built pages are finished by `lib.course.finishing`.
 """
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from docutils import nodes
 from myst_nb.ext.glue.utils import PendingGlueReference
@@ -15,9 +16,12 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.directive import ProofDirective
 
 from .claims import load_claims
+from .finishing import finish_book
 from .ledger import ledger_markdown, stored_checks
 from .overview import map_markdown
+from .quiz import with_quiz
 from .reference import module_markdown, module_paths
+from .statements import StatementIndex, note_titles
 
 POWER = re.compile(r"(\d+\^\d+)")
 
@@ -97,12 +101,33 @@ def insert_pages(app, docname: str, source: list[str]) -> None:
     for place, make in makers.items():
         if place in source[0]:
             source[0] = source[0].replace(place, make())
+    source[0] = with_quiz(docname, source[0])
+
+
+def drop_thebe(app, page: str, template: str, context: dict, doctree) -> None:
+    """Leave out what Jupyter Book loads on every page for kernels that this book never starts."""
+    def wanted(file) -> bool:
+        body = getattr(file, "attributes", {}).get("body", "")
+        return "thebe" not in f"{getattr(file, 'filename', file)} {body}".lower()
+
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context.get(kind, []) if wanted(file)]
+
+
+def finish(app, exception: Exception | None) -> None:
+    """Finish the pages that were written."""
+    if exception is None and app.builder.format == "html":
+        finish_book(Path(app.outdir))
 
 
 def setup(app) -> dict:
     app.connect("source-read", insert_pages)
+    app.connect("doctree-read", note_titles)
+    app.connect("html-page-context", drop_thebe, priority=900)  # after all that add files
+    app.connect("build-finished", finish)
     app.add_post_transform(MarkGluedText)
     app.add_post_transform(TypesetPowers)
     app.setup_extension("sphinx_proof")
     app.add_directive_to_domain("prf", "proof", MarkedProof, override=True)
+    app.add_index_to_domain("prf", StatementIndex)
     return {"parallel_read_safe": True}

@@ -13,6 +13,7 @@ from pathlib import Path
 from . import ROOT
 from .claims import EVIDENCE, PREFIX, STATUS, load_claims, status_class
 from .notebooks import notebooks, read_notebook
+from .tables import typeset_prose
 
 LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[([\w ]+)\] ?(.*)$", re.MULTILINE)
 STATEMENT = re.compile(r"^[`:]{3,}\{prf:(\w+)\}[^\n]*\n((?::[^\n]*\n)*)", re.MULTILINE)
@@ -209,7 +210,7 @@ def ledger_row(claim: dict, checks: list[Check], linked: bool, documents) -> str
         "; ".join(dict.fromkeys(evidence)) or "none",
         ", ".join(where) or "nowhere",
     ]
-    return "| " + " | ".join(str(cell).replace("|", r"\|") for cell in cells) + " |"
+    return "| " + " | ".join(typeset_prose(str(cell)).replace("|", r"\|") for cell in cells) + " |"
 
 
 def main() -> None:

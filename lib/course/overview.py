@@ -7,7 +7,7 @@ import yaml
 from . import ROOT
 from .claims import load_claims
 
-__all__ = ["chapters", "map_markdown", "reading_minutes"]
+__all__ = ["chapter_titles", "chapters", "map_markdown", "reading_minutes"]
 
 WORDS_A_MINUTE = 130      # a text with symbols is read about half as fast as a novel
 FORMULA = re.compile(r"^\$\$.*?^\$\$|^`{3}\{math\}.*?^`{3}", re.MULTILINE | re.DOTALL)
@@ -30,6 +30,19 @@ def chapters() -> list[tuple[str, list[str]]]:
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     return [(part["caption"], [chapter["file"] for chapter in part["chapters"]])
             for part in contents["parts"] if part["caption"] != "Reference"]
+
+
+def chapter_titles() -> dict[str, str]:
+    """Titles of the pages of :func:`chapters`.
+
+    Examples
+    --------
+    >>> chapter_titles()["book/overlap-theorem"]
+    'The overlap theorem'
+    """
+    texts = {page: (ROOT / f"{page}.md").read_text(encoding="utf-8")
+             for _, pages in chapters() for page in pages}
+    return {page: re.search(r"^# (.+)$", text, re.MULTILINE)[1] for page, text in texts.items()}
 
 
 def reading_minutes(text: str) -> int:

@@ -9,8 +9,9 @@ import re
 from pathlib import Path
 
 from . import ROOT
+from .tables import typeset_prose
 
-LEFT_OUT = {"tests", "benchmarks", "course"}
+LEFT_OUT = {"tests", "benchmarks", "course", "exercises"}
 
 
 def module_paths(root: Path = ROOT) -> list[Path]:
@@ -100,5 +101,6 @@ def arguments(node: ast.FunctionDef) -> str:
 def plain(text: str) -> str:
     """Text with code marks kept and every other mark of Markdown taken literally."""
     pieces = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", text).replace("``", "`").split("`")
-    pieces[::2] = [re.sub(r"([][*_$<>{}|\\])", r"\\\1", piece) for piece in pieces[::2]]
+    pieces[::2] = [typeset_prose(re.sub(r"([][*_$<>{}|\\])", r"\\\1", piece))
+                   for piece in pieces[::2]]
     return "`".join(pieces)

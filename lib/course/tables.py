@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 # 64^32, 2^{n-1}, T_R, r_{0}; only a letter alone has an index, names like cp_rank stay as they are.
 _RAISED = re.compile(r"\^(\{[^{}]*\}|-?\w+)")
 _LOWERED = re.compile(r"\b([^\W\d_])_(\{[^{}]*\}|\w\b)")
+_POWER = re.compile(r"(?<=[\w)])\^(\([^()]*\)|-?\w+)")        # in prose: M^(N-1)
+_LITERAL = re.compile(r"(`[^`]*`|\$[^$]*\$)")
 _NUMBER = re.compile(r"([-−]?[\d,.]+(\^\d+)?( ?%)?|–)?")
 _MINUS = re.compile(r"(?<![\w)])-(?=\d)|(?<=[\w) ])-(?=[^<>]*</su[bp]>)")
 
@@ -110,9 +112,34 @@ def typeset(text: str) -> str:
     ('T<sub>R</sub> &lt; 64<sup>32</sup>', 'cp_rank', '−3')
     """
     safe = html.escape(text, quote=False)
-    safe = _RAISED.sub(lambda found: f"<sup>{found[1].strip('{}')}</sup>", safe)
+    while (raised := _RAISED.sub(lambda found: f"<sup>{found[1].strip('{}')}</sup>", safe)) != safe:
+        safe = raised  # once more, for the powers in an exponent
     safe = _LOWERED.sub(lambda found: f"{found[1]}<sub>{found[2].strip('{}')}</sub>", safe)
     return _MINUS.sub("−", safe)
+
+
+def typeset_prose(text: str) -> str:
+    """Markdown with raised powers and real minus signs, outside of code and formulas.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> typeset_prose("at most M^(N-1), from -2 on; `a^b` and $2^n$ stay")
+    'at most M<sup>N−1</sup>, from −2 on; `a^b` and $2^n$ stay'
+    """
+    pieces = _LITERAL.split(text)
+    pieces[::2] = [
+        _MINUS.sub("−", _POWER.sub(
+            lambda found: f"<sup>{found[1].strip('()').replace('-', '−')}</sup>", piece))
+        for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def _text(cell: object, row: int) -> str:

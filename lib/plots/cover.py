@@ -44,7 +44,9 @@ def cover_ranks(size=SIZE, channels=CHANNELS, windows=(2, 3, 4, 5)):
 
 
 def draw_windows(axes, net, title):
-    """The windows of a network's first layer on its input; those that cross the middle stand out.
+    """The windows of a first layer inside its input; those that cross the middle stand out.
+
+    Windows that reach into the padding are left out.
 
     Parameters
     ----------
@@ -58,16 +60,17 @@ def draw_windows(axes, net, title):
     for row in range(height):
         for column in range(width):
             axes.add_patch(Rectangle((column, row), 1, 1, facecolor="white", edgecolor="#CCCCCC"))
-    for row in range(0, height, stride):
-        for column in range(0, width, stride):
+    inset = 0.10  # neighbors stay apart
+    side = window - 2 * inset
+    for row in range(0, height - window + 1, stride):
+        for column in range(0, width - window + 1, stride):
             crosses = column < width / 2 < column + window
-            inset = 0.10 + (0.14 * (row % 2) if stride < window else 0)  # neighbors stay apart
-            side = window - 2 * inset
             look = _window_style(crosses, tiled=stride >= window)
             axes.add_patch(FancyBboxPatch((column + inset, row + inset), side, side, **look))
     middle = [width / 2] * 2
-    axes.plot(middle, [-0.5, height + 1], color=INK, linestyle=(0, (3, 2)), linewidth=1.4, zorder=4)
-    axes.set(xlim=(-0.2, width + 1.1), ylim=(height + 1.1, -0.6), aspect="equal")
+    axes.plot(middle, [-0.5, height + 0.5], color=INK, linestyle=(0, (3, 2)), linewidth=1.4,
+              zorder=4)
+    axes.set(xlim=(-0.2, width + 0.2), ylim=(height + 0.6, -0.6), aspect="equal")
     axes.set_title(title, loc="center")
     axes.axis("off")
 

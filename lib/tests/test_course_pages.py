@@ -1,9 +1,11 @@
 """What the book's extensions write into pages: the reference and the details of the type."""
 
+import re
 import types
 
 import pytest
 
+from lib.course import ROOT
 from lib.course.claims import load_claims
 from lib.course.extension import insert_pages, with_formulas
 from lib.course.overview import chapters, map_markdown
@@ -90,6 +92,16 @@ def test_marks_of_markdown_are_taken_literally_outside_code():
     ("17 of 20", ["17 of 20"]), ("", [])])
 def test_powers_in_glued_values_become_formulas(text, pieces):
     assert [str(node) for node in with_formulas(text)] == pieces
+
+
+def test_no_two_pages_have_the_same_title():
+    """A search that finds two pages of one name, chapter and notebook, says too little."""
+    titles = {}
+    for path in [*(ROOT / "book").glob("*.md"), *(ROOT / "notebooks").glob("*.py")]:
+        mark = r"^# # (.+)$" if path.suffix == ".py" else r"^# (.+)$"
+        title = re.search(mark, path.read_text(encoding="utf-8"), re.MULTILINE)[1]
+        titles.setdefault(title.casefold(), []).append(path.name)
+    assert not {title: pages for title, pages in titles.items() if len(pages) > 1}
 
 
 def test_the_map_names_every_chapter_and_every_theorem():

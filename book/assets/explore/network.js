@@ -31,8 +31,8 @@
 
   register("network", (place, stored, store) => {
     let net = parse(Object.values(EXAMPLES)[0]), layer = 1;
-    const text = html("input", {type: "text", id: "explore-network-text", spellcheck: "false",
-                                autocomplete: "off", class: "explore-text"});
+    const text = html("textarea", {rows: 2, id: "explore-network-text", spellcheck: "false",
+                                   autocomplete: "off", class: "explore-text"});
     const problem = html("p", {class: "explore-problem", role: "alert"});
     const choice = html("select", {id: "explore-network-examples"},
                         Object.keys(EXAMPLES).map(name => html("option", {}, [name])));

@@ -178,17 +178,25 @@
     return [...partner].map(pair => [Math.min(...pair), Math.max(...pair)]).sort((a, b) => a[0] - b[0]);
   }
 
-  /* The smallest product of widths whose edges separate the two sides of a mode tree; a node is
-     {children, width}, a leaf the number of its mode. */
-  function minimumCut(tree, side, templates) {
+  /* A set of nodes and leaves of a mode tree that separates its two sides at the smallest product of
+     widths; a node is {children, width}, a leaf the number of its mode. */
+  function smallestCut(tree, side, templates) {
+    const cheaper = (one, other) => one.price <= other.price ? one : other;
+    const together = cuts => ({price: cuts.reduce((product, cut) => product * cut.price, 1),
+                               parts: cuts.flatMap(cut => cut.parts)});
     function below(node) {
-      if (typeof node === "number") return side[node] ? [1, templates] : [templates, 1];
+      if (typeof node === "number") {
+        const kept = {price: 1, parts: []}, cut = {price: templates, parts: [node]};
+        return side[node] ? [kept, cut] : [cut, kept];
+      }
       const pairs = node.children.map(below);
-      const cut = node.width * pairs.reduce((product, pair) => product * Math.min(...pair), 1);
-      return [0, 1].map(s => Math.min(cut, pairs.reduce((product, pair) => product * pair[s], 1)));
+      const here = together([{price: node.width, parts: [node]}, ...pairs.map(pair => cheaper(...pair))]);
+      return [0, 1].map(s => cheaper(here, together(pairs.map(pair => pair[s]))));
     }
-    return Math.min(...below(tree));
+    return cheaper(...below(tree));
   }
+
+  const minimumCut = (tree, side, templates) => smallestCut(tree, side, templates).price;
 
   /* Rank of a small table of integers, by elimination without fractions. */
   function rank(table) {
@@ -207,6 +215,6 @@
     return found;
   }
 
-  root.overlapTheory = {rank, matching, minimumCut, totals, reachable, connectedFields, admissible, crossingBound, privateBound,
+  root.overlapTheory = {rank, matching, smallestCut, minimumCut, totals, reachable, connectedFields, admissible, crossingBound, privateBound,
                         upperBound, twoLayers, value, log10};
 })(typeof window === "undefined" ? globalThis : window);

@@ -1,0 +1,36 @@
+/* Arrow keys, space, a swipe or the buttons turn the slides; N shows the speaker's notes. */
+(function () {
+  "use strict";
+  document.addEventListener("DOMContentLoaded", () => {
+    const slides = [...document.querySelectorAll(".slide")], count = document.querySelector(".bar output");
+    let now = 0;
+    function show(number) {
+      now = Math.max(0, Math.min(slides.length - 1, number));
+      slides.forEach((slide, i) => {
+        slide.classList.toggle("now", i === now);
+        if (innerWidth > 700) slide.setAttribute("aria-hidden", String(i !== now));
+      });
+      count.textContent = `${now + 1} of ${slides.length}`;
+      history.replaceState(null, "", `#${now + 1}`);
+    }
+    const notes = () => document.body.classList.toggle("with-notes");
+    const keys = {ArrowRight: () => show(now + 1), PageDown: () => show(now + 1), " ": () => show(now + 1),
+      ArrowLeft: () => show(now - 1), PageUp: () => show(now - 1), Home: () => show(0),
+      End: () => show(slides.length - 1), n: notes, N: notes};
+    document.addEventListener("keydown", event => {
+      if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === " " && event.target.matches("button, a")) return;
+      keys[event.key]();
+      event.preventDefault();
+    });
+    let from = null;
+    document.addEventListener("pointerdown", event => { from = event.pointerType === "touch" ? event.clientX : null; });
+    document.addEventListener("pointerup", event => {
+      if (from !== null && innerWidth > 700 && Math.abs(event.clientX - from) > 50) show(now + (event.clientX < from ? 1 : -1));
+      from = null;
+    });
+    document.querySelectorAll(".bar button").forEach(button => button.addEventListener("click", () => keys[button.dataset.key]()));
+    const wanted = Number(location.hash.slice(1));
+    if (innerWidth > 700) show(Number.isInteger(wanted) && wanted > 0 ? wanted - 1 : 0);
+  });
+})();

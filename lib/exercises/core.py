@@ -1,0 +1,277 @@
+"""What exercises are made of: a question's name and hint, and how an answer is read and judged.
+
+A judge is a function of the reader's answer, a value or a function. It returns what it has looked
+at, or raises `Refusal` with the first, smallest thing that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite
+from numbers import Rational
+
+import torch
+
+__all__ = ["EXERCISES", "Exercise", "Refusal", "Unsolved", "array", "ask", "compare", "exercise",
+           "has_gap", "integer", "integers", "number", "plain", "positions", "refuse", "said",
+           "shown", "truth"]
+
+
+class Unsolved(Exception):
+    """The answer is still the stub."""
+
+
+class Refusal(Exception):
+    """The answer is wrong; the text says at which input."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One question of a notebook.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's number and a word: ``"09-crossing"``.
+    hint : str
+        Shown as long as nothing is answered.
+    judge : callable
+        From the answer to a text about what was looked at; raises `Refusal`.
+    """
+
+    name: str
+    hint: str
+    judge: Callable[[object], str]
+
+
+EXERCISES: dict[str, Exercise] = {}
+
+
+def exercise(name: str, hint: str) -> Callable:
+    """A decorator that makes a judge the exercise of that name.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken.
+    """
+    def enter(judge):
+        if name in EXERCISES:
+            raise ValueError(f"exercise: the name {name!r} is taken; names are used once")
+        EXERCISES[name] = Exercise(name, hint, judge)
+        return judge
+
+    return enter
+
+
+def refuse(text: str) -> None:
+    """Raise `Refusal`: the answer is wrong, for this reason."""
+    raise Refusal(text)
+
+
+def plain(value: object) -> object:
+    """An answer in Python's own numbers and lists, wherever it was computed.
+
+    Examples
+    --------
+    >>> plain((torch.tensor([1, 2]), torch.tensor(3.0)))
+    [[1, 2], 3.0]
+    """
+    if hasattr(value, "tolist"):  # numpy and torch, scalars as well
+        value = value.tolist()
+    if isinstance(value, (list, tuple, range)):
+        return [plain(part) for part in value]
+    return value
+
+
+def has_gap(value: object) -> bool:
+    """Whether an answer, or a part of it, is still None or an ellipsis."""
+    if isinstance(value, (list, tuple)):
+        return any(map(has_gap, value))
+    return value is None or value is ...
+
+
+def shown(value: object) -> str:
+    """A value in one short line, lists as tuples."""
+    def tupled(part):
+        if isinstance(part, float) and part.is_integer() and abs(part) < 1e9:
+            return int(part)
+        return tuple(map(tupled, part)) if isinstance(part, (list, tuple)) else part
+
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (set, frozenset)):
+        return "{" + ", ".join(map(str, sorted(value))) + "}"
+    text = repr(tupled(value))
+    return text if len(text) <= 70 else text[:66] + " ..."
+
+
+def said(answer: Callable, arguments: Sequence) -> str:
+    """A call of the reader's function, as it would be typed."""
+    name = getattr(answer, "__name__", "<")
+    name = "your function" if name.startswith("<") else name
+    return f"{name}({', '.join(map(shown, arguments))})"
+
+
+def ask(answer: object, *arguments: object) -> object:
+    """What the reader's function returns, as by `plain`.
+
+    Raises
+    ------
+    Unsolved
+        If it returns nothing.
+    Refusal
+        If it is no function, or raises.
+    """
+    if not callable(answer):
+        refuse(f"your answer is {shown(answer)}, and a function is asked for: give its name, "
+               "without brackets")
+    try:
+        value = plain(answer(*deepcopy(arguments)))  # whatever it does to them
+    except Exception as error:
+        message = " ".join(str(error).split())
+        about = f"{type(error).__name__}: {message}" if message else type(error).__name__
+        refuse(f"{said(answer, arguments)} raises {about}")
+    if has_gap(value):
+        raise Unsolved
+    return value
+
+
+def number(value: object, what: str = "your answer") -> float | int | Fraction:
+    """A real number; integers and fractions stay what they are.
+
+    Raises
+    ------
+    Refusal
+        For everything else, truth values and NaN included.
+    """
+    if isinstance(value, Rational) and not isinstance(value, bool):
+        return int(value) if value.denominator == 1 else Fraction(value)
+    if not isinstance(value, float) or value != value:
+        refuse(f"{what} is {shown(value)}, and a number is asked for")
+    return value
+
+
+def integer(value: object, what: str = "your answer") -> int:
+    """An integer; a float that is whole passes.
+
+    Raises
+    ------
+    Refusal
+        For everything else, truth values included.
+    """
+    found = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if isinstance(value, Fraction):
+        found = value.denominator == 1
+    if not found or not isfinite(value) or value != int(value):
+        refuse(f"{what} is {shown(value)}, and an integer is asked for")
+    return int(value)
+
+
+def truth(value: object, what: str = "your answer") -> bool:
+    """True or False; 0 and 1 pass."""
+    if value not in (True, False):
+        refuse(f"{what} is {shown(value)}, and True or False is asked for")
+    return bool(value)
+
+
+def integers(value: object, count: int, what: str = "your answer", least: int = 1,
+             most: int | None = None) -> tuple[int, ...]:
+    """So many integers within limits.
+
+    Raises
+    ------
+    Refusal
+    """
+    if not isinstance(value, list) or len(value) != count:
+        refuse(f"{what} is {shown(value)}, and {count} integers are asked for")
+    found = tuple(integer(part, f"an entry of {what}") for part in value)
+    for part in found:
+        if part < least or most is not None and part > most:
+            limit = f"at least {least}" if most is None else f"from {least} to {most}"
+            refuse(f"{what} contains {part}; each must be {limit}")
+    return found
+
+
+def positions(value: object, modes: int, count: int | None = None,
+              what: str = "your answer") -> tuple[int, ...]:
+    """Different positions below ``modes``, in increasing order.
+
+    Raises
+    ------
+    Refusal
+    """
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value)
+    if not isinstance(value, list) or count is not None and len(value) != count:
+        many = "" if count is None else f"{count} different "
+        refuse(f"{what} is {shown(value)}, and {many}positions are asked for")
+    found = integers(value, len(value), what, 0, modes - 1)
+    if len(set(found)) < len(found):
+        refuse(f"{what} is {shown(value)}, which names a position twice")
+    return tuple(sorted(found))
+
+
+def array(value: object, shape: tuple[int | None, ...], what: str = "your table") -> torch.Tensor:
+    """A table of numbers of a shape, as float64; a side of None may have any length.
+
+    Raises
+    ------
+    Refusal
+    """
+    wanted = " × ".join("any" if side is None else str(side) for side in shape)
+    try:
+        found = torch.tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        refuse(f"{what} is {shown(value)}, and {wanted} numbers are asked for")
+    fits = found.ndim == len(shape) and found.numel() and all(
+        side in (None, there) for side, there in zip(shape, found.shape))
+    if not fits:
+        there = " × ".join(map(str, found.shape)) or "a single number"
+        refuse(f"{what} is {there}, and {wanted} is asked for")
+    if not bool(found.isfinite().all()):
+        refuse(f"{what} contains a number that is not finite")
+    return found
+
+
+def compare(answer: object, cases: Iterable[tuple[Sequence, object]], sentence: str,
+            read: Callable = integer) -> str:
+    """Hold the reader's function against cases, the smallest first.
+
+    Parameters
+    ----------
+    answer : callable
+    cases : iterable of (arguments, expected)
+    sentence : str
+        What is true there, with braces for what is expected.
+    read : callable
+        How a result is read, as `integer`.
+
+    Returns
+    -------
+    str
+        How many cases there were.
+
+    Raises
+    ------
+    Refusal
+        At the first case that differs.
+
+    Examples
+    --------
+    >>> compare(lambda n: n + n, [((2,), 4), ((0,), 0)], "the square is {}")
+    '2 cases'
+    """
+    count = 0
+    for arguments, expected in cases:
+        call = f"{said(answer, arguments)}"
+        got = read(ask(answer, *arguments), call)
+        if got != expected:
+            refuse(f"{call} gives {shown(got)}, but {sentence.format(shown(expected))}")
+        count += 1
+    return f"{count} cases"

@@ -1,0 +1,74 @@
+"""The inspection of built pages finds each kind of fault, and nothing on a page without faults."""
+
+import random
+
+import pytest
+
+from lib.course.browser import BROWSER
+from lib.course.inspection import MEASURES, inspect_pages, pages
+
+HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<style>body { color: #222; background: #fff; margin: 8px; }
+@media (prefers-color-scheme: dark) { body { color: #ddd; background: #111; } }</style>"""
+GOOD = HEAD + """<main><h1>A page</h1><p>Text, and a line of code:</p>
+<pre tabindex="0" style="overflow-x: auto; mask-image: linear-gradient(#000, transparent)">
+{line}</pre></main>""".replace("{line}", "x = 1  # " + "long " * 80)
+FAULTS = {
+    "overflow": '<div style="width: 1500px; height: 4px"></div>',
+    "cut": '<pre tabindex="0" style="overflow-x: auto">' + "x" * 400 + "</pre>",
+    "contrast": '<p style="color: #999">Pale.</p>',
+    "type": "<p>At least 2^8, from -3 on.</p>",
+    "requests": '<img alt="" src="http://elsewhere.invalid/picture.png">',
+    "console": "<script>console.warn('careful'); missing();</script>",
+    "weight": '<script src="large.js"></script>',
+}
+
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+
+
+def page_with(*faults):
+    return GOOD.replace("</main>", "".join(FAULTS[fault] for fault in faults) + "</main>")
+
+
+@needs_browser
+def test_each_fault_is_found_and_nothing_else(tmp_path):
+    (tmp_path / "good.html").write_text(GOOD, encoding="utf-8")
+    noise = random.Random(0).randbytes(1_600_000).hex()  # compresses to half, a byte for two digits
+    (tmp_path / "large.js").write_text(f"/* {noise} */", encoding="utf-8")
+    for fault in FAULTS:
+        (tmp_path / f"{fault}.html").write_text(page_with(fault), encoding="utf-8")
+    reports = {report.page.removesuffix(".html"): report for report in inspect_pages(tmp_path)}
+    assert set(reports) == {"good", *FAULTS}
+    assert reports["good"].count == 0, reports["good"].problems
+    for fault in FAULTS:
+        found = {measure for measure in MEASURES if reports[fault].problems[measure]}
+        # A request that fails is also an error in the console.
+        assert found - {"console"} == {fault} - {"console"}, (fault, reports[fault].problems)
+        assert fault in found
+    assert len(reports["console"].problems["console"]) == 2
+
+
+@needs_browser
+def test_what_is_cut_is_told_from_what_scrolls(tmp_path):
+    styles = {"hides": "overflow-x: hidden", "scrolls": "overflow-x: auto",
+              "beyond the page": "position: relative; left: 390px; white-space: normal"}
+    for name, style in styles.items():
+        line = f'<p style="white-space: nowrap; {style}">{"word " * 200}</p></main>'
+        page = GOOD.replace("</main>", line)
+        (tmp_path / f"{name}.html").write_text(page, encoding="utf-8")
+    for report in inspect_pages(tmp_path):
+        fault = report.page.removesuffix(".html")
+        found = report.problems["cut"]
+        assert found and all(fault in line for line in found), (fault, report.problems)
+
+
+def test_a_check_of_nothing_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds no pages"):
+        pages(tmp_path)
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "a.html").write_text("<p>", encoding="utf-8")
+    elsewhere = '<meta http-equiv="Refresh" content="0">'
+    (tmp_path / "index.html").write_text(elsewhere, encoding="utf-8")
+    with pytest.raises(ValueError, match="holds no pages"):
+        pages(tmp_path)

@@ -1,0 +1,217 @@
+"""What can be carried away: the printed book, the slides, the page for teachers, the citation."""
+
+import re
+import subprocess
+import sys
+
+import pypdf
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from lib import Architecture, ModeTree
+from lib.course import ROOT, printed
+from lib.course.chromium import BrowserError, find_browser, print_page
+from lib.course.overview import reading_minutes
+from lib.course.pages import is_remote
+from lib.trees.symmetry import symmetry_order
+
+ASSETS = ROOT / "book" / "assets"
+SLIDES = BeautifulSoup((ASSETS / "slides" / "lecture.html").read_text(encoding="utf-8"),
+                       "html.parser")
+LABEL = re.compile(r"^(?::label: |\()([\w-]+)(?:\)=)?$", re.MULTILINE)
+
+try:
+    find_browser()
+    HAS_BROWSER = True
+except BrowserError:
+    HAS_BROWSER = False
+
+PAGE = """<article><section id="{name}"><h1>{title}<a class="headerlink" href="#x">#</a></h1>
+<div class="proof theorem admonition" id="{name}-theorem"><section id="proof-content">A</section>
+</div><div class="proof admonition" id="proof"><p>B</p></div>
+<p><a id="out" href="https://example.org/">out</a> <a id="on" href="{other}.html#{other}-theorem">on
+</a> <a id="api" href="api.html">api</a> <a id="gone" href="{other}.html#nowhere">gone</a></p>
+<div class="exercise admonition" id="ex-{name}"><p class="admonition-title">Exercise 1</p></div>
+<div class="solution admonition" id="s"><p class="admonition-title">Solution</p><p>42</p></div>
+<div class="explore"><img src="../_static/figures/cover.svg" alt=""></div><h2>Section</h2>
+<script>1</script></section></article>"""
+
+
+@pytest.fixture
+def small_book(tmp_path, monkeypatch):
+    """Two built pages, which a table of contents lists."""
+    (tmp_path / "book").mkdir()
+    for name, other in (("one", "two"), ("two", "one")):
+        text = PAGE.format(name=name, other=other, title=name.title())
+        (tmp_path / "book" / f"{name}.html").write_text(text)
+    monkeypatch.setattr(printed, "contents", lambda: [
+        ("Start", ["book/one"]), (printed.PROGRAMS, []), ("Reference", ["book/two"])])
+    return tmp_path
+
+
+def test_pages_are_joined_with_links_that_stay_inside(small_book):
+    book = printed.joined_book(small_book)
+    assert [part.get_text() for part in book.select("h1.part")] == [
+        "Start", printed.ANSWERS, printed.PROGRAMS, "Reference"]
+    assert [title.get_text() for title in book.select("h2")][::2] == ["Overview", "Two"]
+    assert book.find(id="one--on")["href"] == "#two--two-theorem"
+    assert book.find(id="one--out")["href"] == "https://example.org/"
+    assert book.find(id="one--api") is None and book.find(id="one--gone") is None
+    identifiers = [element["id"] for element in book.find_all(id=True)]
+    assert len(identifiers) == len(set(identifiers))
+    assert len(book.select(".the-proof")) == 2 and not book.select("main script, .headerlink")
+    assert book.find("img", src=re.compile("^file:.*/_static/figures/cover.svg$"))
+
+
+def test_answers_stand_at_the_back_linked_both_ways(small_book):
+    book = printed.joined_book(small_book)
+    assert [title.get_text() for title in book.select("#answers h3")] == ["One", "Two"]
+    answer = book.select_one("#answers .printed-answer")
+    assert answer.a["href"] == "#one--ex-one" and "42" in answer.get_text()
+    assert book.find(id="one--ex-one").a["href"] == f"#{answer['id']}"
+    assert "42" not in book.find(id="one").get_text()
+
+
+def test_every_page_is_printed_or_left_out_on_purpose():
+    listed = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    files = set(re.findall(r"file': '([^']+)", str(listed))) | {listed["root"]}
+    pages = [page for _, names in printed.contents() for page in names]
+    assert len(pages) == len(set(pages)) and set(pages) | set(printed.LEFT_OUT) == files
+    assert printed.contents()[-1][0] == "Reference"
+
+
+def test_what_is_missing_is_said_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("CHROME", "/nowhere/chrome")
+    with pytest.raises(BrowserError, match="CHROME=/nowhere/chrome is no program.*apt-get install"):
+        find_browser()
+    done = subprocess.run([sys.executable, "-m", "lib.course.chromium"], cwd=ROOT, text=True,
+                          capture_output=True)
+    assert done.returncode and done.stderr.count("\n") == 1, done.stderr
+    with pytest.raises(FileNotFoundError, match="make book"):
+        printed.joined_book(tmp_path)
+
+
+# The slides --------------------------------------------------------------------------------------
+
+
+def test_the_slides_fill_a_lecture_and_load_nothing_from_elsewhere():
+    slides = SLIDES.select("section.slide")
+    assert 20 <= len(slides) <= 25
+    assert sum(int(slide["data-minutes"]) for slide in slides) == 45
+    assert all(len(slide.select_one(".notes").get_text()) > 40 for slide in slides)
+    loaded = [tag.get("src") or tag.get("href") for tag in SLIDES.select("script[src], link, img")]
+    assert loaded and not any(is_remote(link) for link in loaded)
+    for link in loaded:
+        assert (ASSETS / "slides" / link).resolve().is_file(), link
+    assert all(image.get("alt") for image in SLIDES.select("img"))
+    assert "<" not in "".join(re.findall(r"\\\[.*?\\\]|\\\(.*?\\\)", str(SLIDES)))
+
+
+def test_every_claim_on_a_slide_leads_to_its_theorem():
+    for slide in SLIDES.select("section.slide"):
+        links = slide.select(".claim a")
+        assert links or {"title", "question"} & set(slide["class"]), slide.h2
+        for link in links:
+            page, anchor = re.fullmatch(r"\.\./\.\./book/([\w-]+)\.html#([\w-]+)",
+                                        link["href"]).groups()
+            text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
+            headings = {re.sub(r"[^\w]+", "-", title.lower())
+                        for title in re.findall("^#+ (.+)$", text, re.MULTILINE)}
+            assert anchor in {*LABEL.findall(text), *headings}, link["href"]
+
+
+def test_numbers_on_the_slides_are_those_of_the_library():
+    text = " ".join(SLIDES.get_text().split())
+    assert f"at least {4**16:,} channels" in text
+    tree = ModeTree.perfect(modes=32, pool=2, dim=4, widths=(4,) * 5)
+    assert tree.mincut("even-odd") == 4**16 and sum((4,) * 5) == 20 and "20 channels in all" in text
+    single = Architecture(4, 2, ((2, 1, 1), (2, 1, 1), (4, 4, 1)))
+    aligned = Architecture(4, 2, ((2, 2, 255), (2, 2, 255), (1, 1, 1)))
+    assert single.crossing_bound() == 256 == aligned.non_overlapping_upper_bound()
+    assert "at least 255 channels" in text and "one channel per layer" in text
+    assert symmetry_order(5) == 24**341 and r"\(24^{341}\)" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_BROWSER, reason="needs Chromium or Google Chrome")
+def test_the_slides_are_one_page_each(tmp_path):
+    pdf = tmp_path / "slides.pdf"
+    print_page(ASSETS / "slides" / "lecture.html", pdf)
+    pages = pypdf.PdfReader(pdf).pages
+    assert len(pages) == len(SLIDES.select("section.slide"))
+    assert all(abs(page.mediabox.width / page.mediabox.height - 16 / 9) < 0.01 for page in pages)
+
+
+# Teaching, citing --------------------------------------------------------------------------------
+
+
+def test_no_week_asks_for_two_hours_of_reading():
+    text = (ROOT / "book" / "teach.md").read_text(encoding="utf-8")
+    weeks = re.findall(r"^\| \d .*$", text, re.MULTILINE)
+    assert len(weeks) == 6
+    for week in weeks:
+        pages = re.findall(r"\]\(([\w-]+\.md)\)", week)
+        minutes = sum(reading_minutes((ROOT / "book" / page).read_text(encoding="utf-8"))
+                      for page in pages)
+        assert 20 < minutes < 120, (week, minutes)
+
+
+def test_the_citation_is_valid_and_the_page_says_the_same():
+    path = ROOT / "CITATION.cff"
+    subprocess.run([sys.executable, "-m", "check_jsonschema", "--builtin-schema",
+                    "vendor.citation-file-format", str(path)], check=True, capture_output=True)
+    stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    entry = re.search(r"@misc\{.*?^\}", (ROOT / "book" / "cite.md").read_text(encoding="utf-8"),
+                      re.DOTALL | re.MULTILINE)[0]
+    plain = re.sub(r"(?<== )\{|\},$|[{}](?=ConvNets|:)", "", entry, flags=re.MULTILINE)
+    author = stated["authors"][0]["name"]
+    assert author == config["author"] and author in plain
+    assert stated["title"] in plain and f"Version {stated['version']}" in plain
+    address = config["repository"]["url"]
+    assert stated["repository-code"] == address and address in plain
+    assert f"{stated['date-released'].year}" in plain
+
+
+# The whole book, printed -------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_BROWSER, reason="needs Chromium or Google Chrome")
+def test_the_book_is_printed_whole(tmp_path):
+    subprocess.run([sys.executable, "-m", "jupyter_book", "build", ".", "--all", "--quiet",
+                    "--path-output", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    pdf = tmp_path / "book.pdf"
+    pages = printed.make_pdf(pdf, tmp_path / "_build" / "html")
+    assert pages > 300
+    outline = printed.outline(pdf)
+    titles = [title for title, _ in outline]
+    for page in (page for _, names in printed.contents() for page in names):
+        source = ROOT / f"{page}.{'md' if page.startswith('book/') else 'py'}"
+        title = re.search("^(?:# )?# (.+)$", source.read_text(encoding="utf-8"), re.MULTILINE)[1]
+        assert title.replace("$", "") in titles or page == "book/index", title
+    reader = pypdf.PdfReader(pdf)
+    margin = 25 / 25.4 * 72 - 1
+    for number, sheet in enumerate(reader.pages, 1):
+        right, fonts = float(sheet.mediabox.width) - margin, sheet["/Resources"].get("/Font", {})
+        places = []
+        sheet.extract_text(visitor_text=lambda text, cm, tm, *_: places.append(
+            (tm[4] * cm[0] + tm[5] * cm[2] + cm[4], text)))
+        for x, text in places:
+            assert not text.strip() or margin <= x <= right, (number, x, text)
+        for font in fonts.values():
+            assert embedded(font.get_object()), (number, font)
+    listed = reader.pages[2].extract_text() + reader.pages[3].extract_text()
+    for title in ("A toolbox", "The overlap theorem", "Ranks with and without overlaps"):
+        assert re.search(rf"{title}\s*{dict(outline)[title]}\b", listed), listed
+
+
+def embedded(font):
+    """Whether a PDF carries the shapes of a font."""
+    if font["/Subtype"] == "/Type3":
+        return True
+    if "/DescendantFonts" in font:
+        font = font["/DescendantFonts"][0].get_object()
+    described = font.get("/FontDescriptor", {})
+    return any(f"/FontFile{kind}" in described.get_object() for kind in ("", "2", "3"))

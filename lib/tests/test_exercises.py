@@ -1,0 +1,203 @@
+"""Exercises that answer: right answers pass, mistakes get a counterexample, stubs their hint."""
+
+import ast
+import re
+from fractions import Fraction
+from math import factorial
+
+import numpy
+import pytest
+import torch
+
+from lib import check_answer
+from lib.course import ROOT
+from lib.course.notebooks import read_notebook
+from lib.exercises.check import PARTS, find, judged
+from lib.exercises.core import EXERCISES, exercise
+from lib.tests.exercise_answers import ANSWERS
+from lib.trees.symmetry import symmetry_order
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CALL = re.compile(r"\bcheck_answer\(\s*\"([\w-]+)\"")
+FUNCTIONS = [name for name, (right, _) in ANSWERS.items() if callable(right[0])]
+VALUES = [name for name in ANSWERS if name not in FUNCTIONS]
+for part in PARTS.values():  # all of them, whatever a test asks for
+    for begin in part:
+        with pytest.raises(ValueError):
+            find(begin)
+
+
+def exercise_cells():
+    """Notebook, name and cell of every exercise, in the notebooks' order."""
+    return [(path, name, cell) for path in NOTEBOOKS for cell in read_notebook(path).cells
+            if cell.cell_type == "code" for name in CALL.findall(cell.source)]
+
+
+CELLS = exercise_cells()
+
+
+@pytest.mark.parametrize("name, right", [
+    pytest.param(name, answer, id=f"{name}-{n}")
+    for name, (right, _) in ANSWERS.items() for n, answer in enumerate(right)])
+def test_a_right_answer_is_accepted(name, right):
+    assert judged(name, right)[0] == "right", judged(name, right)[1]
+
+
+@pytest.mark.parametrize("name, wrong, message", [
+    pytest.param(name, answer, message, id=f"{name}-{n}")
+    for name, (_, wrong) in ANSWERS.items() for n, (answer, message) in enumerate(wrong)])
+def test_a_mistake_is_refused_with_a_counterexample(name, wrong, message):
+    verdict, text = judged(name, wrong)
+    assert verdict == "not yet" and message in text, text
+
+
+def test_every_exercise_has_answers_of_both_kinds_and_stands_in_its_notebook():
+    assert set(ANSWERS) == set(EXERCISES)
+    assert all(right and wrong for right, wrong in ANSWERS.values())
+    assert sorted(name for _, name, _ in CELLS) == sorted(EXERCISES)
+    assert all(path.stem.startswith(name[:2]) for path, name, _ in CELLS)
+
+
+def test_there_are_three_to_six_in_every_notebook():
+    """Notebooks of one chapter share theirs."""
+    counts = {path.stem[:2]: 0 for path in NOTEBOOKS}
+    for path, _, _ in CELLS:
+        counts[path.stem[:2]] += 1
+    assert min(counts.values()) >= 3 and max(counts.values()) <= 6, counts
+    assert sum(counts.values()) >= 45
+
+
+@pytest.mark.parametrize("path, name, cell", [pytest.param(*row, id=row[1]) for row in CELLS])
+def test_a_stub_shows_its_hint_and_that_is_what_is_stored(path, name, cell, capsys):
+    exec(cell.source, {"check_answer": check_answer})
+    said = capsys.readouterr().out
+    assert said.startswith("not solved yet. Hint: ")
+    assert "".join(output.text for output in cell.outputs) == said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stubs_take_no_name_that_the_notebook_uses(path):
+    cells = [cell.source for cell in read_notebook(path).cells if cell.cell_type == "code"]
+    taken = {node.id for source in cells if not CALL.search(source)
+             for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    for source in filter(CALL.search, cells):
+        for node in ast.parse(source).body:
+            own = ([node.name] if isinstance(node, ast.FunctionDef)
+                   else [target.id for target in node.targets] if isinstance(node, ast.Assign)
+                   else [])
+            assert not taken & set(own), own
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_nothing_is_not_solved_yet(name):
+    for stub in (None, ..., (None, None), lambda *arguments: None):
+        verdict, text = judged(name, stub)
+        expected = "not yet" if callable(stub) and name in VALUES else "not solved yet"
+        assert verdict == expected and text
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_is_no_answer_is_refused_in_one_kind_line(name):
+    strange = ["text", 3 + 4j, {}, {"a": 1}, [], [[]], object(), float("nan"), True, 10**9, -1,
+               [[1, 2], [3]], ["a", "b", "c"], numpy.zeros((2, 2, 2, 2)), torch.zeros(0)]
+    if name in FUNCTIONS:
+        strange = [lambda *arguments, value=value: value for value in strange] + strange[:2]
+    if name == "10-factor":
+        strange.remove(10**9)  # which is right
+    for answer in strange:
+        verdict, text = judged(name, answer)
+        assert verdict == "not yet" and "\n" not in text, (answer, text)
+        assert "cannot be judged" not in text, (answer, text)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_error_in_the_readers_code_is_named(name):
+    def broken(*arguments):
+        return 1 // 0
+
+    verdict, text = judged(name, broken)
+    assert verdict == "not yet"
+    assert re.search(r"broken\(.*\) raises ZeroDivisionError: ", text)
+    assert "takes 0 positional arguments" in judged(name, lambda: 1)[1]
+
+
+@pytest.mark.parametrize("wrap", [numpy.int64, torch.tensor, float, Fraction,
+                                  lambda n: numpy.array(n), lambda n: torch.tensor(float(n))])
+def test_numbers_may_come_from_anywhere(wrap):
+    (right,), _ = ANSWERS["10-arcs"]
+    assert judged("10-arcs", lambda *arguments: wrap(right(*arguments)))[0] == "right"
+    assert "gives 99, but" in judged("10-arcs", lambda *arguments: wrap(99))[1]
+
+
+@pytest.mark.parametrize("wrap", [numpy.array, torch.tensor, tuple])
+def test_tables_may_come_from_anywhere(wrap):
+    for name in ("01-templates", "01-primes", "02-one-against-all", "03-rank-four", "08-imitate"):
+        assert judged(name, wrap(ANSWERS[name][0][0]))[0] == "right"
+    assert "2 × 2" in judged("01-primes", wrap([[1, 2], [3, 4]]))[1]
+
+
+def test_truth_values_may_come_from_anywhere():
+    (right,), _ = ANSWERS["11-comparable"]
+    for wrap in (numpy.bool_, torch.tensor, int):
+        assert judged("11-comparable", lambda *arguments: wrap(right(*arguments)))[0] == "right"
+    assert "True or False is asked for" in judged("11-comparable", lambda *arguments: 2)[1]
+
+
+def test_the_call_prints_one_paragraph_of_78_columns(capsys):
+    check_answer("09-one-channel", ANSWERS["09-one-channel"][1][0][0])
+    said = capsys.readouterr().out
+    assert said.startswith("not yet: the rank is 16") and said.count("\n") > 1
+    assert max(map(len, said.splitlines())) <= 78
+    check_answer("10-factor", 2)
+    assert capsys.readouterr().out.startswith("right: no factor is 0")
+
+
+def test_a_function_may_change_what_it_is_given():
+    def destructive(prior, tables, image):
+        right = ANSWERS["05-marginal"][0][0](prior, tables, image)
+        prior.clear()
+        tables[0].clear()
+        return right
+
+    assert judged("05-marginal", destructive)[0] == "right"
+
+
+def test_an_interrupt_is_not_swallowed():
+    def slow(*arguments):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judged("10-arcs", slow)
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(ValueError, match="no exercise '10-arc'; 10-arcs, 10-factor"):
+        check_answer("10-arc", None)
+    with pytest.raises(ValueError, match="names begin with the number"):
+        check_answer("arcs", None)
+
+
+def test_a_name_is_used_once():
+    with pytest.raises(ValueError, match="'10-arcs' is taken"):
+        exercise("10-arcs", "")(print)
+
+
+@pytest.mark.parametrize("pool, levels", [(2, 1), (2, 2), (3, 1), (2, 3)])
+def test_the_order_of_the_group_counted_one_by_one(pool, levels):
+    """All labelings of the leaves that generators lead to."""
+    leaves = tuple(range(pool**levels))
+    found, fresh = {leaves}, [leaves]
+    while fresh:
+        labels = fresh.pop()
+        for level in range(levels):
+            size = pool**level
+            for start in range(0, len(leaves), pool * size):
+                for k in range(pool - 1):  # exchange two neighboring children
+                    a, b = start + k * size, start + (k + 1) * size
+                    other = labels[:a] + labels[b:b + size] + labels[a:b] + labels[b + size:]
+                    if other not in found:
+                        found.add(other)
+                        fresh.append(other)
+    assert len(found) == symmetry_order(levels, pool)
+    assert levels > 1 or len(found) == factorial(pool)
