@@ -125,6 +125,7 @@ def one_by_one(todo, options, results, bar):
     settings, before = options[0], bar.n
     for job in todo:
         if results.names().issuperset(network.name for network in job):
+            before += weight(job)
             yield job, [], []  # another sweep was faster
             continue
 
