@@ -93,24 +93,24 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
                   disable=not progress) as bar:
             for _ in range(TRIES):
-                again, failures = [], []
+                again, failures, before = [], [], bar.n
                 if client:
                     finished = on_cluster(todo, options, client)
                 elif workers > 1:
                     finished = in_parallel(todo, options, workers)
                 else:
                     finished = one_by_one(todo, options, results, bar)
-                before = bar.n
-                for job, records, failed in finished:
-                    if failed:
-                        again.append(job)
-                        failures += failed
-                    else:
-                        results.append(*records)
-                        remove(work.checkpoint_path(job, checkpoints))
-                        before += weight(job)
-                        bar.update(before - bar.n)
-                    bar.set_postfix_str(f"{len(results.names())} networks stored")
+                with contextlib.closing(finished):  # workers end here, whatever happens
+                    for job, records, failed in finished:
+                        if failed:
+                            again.append(job)
+                            failures += failed
+                        else:
+                            results.append(*records)
+                            remove(work.checkpoint_path(job, checkpoints))
+                            before += weight(job)
+                            bar.update(before - bar.n)
+                        bar.set_postfix_str(f"{len(results.names())} networks stored")
                 todo = again
                 if not todo:
                     break

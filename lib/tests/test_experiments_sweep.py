@@ -363,6 +363,31 @@ def test_a_failed_job_is_tried_again_from_its_checkpoint(tmp_path, monkeypatch):
     assert not sweep.checkpoint_folder(path).exists()
 
 
+def test_workers_end_when_their_results_cannot_be_stored(tmp_path, monkeypatch):
+    ended = []
+
+    def run(function, calls, workers):
+        try:
+            for place, call in enumerate(calls):
+                yield place, function(*call), None
+        finally:
+            ended.append(place)
+    original = ResultsFile.append
+
+    def append(self, *records):
+        if records:
+            raise RecordsError("the disk is full")
+        return original(self)
+    monkeypatch.setattr(sweep, "run", run)
+    monkeypatch.setattr(ResultsFile, "append", append)
+    try:
+        quick_sweep(tmp_path / "a.jsonl", GRID, workers=2)
+    except RecordsError as error:
+        assert ended == [0] and "full" in str(error)  # while the error is still looked at
+    else:
+        pytest.fail("the error was swallowed")
+
+
 def test_what_another_sweep_stored_meanwhile_is_not_trained_again(tmp_path, monkeypatch):
     path, grid = tmp_path / "a.jsonl", Grid({"B1": (2,)}, ("color",), seeds=(0, 1, 2))
     original, trained = jobs.train_job, []
