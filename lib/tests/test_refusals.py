@@ -101,6 +101,7 @@ CALLS = [
     ("Modular.multiply", FIELD.multiply, [SQUARE, SQUARE],
      [(SQUARE.to(COMPLEX.dtype), "abc", None)] * 2),
     ("Modular.reduce", FIELD.reduce, [SQUARE], [(*WRONG, M, BYTES)]),
+    ("Modular.reduce", Modular(3).reduce, [SQUARE], [(*WRONG, M, BYTES)]),
     ("Modular.reciprocal", FIELD.reciprocal, [3], [(*WHOLE, 0, 101, -202, None)]),
     ("Real.tensor", Real().tensor, [M], [WRONG]),
     ("Real.inverse", Real().inverse, [SQUARE], [("abc", None, M)]),
