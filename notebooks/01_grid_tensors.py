@@ -742,7 +742,7 @@ for (low, high), count in below.items():
 # and 1. What is the rank between the pixels in `rows` and all others?
 
 
-# %%
+# %% tags=["exercise"]
 def pairs_rank(rows, pixels):
     """rows: different pixels, as (0, 3); pixels: 2, 4 or 6."""
     return None
@@ -756,7 +756,7 @@ check_answer("01-pairs", pairs_rank)
 # Let $f_0(x)=1$, $f_1(x)=x$ and $f_2(x)=|x|$. Give three pixel values, the templates, for which $F$
 # is nonsingular.
 
-# %%
+# %% tags=["exercise"]
 three_templates = None  # as (3, 5, 8)
 
 check_answer("01-templates", three_templates)
@@ -768,7 +768,7 @@ check_answer("01-templates", three_templates)
 # between left and right and rank 4 between top and bottom.
 
 
-# %%
+# %% tags=["exercise"]
 def upright(x0, x1, x2, x3):
     return None
 
@@ -781,7 +781,7 @@ check_answer("01-two-ranks", upright)
 # Give a 3×3 matrix of integers that has rank 3 modulo 11, rank 2 modulo 5 and rank 1 modulo 7. What
 # would a program find that certifies modulo one of them, and is it ever wrong?
 
-# %%
+# %% tags=["exercise"]
 many_ranks = None  # as [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
 check_answer("01-primes", many_ranks)

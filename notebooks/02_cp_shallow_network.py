@@ -471,7 +471,7 @@ with style.figure(6, 3.4) as (drawing, axes):
 # Give a 2×2×2 table that a shallow network makes with one channel, and that no shallow network with
 # shared weights makes, however many channels it has.
 
-# %%
+# %% tags=["exercise"]
 lonely_table = None  # as [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
 
 check_answer("02-one-against-all", lonely_table)
@@ -483,7 +483,7 @@ check_answer("02-one-against-all", lonely_table)
 # an input `(M, Z, rows, N)` where it is wrong, with $M\le4$ and $N\le6$.
 
 
-# %%
+# %% tags=["exercise"]
 def claimed_rank(M, Z, rows, N):
     return min(Z, M ** len(rows))
 
@@ -500,7 +500,7 @@ check_answer("02-broken-rank", wrong_input)
 # for which $\sum a\,v\otimes v\otimes v$ comes within $3/n$ of it, entry by entry.
 
 
-# %%
+# %% tags=["exercise"]
 def two_channels(n):
     return None  # as [(1, (1, 2)), (-1, (3, 4))]
 
@@ -515,7 +515,7 @@ check_answer("02-limit", two_channels)
 # channels?
 
 
-# %%
+# %% tags=["exercise"]
 def partly_shared_rank(M, Z, rows, columns):
     """rows = (1, 2): one position with its own vectors, two that share."""
     return None

@@ -996,7 +996,7 @@ glue("03-largest", 36**2)
 #
 # Eight positions, $M=2$, all widths 2. Find four rows for which the rank is exactly 4.
 
-# %%
+# %% tags=["exercise"]
 four_rows = None  # as (0, 1, 2, 3)
 
 check_answer("03-rank-four", four_rows)
@@ -1008,7 +1008,7 @@ check_answer("03-rank-four", four_rows)
 # own at all nodes and all widths $r$?
 
 
-# %%
+# %% tags=["exercise"]
 def deep_parameters(N, M, r):
     """N is 2, 4, 8 or 16."""
     return None
@@ -1022,7 +1022,7 @@ check_answer("03-parameters", deep_parameters)
 # Eight positions and $M=4$. Which widths $(r_0,r_1,r_2)$ give an even-odd rank of 81 with the fewest
 # parameters?
 
-# %%
+# %% tags=["exercise"]
 cheapest_widths = None  # as (4, 4, 4)
 
 check_answer("03-cheapest", cheapest_widths)
@@ -1034,7 +1034,7 @@ check_answer("03-cheapest", cheapest_widths)
 # (On 16 positions there is a second layer, of width 1.)
 
 
-# %%
+# %% tags=["exercise"]
 def pool_four_rank(N, M, r0, shared):
     """N is 4 or 16."""
     return None

@@ -804,7 +804,7 @@ for name, median in learned.items():
 # One channel on two positions with maximum pooling makes the matrix $\max(u_i,w_j)$. Give two vectors
 # of three numbers for which it has rank 3.
 
-# %%
+# %% tags=["exercise"]
 u_and_w = None  # as ((1, 1, 1), (2, 2, 2))
 
 check_answer("04-maxima", u_and_w)
@@ -817,7 +817,7 @@ check_answer("04-maxima", u_and_w)
 # its full rank $M^2$?
 
 
-# %%
+# %% tags=["exercise"]
 def window_number(d, e, M):
     return None
 
@@ -832,7 +832,7 @@ check_answer("04-numbers", window_number)
 # border; what lies there is zero.)
 
 
-# %%
+# %% tags=["exercise"]
 def average_bound(M, R, S):
     return None
 
@@ -845,7 +845,7 @@ check_answer("04-average", average_bound)
 # Decide whether a matrix of nonnegative integers is $\max(u_i,w_j)$ for some $u$ and $w$.
 
 
-# %%
+# %% tags=["exercise"]
 def is_maximum(matrix):
     """matrix: a list of rows; return True or False."""
     return None

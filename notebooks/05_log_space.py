@@ -1126,7 +1126,7 @@ for loss in ("ce", "likelihood"):
 # The logarithm of the mean of the exponentials of some numbers, small or large, without `lib`.
 
 
-# %%
+# %% tags=["exercise"]
 def stable_mex(values):
     """values: a list of floats, as [1000.0, 1001.0]."""
     return None
@@ -1141,7 +1141,7 @@ check_answer("05-stable", stable_mex)
 # and the mean of the results. Which weight does each number have?
 
 
-# %%
+# %% tags=["exercise"]
 def stride_weights(n, R, S):
     """A list of n floats or fractions."""
     return None
@@ -1157,7 +1157,7 @@ check_answer("05-weights", stride_weights)
 # `None`, that is, not known?
 
 
-# %%
+# %% tags=["exercise"]
 def probability_of(prior, tables, image):
     """image: as (0, None, 1)."""
     return None
@@ -1172,7 +1172,7 @@ check_answer("05-marginal", probability_of)
 # absolute value. Add two of them. Zero is `(0, -math.inf)`.
 
 
-# %%
+# %% tags=["exercise"]
 def signed_sum(first, second):
     """first, second: as (-1, 5000.0); return such a pair."""
     return None

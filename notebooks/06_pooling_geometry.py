@@ -678,7 +678,7 @@ glue("06-blobs-steps", f"{header['settings']['steps']:,}")
 # level?
 
 
-# %%
+# %% tags=["exercise"]
 def mirror_window(N, level):
     """A set or list of 2 ** level positions, 0 among them."""
     return None
@@ -694,7 +694,7 @@ check_answer("06-fold", mirror_window)
 # Give the two tables, with as many channels as you like, for which the product is 1 if the line reads
 # the same in both directions, and 0 if not.
 
-# %%
+# %% tags=["exercise"]
 left_right = None  # as ([[1, 0, 0]], [[1, 0, 0]]), one channel
 
 check_answer("06-palindrome", left_right)
@@ -705,7 +705,7 @@ check_answer("06-palindrome", left_right)
 # Eight positions, $M=2$, all widths 2. Square windows have rank 2 between left and right, mirror
 # windows 16. Find four positions for which neither geometry has a rank above 4.
 
-# %%
+# %% tags=["exercise"]
 hard_for_both = None  # as (0, 1, 2, 3)
 
 check_answer("06-both", hard_for_both)
@@ -717,7 +717,7 @@ check_answer("06-both", hard_for_both)
 # With weights shared by all places, how many contents of the largest window can a network tell apart?
 
 
-# %%
+# %% tags=["exercise"]
 def window_contents(colors, pool, levels):
     return None
 

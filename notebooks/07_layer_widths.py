@@ -728,7 +728,7 @@ for name, widths in lab.RECTIFIERS.items():
 # Eight positions, $M=3$ and widths $(2,5,7)$. Find widths with the same smallest cuts along blocks of
 # 1, 2 and 4, and with the fewest parameters.
 
-# %%
+# %% tags=["exercise"]
 lean_widths = None  # as (2, 5, 7)
 
 check_answer("07-lean", lean_widths)
@@ -741,7 +741,7 @@ check_answer("07-lean", lean_widths)
 # costs its width, a position 3. Give a smallest cut: a list of nodes, each named by the positions
 # below it.
 
-# %%
+# %% tags=["exercise"]
 my_cut = None  # as [(0, 1), (4, 5, 6, 7), (2,)]
 
 check_answer("07-cut", my_cut)
@@ -753,7 +753,7 @@ check_answer("07-cut", my_cut)
 # $2^j$. Give an input `(M, widths, j)` where the price it names is not the rank, with $M\le4$.
 
 
-# %%
+# %% tags=["exercise"]
 def claimed_price(M, widths, j):
     paths = M ** 2**j
     for i in range(j):
@@ -772,7 +772,7 @@ check_answer("07-charged", wrong_price)
 # rows are 0, 1, 4, 5. With $(3,5,5,3)$ the rank is 14 and the cut 15. Find other widths, up to 6,
 # with a rank below the cut.
 
-# %%
+# %% tags=["exercise"]
 other_widths = None  # as (3, 5, 3, 5)
 
 check_answer("07-gap", other_widths)

@@ -462,7 +462,7 @@ table(rows, ["B", "H", "layer K", "T_R of layer K", "smallest above H/2"])
 # The total receptive field of the last layer, along one axis, without `lib`.
 
 
-# %%
+# %% tags=["exercise"]
 def field_of(layers):
     """layers: as ((3, 1), (2, 2)), window and stride of each."""
     return None
@@ -476,7 +476,7 @@ check_answer("08-field", field_of)
 # A window of three pixels computes $\prod_i(w_ix_i+b_i)$. Give the weights and the biases with which
 # it computes $2x_0+1$.
 
-# %%
+# %% tags=["exercise"]
 weights_and_biases = None  # as ((1, 1, 1), (0, 0, 0))
 
 check_answer("08-imitate", weights_and_biases)
@@ -489,7 +489,7 @@ check_answer("08-imitate", weights_and_biases)
 # many pixels?
 
 
-# %%
+# %% tags=["exercise"]
 def layers_needed(pixels):
     return None
 
@@ -504,7 +504,7 @@ check_answer("08-layers", layers_needed)
 # by the stride, rounded up.)
 
 
-# %%
+# %% tags=["exercise"]
 def cells_unseen(size, layers):
     """layers: as ((2, 3), (1, 1)), window and stride of each."""
     return None
@@ -519,7 +519,7 @@ check_answer("08-unseen", cells_unseen)
 # largest units first. Give units, copies and a limit for which greedy does not come as near to the
 # limit as possible. (Why can this not happen to the strides of a network?)
 
-# %%
+# %% tags=["exercise"]
 units_and_limit = None  # as ([(2, 3), (6, 1)], 10): three 2s and one 6
 
 check_answer("08-greedy", units_and_limit)

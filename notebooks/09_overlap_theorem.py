@@ -806,7 +806,7 @@ glue("09-googlenet-crossing", stack.crossing_bound())
 # sides of the middle and end inside the row?
 
 
-# %%
+# %% tags=["exercise"]
 def crossing_windows(H, R, S):
     """H is even."""
     return None
@@ -822,7 +822,7 @@ check_answer("09-crossing", crossing_windows)
 # and right.
 
 
-# %%
+# %% tags=["exercise"]
 def two_layer_rank(H, M, R, D, bias):
     """bias: True or False, for layer 2."""
     return None
@@ -836,7 +836,7 @@ check_answer("09-two-layers", two_layer_rank)
 # $H=8$, $M=4$, stride 1, then a product over the row, with biases. You may choose the window and the
 # channels of layer 1 with $R\cdot D\le12$. Which choice has the largest rank?
 
-# %%
+# %% tags=["exercise"]
 window_and_channels = None  # as (3, 4)
 
 check_answer("09-twelve", window_and_channels)
@@ -850,7 +850,7 @@ check_answer("09-twelve", window_and_channels)
 # 255 channels. Beyond the right and the lower border a pixel is $(0,0)$; inside, template 0 is
 # $(1,0)$ and template 1 is $(0,1)$.
 
-# %%
+# %% tags=["exercise"]
 blank_row = [[0, 0], [0, 0], [0, 0]]  # (w_0, w_1) for each of three pixels
 one_weight = [blank_row, blank_row, blank_row]
 one_bias = None  # as [[1, 1, 1], [1, 1, 1], [1, 1, 1]]

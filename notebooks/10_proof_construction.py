@@ -437,7 +437,7 @@ table([(built.shift, built.digits, trunk.overlap_bounds()[-1],
 # exists. How many arcs cross the cut?
 
 
-# %%
+# %% tags=["exercise"]
 def count_arcs(H, h, s):
     return None
 
@@ -451,7 +451,7 @@ check_answer("10-arcs", count_arcs)
 # wide as the total stride below. Find offsets that add up to a shift $s$; there always are some.
 
 
-# %%
+# %% tags=["exercise"]
 def offsets(layers, s):
     """layers: as ((3, 2), (2, 1)), window and stride; one offset for each."""
     return None
@@ -466,7 +466,7 @@ check_answer("10-travel", offsets)
 # $d=j$ and $1$ otherwise, for templates $a,b<D$. Find a $\lambda$ with which no factor is 0 and the
 # matrix is invertible, for $D=2,\dots,6$.
 
-# %%
+# %% tags=["exercise"]
 sign_factor = None  # as 1
 
 check_answer("10-factor", sign_factor)
@@ -478,7 +478,7 @@ check_answer("10-factor", sign_factor)
 # a product of a function of the first and a function of the second pixel, so that the matrix
 # $1+\sum_jf_j(a)f_j(b)$, with the contents $a$ before and $b$ after the cut, has rank 4.
 
-# %%
+# %% tags=["exercise"]
 three_products = None  # as [((1, 2), (1, 1)), ...]: values at templates 0, 1
 
 check_answer("10-private", three_products)

@@ -422,7 +422,7 @@ with checking("cheap-partition",
 # corner. Does the window at one of the two reach the other?
 
 
-# %%
+# %% tags=["exercise"]
 def comparable_pixels(a, b, width):
     """width: pixels in a row; return True or False."""
     return None
@@ -437,7 +437,7 @@ check_answer("11-comparable", comparable_pixels)
 # each with 4 channels; the root has width 3. Which eight pixels have a rank of at most 3 against the
 # others?
 
-# %%
+# %% tags=["exercise"]
 cheap_half = None  # eight pixels
 
 check_answer("11-cheap", cheap_half)
@@ -448,7 +448,7 @@ check_answer("11-cheap", cheap_half)
 # Find eight pixels of the 4×4 grid that cannot all be paired with the other eight, if the pixels of a
 # pair have to be comparable.
 
-# %%
+# %% tags=["exercise"]
 defeating_half = None  # eight pixels
 
 check_answer("11-defeat", defeating_half)
@@ -459,7 +459,7 @@ check_answer("11-defeat", defeating_half)
 # As many disjoint comparable pairs as possible, one pixel from `rows` and one from `others` in each.
 
 
-# %%
+# %% tags=["exercise"]
 def pair_up(rows, others, width):
     """A list of pairs, as [(0, 1), (4, 2)]."""
     return None

@@ -596,7 +596,7 @@ glue("12-size-mixture", networks["mixture"].parameter_count())
 # A network of layers with these dilations: how many different instants does one output read?
 
 
-# %%
+# %% tags=["exercise"]
 def instants_read(dilations):
     """dilations: as (1, 2, 4)."""
     return None
@@ -611,7 +611,7 @@ check_answer("12-inputs", instants_read)
 # nodes in common?
 
 
-# %%
+# %% tags=["exercise"]
 def common_layers(first, second):
     """A list of layers, counted from 1; it may be empty."""
     return None
@@ -626,7 +626,7 @@ check_answer("12-common", common_layers)
 # from the oldest, come below one node for the first time?
 
 
-# %%
+# %% tags=["exercise"]
 def meeting_layer(dilations, i, j):
     """Layers count from 1."""
     return None
@@ -640,7 +640,7 @@ check_answer("12-meet", meeting_layer)
 # The hybrid `(1, 0)` of dilations 1, 2, 4 and 2, 1, 4 has rank 16 for the rows 0, 1, 4, 6. Find four
 # rows for which the hybrid `(0, 1)` has rank 16 and both networks have rank 8, with $M=r=2$.
 
-# %%
+# %% tags=["exercise"]
 hybrid_rows = None  # as (0, 1, 4, 6)
 
 check_answer("12-mirror", hybrid_rows)

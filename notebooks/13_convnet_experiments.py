@@ -456,7 +456,7 @@ with checking("convac-overlap-beats-channels", evidence="trained",
 # accuracy is linear in the logarithm of the channels between neighboring points?
 
 
-# %%
+# %% tags=["exercise"]
 def channels_at(points, accuracy):
     """points: as [(4, 0.25), (16, 0.75)], channels and accuracy, rising."""
     return None
@@ -471,7 +471,7 @@ check_answer("13-curve", channels_at)
 # with $C$ channels and windows $B\le5$?
 
 
-# %%
+# %% tags=["exercise"]
 def same_size_channels(C, B):
     return None
 
@@ -486,7 +486,7 @@ check_answer("13-same-size", same_size_channels)
 # there, doing nothing included?
 
 
-# %%
+# %% tags=["exercise"]
 def exchanges(pool, levels):
     return None
 
@@ -500,7 +500,7 @@ check_answer("13-group", exchanges)
 # same for two images exactly if such exchanges lead from one to the other.
 
 
-# %%
+# %% tags=["exercise"]
 def canonical_form(image):
     """Anything that can be compared: a number, a list, a text."""
     return None

@@ -756,7 +756,7 @@ except UnsupportedOperation as error:
 # convolutions with stride 1 each. How many pixels wide is the field after so many units?
 
 
-# %%
+# %% tags=["exercise"]
 def stage_field(units):
     return None
 
@@ -769,7 +769,7 @@ check_answer("14-stage", stage_field)
 # Layers with stride 1 on a line, each given as (window, dilation). With at most nine weights in all
 # windows together, let one unit see 27 neighboring pixels, and leave none out.
 
-# %%
+# %% tags=["exercise"]
 nine_weights = None  # as [(5, 1), (4, 2)]
 
 check_answer("14-no-holes", nine_weights)
@@ -782,7 +782,7 @@ check_answer("14-no-holes", nine_weights)
 # them, rounded down, before it. Are the two branches aligned?
 
 
-# %%
+# %% tags=["exercise"]
 def same_aligned(n, R, S):
     """Return True or False."""
     return None
@@ -798,7 +798,7 @@ check_answer("14-same", same_aligned)
 # Choose the channels of the first two, the third has 64, so that the bound is larger and there are
 # fewer weights.
 
-# %%
+# %% tags=["exercise"]
 stem_channels = None  # as (32, 32)
 
 check_answer("14-stem", stem_channels)

@@ -6,7 +6,8 @@ for the dark theme.
 """
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Collection
 from html import escape
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def icons(program: str) -> Callable[[str], tuple[int, int, str]]:
     return find
 
 
-def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
+def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]],
+                portraits: Collection[str] = ()) -> str:
     """A page as readers get it. Finishing it once more changes nothing.
 
     Parameters
@@ -74,6 +76,8 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
     html : str
     icon : callable
         As :func:`icons` makes it.
+    portraits : collection of str
+        Names of the drawings that have a variant for phones.
 
     Returns
     -------
@@ -95,7 +99,12 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]]) -> str:
         # The dark copy waits until it is shown; the light one does not, or paper would lack it.
         light, dark = (f'{before}src="{folder}{name}{ending}.svg"{after}>'
                        for ending in ("", "-dark"))
-        return f'<img class="only-light" {light}<img class="only-dark" loading="lazy" {dark}'
+        both = f'<img class="only-light" {light}', f'<img class="only-dark" loading="lazy" {dark}'
+        if name not in portraits:
+            return "".join(both)
+        return "".join(f'<picture><source media="screen and (max-width: 576px)" '
+                       f'srcset="{folder}{name}-phone{ending}.svg">{image}</picture>'
+                       for ending, image in zip(("", "-dark"), both, strict=True))
 
     html = ICON.sub(draw, ICON_PROGRAM.sub("", html))
     html = FOLDED.sub(lambda found: f'{found[1]} aria-label="{escape(found[2])}: notebooks"', html)
@@ -118,11 +127,16 @@ def finish_book(folder: Path) -> None:
         Where the pages are, usually ``_build/html``.
     """
     icon = icons((folder / "_static/scripts/fontawesome.js").read_text(encoding="utf-8"))
+    portraits = {path.stem.removesuffix("-phone"): path
+                 for path in (folder / "_static" / "figures").glob("*-phone.svg")}
     for path in folder.rglob("*.html"):
         html = path.read_text(encoding="utf-8")
         if "_static" not in path.relative_to(folder).parts and (
-                done := finish_page(html, icon)) != html:
+                done := finish_page(html, icon, portraits)) != html:
             path.write_text(done, encoding="utf-8")
+    for path in list((folder / "_images").glob("*.svg")):
+        if path.stem in portraits:
+            shutil.copy(portraits[path.stem], path.with_name(f"{path.stem}-phone.svg"))
     for path in (folder / "_images").glob("*.svg"):
         if not path.stem.endswith("-dark"):
             svg = path.read_text(encoding="utf-8")

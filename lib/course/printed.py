@@ -17,6 +17,7 @@ import matplotlib
 import pypdf
 import yaml
 from bs4 import BeautifulSoup, NavigableString, Tag
+from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
 from . import ROOT
 from .chromium import BrowserError, print_page, rendered
@@ -30,7 +31,8 @@ LEFT_OUT = ("book/api", "book/developer")  # for the screen: searched, not read
 FRONT, ANSWERS, PROGRAMS, REFERENCE = ("Before you start", "Answers to the exercises",
                                        "The notebooks", "Reference")
 DROPPED = ("script, style, link, .headerlink, .toctree-wrapper, .explore-live, button, "
-           ".sd-summary-state-marker, .copybtn, noscript, iframe")
+           ".sd-summary-state-marker, .copybtn, noscript, iframe, .only-dark, .svg-inline--fa, "
+           ".quiz input, .quiz-said")
 REPEATED = {"proof-content", "solution-content", "exercise-content"}  # ids that many elements have
 
 
@@ -137,6 +139,9 @@ def printed_link(href: str, page: str, pages: set[str]) -> str | None:
 def take_answers(soup: BeautifulSoup, chapter: Chapter) -> Tag | None:
     """Move the answers of a chapter into a section of their own, linked both ways."""
     section = soup.new_tag("section")
+    for quiz in chapter.body.select("details.quiz-answers"):
+        quiz.name, quiz.summary.name = "div", "p"
+        section.append(quiz.extract())
     for number, answer in enumerate(chapter.body.select("div.solution")):
         exercise = answer.find_previous("div", class_="exercise")
         name = f"{chapter.name}--answer-{number}"
@@ -314,8 +319,11 @@ def outline(pdf: Path) -> list[tuple[str, int]]:
     return list(flat(reader.outline))
 
 
-def name_outline(pdf: Path, titles: list[str], author: str) -> None:
-    """Give the entries of an outline their titles: browsers write some of them twice.
+def finish(pdf: Path, titles: list[str], author: str) -> None:
+    """Give the entries of an outline their titles (browsers repeat some), and drop the tags.
+
+    The browser tags every glyph of a formula, a hundred thousand of them: half of the file. Who
+    reads by ear is better served by the pages, where a formula is spoken.
 
     Parameters
     ----------
@@ -324,21 +332,27 @@ def name_outline(pdf: Path, titles: list[str], author: str) -> None:
         The headings of the printed page in their order, one for each entry.
     author : str
     """
-    writer = pypdf.PdfWriter(clone_from=pdf)
-    entries = []
+    reader = pypdf.PdfReader(pdf)
+    root, entries = reader.trailer["/Root"], []
 
-    def walk(entry: pypdf.generic.DictionaryObject) -> None:
+    def walk(entry: DictionaryObject) -> None:
         while entry is not None:
             entries.append(entry)
             if "/First" in entry:
                 walk(entry["/First"].get_object())
             entry = entry["/Next"].get_object() if "/Next" in entry else None
 
-    walk(writer.root_object["/Outlines"].get_object()["/First"].get_object())
+    walk(root["/Outlines"].get_object()["/First"].get_object())
     if len(entries) != len(titles):
         raise BrowserError(f"{len(entries)} entries in the outline for {len(titles)} headings")
     for entry, title in zip(entries, titles, strict=True):
-        entry[pypdf.generic.NameObject("/Title")] = pypdf.generic.TextStringObject(title)
+        entry[NameObject("/Title")] = TextStringObject(title)
+        entry.pop("/SE", None)
+    for key in ("/StructTreeRoot", "/MarkInfo"):
+        root.pop(key, None)
+    for page in reader.pages:
+        page.pop("/StructParents", None)
+    writer = pypdf.PdfWriter(clone_from=reader)
     writer.add_metadata({"/Author": author, "/Creator": "lib.course.printed"})
     writer.write(pdf)
 
@@ -388,7 +402,7 @@ def make_pdf(pdf: Path = PDF, built: Path = BUILT) -> int:
     def printed() -> list[int]:
         page.write_text(str(book), encoding="utf-8")
         print_page(page, pdf)
-        name_outline(pdf, titles, author)
+        finish(pdf, titles, author)
         return [number for _, number in outline(pdf)]
 
     numbers = printed()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import real
+from ..checks import integers, real
 from .arithmetic import DEFAULT_PRIME, Modular, real_tensor
 from .device import WORTH_MOVING, exact_device
 from .elimination import rank_in_place
@@ -171,6 +171,11 @@ def exact_rank(
     if device is None and residues.numel() >= WORTH_MOVING:
         residues = residues.to(exact_device())
     shape = tuple(residues.shape)
+    if whole is not None:
+        whole = integers("exact_rank: whole", whole, 0)
+        if len(whole) != 2 or any(n < m for n, m in zip(whole, shape)):
+            raise ValueError(f"exact_rank: whole={whole}; need the shape of a matrix that has a "
+                             f"block of {shape[0]} × {shape[1]}")
     return Certificate(rank_in_place(residues, field), prime, shape, whole, degree)
 
 

@@ -179,10 +179,9 @@ def _private(answer):
 def _comparable(answer):
     def cases():
         for width in (2, 3, 4):
-            for a, b in combinations(range(3 * width), 2):
-                (i, j), (k, m) = divmod(a, width), divmod(b, width)
+            for a, b in combinations(range(3 * width), 2):  # b is in the row of a, or below
                 pair = (a, b) if (a + b) % 2 else (b, a)
-                yield (*pair, width), i <= k and j <= m or k <= i and m <= j
+                yield (*pair, width), a % width <= b % width
 
     return compare(answer, cases(), "it is {} that one sees the other", truth)
 

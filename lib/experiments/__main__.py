@@ -133,6 +133,8 @@ def check(arguments, settings):
 def check_writable(output):
     """Raise `OSError` if a results file cannot be made or written; nothing is made."""
     path = Path(output).absolute()
+    if output.startswith("~"):
+        raise OSError(f"--output {output}: there is no such home folder")
     if not path.exists():
         path = next(parent for parent in path.parents if parent.exists())
         if not path.is_dir():
@@ -186,7 +188,8 @@ def execute(arguments):
     for stream in (sys.stdout, sys.stderr):  # any path can be printed
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")
-    output = arguments.output or f"notebooks/results/{arguments.preset}.jsonl"
+    output = os.path.expanduser(
+        arguments.output or f"notebooks/results/{arguments.preset}.jsonl")
     try:
         grid, settings = configure(arguments)
         check(arguments, settings)
@@ -201,7 +204,10 @@ def execute(arguments):
             grid, settings, output, (arguments.data_folder, arguments.cache), device,
             workers, arguments.scheduler, threads, not arguments.quiet,
         )
-        stored = report(output)
+        for failure in failures:
+            print(f"failed: {failure}", file=sys.stderr)
+        print(report(output), flush=True)
+        return 1 if failures else 0
     except KeyboardInterrupt:
         with contextlib.suppress(results.ResultsError):
             print(f"\ninterrupted: {report(output)}; the same command continues", file=sys.stderr)
@@ -209,10 +215,6 @@ def execute(arguments):
     except (RuntimeError, MemoryError, ValueError, ImportError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    for failure in failures:
-        print(f"failed: {failure}", file=sys.stderr)
-    print(stored)
-    return 1 if failures else 0
 
 
 def report(output):

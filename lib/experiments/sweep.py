@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import torch
@@ -92,24 +93,24 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
                   disable=not progress) as bar:
             for _ in range(TRIES):
-                again, failures = [], []
+                again, failures, before = [], [], bar.n
                 if client:
                     finished = on_cluster(todo, options, client)
                 elif workers > 1:
                     finished = in_parallel(todo, options, workers)
                 else:
                     finished = one_by_one(todo, options, results, bar)
-                before = bar.n
-                for job, records, failed in finished:
-                    if failed:
-                        again.append(job)
-                        failures += failed
-                    else:
-                        results.append(*records)
-                        remove(work.checkpoint_path(job, checkpoints))
-                        before += weight(job)
-                        bar.update(before - bar.n)
-                    bar.set_postfix_str(f"{len(results.names())} networks stored")
+                with contextlib.closing(finished):  # workers end here, whatever happens
+                    for job, records, failed in finished:
+                        if failed:
+                            again.append(job)
+                            failures += failed
+                        else:
+                            results.append(*records)
+                            remove(work.checkpoint_path(job, checkpoints))
+                            before += weight(job)
+                            bar.update(before - bar.n)
+                        bar.set_postfix_str(f"{len(results.names())} networks stored")
                 todo = again
                 if not todo:
                     break
@@ -124,6 +125,7 @@ def one_by_one(todo, options, results, bar):
     settings, before = options[0], bar.n
     for job in todo:
         if results.names().issuperset(network.name for network in job):
+            before += weight(job)
             yield job, [], []  # another sweep was faster
             continue
 
@@ -154,7 +156,7 @@ def connected(scheduler):
     except ImportError as error:
         raise ImportError("run_sweep: a scheduler address needs the package 'distributed' "
                           "(pip install 'dask[distributed]')") from error
-    with Client(scheduler, set_as_default=False, timeout=CONNECT_SECONDS) as client:
+    with Client(scheduler, timeout=CONNECT_SECONDS) as client:
         yield client
 
 
@@ -165,8 +167,13 @@ def on_cluster(todo, options, client):
     futures = {client.submit(work.run_job, job, *options, pure=False): job for job in todo}
     for future in as_completed(list(futures)):
         job = futures.pop(future)
-        error = future.exception()  # a worker that died again and again
-        yield (job, [], [work.failure(job, error)]) if error else future.result()
+        try:
+            error = future.exception()  # a worker that died again and again
+            done = (job, [], [work.failure(job, error)]) if error else future.result()
+        except CancelledError as lost:
+            raise OSError(f"run_sweep: the scheduler is lost: {lost}; what was finished is stored, "
+                          "the same command continues") from lost
+        yield done
 
 
 def seconds_per_image(job, settings, device="cpu"):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import integer
 from ..exact.arithmetic import DEFAULT_PRIME, Modular
 from ..exact.device import WORTH_MOVING, exact_device, generator
 from ..exact.ranks import Certificate, exact_rank
@@ -204,7 +205,7 @@ def _chosen(split, templates: int, rows, columns, draw):
     """The row and the column indices, and the shape of the whole matrix if they are not all."""
     available = tuple(templates ** len(modes) for modes in split)
     default = max(available) if math.prod(available) <= LARGEST else SAMPLE
-    counts = tuple(min(n, default if asked is None else asked)
+    counts = tuple(min(n, default if asked is None else integer("certify: rows, columns", asked))
                    for n, asked in zip(available, (rows, columns), strict=True))
     if min(counts) < 1:
         raise ValueError(f"certify: rows={rows}, columns={columns}; take at least one of each")

@@ -45,9 +45,7 @@ def _positive(value, what):
 
 def _per_axis(value, what):
     """Validate an int or a tuple of ints, keeping which of the two it was."""
-    if isinstance(value, (tuple, list)):
-        if not value:
-            raise ValueError(f"{what} is empty; need an integer for every axis")
+    if isinstance(value, (tuple, list)) and value:
         return tuple(_positive(entry, f"every entry of {what}") for entry in value)
     return _positive(value, what)
 

@@ -128,7 +128,8 @@ def _check_layer(
 ) -> None:
     """Raise a ValueError unless input, weight, bias and stride are those of one layer."""
     axes = x.ndim - 2
-    if axes not in (1, 2) or len(stride) != axes or any(s < 1 for s in stride):
+    whole = all(type(s) is int and s > 0 for s in stride)
+    if axes not in (1, 2) or len(stride) != axes or not whole:
         raise ValueError(
             f"generalized_conv: input of shape {tuple(x.shape)} with stride {stride}; need "
             "(batch, channels, cells) or (batch, channels, height, width) and one positive "

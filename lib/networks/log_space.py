@@ -11,6 +11,7 @@ from itertools import product
 import torch
 from torch import nn
 
+from ..checks import integers
 from .architecture import Architecture, Weights
 from .modules import ConvAC
 
@@ -123,6 +124,9 @@ class Mex(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, beta: float, *, generator: torch.Generator):
         super().__init__()
+        integers("Mex: inputs and outputs", (inputs, outputs), 1)
+        if isinstance(beta, bool) or math.isnan(beta):
+            raise ValueError(f"Mex: beta={beta}; need a real number, infinite ones included")
         self.offsets = nn.Parameter(torch.randn(outputs, inputs, generator=generator))
         self.beta = nn.Parameter(torch.tensor(float(beta)), requires_grad=math.isfinite(beta))
 
@@ -164,6 +168,7 @@ class Similarity(nn.Module):
         self, inputs: int, templates: int, power: float | None = 2, *, generator: torch.Generator
     ):
         super().__init__()
+        integers("Similarity: inputs and templates", (inputs, templates), 1)
         if power is not None and not power >= 1:
             raise ValueError(f"Similarity: power {power!r}; need at least 1, or None for products")
         self.power = power

@@ -196,8 +196,8 @@ def _opening() -> Figure:
     apart = Architecture((12,), 2, (Layer(2, 2, 2), Layer(2, 2, 2)))
     sharing = Architecture((12,), 2, (Layer(3, 2, 2), Layer(3, 2, 2)))
     with figure(7, 4.2, rows=2) as (drawing, axes):
-        draw_cones(axes[0], apart, (0, 1), "Windows of 2, strides of 2: neighbors share no pixel")
-        draw_cones(axes[1], sharing, (0, 1), "Windows of 3, strides of 2: neighbors share three")
+        draw_cones(axes[0], apart, (0, 1), "Windows 2, strides 2: no pixel is shared")
+        draw_cones(axes[1], sharing, (0, 1), "Windows 3, strides 2: three are shared")
     return drawing
 
 

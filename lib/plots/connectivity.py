@@ -16,7 +16,7 @@ from ..trees.mixtures import (
     mixture_levels,
 )
 from ..trees.tree import ModeTree, Node
-from .style import COLORS, INK, PALETTE, figure, label_line
+from .style import COLORS, INK, PALETTE, figure, label_line, text_on
 
 __all__ = ["draw_errors", "draw_exchange", "draw_in_time", "draw_paths"]
 
@@ -45,8 +45,8 @@ def draw_in_time(axes: Axes, tree: ModeTree, partition: Partition = (), title: s
         if isinstance(child, int):
             marker = {"boxstyle": "square,pad=0.3", "facecolor": side[child in rows],
                       "edgecolor": "none"}
-            axes.text(child, 0, str(child), ha="center", va="center", color="white", fontsize=9,
-                      fontweight="bold", bbox=marker, zorder=3)
+            axes.text(child, 0, str(child), ha="center", va="center", fontsize=9,
+                      color=text_on(side[child in rows]), fontweight="bold", bbox=marker, zorder=3)
             return child, 0, {child in rows}
         below = [draw(grandchild) for grandchild in child.children]
         x, y = max(place for place, _, _ in below), child.height
@@ -90,9 +90,9 @@ def draw_paths(axes: Axes, dilations: Sequence[int], title: str = "") -> None:
         axes.plot(-lag, level, "o", markersize=11, markerfacecolor="white", markeredgecolor=INK,
                   zorder=3)
     for lag, count in paths.items():
-        marker = {"boxstyle": "square,pad=0.3", "edgecolor": "none",
-                  "facecolor": INK if count == 1 else COLORS["cut"]}
-        axes.text(-lag, 0, str(count), ha="center", va="center", color="white", fontsize=9,
+        face = COLORS["neutral" if count == 1 else "cut"]
+        marker = {"boxstyle": "square,pad=0.3", "edgecolor": "none", "facecolor": face}
+        axes.text(-lag, 0, str(count), ha="center", va="center", color=text_on(face), fontsize=9,
                   fontweight="bold", bbox=marker, zorder=3)
         axes.text(-lag, -0.45, f"t − {lag}" if lag else "t", ha="center", va="center", fontsize=9)
     axes.set(xlim=(-max(paths) - 0.5, 0.5), ylim=(-0.7, depth + 0.3))

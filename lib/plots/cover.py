@@ -119,7 +119,7 @@ def cover():
     """
     layers = {"Windows side by side": Layer(2, 2, 2),
               "Overlapping windows": Layer(2, 1, 2)}
-    with figure(7, 5.4) as (drawing, whole):
+    with figure(7, 5.4, turns=False) as (drawing, whole):
         whole.remove()
         grid = drawing.add_gridspec(2, 2, height_ratios=[1.15, 1])
         for column, (title, layer) in enumerate(layers.items()):

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from ..grids.certify import certify
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import khatri_rao, matricize
 from ..trees.tree import ModeTree
@@ -65,7 +66,8 @@ def draw_outer_product(
     axes.imshow(matrix, cmap=_SIGNED, vmin=-1.6 * scale, vmax=1.6 * scale)
     for r, row in enumerate(matrix.int().tolist()):
         for c, value in enumerate(row):
-            axes.text(c, r, str(value).replace("-", "−"), ha="center", va="center", fontsize=10)
+            axes.text(c, r, str(value).replace("-", "−"), ha="center", va="center", fontsize=10,
+                      color=INK)
     margins = ((left, "rows", lambda n: (-1.0, n)), (top, "columns", lambda n: (n, -1.0)))
     for vector, name, place in margins:
         for n, value in enumerate([] if vector is None else vector.int().tolist()):
@@ -152,4 +154,27 @@ def _cp_terms_figure() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"cp-terms": _cp_terms_figure}
+def _ranks_figure() -> Figure:
+    widths = range(1, 31)
+    curves = [[certify(ModeTree.star(6, 3, z), "left-right", shared=shared).rank for z in widths]
+              for shared in (False, True)]
+    with figure(4.2, 2.8) as (drawing, axes):
+        draw_ranks(axes, list(widths), *curves)
+        axes.set_xlim(0, 45)
+    return drawing
+
+
+def _growth_figure() -> Figure:
+    widths = (2, 8, 32, 128)
+    trees = {"shallow": [ModeTree.star(16, 3, z) for z in widths],
+             "deep": [ModeTree.perfect(16, 2, 3, (z,) * 4) for z in widths]}
+    curves = {name: ([tree.parameter_count() for tree in row], COLORS[name], "-")
+              for name, row in trees.items()}
+    with figure(4.2, 2.8) as (drawing, axes):
+        draw_growth(axes, widths, curves)
+        axes.set_ylabel("parameters (log scale)")
+    return drawing
+
+
+BOOK_FIGURES = {"cp-terms": _cp_terms_figure, "cp-ranks": _ranks_figure,
+                "cp-growth": _growth_figure}

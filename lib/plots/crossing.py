@@ -12,7 +12,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from ..bounds.crossing import shift_digits
 from ..bounds.private import private_columns
 from ..networks.architecture import Architecture
-from .style import COLORS, INK, figure
+from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_elimination", "draw_private", "draw_signs"]
 
@@ -23,7 +23,7 @@ def _cell(axes, x, y, color, text="", strong=True):
                              edgecolor=INK if strong else "none",
                              alpha=0.9 if strong else 0.25, linewidth=1))
     axes.text(x, y, text, ha="center", va="center", fontsize=10, fontweight="bold",
-              color="white" if strong else INK)
+              color=text_on(color) if strong else INK)
 
 
 def _finish(axes, width, bottom, top):

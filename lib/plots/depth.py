@@ -3,10 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
+from ..exact.arithmetic import Real
+from ..exact.ranks import singular_values
+from ..trees.constructions import even_odd_weights
+from ..trees.decompositions import coefficient_tensor
+from ..trees.tensors import matricize
 from ..trees.tree import ModeTree
 from .style import COLORS, INK, PALETTE, figure, label_line
 from .trees import draw_tree
@@ -181,4 +187,20 @@ def _three_kinds() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"depth-rank": _two_networks, "depth-efficiency-kinds": _three_kinds}
+def _captured() -> Figure:
+    """The error that remains at the explicit point and at one draw of normal weights."""
+    tree = ModeTree.perfect(8, 2, 4, (4, 4, 4))
+    left = {}
+    for name, weights in (("explicit point", even_odd_weights(tree)),
+                          ("random weights", tree.random_weights(
+                              Real(), torch.Generator().manual_seed(0)))):
+        energy = singular_values(matricize(coefficient_tensor(tree, weights), "even-odd")) ** 2
+        rest = energy.flip(0).cumsum(0).flip(0)
+        left[name] = [*(rest / rest[0]).tolist(), 0.0]
+    with figure(4.2, 2.8) as (drawing, axes):
+        draw_captured(axes, left, [COLORS["exact"], COLORS["neutral"]])
+    return drawing
+
+
+BOOK_FIGURES = {"depth-captured": _captured, "depth-rank": _two_networks,
+                "depth-efficiency-kinds": _three_kinds}

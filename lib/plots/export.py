@@ -1,7 +1,8 @@
 """Write the figures of the prose pages as SVG files: ``python -m lib.plots.export [NAME ...]``.
 
 A module of this package that has figures for the prose lists them in ``BOOK_FIGURES``, a
-dictionary from file name to a function that draws the figure and returns it.
+dictionary from file name to a function that draws the figure and returns it. A figure wider than a
+phone is drawn twice: ``NAME-phone.svg`` has its panels below each other.
 """
 
 import importlib
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot
+
+from .style import PHONE, portrait
 
 __all__ = ["book_figures", "export"]
 
@@ -71,12 +74,21 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in names:
-        with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-            drawing = figures[name]()
-            path = folder / f"{name}.svg"
-            drawing.savefig(path, metadata={"Date": None, "Creator": None})
-            matplotlib.pyplot.close(drawing)
-        written.append(path)
+        drawing = figures[name]()
+        variants = {name: drawing}
+        (folder / f"{name}-phone.svg").unlink(missing_ok=True)
+        if drawing.get_figwidth() > PHONE:
+            with portrait():
+                narrow = figures[name]()
+            if narrow.get_figwidth() < drawing.get_figwidth():
+                variants[f"{name}-phone"] = narrow
+        for variant, picture in variants.items():
+            path = folder / f"{variant}.svg"
+            with matplotlib.rc_context({"svg.hashsalt": variant, "svg.fonttype": "path"}):
+                picture.savefig(path, bbox_inches="tight", pad_inches=0.04,
+                                metadata={"Date": None, "Creator": None})
+            matplotlib.pyplot.close(picture)
+            written.append(path)
     return written
 
 

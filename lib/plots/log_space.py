@@ -56,7 +56,9 @@ def draw_accuracies(
     axes.set_ylim(0)
     axes.set_xlabel(label)
     axes.set_ylabel("right, percent")
-    axes.legend(labelcolor="linecolor", fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    narrow = axes.figure.get_figwidth() < 5  # no room for names at the side
+    axes.legend(labelcolor="linecolor", fontsize=9, loc="lower left" if narrow else "upper left",
+                bbox_to_anchor=(0, 1) if narrow else (1, 1))
 
 
 def draw_tile(axes: Axes, image: torch.Tensor, seen: torch.Tensor) -> None:
@@ -286,6 +288,46 @@ def _stored() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"log-space-opening": _opening, "log-space-mex": _mex_curve,
+SUMMANDS = (-160.0, -161.0, -164.0)
+"""Logarithms, base 2, of three numbers too small for single precision."""
+
+
+def shifted_sum(logs: tuple[float, ...]) -> tuple[list[float], float]:
+    """The terms of a sum over the largest of them, and the logarithm of the sum, base 2.
+
+    Examples
+    --------
+    >>> shifted_sum((-160.0, -160.0))
+    ([1.0, 1.0], -159.0)
+    """
+    top = max(logs)
+    terms = [2.0 ** (value - top) for value in logs]
+    return terms, top + math.log2(sum(terms))
+
+
+def _sum() -> Figure:
+    """A sum in log-space: take the largest term out, add, put it back."""
+    terms, total = shifted_sum(SUMMANDS)
+    with figure(7, 2.9, columns=2) as (drawing, axes):
+        axes[0].axhline(-149, color=INK, linestyle="--", linewidth=1.2)
+        axes[0].text(-0.3, -148.6, "smallest float32", va="bottom", fontsize=10)
+        axes[0].plot(range(3), SUMMANDS, "o", color=COLORS["deep"], markersize=9)
+        axes[0].plot([3], [total], "o", color=COLORS["exact"], markersize=9)
+        for place, value in enumerate((*SUMMANDS, total)):
+            axes[0].annotate(f"{value:.4g}".replace("-", "−"), (place, value), xytext=(0, -17),
+                             textcoords="offset points", ha="center", fontsize=10)
+        axes[0].set(xlim=(-0.5, 3.5), ylim=(-168, -144), ylabel="logarithm, base 2")
+        axes[0].set_xticks(range(4), ("$x$", "$y$", "$z$", "sum"))
+        left = 0.0
+        for name, term in zip("xyz", terms, strict=True):
+            axes[1].barh(0, term, left=left, color=COLORS["deep"], edgecolor="white", height=0.5)
+            axes[1].text(left + term / 2, 0.36, f"${name}$", ha="center", fontsize=12)
+            left += term
+        axes[1].set(xlim=(0, 1.8), ylim=(-0.6, 0.9), yticks=[], xlabel="multiples of $x$")
+        axes[1].grid(False)
+    return drawing
+
+
+BOOK_FIGURES = {"log-space-sum": _sum, "log-space-opening": _opening, "log-space-mex": _mex_curve,
                 "log-space-windows": _windows, "log-space-overlap": _overlap,
                 "log-space-tiles": _tiles, "log-space-stored": _stored}

@@ -56,7 +56,7 @@ def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound])
         label_line(axes, known[-1][0], known[-1][1], "overlap theorem", COLORS["bound"],
                    xytext=(-12, -20), ha="right")
     axes.axvspan(windows[0] - 0.4, half + 0.5, color=COLORS["bound"], alpha=0.1, zorder=0)
-    axes.text(windows[0] - 0.3, max(heights) * 0.97, "the overlap theorem says nothing here",
+    axes.text(windows[0] - 0.3, max(heights) * 0.97, "the overlap theorem\nsays nothing here",
               color=COLORS["bound"], va="top")
     middle = len(windows) // 2 - 1
     label_line(axes, windows[middle], heights[middle], "exact rank", COLORS["exact"],

@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 
 from ..bounds.matching import maximum_matching
 from ..bounds.partitions import Partition, split_modes
-from .style import COLORS, INK, figure
+from .style import COLORS, figure, text_on
 
 __all__ = ["draw_partition"]
 
@@ -34,12 +34,12 @@ def draw_partition(
     number = {c: n for n, pair in enumerate(maximum_matching(rows, size), 1) for c in pair}
     for cell in range(height * width):
         i, j = divmod(cell, width)
-        side, text = ("rows", "white") if cell in rows else ("columns", INK)
+        side = COLORS["rows" if cell in rows else "columns"]
         alone = cell not in number
-        axes.add_patch(Rectangle((j + 0.04, i + 0.04), 0.92, 0.92, facecolor=COLORS[side],
+        axes.add_patch(Rectangle((j + 0.04, i + 0.04), 0.92, 0.92, facecolor=side,
                                  edgecolor=COLORS["cut"], linewidth=3.5 if alone else 0))
         axes.text(j + 0.5, i + 0.5, "–" if alone else str(number[cell]), ha="center",
-                  va="center", fontsize=12, color=text, fontweight="bold")
+                  va="center", fontsize=12, color=text_on(side), fontweight="bold")
     axes.set_xlim(-0.08, width + 0.08)
     axes.set_ylim(height + 0.08, -0.08)
     axes.set_aspect("equal")

@@ -6,7 +6,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from .style import COLORS, INK, figure
+from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_chains", "draw_kernel", "draw_matrix"]
 
@@ -34,8 +34,8 @@ def draw_chains(axes: Axes, width: int, step: int, shift: int, cut: int, title: 
     """
     for x in range(width):
         color = COLORS["rows"] if x < cut else COLORS["columns"]
-        axes.add_patch(Rectangle((x + 0.06, 0), 0.88, 0.88, facecolor=color, alpha=0.75))
-        axes.text(x + 0.5, 0.44, str(x), ha="center", va="center", color="white",
+        axes.add_patch(Rectangle((x + 0.06, 0), 0.88, 0.88, facecolor=color))
+        axes.text(x + 0.5, 0.44, str(x), ha="center", va="center", color=text_on(color),
                   fontweight="bold", fontsize=10)
     for x in range(0, width - shift, step):
         crosses = x < cut <= x + shift

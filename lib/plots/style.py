@@ -2,12 +2,15 @@
 
 import contextlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "INK", "figure", "label_line", "PALETTE", "RECEPTIVE_FIELD_COLORS"]
+__all__ = ["COLORS", "INK", "figure", "label_line", "PALETTE", "PHONE", "portrait",
+           "RECEPTIVE_FIELD_COLORS", "text_on"]
 
 PALETTE = {  # Okabe & Ito's colors, told apart with any kind of color vision
     "black": "#000000",
@@ -44,6 +47,11 @@ RECEPTIVE_FIELD_COLORS = {
 }
 """The color of a network with B×B convolutions."""
 
+PHONE = 4.2
+"""Inches: the width of a figure that keeps its letters legible on a phone."""
+
+_portrait: ContextVar[bool] = ContextVar("portrait", default=False)
+
 _STYLE = {
     "figure.dpi": 110,
     "figure.max_open_warning": 0,
@@ -71,9 +79,51 @@ _STYLE = {
 }
 
 
+def text_on(color: str) -> str:
+    """White or black, whichever is read better on a color.
+
+    Examples
+    --------
+    >>> text_on(COLORS["rows"]), text_on(COLORS["columns"])
+    ('white', '#111111')
+    """
+    red, green, blue = to_rgb(color)
+    return "white" if 0.21 * red**2.2 + 0.72 * green**2.2 + 0.07 * blue**2.2 < 0.18 else "#111111"
+
+
+@contextlib.contextmanager
+def portrait() -> Iterator[None]:
+    """Figures drawn inside the block fit a phone: panels stand below each other.
+
+    Examples
+    --------
+    >>> with portrait(), figure(7, 2, columns=3) as (drawing, axes):
+    ...     bool(drawing.get_figwidth() <= PHONE), axes[0].get_gridspec().nrows
+    (True, 3)
+    """
+    token = _portrait.set(True)
+    try:
+        yield
+    finally:
+        _portrait.reset(token)
+
+
+def _upright(width: float, height: float, columns: int, rows: int):
+    """Size and grid of the phone's figure: the transpose, or one column where that is too dense."""
+    panel_width, panel_height = width / columns, height / rows
+    across = rows if columns > 1 else 1
+    if across > 1 and PHONE / across < 0.7 * panel_width:
+        across = 1
+    narrow = min(PHONE - 0.4, max(3.4, across * panel_width))
+    shrunk = min(1.0, narrow / (across * panel_width))
+    down = rows * columns // across
+    return narrow, down * max(panel_height * shrunk, min(panel_height, 2.6)), across, down
+
+
 @contextlib.contextmanager
 def figure(
-    width: float = 7.0, height: float = 4.0, columns: int = 1, rows: int = 1, **options
+    width: float = 7.0, height: float = 4.0, columns: int = 1, rows: int = 1, turns: bool = True,
+    **options,
 ) -> Iterator[tuple[Figure, Axes]]:
     """A figure in the book's style, laid out and shown when the block ends.
 
@@ -83,6 +133,8 @@ def figure(
         Size in inches; 7 fills the text column.
     columns, rows : int
         The grid of axes.
+    turns : bool
+        Whether :func:`portrait` may change the grid; never with ``gridspec_kw``.
     **options
         Passed on to :func:`matplotlib.pyplot.subplots`.
 
@@ -96,10 +148,21 @@ def figure(
     >>> with figure() as (drawing, axes):
     ...     _ = axes.plot([1, 2], color=COLORS["deep"])
     """
-    with plt.rc_context(_STYLE):
+    upright = turns and "gridspec_kw" not in options and _portrait.get() and width > PHONE
+    if upright:
+        shape = (rows, columns)
+        width, height, columns, rows = _upright(width, height, columns, rows)
+        swapped = {"width_ratios": "height_ratios", "height_ratios": "width_ratios"}
+        if (rows, columns) == shape[::-1]:
+            options = {swapped.get(name, name): value for name, value in options.items()}
+        elif (rows, columns) != shape:
+            options = {name: value for name, value in options.items() if name not in swapped}
+    with plt.rc_context(_STYLE | ({"axes.titlesize": 10.5} if upright else {})):
         drawing, axes = plt.subplots(
             rows, columns, figsize=(width, height), layout="constrained", **options
         )
+        if upright and min(shape) > 1:
+            axes = axes.T if columns > 1 else axes.reshape(shape)
         yield drawing, axes
         if plt.get_backend().lower() != "agg":  # agg only writes files
             plt.show()

@@ -40,7 +40,8 @@ def draw_table(axes: Axes, table: torch.Tensor, title: str = "", step: Sequence[
     axes.imshow(1 - 0.45 * share[..., None] * (1 - _BLUE), interpolation="nearest")
     for r, row in enumerate(table.int().tolist()):
         for c, value in enumerate(row):
-            axes.text(c, r, str(value).replace("-", "−"), ha="center", va="center", fontsize=12)
+            axes.text(c, r, str(value).replace("-", "−"), ha="center", va="center", fontsize=12,
+                      color=INK)
     for size, pace, draw in zip(table.shape, step, (axes.axhline, axes.axvline)):
         for line in range(pace, size, pace):
             draw(line - 0.5, color=INK, linewidth=1.6)

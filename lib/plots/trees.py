@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 
 from ..bounds.partitions import Partition, split_modes
 from ..trees.tree import ModeTree, Node
-from .style import COLORS, INK, figure
+from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_tree"]
 
@@ -44,7 +44,7 @@ def draw_tree(
             x, y = position[child], 0.0
             color = COLORS["rows"] if child in rows else COLORS["columns"]
             marker = {"boxstyle": "square,pad=0.35", "facecolor": color, "edgecolor": "none"}
-            axes.text(x, y, str(child), ha="center", va="center", color="white",
+            axes.text(x, y, str(child), ha="center", va="center", color=text_on(color),
                       fontweight="bold", bbox=marker, zorder=3)
             return x, y
         below = [draw(grandchild) for grandchild in child.children]

@@ -14,7 +14,7 @@ from ..exact.ranks import exact_rank
 from ..trees.designer import design_widths
 from ..trees.routing import routes, smallest_cut
 from ..trees.tree import ModeTree, Node, Path
-from .style import COLORS, INK, PALETTE, figure, label_line
+from .style import COLORS, INK, PALETTE, figure, label_line, text_on
 from .trees import draw_tree
 
 __all__ = ["BOOK_FIGURES", "draw_network", "draw_routes", "draw_spectra"]
@@ -78,9 +78,9 @@ def draw_network(axes: Axes, tree: ModeTree, partition: Partition = (),
                       ha="left" if side > 0 else "right", color=color,
                       fontweight="bold" if path in cut else "normal")
     for place, mode in enumerate(tree.leaves):
-        marker = {"boxstyle": "square,pad=0.25", "edgecolor": "none",
-                  "facecolor": COLORS["rows"] if mode in rows else COLORS["columns"]}
-        axes.text(place, 0, str(mode), ha="center", va="center", color="white",
+        side = COLORS["rows" if mode in rows else "columns"]
+        marker = {"boxstyle": "square,pad=0.25", "edgecolor": "none", "facecolor": side}
+        axes.text(place, 0, str(mode), ha="center", va="center", color=text_on(side),
                   fontweight="bold", bbox=marker, zorder=4)
         if any(path in cut and places[path] == (place, 0.0) for path in cut):
             axes.plot([place], [0], "s", markersize=24, markerfacecolor="none",

@@ -80,3 +80,11 @@ def test_a_busy_port_is_named(clone):
     assert done.returncode and f"Port {port} is taken" in done.stderr
     assert "http.server" not in done.stdout
     assert "[-m][http.server]" in make(clone, "serve", f"PORT={port}").stdout
+
+
+def test_printing_looks_for_a_browser_before_it_builds_the_book(clone):
+    for target, words in (("pdf", "[-m][lib.course.printed]"),
+                          ("slides", "[-m][lib.course.printed][slides]")):
+        lines = make(clone, target).stdout.splitlines()
+        assert lines[0] == "[-m][lib.course.chromium]" and lines[-1] == words, lines
+        assert "[-m][lib.course.pages][_build/html]" in lines

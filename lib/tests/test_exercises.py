@@ -13,7 +13,7 @@ from lib import check_answer
 from lib.course import ROOT
 from lib.course.notebooks import read_notebook
 from lib.exercises.check import PARTS, find, judged
-from lib.exercises.core import EXERCISES, exercise
+from lib.exercises.core import EXERCISES, Exercise, exercise
 from lib.tests.exercise_answers import ANSWERS
 from lib.trees.symmetry import symmetry_order
 
@@ -56,6 +56,7 @@ def test_every_exercise_has_answers_of_both_kinds_and_stands_in_its_notebook():
     assert all(right and wrong for right, wrong in ANSWERS.values())
     assert sorted(name for _, name, _ in CELLS) == sorted(EXERCISES)
     assert all(path.stem.startswith(name[:2]) for path, name, _ in CELLS)
+    assert all(cell.metadata.get("tags") == ["exercise"] for _, _, cell in CELLS)
 
 
 def test_there_are_three_to_six_in_every_notebook():
@@ -161,6 +162,12 @@ def test_a_function_may_change_what_it_is_given():
         return right
 
     assert judged("05-marginal", destructive)[0] == "right"
+
+
+def test_what_no_reader_foresaw_is_no_traceback(monkeypatch):
+    strange = Exercise("10-arcs", "", lambda answer: answer["x"])
+    monkeypatch.setitem(EXERCISES, "10-arcs", strange)
+    assert judged("10-arcs", 1)[1].startswith("this cannot be judged (TypeError: ")
 
 
 def test_an_interrupt_is_not_swallowed():

@@ -264,17 +264,17 @@ def wait_for_first_record(path, process, seconds=90):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has other signals")
-@pytest.mark.parametrize("how", [signal.SIGINT, getattr(signal, "SIGKILL", None)])
+@pytest.mark.skipif(os.name == "nt", reason="the signals are those of POSIX")
+@pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
 def test_stopped_at_any_moment_and_started_again(tmp_path, how):
     path = tmp_path / "a.jsonl"
     process = launch(path)
     wait_for_first_record(path, process)
-    process.send_signal(how)
+    process.send_signal(getattr(signal, how))
     message = process.communicate(timeout=60)[1]
     done = stored(path)
     assert 0 < len(done) < 6
-    if how == signal.SIGINT:
+    if how == "SIGINT":
         assert process.returncode == 130 and "the same command continues" in message
     process = launch(path)
     assert process.communicate(timeout=120) and process.returncode == 0
@@ -282,6 +282,7 @@ def test_stopped_at_any_moment_and_started_again(tmp_path, how):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="the worker is killed by a signal")
 def test_a_killed_dask_worker_loses_and_doubles_nothing(tmp_path):
     distributed = pytest.importorskip("distributed")
     path = tmp_path / "a.jsonl"
@@ -362,6 +363,31 @@ def test_a_failed_job_is_tried_again_from_its_checkpoint(tmp_path, monkeypatch):
     assert not sweep.checkpoint_folder(path).exists()
 
 
+def test_workers_end_when_their_results_cannot_be_stored(tmp_path, monkeypatch):
+    ended = []
+
+    def run(function, calls, workers):
+        try:
+            for place, call in enumerate(calls):
+                yield place, function(*call), None
+        finally:
+            ended.append(place)
+    original = ResultsFile.append
+
+    def append(self, *records):
+        if records:
+            raise RecordsError("the disk is full")
+        return original(self)
+    monkeypatch.setattr(sweep, "run", run)
+    monkeypatch.setattr(ResultsFile, "append", append)
+    try:
+        quick_sweep(tmp_path / "a.jsonl", GRID, workers=2)
+    except RecordsError as error:
+        assert ended == [0] and "full" in str(error)  # while the error is still looked at
+    else:
+        pytest.fail("the error was swallowed")
+
+
 def test_what_another_sweep_stored_meanwhile_is_not_trained_again(tmp_path, monkeypatch):
     path, grid = tmp_path / "a.jsonl", Grid({"B1": (2,)}, ("color",), seeds=(0, 1, 2))
     original, trained = jobs.train_job, []
@@ -409,6 +435,8 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_rest_goes_on(tmp_path,
     (["--workers", "0"], "--workers 0: must lie between 1 and"),
     (["--threads", "100000"], "--threads 100000: must lie between 1 and"),
     (["--output", " "], "--output: is empty"),
+    (["--output", "~nobody-here/a.jsonl"], "there is no such home folder"),
+    (["--output", "."], "it is not a regular file"),
     (["--data-folder", "x"], "must be left out"),
     (["--device", "nothing"], "--device nothing"),
     (["--translation", "-1"], "translation=-1"),

@@ -1,6 +1,7 @@
 """A fault at every step of a sweep and of a download; the next run ends as if nothing had been."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import shutil
@@ -13,6 +14,7 @@ from lib import results
 from lib.experiments import __main__ as command
 from lib.experiments import cifar, training
 from lib.experiments.cifar import DatasetError, cifar10
+from lib.experiments.settings import PRESETS
 from lib.tests.faults import FAULTS, Killed, Steps, left_over
 from lib.tests.test_experiments_data import folder, official, small_files  # noqa: F401
 
@@ -24,10 +26,14 @@ SETTINGS = ["--channels", "2", "--epochs", "2", "--images", "10", "--threads", "
             "cpu", "--quiet"]
 
 
-@pytest.fixture(autouse=True)
-def frequent_checkpoints(monkeypatch):
-    monkeypatch.setattr(training.Trainer, "run", functools.partialmethod(
-        training.Trainer.run, every_seconds=0))
+@pytest.fixture(scope="module", autouse=True)
+def short_runs_with_many_checkpoints():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.Trainer, "run", functools.partialmethod(
+            training.Trainer.run, every_seconds=0))
+        settings, grid = PRESETS["minute"]
+        patch.setitem(PRESETS, "minute", (dataclasses.replace(settings, evaluations=1), grid))
+        yield
 
 
 def sweep(grid, place):
@@ -111,37 +117,33 @@ def every(at):
     return FAULTS
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The records of both grids, and a folder in which the large one was killed half-way."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Trainer, "run", functools.partialmethod(
-            training.Trainer.run, every_seconds=0))
-        place = tmp_path_factory.mktemp("undisturbed")
-        found, run = [], functools.partial(sweep, LARGE)
-        for name, grid in (("small", SMALL), ("large", LARGE)):
-            (place / name).mkdir()
-            with Steps(place / name).counted() as steps:
-                assert sweep(grid, place / name) == 0
-            assert left_over(place / name, "a.jsonl") == []
-            found.append(measured(place / name))
-        (place / "half").mkdir()
-        moves = [at for at, step in enumerate(steps.done) if step.startswith("replace")]
-        # after the last job's first checkpoint, while its second is made
-        assert in_process(run, place / "half", moves[-1], "killed")[0] == "killed"
-        kept = left_over(place / "half", "a.jsonl", "a.jsonl.checkpoints")
-        assert [name.rpartition(".")[2] for name in kept] == ["pt", "tmp"]
-        (place / "empty").mkdir()
-    return (*found, place)
+def undisturbed(grid, place):
+    """The records of a run that nothing disturbs, its steps, and an empty folder to start from."""
+    for name in ("through", "empty"):
+        (place / name).mkdir()
+    with Steps(place / "through").counted() as steps:
+        assert sweep(grid, place / "through") == 0
+    assert left_over(place / "through", "a.jsonl") == []
+    return measured(place / "through"), steps.done, place / "empty"
+
+
+def half_done(steps, place):
+    """A folder in which the large grid was killed while the last checkpoint was made."""
+    place.mkdir()
+    last = max(at for at, step in enumerate(steps) if step.startswith("replace"))
+    assert in_process(functools.partial(sweep, LARGE), place, last, "killed")[0] == "killed"
+    kept = left_over(place, "a.jsonl", "a.jsonl.checkpoints")
+    assert [name.rpartition(".")[2] for name in kept] == ["pt", "tmp"]
+    return place
 
 
 def same(expected, place):
     assert measured(place) == expected and left_over(place, "a.jsonl") == []
 
 
-def test_a_sweep_survives_a_fault_at_every_step(tmp_path, undisturbed, capsys):
-    small, _, place = undisturbed
-    rows = survives(functools.partial(sweep, SMALL), place / "empty", tmp_path / "work",
+def test_a_sweep_survives_a_fault_at_every_step(tmp_path, capsys):
+    small, _, empty = undisturbed(SMALL, tmp_path)
+    rows = survives(functools.partial(sweep, SMALL), empty, tmp_path / "work",
                     functools.partial(same, small), rotating, capsys)
     steps = {row[0].split()[0] for row in rows}
     assert {"open", "lock", "read", "write", "sync", "replace", "unlink", "mkdir", "rmdir"} <= steps
@@ -150,16 +152,17 @@ def test_a_sweep_survives_a_fault_at_every_step(tmp_path, undisturbed, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["empty", "half"])
-def test_a_sweep_survives_every_fault_at_every_step(start, tmp_path, undisturbed, capsys):
-    _, large, place = undisturbed
-    survives(functools.partial(sweep, LARGE), place / start, tmp_path / "work",
+def test_a_sweep_survives_every_fault_at_every_step(start, tmp_path, capsys):
+    large, steps, empty = undisturbed(LARGE, tmp_path)
+    begin = empty if start == "empty" else half_done(steps, tmp_path / "half")
+    survives(functools.partial(sweep, LARGE), begin, tmp_path / "work",
              functools.partial(same, large), every, capsys)
 
 
 @pytest.mark.slow
-def test_a_sweep_survives_the_end_of_its_process_at_every_step(tmp_path, undisturbed, capsys):
-    _, large, place = undisturbed
-    survives(functools.partial(sweep, LARGE), place / "empty", tmp_path / "work",
+def test_a_sweep_survives_the_end_of_its_process_at_every_step(tmp_path, capsys):
+    large, _, empty = undisturbed(LARGE, tmp_path)
+    survives(functools.partial(sweep, LARGE), empty, tmp_path / "work",
              functools.partial(same, large), lambda at: ["killed"], capsys, in_child)
 
 

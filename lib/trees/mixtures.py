@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import integer
+from ..checks import integer, integers
 from ..exact.arithmetic import Real
 from .decompositions import MAX_ENTRIES
 from .tree import ModeTree, Node, Path
@@ -50,9 +50,8 @@ def lags(dilations: Sequence[int]) -> dict[int, int]:
     >>> lags((2, 1)), lags((1, 1))
     ({0: 1, 1: 1, 2: 1, 3: 1}, {0: 1, 1: 2, 2: 1})
     """
-    if not hasattr(dilations, "__len__") or not dilations or not all(
-            type(d) is int and d > 0 for d in dilations):
-        raise ValueError(f"lags: dilations {dilations!r}; need positive integers, at least one")
+    if not integers("lags: dilations", dilations, 1):
+        raise ValueError("lags: no dilations; need at least one")
     paths = Counter({0: 1})
     for dilation in dilations:
         paths += Counter({lag + dilation: count for lag, count in paths.items()})
@@ -237,11 +236,9 @@ class DilatedNetwork:
     exchange: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("dim", "width"):
-            integer(f"DilatedNetwork: {name}", getattr(self, name))
-        if len(self.orders) not in (1, 2) or min(self.dim, self.width) < 1:
-            raise ValueError(f"DilatedNetwork: {len(self.orders)} orders, dim {self.dim}, width "
-                             f"{self.width}; need one or two orders and positive integers")
+        integers("DilatedNetwork: dim and width", (self.dim, self.width), 1)
+        if len(self.orders) not in (1, 2):
+            raise ValueError(f"DilatedNetwork: {len(self.orders)} orders; need one or two")
         lags(self.orders[0])
         levels = mixture_levels(self.orders[0], self.orders[-1]) if len(self.orders) == 2 else ()
         if not set(self.exchange) <= set(levels) or (self.exchange and self.width < 2):
@@ -429,8 +426,7 @@ def gap_family(depth: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
     >>> gap_family(3)
     ((1, 2, 4), (2, 1, 4), (0, 1, 4, 6))
     """
-    if integer("gap_family: depth", depth) < 3:
-        raise ValueError(f"gap_family: depth {depth}; the two orders differ from depth 3 on")
+    integer("gap_family: depth", depth, 3)  # before, the two orders are the same
     first, half = tuple(2**place for place in range(depth)), 2 ** (depth - 1)
     rows = (*range(half // 2), *range(half, 2 * half, 2))
     return first, (*first[-2::-1], first[-1]), rows

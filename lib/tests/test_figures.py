@@ -1,0 +1,207 @@
+"""Figures show what the code computes, and can be read on a phone."""
+
+import json
+import re
+import shutil
+from itertools import product
+from math import log, log10
+
+import numpy as np
+import pytest
+import torch
+
+from lib import Architecture, ModeTree, Modular, coefficient_tensor, matching_number
+from lib.constructions.overlaps import overlap_construction
+from lib.course.finishing import finish_book
+from lib.plots import choices, drawing, log_space, matrices, moves, style, windows
+from lib.plots.export import FOLDER
+
+ROOT = FOLDER.parents[2]
+STORED = sorted(path for path in FOLDER.glob("*.svg") if not path.name.startswith("experiment-"))
+ON_PHONES = [path for path in STORED if not path.with_name(f"{path.stem}-phone.svg").exists()]
+PHONE = 350  # pixels that a page of 390 leaves for a figure
+
+
+def test_letters_have_eleven_pixels_on_a_phone():
+    for path in ON_PHONES:
+        if path.stem != "cover":  # the explorer stands in its place; the picture is for print
+            svg = path.read_text(encoding="utf-8")
+            width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])  # in points
+            scales = re.findall(r'<g style="fill: [^>]*scale\(([\d.]+) -', svg)
+            size = 100 * min(map(float, scales), default=1)
+            assert size * min(PHONE, width * 4 / 3) / width >= 10.9, path
+
+
+@pytest.mark.parametrize("extent, window, stride, cut",
+                         [(8, 2, 2, 4), (6, 2, 2, 3), (8, 3, 1, 4), (9, 4, 2, 5), (7, 5, 3, 2)])
+def test_filled_windows_are_those_across_the_cut(extent, window, stride, cut):
+    rest = -(-extent // stride)
+    net = Architecture((extent,), 2, ((window, stride, 1), (rest, rest, 1)))
+    seen = [range(v, min(v + window, extent)) for v in range(0, extent, stride)]
+    expected = sum(any(x < cut for x in w) and any(x >= cut for x in w) for w in seen)
+    with style.figure() as (_, axes):
+        assert windows.draw_row_of_windows(axes, net, cut) == expected
+    assert sum(patch.get_gid() == "crossing" for patch in axes.patches) == expected
+
+
+def arcs(axes):
+    return sum(patch.get_gid() == "crossing-arc" for patch in axes.patches)
+
+
+def test_arcs_are_the_pairs():
+    net = Architecture(6, 2, ((3, 1, 2), (6, 6, 1)))
+    axes, bound = windows._area_law().axes[0], net.crossing_bound()
+    assert arcs(axes) == bound.exponent == 12
+    for patch in axes.patches:
+        if patch.get_gid() == "crossing-arc":
+            (first, _), (last, _) = patch._posA_posB
+            assert first < 2.5 < last == first + bound.shift
+    for axes, part in zip(windows._matched().axes, windows.MATCHED.values(), strict=True):
+        assert arcs(axes) == matching_number(part, (4, 4))
+        assert axes.get_title(loc="left").endswith(f"{arcs(axes)} pairs")
+
+
+def test_the_partition_that_defeats_overlaps_has_the_fewest_pairs():
+    part = windows.corner_blocks(10, 7, 7)
+    assert len(part) == 50
+    blue = [divmod(cell, 10) for cell in part if cell // 10 >= 3 and cell % 10 < 7]
+    orange = [(i, j) for i in range(3) for j in range(7, 10)]
+    assert not {10 * i + j for i, j in orange} & set(part)
+    assert not any((i - k) * (j - m) >= 0 for i, j in blue for k, m in orange)
+    assert matching_number(part, (10, 10)) == 100 - len(blue) - len(orange) == 42
+    assert 42 == -int(-100 * (2**0.5 - 1) // 1)
+
+
+def numbers(axes):
+    return int(re.search(r"rank (\d+)", axes.get_xlabel())[1])
+
+
+def test_ranks_below_the_matrices_are_theirs():
+    for axes, matrix in zip(matrices._levels().axes, matrices.level_matrices(), strict=True):
+        assert numbers(axes) == np.linalg.matrix_rank(matrix) == int(matrix.sum())
+    assert numbers(matrices._shared_rows().axes[0]) == np.linalg.matrix_rank(
+        matrices.shared_matrix()) == 3
+    found = [numbers(axes) for axes in matrices._low_and_high().axes]
+    trees = ModeTree.star(8, 2, 2), ModeTree.perfect(8, 2, 2, (2, 2, 2))
+    assert found == [np.linalg.matrix_rank(matrices.integer_matrix(tree, "even-odd", seed))
+                     for tree, seed in zip(trees, (1, 6))] == [2, 16]
+    assert [numbers(axes) for axes in matrices._basis().axes] == [4, 3, 4, 3]
+
+
+def test_entries_stand_where_their_digits_say():
+    for axes, rows in zip(matrices._matricize().axes, ((0, 1), (0, 2))):
+        cells = {}
+        for text in axes.texts:
+            x, y = text.get_position()
+            cells.setdefault((round(y), round(x)), []).append(text.get_text())
+        for (row, column), digits in cells.items():
+            picked = "".join(digits[m] for m in rows), "".join(
+                digits[m] for m in range(4) if m not in rows)
+            assert (int(picked[0], 2), int(picked[1], 2)) == (row, column)
+
+
+def test_replication_is_the_same_function():
+    shallow, deep = ModeTree.star(4, 2, 3), ModeTree.perfect(4, 2, 2, (3, 3))
+    weights = shallow.random_weights(Modular(), torch.Generator().manual_seed(0))
+    copied = {(): weights[()], (0,): torch.eye(3).double(), (1,): torch.eye(3).double(),
+              **{(i // 2, i % 2): weights[(i,)] for i in range(4)}}
+    assert torch.equal(coefficient_tensor(shallow, weights, Modular()),
+                       coefficient_tensor(deep, copied, Modular()))
+
+
+@pytest.mark.parametrize("marked", [(), (1,), (4,), (1, 4), (0, 2, 7)])
+def test_the_pixel_travels_as_the_lemma_says(marked):
+    built = moves.two_hops()
+    shown = torch.zeros(1, 8, dtype=torch.int64)
+    shown[0, list(marked)] = 1
+    signs = moves.traveling_signs(built, marked)
+    assert signs[0] == [-1 if x in marked else 1 for x in range(8)]
+    assert signs[2] == built.predicted_cells(shown)[0, 0].int().tolist()
+    by_hand = [signs[0][v] * signs[0][v + 1] * signs[0][v + 2] * signs[0][v + 3] if v + 3 < 8 else 0
+               for v in range(8)]
+    assert signs[2] == by_hand
+
+
+def test_each_channel_answers_to_a_word_of_its_own():
+    found = moves.words(moves.CLOSED, 3)
+    assert sorted(found) == sorted(product((0, 1), repeat=3))
+    axes = moves._words().axes[0]
+    rows = {}
+    for text in axes.texts:
+        if text.get_text() in "01":
+            x, y = text.get_position()
+            rows.setdefault(round(-y / 1.05), {})[round(x)] = int(text.get_text())
+    assert tuple(rows[0].values()) == moves.CLOSED
+    for channel, word in enumerate(found):
+        assert tuple(rows[channel + 1][(channel + x) % 8] for x in range(3)) == word
+
+
+@pytest.mark.parametrize("window, extent, cut", [(4, 8, 4), (3, 6, 3), (2, 5, 2)])
+def test_elimination_halves_the_blocks(window, extent, cut):
+    net = Architecture((extent,), 2, ((window, 1, 1), (extent, extent, 1)))
+    built = overlap_construction(net, torch.eye(2).double(), moves.Real(), layer=1,
+                                 shift=window - 1)
+    stages = moves.elimination_stages(moves.free_matrix(built))
+    size = len(stages[0])
+    assert size == built.rank(cut).value == np.linalg.matrix_rank(stages[0])
+    for step, stage in enumerate(stages):
+        blocks = torch.arange(size) // (size >> step)
+        assert not stage[blocks[:, None] != blocks].any()
+        assert np.linalg.matrix_rank(stage) == size
+
+
+def test_split_windows_are_counted():
+    for rows, expected in (("left-right", 0), ([c for c in range(64) if c % 8 < 3], 4),
+                           ([c for c in range(64) if c % 2 == 0], 16)):
+        assert len(choices.split_windows(rows, 8)) == expected
+    for axes, expected in zip(choices._favored().axes, (0, 4, 16), strict=True):
+        assert int(axes.texts[-1].get_text().split()[0]) == expected
+        assert sum(patch.get_gid() == "crossing" for patch in axes.patches) == expected
+
+
+def test_pooling_decides():
+    assert [rank for rank, _ in choices.pooling_ranks().values()] == [3, 16, 16, 2]
+
+
+def test_digits_on_the_page_are_those_of_the_notebook():
+    page = (ROOT / "book" / "audit-a-network.md").read_text(encoding="utf-8")
+    alt = re.search(r"alt: Bars of decimal digits.*", page)[0].replace(",", "")
+    notebook = json.loads((ROOT / "notebooks/14_audit_a_network.ipynb").read_text("utf-8"))
+    glued = {output["metadata"]["scrapbook"]["name"]: output["data"]
+             for cell in notebook["cells"] for output in cell.get("outputs", ())
+             if "scrapbook" in output.get("metadata", {})}
+    for name, key in (("MobileNet-v1", "mobilenet"), ("ResNet-50", "resnet"), ("VGG-16", "vgg"),
+                      ("Inception-v3", "inception"), ("the dilated stack", "dilated")):
+        base, exponent = map(int, re.search(r"(\d+)\^(\d+)", str(glued[f"14-{key}"])).groups())
+        assert f"{name} {int(exponent * log10(base)) + 1}" in alt
+
+
+def test_pages_offer_the_portrait_to_phones(tmp_path):
+    for name in ("_static/scripts", "_static/figures", "_images"):
+        (tmp_path / name).mkdir(parents=True)
+    program = 'd("fab",p) d("far",p) d("fas",p)'
+    (tmp_path / "_static/scripts/fontawesome.js").write_text(program, encoding="utf-8")
+    for name in ("partitions", "area-law"):
+        shutil.copy(FOLDER / f"{name}.svg", tmp_path / "_images")
+    shutil.copy(FOLDER / "partitions-phone.svg", tmp_path / "_static/figures")
+    page = "".join(f'<img alt="a" src="_images/{name}.svg" style="width: 100%;" />'
+                   for name in ("partitions", "area-law"))
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    finish_book(tmp_path)
+    done = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert done.count("<picture>") == 2 and done.count("area-law-phone") == 0
+    for theme in ("", "-dark"):
+        assert f'srcset="_images/partitions-phone{theme}.svg"><img' in done
+        assert (tmp_path / f"_images/partitions-phone{theme}.svg").exists()
+    finish_book(tmp_path)
+    assert (tmp_path / "a.html").read_text(encoding="utf-8") == done
+
+
+def test_sums_of_tiny_numbers():
+    terms, total = log_space.shifted_sum(log_space.SUMMANDS)
+    exact = torch.logsumexp(torch.tensor(log_space.SUMMANDS).double() * log(2), 0) / log(2)
+    assert total == pytest.approx(exact.item()) and terms == [1.0, 0.5, 0.0625]
+
+
+def test_small_numbers_are_written_with_a_minus_sign():
+    assert drawing.number(-3.0) == "−3" and drawing.power(10) == "10"
