@@ -1,7 +1,8 @@
 # make book    sets everything up and builds the book      make test    checks everything
 # make help    lists the rest
 .DEFAULT_GOAL := help
-.PHONY: help book pdf slides serve test test-slow check-pages run sync lint clean repository budgets
+.PHONY: help book pdf slides serve test test-slow check-pages run sync lint clean \
+	repository budgets mutants
 MAKEFLAGS += --no-builtin-rules
 
 VENV := .venv
@@ -44,6 +45,7 @@ help:
 	@echo 'make sync                  copy edited cells from the .py twins into the notebooks'
 	@echo 'make lint                  check the style of lib and notebooks'
 	@echo 'make budgets               time and memory of every notebook'
+	@echo 'make mutants [SEED=1]      put 300 small errors into lib and see which the tests notice: hours'
 	@echo 'make repository URL=...    state where this course is published'
 	@echo 'make clean                 remove the built book and the virtual environment'
 
@@ -131,6 +133,12 @@ lint: $(AUTHOR)
 
 budgets: $(AUTHOR)
 	@$(PYTEST) notebooks
+
+SEED ?= 1
+mutants: $(AUTHOR)
+	@$(PIP) -r requirements-mutants.txt || $(FAILED)
+	@$(HERE) $(ONE_THREAD) nice -n 10 $(BIN)/python -m lib.benchmarks.mutants run \
+		_build/mutants --seed $(SEED) --traced
 
 repository: $(AUTHOR)
 	@$(HERE) $(BIN)/python -m lib.course.links "$$URL"

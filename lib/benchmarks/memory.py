@@ -7,7 +7,6 @@ Run in a process of its own: the operating system records only the peak of a pro
 
 from __future__ import annotations
 
-import resource
 import sys
 from pathlib import Path
 
@@ -34,8 +33,11 @@ def _memory(device, entry):
         return torch.cuda.max_memory_allocated() if peak else torch.cuda.memory_allocated()
     status = Path("/proc/self/status")
     if status.exists():  # Linux: `resource` would count the parent process in
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith(entry)]
+        (line,) = [line for line in status.read_text(encoding="utf-8").splitlines()
+                   if line.startswith(entry)]
         return int(line.split()[1]) * 1024
+    import resource  # not on Windows
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: the peak, in bytes
 
 

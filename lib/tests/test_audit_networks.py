@@ -172,3 +172,10 @@ def test_padding_at_the_end_misaligns_a_residual_branch():
     join, = audit(block, 32).joins
     assert not join.aligned
     assert join.problems == ("height: centers 0.0, 1.0", "width: centers 0.0, 1.0")
+
+
+def test_an_image_has_224_pixels_and_the_channels_of_the_first_layer_unless_said():
+    found = audit(on_meta(lambda: nn.Conv2d(5, 2, 3)))
+    assert tuple(found.size) == (224, 224)
+    with pytest.raises(ValueError, match="fails on an input of shape"):
+        audit(on_meta(lambda: nn.Conv2d(5, 2, 3)), channels=4)

@@ -12,6 +12,7 @@ from lib.course import ROOT, colab
 from lib.course.colab import HEADING, main, missing_packages, setup_cell, stamp_setup
 from lib.course.links import repository
 
+LIKE_COLAB = pytest.mark.skipif(os.name == "nt", reason="Colab runs Linux, the cell its shell")
 PRETEND = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
 SHOW = "\nimport pathlib, lib\n\nprint(pathlib.Path(lib.__file__).resolve())"
 
@@ -44,6 +45,7 @@ def origin(tmp_path_factory):
     return root
 
 
+@LIKE_COLAB
 def test_on_colab_the_course_is_cloned_once_and_used(origin, tmp_path):
     cell = PRETEND + setup_cell().replace(repository()[0], origin.as_uri()) + SHOW
     for _ in range(2):
@@ -52,6 +54,7 @@ def test_on_colab_the_course_is_cloned_once_and_used(origin, tmp_path):
         assert done.stderr == ""
 
 
+@LIKE_COLAB
 def test_on_colab_a_failing_clone_says_why(tmp_path):
     nowhere = (tmp_path / "nowhere").as_uri()
     done = run_cell(PRETEND + setup_cell().replace(repository()[0], nowhere), tmp_path)
@@ -60,6 +63,7 @@ def test_on_colab_a_failing_clone_says_why(tmp_path):
     assert not (tmp_path / "course").exists()
 
 
+@LIKE_COLAB
 def test_on_colab_a_missing_git_says_so(tmp_path):
     done = run_cell(PRETEND + setup_cell().replace("git clone", "no-git clone"), tmp_path)
     assert done.returncode and "no-git: not found" in done.stderr.replace("command not", "not")

@@ -1,0 +1,78 @@
+"""Changes to the library that test its tests: where they are, what they do, how they count."""
+
+import ast
+
+import pytest
+
+from lib.benchmarks import mutants
+from lib.course import ROOT
+
+PAGE = ROOT / "book" / "mutants.md"
+SOURCE = '''\
+def f(x: int | None = 3, *, y=2):
+    """A value."""
+    if x is None:
+        raise ValueError("x")
+    g(x, key=1, other=2)
+    x += 1
+    return x
+'''
+
+
+def test_keywords_and_statements_are_dropped_one_at_a_time():
+    found = {(name, line): text.splitlines()[line - 1].strip()
+             for name, line, _, text in mutants.own_changes(SOURCE, ast.parse(SOURCE))}
+    assert found == {("DropStatement", 4): "pass", ("DropStatement", 5): "pass",
+                     ("DropStatement", 6): "pass", ("DropKeyword", 5): "g(x, key=1)"}
+    texts = [text for name, *_, text in mutants.own_changes(SOURCE, ast.parse(SOURCE))
+             if name == "DropKeyword"]
+    assert len(texts) == 2 and "g(x, other=2)" in texts[0]
+    for *_, text in mutants.own_changes(SOURCE, ast.parse(SOURCE)):
+        ast.parse(text)
+
+
+def test_changes_inside_annotations_are_left_out():
+    (span,) = mutants.annotations(ast.parse(SOURCE))
+    assert span == ((1, 9), (1, 19))
+
+
+def test_a_line_belongs_to_the_innermost_statement():
+    lines = mutants.statement_lines(ast.parse("if a:\n    b = (c,\n         d)\n"))
+    assert lines == {1: (1, 1), 2: (2, 3), 3: (2, 3)}
+
+
+def test_every_folder_that_computes_has_its_share():
+    strata = mutants.settings()["strata"]
+    assert sum(share for share, _ in strata.values()) == pytest.approx(1)
+    folders = {path.name for path in (ROOT / "lib").iterdir() if path.is_dir()}
+    drawn = {name for _, names in strata.values() for name in names}
+    assert folders - drawn - {"__pycache__"} == {
+        "plots", "course", "exercises", "tests", "benchmarks"}
+
+
+ENTRIES = [{"name": name, "seed": 1, "stratum": "audit", "path": "lib/a.py", "line": 3,
+            "outcome": outcome, "before": "a | b", "after": "a"}
+           for name, outcome in [("1", "killed"), ("2", "timeout"), ("3", "invalid"),
+                                 ("4", "survived"), ("5", "undecided"), ("6", "survived"),
+                                 ("7", "undecided")]]
+JUDGED = {"4": {"verdict": "equivalent", "why": "same"}, "5": {"verdict": "noticed", "why": "t"},
+          "6": {"verdict": "closed", "why": "test_x"}}
+
+
+def test_figures_of_a_sample():
+    rows = mutants.table(ENTRIES, JUDGED)
+    assert rows[2:] == ["| 1 | audit | 6 | 3 | 1 | 1 | 1 | 60.0 % |"]
+    assert mutants.listed(ENTRIES, JUDGED, "equivalent")[2:] == [
+        "| a.py:3 | `` a \\| b `` | `` a `` | same |"]
+
+
+def test_the_page_shows_the_stored_figures():
+    entries, judged = mutants.read(mutants.RESULTS), mutants.verdicts()
+    names = {entry["name"] for entry in entries if entry["outcome"] not in ("killed", "timeout")}
+    assert set(judged) <= names
+    assert all(set(entry) == {"verdict", "why"} and entry["verdict"] in (
+        "noticed", "equivalent", "closed", "open") for entry in judged.values())
+    text = PAGE.read_text(encoding="utf-8")
+    rows = [*mutants.table(entries, judged), *mutants.listed(entries, judged, "closed", "open"),
+            *mutants.listed(entries, judged, "equivalent")]
+    assert len(entries) >= 50 and [row for row in rows if row not in text] == []
