@@ -109,6 +109,16 @@ def test_an_unknown_id_names_the_nearest(listed):
         claims.verify("cp-rnk", True)
     with pytest.raises(KeyError, match="none is near"):
         claims.verify("zzz", True)
+    for wrong in (None, 3, ("cp-rank",)):               # no text: an unknown id all the same
+        with pytest.raises(KeyError, match="no claim"):
+            claims.verify(wrong, True)
+
+
+def test_at_most_three_ids_are_called_near_the_nearest_first(listed):
+    names = ["rank-abcd", "rank-abce", "rank-abxy", "rank-wxyz", "else"]
+    listed.write_text("".join(ENTRY.format(id=i, status="new") for i in names))
+    with pytest.raises(KeyError, match=r"nearest: rank-abcd, rank-abce, rank-abxy\)"):
+        claims.verify("rank-abcd-", True)
 
 
 def test_unknown_evidence_and_line_breaks_are_refused(listed):

@@ -131,10 +131,11 @@ def product(call: Call, a: dict, shapes: list) -> Result:
     both = len(parts) == 2
     weight = right if isinstance(left, Field) else left
     dim = -1 if isinstance(left, Field) else -2 + vector
-    size = 0 if both else weight.shape[-1 if call.name == "linear" or weight.dim() < 2 or
-                                       dim != -1 else -2]
-    call.layer = LayerInfo("attention" if both else "dense", channels_in=size, mixes=spread,
-                           channels=shape[dim] if len(shape) >= -dim else 1, dims=(dim, dim))
+    inner = -2 if weight is right and call.name != "linear" and len(weight.shape) > 1 else -1
+    alone = call.name == "dot" or (vector and isinstance(left, Field))      # no axis for channels
+    call.layer = LayerInfo("attention" if both else "dense", mixes=spread, single=not alone,
+                           channels_in=0 if both else weight.shape[inner],
+                           channels=1 if alone else shape[dim], dims=(dim, dim))
     parts = _own(parts)
     if isinstance(added, Field):
         parts.append(added)

@@ -1,0 +1,196 @@
+"""What an audit prints, and branches of its rules that few networks take."""
+
+from itertools import combinations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from lib.audit import audit
+from lib.audit.report import join_record
+from lib.tests.test_audit_operations import Run, squeeze_and_excite
+
+
+def conv(inputs, window=3, stride=1, padding=1):
+    return nn.Conv2d(inputs, 8, window, stride, padding)
+
+
+def bounds(*modules, size=16, **options):
+    return audit(nn.Sequential(*modules), size).bounds(**options)
+
+
+def step(function, size=(12, 18)):
+    """Where the grid of each axis runs in what a function makes of a map."""
+    found = audit(Run(function), size)
+    return tuple(found.virtual[found.trace.outputs[0]].step)
+
+
+def pooled(x, rows=2):
+    return F.avg_pool2d(x, (rows, 3))
+
+
+@pytest.mark.parametrize("pair", [*combinations(range(4), 2), (-1, 1), (0, -2)])
+def test_the_grid_goes_where_its_dimension_goes(pair):
+    places = ["batch", "channels", "rows", "columns"]
+    one, other = pair
+    places[one], places[other] = places[other], places[one]
+    expected = (places.index("rows"), 1, 2), (places.index("columns"), 1, 3)
+    assert step(lambda x: pooled(x).transpose(*pair)) == expected
+
+
+def test_the_grid_of_a_matrix_is_transposed():
+    assert step(lambda x: pooled(x)[0, 0].t()) == ((1, 1, 2), (0, 1, 3))
+
+
+@pytest.mark.parametrize("function, place", [
+    (lambda x: x.unsqueeze(0), 3), (lambda x: x[:, 0], 1), (lambda x: x[0, 0], 0),
+    (lambda x: x.squeeze(2), None), (lambda x: x[0, 0].flatten(), None),
+])
+def test_a_single_row_keeps_its_place_from_the_end(function, place):
+    """Of a map of one row and six columns; where that place is taken, the grid is lost."""
+    assert step(lambda x: function(pooled(x, 12)))[0] == (
+        None if place is None else (place, 1, 12))
+
+
+def test_a_single_cell_without_a_place_is_on_no_grid():
+    assert step(lambda x: x[0, 0].flatten(), (1, 1)) == (None, (0, 1, 1))
+
+
+class Product(nn.Module):
+    """A function of an image and of one parameter."""
+
+    def __init__(self, function, *shape):
+        super().__init__()
+        self.function, self.weight = function, nn.Parameter(torch.ones(shape))
+
+    def forward(self, x):
+        return self.function(x, self.weight)
+
+
+@pytest.mark.parametrize("function, shape, channels", [
+    (lambda x, w: x.flatten(2).mT @ w, (3, 5), 5),
+    (lambda x, w: w @ x.flatten(2), (5, 3), 5),
+    (lambda x, w: F.linear(x.flatten(2).mT, w), (5, 3), 5),
+    (lambda x, w: torch.addmm(w.new_ones(5), x[0].flatten(1).T, w), (3, 5), 5),
+    (lambda x, w: torch.mm(w, x[0].flatten(1)), (5, 3), 5),
+    (lambda x, w: w @ x[0, :, 3, 3], (5, 3), 5),
+    (lambda x, w: torch.addmv(w.new_ones(5), w, x[0, :, 3, 3]), (5, 3), 5),
+    (lambda x, w: x[0].flatten(1).T @ w, (3,), 1),
+    (lambda x, w: w @ x[0].flatten(1), (3,), 1),
+    (lambda x, w: torch.dot(x[0, :, 3, 3], w)[None], (3,), 1),
+    (lambda x, w: torch.dot(w, x[0, :, 3, 3])[None], (3,), 1),
+])
+def test_channels_of_a_product_on_either_side(function, shape, channels):
+    """Three channels of a map of 4 x 6 cells, multiplied with a matrix or a vector."""
+    layer, = audit(Product(function, *shape), (4, 6)).layers
+    assert (layer.kind, layer.channels_in, layer.channels) == ("dense", 3, channels)
+
+
+def test_a_vector_over_channels_is_no_layer_of_the_surrogate_one_over_everything_is():
+    """Where channels are summed up, cells are left without an axis for channels."""
+    body = conv(3)
+    apart = Product(lambda x, w: x[0].flatten(1).T @ w, 8)
+    whole = Product(lambda x, w: x.flatten(1) @ w, 8 * 16 * 16)
+    assert bounds(body, apart).reason.endswith("leads past 1")
+    assert str(bounds(body, whole).best) == str(bounds(body).best) == "9^32"
+    assert [part.name for part in bounds(body, whole).best.chain] == ["0", "1"]
+
+
+def test_a_product_of_two_maps_is_an_attention():
+    layer, = audit(Product(lambda x, w: x.flatten(2).mT @ x.flatten(2), 1), (4, 6)).layers
+    assert (layer.kind, layer.channels_in, layer.channels) == ("attention", 0, 24)
+
+
+def test_branches_are_compared_if_both_are_grids():
+    strided = [audit(nn.Conv2d(3, 1, 1, stride), 8).output for stride in (1, (1, 2))]
+    one, other = (join_record("", "add", strided, ("height", "width"), compared)
+                  for compared in (True, False))
+    assert one.problems == ("width: strides 1, 2",) and not one.aligned
+    assert other.problems == () and other.aligned
+    gate, = audit(Run(squeeze_and_excite, nn.Conv2d(4, 4, 1)), 16).own_joins
+    assert gate.aligned and not gate.compared
+
+
+def test_axes_are_named_from_the_slowest_to_the_fastest():
+    assert [audit(module(1, 1, 1), (2,) * n).axes for n, module in (
+        (1, nn.Conv1d), (2, nn.Conv2d), (3, nn.Conv3d))] == [
+            ("width",), ("height", "width"), ("depth", "height", "width")]
+
+
+TEXT = """\
+layer  kind    R    S  D   map  T_R  T_S  center  crossing  overlap  pad  start  T_R/T_S  T_R(H/2)
+--------------------------------------------------------------------------------------------------
+0      conv  3,5  2,1  8  8x12  3,5  2,1       0      9^32        -  1,2  -1,-2    1.5,5         -
+1      pool    2    2  8   4x6  5,6  4,2   1,0.5       9^8        -    0  -1,-2   1.25,3         -
+"""
+GEOMETRY = """\
+Last grid over the image, height: field 5, stride 4, effective padding 1, first center 1, overlap \
+degree 1.25.
+Last grid over the image, width: field 6, stride 2, effective padding 2, first center 0.5, overlap \
+degree 3.
+Output: units see at most 5 x 6 pixels of the image.
+Joins of branches: 0, misaligned: 0."""
+CROSSING = ("Bound, top-bottom, crossing bound: rank at least 9^12 (log10 11.5), from 0, comparing "
+            "pixels 2 apart; needs M >= 9;\n  along 0 - 1 - (added output).")
+
+
+def test_the_table_of_an_oblong_network_line_by_line():
+    """Pooled windows of 3 x 5 at stride 2 x 1: fields of 3 + 2 by 5 + 1 pixels."""
+    found = audit(nn.Sequential(nn.Conv2d(3, 8, (3, 5), (2, 1), (1, 2)), nn.MaxPool2d(2)), (16, 12))
+    assert found.table() + "\n" == TEXT
+    assert GEOMETRY in found.summary and CROSSING in found.summary
+
+
+@pytest.mark.parametrize("modules, size, reason", [
+    ([conv(3), nn.ConvTranspose2d(8, 8, 2, 2)], 16,
+     "no chain of convolutions and poolings leads past 1"),
+    ([conv(3), nn.AdaptiveAvgPool2d(5), conv(8)], 16,
+     "no chain of convolutions and poolings leads past 1"),
+    ([conv(3), nn.Flatten(2), nn.Conv1d(8, 4, 3)], 16,
+     "no chain of convolutions and poolings leads past 2"),
+    ([conv(3), nn.Flatten(2), nn.Conv1d(8, 1, 3)], 16,
+     "no chain of convolutions and poolings leads past 2"),
+    ([Run(lambda x: x + x.flip(3))], 16,
+     "no chain of convolutions and poolings leads past 0.add, where no operand can be silenced or "
+     "cancelled"),
+    ([nn.PixelUnshuffle(2), conv(12)], 6,
+     "the cut divides blocks of pixels that 1 reads as one cell"),
+    ([conv(3, 1, 1, 0), conv(8, 1, 1, 0)], 16,
+     "no layer that could be layer K has a channel whose windows up to it reach across the cut"),
+    ([conv(3, 3, 4)], 16, "every path to the output has a layer whose window is smaller than its "
+     "stride, or ends where layer K would be"),
+])
+def test_why_there_is_no_bound(modules, size, reason):
+    found = audit(nn.Sequential(*modules), size)
+    assert found.bounds().best is None and found.bounds().reason == reason
+    assert f"Bounds, left-right: none; {reason}." in found.summary.splitlines()
+
+
+END = "padding is at the far end of every axis and keeps ceil(size / stride) cells"
+ADDED = "a layer over the whole output map is added, so that the output is one number"
+
+
+@pytest.mark.parametrize("modules, size, notes", [
+    ([conv(3)], 16, []), ([conv(3, 3, 1, 0)], 16, [END]), ([conv(3, 3, 2)], 15, []),
+    ([conv(3, 2, 2, 0)], 15, [END]), ([conv(3, 2, 2, 0)], 16, []),
+    ([conv(3), nn.BatchNorm2d(8), nn.ReLU()], 16, ["normalization is dropped"]),
+])
+def test_what_the_surrogate_changes(modules, size, notes):
+    assert bounds(*modules, size=size).notes == [*notes, ADDED]
+
+
+def test_a_pooling_of_single_cells_is_a_layer_if_it_leaves_some_out():
+    """With stride 1 it does nothing."""
+    chains = [[(part.name, part.stride) for part in bounds(
+        conv(3), nn.MaxPool2d(1, stride), conv(8)).best.chain] for stride in (1, 2)]
+    assert chains[0] == [("0", (1, 1)), ("2", (1, 1)), ("(added output)", (16, 16))]
+    assert chains[1] == [("0", (1, 1)), ("1", (2, 2)), ("2", (1, 1)), ("(added output)", (8, 8))]
+
+
+@pytest.mark.parametrize("channels, passes", [(1, False), (2, True), (3, True)])
+def test_grouped_layers_hand_on_a_channel_each_if_they_have_as_many(channels, passes):
+    """Two groups of two channels; a grouped layer after another cannot choose what arrives."""
+    found = bounds(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1, groups=2),
+                   nn.Conv2d(4, 2 * channels, 3, padding=1, groups=2), conv(2 * channels))
+    assert ("2" in found.crossing_by_layer) == passes

@@ -1,0 +1,113 @@
+"""Trainings short enough to be followed, and limits: what longer tests pass over."""
+
+import json
+
+import pytest
+import torch
+
+from lib import Architecture, ModeTree, correspondence, dilated_tree, overlap_construction
+from lib.exact.arithmetic import Modular
+from lib.experiments import checkpoints
+from lib.experiments.ensembles import arrange
+from lib.experiments.images import dead_leaves
+from lib.experiments.networks import Network
+from lib.experiments.records import ResultsFile
+from lib.experiments.settings import Settings
+from lib.experiments.training import Trainer
+from lib.photograph import photograph, photograph_patches
+from lib.planted.widths import fit_circuit, fit_rectifiers
+from lib.trees.tensors import activation_pooling
+from lib.trees.tree import Node
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_circuit_is_fitted_with_its_operator():
+    """After one step the error is that of the drawn weights: here of out * (|a_i|+ + |b_j|+)."""
+    star, target = ModeTree.star(2, 2, 1), torch.tensor([[1.0, 2.0], [3.0, 5.0]]).double()
+    draw = seeded(4)
+    weights = {path: torch.randn(3, *shape, generator=draw, dtype=torch.float64)
+               / shape[-1] ** 0.5 for path, shape in star.weight_shapes().items()}
+    first, second = (weights[path][:, 0].relu() for path in ((0,), (1,)))
+    made = weights[()].reshape(3, 1, 1) * (first[:, :, None] + second[:, None, :])
+    expected = (made - target).square().sum((1, 2)) / (1 + 4 + 9 + 25)
+    for operator, equal in ((activation_pooling("relu", "sum"), True), (None, False)):
+        found = fit_circuit(star, target, starts=3, steps=1, seed=4, operator=operator)
+        assert (found == pytest.approx(expected.tolist())) == equal
+
+
+def test_training_makes_the_error_of_rectifiers_smaller():
+    before, after = (fit_rectifiers((8, 4), "near", 4, steps, 0.01) for steps in (1, 200))
+    assert all(b < 0.6 * a for a, b in zip(before, after, strict=True))
+
+
+def test_lags_with_common_binary_digits_are_added():
+    """Dilations 1 and 3 read 0, 1, 3 and 4 steps back; 1 | 3 would be 3."""
+    assert dilated_tree((1, 3), 2, 5) == ModeTree(Node((Node((0, 1), 5), Node((2, 3), 5)), 1), 2)
+    assert dilated_tree((3, 1), 2, 5) == ModeTree(Node((Node((0, 2), 5), Node((1, 3), 5)), 1), 2)
+
+
+def comb(levels):
+    node = Node((0, 1), 1)
+    for mode in range(2, levels + 1):
+        node = Node((node, mode), 1)
+    return ModeTree(node, 2)
+
+
+def test_a_tree_has_at_most_256_levels():
+    assert comb(256).modes == 257
+    with pytest.raises(ValueError, match="the tree has more than 256 levels"):
+        comb(257)
+
+
+def test_patches_are_cut_where_the_generator_says():
+    """Rows are drawn before columns, from all places where a patch fits."""
+    pixels = photograph()
+    for size in (6, 512):
+        draw = seeded(3)
+        tops, lefts = (torch.randint(n - size + 1, (2,), generator=draw) for n in (600, 512))
+        found = photograph_patches(size, 2, seeded(3)).reshape(2, size, size, 3)
+        for patch, top, left in zip(found, tops, lefts, strict=True):
+            assert torch.equal(patch, pixels[top:top + size, left:left + size].long())
+
+
+def test_a_trainer_packs_networks_by_width_and_batch():
+    networks = [Network("B1", width, "none", 0) for width in (8, 16)]
+    for batch_size, parts in ((10, [[8, 16]]), (100, [[8], [16]])):
+        trainer = Trainer(networks, Settings(images=100, batch_size=batch_size), dead_leaves(100))
+        made = [[n.channels for n in ensemble.networks] for ensemble in trainer.ensembles]
+        assert made == parts == [[n.channels for n in part]
+                                 for part in arrange(networks, batch_size)]
+
+
+def test_a_checkpoint_makes_the_folders_that_it_needs(tmp_path):
+    path = tmp_path / "one" / "two" / "state.pt"
+    checkpoints.save(path, {"names": ["a"]})
+    assert checkpoints.load(path, {"names": ["a"]}, "cpu")["names"] == ["a"]
+    checkpoints.save(path, {"names": ["b"]})            # a folder that is there does no harm
+    assert [file.name for file in path.parent.iterdir()] == ["state.pt"]
+
+
+def test_a_new_file_of_results_says_its_format(tmp_path):
+    ResultsFile(tmp_path / "a.jsonl", Settings(), {"fingerprint": "0"})
+    header = json.loads((tmp_path / "a.jsonl").read_text().splitlines()[0])
+    assert (header["kind"], header["format"], header["data"]) == ("header", 2, {"fingerprint": "0"})
+
+
+@pytest.mark.parametrize("smaller, place", [
+    (((3, 2, 2), (2, 2, 1)), 1), (((2, 2, 2), (3, 2, 1)), 2), (((3, 2, 2), (3, 2, 1)), 1)])
+def test_the_first_layer_that_cannot_be_played_is_named(smaller, place):
+    with pytest.raises(ValueError, match=f"layer {place} cannot play layer {place}, "):
+        correspondence(Architecture((4,), 2, ((2, 2, 2), (2, 2, 1))),
+                       Architecture((4,), 2, smaller))
+
+
+@pytest.mark.parametrize("layers, reason", [
+    (((1, 1, 2), (4, 4, 1)), "no window is larger than 1"),
+    (((4, 4, 1),), "no admissible layer with a reachable shift; at layer 1: "),
+])
+def test_without_a_layer_k_nothing_is_constructed(layers, reason):
+    with pytest.raises(ValueError, match=reason):
+        overlap_construction(Architecture((4,), 2, layers), torch.eye(2).double(), Modular())
