@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from lib.audit import audit
+from lib.audit.fields import EMPTY
 from lib.audit.report import join_record
 from lib.tests.test_audit_operations import Run, squeeze_and_excite
 
@@ -51,6 +52,30 @@ def test_a_single_row_keeps_its_place_from_the_end(function, place):
     """Of a map of one row and six columns; where that place is taken, the grid is lost."""
     assert step(lambda x: function(pooled(x, 12)))[0] == (
         None if place is None else (place, 1, 12))
+
+
+@pytest.mark.parametrize("function, expected", [
+    (lambda x: F.pixel_shuffle(x, 2), ((2, 2, 2), (3, 2, 3))),
+    (lambda x: torch.stack([x, x], 1), ((3, 1, 2), (4, 1, 3))),
+    (lambda x: torch.stack([x, x], 3), ((2, 1, 2), (4, 1, 3))),
+    (lambda x: torch.cat([x, x], 2), (None, (3, 1, 3))),
+    (lambda x: x[:, :, ::2, 1:], ((2, 1, 4), (3, 1, 3))),
+    (lambda x: x.permute(0, 3, 1, 2), ((3, 1, 2), (1, 1, 3))),
+    (lambda x: x.permute(0, -2, -1, 1), ((1, 1, 2), (2, 1, 3))),
+])
+def test_where_the_grid_is_after_a_move(function, expected):
+    """Dimension, period in cells and shift in pixels; two maps end to end are no grid."""
+    assert step(lambda x: function(pooled(x))) == expected
+
+
+def test_a_group_sees_what_any_of_its_channels_sees():
+    """One channel of the image and three of ones: the first group of two sees it, not the other."""
+    found = audit(Run(lambda x: F.group_norm(torch.cat(
+        [x[:, :1], torch.ones_like(x[:, :3])], 1), 2)), 8)
+    seen = found.seen[found.trace.outputs[0]]
+    for axis in (0, 1):
+        first = seen.full(axis)[0, 0, :, 0, 0]
+        assert first[:2].tolist() == [0, 0] and (first[2:] > EMPTY // 2).all()
 
 
 def test_a_single_cell_without_a_place_is_on_no_grid():
@@ -186,6 +211,13 @@ def test_a_pooling_of_single_cells_is_a_layer_if_it_leaves_some_out():
         conv(3), nn.MaxPool2d(1, stride), conv(8)).best.chain] for stride in (1, 2)]
     assert chains[0] == [("0", (1, 1)), ("2", (1, 1)), ("(added output)", (16, 16))]
     assert chains[1] == [("0", (1, 1)), ("1", (2, 2)), ("2", (1, 1)), ("(added output)", (8, 8))]
+
+
+def test_an_odd_size_is_cut_before_its_middle():
+    """Of 9 columns 4 are left of the cut, where a field of 4 ends; of 10 the second field has 1."""
+    for size, crosses in ((9, False), (10, True)):
+        found = bounds(conv(3, 4, 4, 0), conv(8), size=size).crossing_by_layer
+        assert ("0" in found) == crosses and "1" in found
 
 
 @pytest.mark.parametrize("channels, passes", [(1, False), (2, True), (3, True)])
