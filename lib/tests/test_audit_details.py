@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lib.audit import audit
+from lib.audit import UnsupportedOperation, audit
 from lib.audit.fields import EMPTY
 from lib.audit.report import join_record
 from lib.tests.test_audit_operations import Run, squeeze_and_excite
@@ -125,6 +125,15 @@ def test_a_vector_over_channels_is_no_layer_of_the_surrogate_one_over_everything
 def test_a_product_of_two_maps_is_an_attention():
     layer, = audit(Product(lambda x, w: x.flatten(2).mT @ x.flatten(2), 1), (4, 6)).layers
     assert (layer.kind, layer.channels_in, layer.channels) == ("attention", 0, 24)
+
+
+def test_an_operation_without_a_result_is_refused_by_name():
+    def function(x):
+        torch._assert_async(x.sum() > 0)
+        return x
+
+    with pytest.raises(UnsupportedOperation, match="_assert_async.* turns a tensor into a number"):
+        audit(Run(function), 8)
 
 
 def test_branches_are_compared_if_both_are_grids():

@@ -87,6 +87,7 @@ def test_a_checkpoint_makes_the_folders_that_it_needs(tmp_path):
     checkpoints.save(path, {"names": ["a"]})
     assert checkpoints.load(path, {"names": ["a"]}, "cpu")["names"] == ["a"]
     checkpoints.save(path, {"names": ["b"]})            # a folder that is there does no harm
+    assert checkpoints.load(path, {}, "cpu")["names"] == ["b"]
     assert [file.name for file in path.parent.iterdir()] == ["state.pt"]
 
 
