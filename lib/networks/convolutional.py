@@ -194,6 +194,7 @@ def forward(
 
     Examples
     --------
+    >>> from lib import Real
     >>> net = Architecture(4, 2, ((3, 2, 2), (2, 2, 1)))
     >>> weights = net.random_weights(Real(), torch.Generator().manual_seed(0))
     >>> forward(net, weights, torch.ones(5, 2, 4, 4, dtype=torch.float64)).shape
@@ -264,6 +265,7 @@ def grid_network(
 
     Examples
     --------
+    >>> from lib import Real
     >>> net = Architecture(2, 3, ((2, 2, 1),))
     >>> weights = net.random_weights(Real(), torch.Generator().manual_seed(0))
     >>> grid_network(net, weights)(torch.ones(5, 4, 3, dtype=torch.float64)).shape

@@ -56,15 +56,15 @@ def evaluate(
     tensor([40.])
     """
     kind("evaluate: tree", tree, ModeTree).check_weights(weights)
-    floats("evaluate: inputs and weights", inputs, *weights.values())
     arithmetic = chosen_arithmetic("evaluate", arithmetic)
     require_operator("evaluate", operator)
     combine = arithmetic.multiply if operator is None else operator
-    if inputs.ndim != 3 or tuple(inputs.shape[1:]) != (tree.modes, tree.dim):
+    if kind("evaluate: inputs", inputs, torch.Tensor).ndim != 3 or tuple(inputs.shape[1:]) != (tree.modes, tree.dim):
         raise ValueError(
             f"evaluate: inputs of shape {tuple(inputs.shape)}; the tree {tree} needs "
             f"(batch, {tree.modes}, {tree.dim})"
         )
+    floats("evaluate: inputs and weights", inputs, *weights.values())
 
     def channels(node: Node, path: Path) -> torch.Tensor:
         product = None
