@@ -59,7 +59,8 @@ def evaluate(
     arithmetic = chosen_arithmetic("evaluate", arithmetic)
     require_operator("evaluate", operator)
     combine = arithmetic.multiply if operator is None else operator
-    if kind("evaluate: inputs", inputs, torch.Tensor).ndim != 3 or tuple(inputs.shape[1:]) != (tree.modes, tree.dim):
+    kind("evaluate: inputs", inputs, torch.Tensor)
+    if inputs.ndim != 3 or tuple(inputs.shape[1:]) != (tree.modes, tree.dim):
         raise ValueError(
             f"evaluate: inputs of shape {tuple(inputs.shape)}; the tree {tree} needs "
             f"(batch, {tree.modes}, {tree.dim})"
