@@ -1,5 +1,6 @@
 """Figures show what the code computes, and can be read on a phone."""
 
+import colorsys
 import json
 import re
 import shutil
@@ -13,7 +14,8 @@ import torch
 from lib import Architecture, ModeTree, Modular, coefficient_tensor, matching_number
 from lib.constructions.overlaps import overlap_construction
 from lib.course.finishing import finish_book
-from lib.plots import choices, drawing, log_space, matrices, moves, style, windows
+from lib.experiments.images import dead_leaves
+from lib.plots import choices, drawing, experiments, log_space, matrices, moves, style, windows
 from lib.plots.export import FOLDER
 
 ROOT = FOLDER.parents[2]
@@ -205,3 +207,26 @@ def test_sums_of_tiny_numbers():
 
 def test_small_numbers_are_written_with_a_minus_sign():
     assert drawing.number(-3.0) == "−3" and drawing.power(10) == "10"
+
+
+def test_pictures_are_versions_of_the_images():
+    shown = [picture.get_array() for axes in experiments.exemplars().axes
+             for picture in axes.get_images()]
+    assert len(shown) == 24
+    image = dead_leaves(10).images[0].permute(1, 2, 0).numpy() / 255
+    border = dead_leaves(10).images.float().mean((0, 2, 3)).numpy() / 255
+    assert np.allclose(shown[0], image) and np.allclose(shown[12], image)
+    for version in shown[1:4]:  # moved by at most four pixels, perhaps mirrored
+        found = []
+        for turned, i, j in product((image, image[:, ::-1]), range(9), range(9)):
+            padded = np.pad(turned, ((4, 4), (4, 4), (0, 0)), constant_values=np.nan)
+            part = padded[i:i + 32, j:j + 32]
+            found.append(np.allclose(np.where(np.isnan(part), border, part), version, atol=3e-3))
+        assert sum(found) == 1
+    for version in shown[13:16]:  # every color is moved by one rule
+        turns = [(colorsys.rgb_to_hsv(*version[i, j])[0] - colorsys.rgb_to_hsv(*image[i, j])[0]) % 1
+                 for i, j in product(range(0, 32, 5), repeat=2)
+                 if min(np.ptp(version[i, j]), np.ptp(image[i, j])) > 0.2]
+        turns = [turn - (turn > 0.5) for turn in turns]
+        assert len(turns) > 20 and max(turns) - min(turns) < 0.01 and max(map(abs, turns)) < 0.1
+        assert not np.allclose(version, image, atol=0.05)
