@@ -10,6 +10,7 @@ from matplotlib.patches import Circle, Rectangle
 
 from ..exact.arithmetic import Real
 from ..exact.ranks import singular_values
+from ..grids.certify import certify
 from ..trees.constructions import even_odd_weights
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import matricize
@@ -21,7 +22,9 @@ __all__ = [
     "draw_blocks",
     "draw_captured",
     "draw_channels_needed",
+    "draw_point",
     "draw_rank_against_parameters",
+    "draw_rank_against_size",
 ]
 
 Points = Sequence[tuple[int, int]]
@@ -125,6 +128,52 @@ def draw_channels_needed(
     axes.set_ylabel("hidden channels (log scale)")
 
 
+def draw_point(pair, matrix, step: int) -> Figure:
+    """The matrix of two neighbors at the explicit point beside the even-odd matrix of four.
+
+    Parameters
+    ----------
+    pair, matrix : torch.Tensor or array
+        Square matrices.
+    step : int
+        Size of a block of the second.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> drawing = draw_point(np.eye(2), np.eye(4), step=2)
+    """
+    with figure(6, 3, columns=2) as (drawing, axes):
+        draw_blocks(axes[0], pair, "two positions")
+        draw_blocks(axes[1], matrix, "four positions", step=step)
+    return drawing
+
+
+def draw_rank_against_size(shallow: Points, deep: Mapping[int, tuple]) -> Figure:
+    """Rank against parameters beside channels against positions, for M = r = 4 at the right.
+
+    Parameters
+    ----------
+    shallow, deep
+        As :func:`draw_rank_against_parameters` takes them.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> drawing = draw_rank_against_size([(10, 1), (20, 2)], {1: (10, 1), 2: (20, 16)})
+    """
+    with figure(7, 3.5, columns=2) as (drawing, axes):
+        draw_rank_against_parameters(axes[0], shallow, deep)
+        draw_channels_needed(axes[1], [2, 4, 8, 16, 32], 4, [2, 4, 8])
+    return drawing
+
+
 def draw_captured(axes: Axes, curves: Mapping[str, Sequence[float]], colors: Sequence[str]) -> None:
     """The least relative error that matrices of rank Z leave, against Z.
 
@@ -202,5 +251,21 @@ def _captured() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"depth-captured": _captured, "depth-rank": _two_networks,
-                "depth-efficiency-kinds": _three_kinds}
+def _point() -> Figure:
+    """The explicit point for M = 3 and r = 2, one pair of positions and two."""
+    pair, four = (ModeTree.perfect(n, 2, 3, (2, 1)[:n // 2]) for n in (2, 4))
+    return draw_point(*(matricize(coefficient_tensor(tree, even_odd_weights(tree)), "even-odd")
+                        for tree in (pair, four)), step=3)
+
+
+def _sizes() -> Figure:
+    """Certified ranks and parameters of networks with N = 8 and M = 4."""
+    deep = {r: ModeTree.perfect(8, 2, 4, (r, r, r)) for r in (1, 2, 3, 4)}
+    shallow = [ModeTree.star(8, 4, z) for z in (1, 4, 16, 64, 256)]
+    return draw_rank_against_size(
+        [(net.parameter_count(), certify(net, "even-odd").rank) for net in shallow],
+        {r: (net.parameter_count(), certify(net, "even-odd").rank) for r, net in deep.items()})
+
+
+BOOK_FIGURES = {"depth-captured": _captured, "even-odd-point": _point, "rank-against-size": _sizes,
+                "depth-rank": _two_networks, "depth-efficiency-kinds": _three_kinds}

@@ -11,10 +11,11 @@ from ..experiments.augment import Stream
 from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
 from ..experiments.records import STORED, read
+from ..trees.symmetry import moved, random_symmetry
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
-__all__ = ["draw_accuracy", "draw_controls", "draw_factors", "draw_four_panels", "draw_sight",
-           "draw_usage", "draw_versions", "seen"]
+__all__ = ["draw_accuracy", "draw_controls", "draw_factors", "draw_four_panels", "draw_orbit",
+           "draw_sight", "draw_usage", "draw_versions", "orbit", "seen"]
 
 CONTROLS = ("B1", "B1max3", "conv2", "B2")
 # what a factor was switched on after: nothing, one other, both others
@@ -181,6 +182,56 @@ def draw_versions(axes: Axes, rows: torch.Tensor, title: str = "") -> None:
     axes.set_aspect("equal")
     axes.axis("off")
     axes.set_title(title, fontsize=11)
+
+
+def orbit(pictures: torch.Tensor, generator: torch.Generator) -> list[torch.Tensor]:
+    """Images of 32×32 pixels and three others that shared 1×1 windows cannot tell from them.
+
+    Parameters
+    ----------
+    pictures : torch.Tensor, shape (..., 32, 32)
+    generator : torch.Generator
+
+    Returns
+    -------
+    list of torch.Tensor
+        The images; with quarters and their quarters exchanged; changed inside the blocks of 4×4
+        pixels only; with everything exchanged.
+
+    Examples
+    --------
+    >>> pictures = torch.arange(1024).view(32, 32)
+    >>> [len(image.unique()) for image in orbit(pictures, torch.Generator().manual_seed(0))]
+    [1024, 1024, 1024, 1024]
+    """
+    coarse = random_symmetry(2, generator)[:, None] * 64 + torch.arange(64)
+    fine = torch.cat([16 * block + random_symmetry(2, generator) for block in range(64)])
+    every = random_symmetry(5, generator)
+    return [pictures, *(moved(pictures, turn) for turn in (coarse.flatten(), fine, every))]
+
+
+def draw_orbit(members: list[torch.Tensor]) -> Figure:
+    """The images of :func:`orbit` in columns, a line for each exemplar.
+
+    Parameters
+    ----------
+    members : list of torch.Tensor, each of shape (lines, 3, 32, 32)
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> drawing = draw_orbit([torch.zeros(2, 3, 32, 32)] * 4)
+    """
+    with figure(6.0, 3.1, columns=len(members), rows=len(members[0]), turns=False) as (
+            drawing, grid):
+        for column, pictures in zip(grid.T, members, strict=True):
+            for axes, picture in zip(column, pictures, strict=True):
+                axes.imshow(picture.permute(1, 2, 0).numpy(), interpolation="none")
+                axes.axis("off")
+    return drawing
 
 
 def draw_sight(axes: Axes, block: str) -> None:
@@ -424,5 +475,16 @@ def exemplars() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"experiment-network": architecture, "experiment-accuracy": stored_panels,
-                "experiment-controls": stored_controls, "experiment-versions": exemplars}
+def orbits() -> Figure:
+    """Two images and three of each orbit, those of the notebook.
+
+    Examples
+    --------
+    >>> drawing = orbits()
+    """
+    return draw_orbit(orbit(dead_leaves(10).images[:2], torch.Generator().manual_seed(0)))
+
+
+BOOK_FIGURES = {"experiment-network": architecture, "experiment-orbit": orbits,
+                "experiment-accuracy": stored_panels, "experiment-controls": stored_controls,
+                "experiment-versions": exemplars}

@@ -10,13 +10,26 @@ from math import log, log10
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 
 from lib import Architecture, ModeTree, Modular, coefficient_tensor, matching_number
 from lib.constructions.overlaps import overlap_construction
 from lib.course.finishing import finish_book
 from lib.experiments.images import dead_leaves
-from lib.plots import choices, drawing, experiments, log_space, matrices, moves, style, windows
+from lib.plots import (
+    choices,
+    depth,
+    drawing,
+    experiments,
+    geometry,
+    log_space,
+    matrices,
+    moves,
+    style,
+    windows,
+)
 from lib.plots.export import FOLDER
+from lib.trees.pooling import pooling_tree
 
 ROOT = FOLDER.parents[2]
 STORED = sorted(path for path in FOLDER.glob("*.svg") if not path.name.startswith("experiment-"))
@@ -230,3 +243,50 @@ def test_pictures_are_versions_of_the_images():
         turns = [turn - (turn > 0.5) for turn in turns]
         assert len(turns) > 20 and max(turns) - min(turns) < 0.01 and max(map(abs, turns)) < 0.1
         assert not np.allclose(version, image, atol=0.05)
+
+
+def canonical(image):
+    """One form of an image (side, side, 3) for all exchanges of quarters, by sorting."""
+    if len(image) == 1:
+        return tuple(image[0, 0].tolist())
+    half = len(image) // 2
+    return tuple(sorted(canonical(part) for rows in (image[:half], image[half:])
+                        for part in (rows[:, :half], rows[:, half:])))
+
+
+def test_images_of_an_orbit_sort_to_the_same_form():
+    grid = np.array([axes.get_images()[0].get_array() for axes in experiments.orbits().axes])
+    for line in grid.reshape(2, 4, 32, 32, 3):
+        first, coarse, fine, every = line
+        assert len({canonical(image) for image in line}) == 1
+        assert not any(np.array_equal(first, other) for other in line[1:])
+        tiles = [{tile.tobytes() for rows in np.split(image, 4) for tile in np.split(rows, 4, 1)}
+                 for image in (first, coarse)]
+        assert tiles[0] == tiles[1]
+        assert np.array_equal(*(image.reshape(8, 4, 8, 4, 3).sum((1, 3), dtype=int)
+                                for image in (first, fine)))
+        assert not np.array_equal(*(image.reshape(8, 4, 8, 4, 3).sum((1, 3), dtype=int)
+                                    for image in (first, every)))
+
+
+def test_sizes_and_ranks_of_depth_are_the_formulas():
+    left, right = depth._sizes().axes
+    shallow, deep = (list(zip(*line.get_data())) for line in left.get_lines()[:2])
+    assert shallow == [(8 * 4 * z + z, z) for z in (1, 4, 16, 64, 256)]
+    assert deep == [(8 * 4 * r + 4 * r * r + 2 * r * r + r, r**4) for r in (1, 2, 3, 4)]
+    assert right.get_lines()[-1].get_data()[0] == [32]
+    pair, four = (axes.get_images()[0].get_array() for axes in depth._point().axes)
+    for cells, places in ((pair, {0, 1}), (four, {0, 1, 3, 4})):
+        found = np.argwhere(cells[..., 0] < 1)
+        assert {tuple(place) for place in found} == {(p, p) for p in places}
+
+
+def test_ranks_below_the_regions_are_smallest_cuts():
+    trees = [pooling_tree((4, 4), 2, (4, 4), name) for name in ("square", "mirror", "dilated")]
+    axes = geometry._regions().axes
+    assert len(axes) == 8
+    for ax in axes:
+        cells = ax.get_images()[0].get_array().reshape(16, 3)
+        part = [k for k in range(16) if np.allclose(cells[k], to_rgb(style.COLORS["rows"]))]
+        found = [int(text) for text in re.findall(r"\d+", ax.get_xlabel())]
+        assert found == [tree.mincut(part) for tree in trees]
