@@ -22,13 +22,16 @@ from lib.plots import (
     drawing,
     experiments,
     geometry,
+    grids,
     log_space,
     matrices,
     moves,
+    rectifiers,
     style,
     windows,
 )
 from lib.plots.export import FOLDER
+from lib.plots.stored import stored_table
 from lib.trees.pooling import pooling_tree
 
 ROOT = FOLDER.parents[2]
@@ -290,3 +293,55 @@ def test_ranks_below_the_regions_are_smallest_cuts():
         part = [k for k in range(16) if np.allclose(cells[k], to_rgb(style.COLORS["rows"]))]
         found = [int(text) for text in re.findall(r"\d+", ax.get_xlabel())]
         assert found == [tree.mincut(part) for tree in trees]
+
+
+def test_ranks_on_templates_are_those_of_the_notebook():
+    notebook = (ROOT / "notebooks/01_grid_tensors.ipynb").read_text("utf-8")
+    shown = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in notebook.split("<tr>")]
+    stored = {row[0]: [int(rank) for rank in row[1:]] for row in shown if len(row) == 12}
+    axes = grids._templates().axes[0]
+    lines, names = axes.get_lines(), [text.get_text() for text in axes.texts]
+    assert sorted(names) == ["bias", "more overlap", "no biases", "overlap"]
+    for line, name in zip(lines, names, strict=True):
+        assert list(line.get_ydata()) == stored[name]
+        assert list(line.get_xdata()) == list(range(2, 13))
+
+
+def tiles_of(image, size):
+    height, width = (length // size for length in image.shape[:2])
+    return [image[size * i:size * (i + 1), size * j:size * (j + 1)].tobytes()
+            for i in range(height) for j in range(width)]
+
+
+def test_mosaics_are_made_of_their_templates():
+    axes = grids._patch_templates().axes
+    found = {ax.get_title(loc="center"): ax.get_images()[0].get_array() for ax in axes}
+    patches = [np.asarray(found.pop(f"template {k}")).tobytes() for k in range(3)]
+    assert len(set(patches)) == 3 and len(found) == 2
+    for title, image in found.items():
+        assert tiles_of(np.asarray(image), 16) == [patches[int(k)] for k in title.split(", ")]
+    image, shuffled = (tiles_of(np.asarray(ax.get_images()[0].get_array()), 100)
+                       for ax in grids._shuffled().axes)
+    assert sorted(image) == sorted(shuffled) and image != shuffled
+
+
+def test_draws_of_rectifiers_are_those_of_the_text():
+    notebook = json.loads((ROOT / "notebooks/04_rectifier_networks.ipynb").read_text("utf-8"))
+    glued = {output["metadata"]["scrapbook"]["name"]: " ".join(output["data"].values())
+             for cell in notebook["cells"] for output in cell.get("outputs", ())
+             if "scrapbook" in output.get("metadata", {})}
+    axes = rectifiers._shares().axes[0]
+    curves = [line for line in axes.get_lines() if len(line.get_xdata()) == 4]
+    for line, sizes in zip(curves, ("4-2", "4-3", "8-2"), strict=True):
+        for width, share in zip(*line.get_data()):
+            assert glued[f"04-share-{sizes}-{width}"] == f"{round(100 * share)} of 100"
+    bars = rectifiers._ranks().axes[0].containers
+    maxima, products = ([round(bar.get_height()) for bar in group] for group in bars)
+    assert sum(maxima) == sum(products) == products[16] == 100
+    median = next(rank for rank in range(17) if sum(maxima[:rank + 1]) > 50)
+    assert str(median) == glued["04-rectifier-median"]
+
+
+def test_only_one_table_is_meant():
+    with pytest.raises(ValueError, match="0 tables of 04_rectifier_networks have a column 'no'"):
+        stored_table("04_rectifier_networks", "no")
