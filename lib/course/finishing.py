@@ -5,6 +5,7 @@ page. Its sidebar gets the names that a screen reader needs, and each of the boo
 for the dark theme.
 """
 
+import functools
 import re
 import shutil
 from collections.abc import Callable, Collection
@@ -54,6 +55,7 @@ def icons(program: str) -> Callable[[str], tuple[int, int, str]]:
     parts = {"fab": program[:ends[0]], "far": program[ends[0]:ends[1]],
              "fas": program[ends[1]:ends[2]]}
 
+    @functools.cache  # forty pages have the same twenty
     def find(classes: str) -> tuple[int, int, str]:
         names = classes.split()
         style = next((STYLES[name] for name in names if name in STYLES), "fas")

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 import torch
 
-from lib import Architecture, ModeTree, TreeCircuit, matching_construction
+from lib import Architecture, ModeTree, SimplexConvAC, TreeCircuit, matching_construction
 from lib.bounds.crossing import shift_digits
 from lib.bounds.upper_bounds import linear_readout_upper_bound
 from lib.course import ROOT
@@ -19,6 +19,7 @@ from lib.networks.families import block_network, proposition_2_bound
 from lib.networks.log_space import mex
 from lib.networks.modules import ConvAC, initial_weights
 from lib.trees.designer import design_widths
+from lib.trees.symmetry import invariant_dimension, side_orbits
 from lib.trees.tensors import MOST_INDICES, activation_pooling
 from lib.trees.tree import Node
 
@@ -143,6 +144,8 @@ def test_blocks_of_one_entry_and_of_none(rows, columns):
     (lambda: matching_construction(Architecture((4,), 2, ((3, 1, 20), (4, 4, 1))), (0, 1),
                                    torch.eye(2).double(), Modular(), shared=True),
      r"need 6 channels and a window of \(4,\); layer 1 has 20 channels and a window of \(3,\)"),
+    (lambda: SimplexConvAC.from_weights(Architecture((2,), 2, ((2, 2, 1),)),
+                                        [(torch.ones(1, 2, 2), None)]), "layer 1 has weights"),
     (lambda: ModeTree.star(3, 2, 1).permuted([0, 1, 3]), r"of 0\.\.2$"),
     (lambda: Architecture((2,), 2, ((2, 2, 3),)).check_weights(
         [(torch.ones(3, 2, 2), torch.ones(2, 2))]), r"\(3, 2, 2\) needs \(3, 2\) or None"),
@@ -249,3 +252,9 @@ def test_certify_draws_the_weights_of_its_seed_and_the_templates_after_them(subj
                              for which in (None, templates)]
             ranks |= set(found)
     assert len(ranks) > 1
+
+
+def test_one_side_of_a_square_that_is_halved_is_half_of_its_parts():
+    """With two parts each side is one part, with six it is three of them, in any order."""
+    below = invariant_dimension(1, 3, 2)
+    assert side_orbits(2, 3, 2) == below and side_orbits(1, 3, 6) == math.comb(3 + 2, 3)

@@ -75,4 +75,4 @@ def test_the_page_shows_the_stored_figures():
     text = PAGE.read_text(encoding="utf-8")
     rows = [*mutants.table(entries, judged), *mutants.listed(entries, judged, "closed", "open"),
             *mutants.listed(entries, judged, "equivalent")]
-    assert len(entries) >= 50 and [row for row in rows if row not in text] == []
+    assert len(entries) >= 100 and [row for row in rows if row not in text] == []
