@@ -15,6 +15,7 @@ from ..trees.constructions import even_odd_weights
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import matricize
 from ..trees.tree import ModeTree
+from .grids import draw_zero_set
 from .style import COLORS, INK, PALETTE, figure, label_line
 from .trees import draw_tree
 
@@ -267,5 +268,67 @@ def _sizes() -> Figure:
         {r: (net.parameter_count(), certify(net, "even-odd").rank) for r, net in deep.items()})
 
 
-BOOK_FIGURES = {"depth-captured": _captured, "even-odd-point": _point, "rank-against-size": _sizes,
+PLANE = ModeTree.perfect(4, 2, 2, (2, 2))
+"""The network of which a plane of weights is drawn: its even-odd rank is 4, the largest."""
+
+
+def weights_in_plane(s: torch.Tensor, t: torch.Tensor) -> dict[tuple, torch.Tensor]:
+    """Weights of ``PLANE`` at the points (s, t) of a plane through three random ones.
+
+    Parameters
+    ----------
+    s, t : torch.Tensor of float64, shape (...)
+
+    Returns
+    -------
+    dict from path to torch.Tensor
+        Each with the shape of s in front of that of the weight.
+
+    Examples
+    --------
+    >>> weights_in_plane(*torch.zeros(2, 5).double())[()].shape
+    torch.Size([5, 2])
+    """
+    generator = torch.Generator().manual_seed(0)
+    start, along, across = (PLANE.random_weights(Real(), generator) for _ in range(3))
+    return {path: start[path] + s.reshape(*s.shape, *[1] * start[path].dim()) * along[path]
+            + t.reshape(*t.shape, *[1] * start[path].dim()) * across[path] for path in start}
+
+
+def rank_factors(weights: Mapping[tuple, torch.Tensor]) -> list[torch.Tensor]:
+    """Polynomials in the weights of ``PLANE``: the rank is 4 where none of them is zero.
+
+    Four are determinants of leaf matrices. The other four are the diagonal of what is left of the
+    even-odd matrix when each leaf matrix is the identity.
+
+    Parameters
+    ----------
+    weights : mapping from path to torch.Tensor
+        As :func:`weights_in_plane` gives them.
+
+    Returns
+    -------
+    list of 8 torch.Tensor
+
+    Examples
+    --------
+    >>> len(rank_factors(weights_in_plane(*torch.zeros(2, 5).double())))
+    8
+    """
+    leaves = [torch.linalg.det(weights[n, m]) for n in range(2) for m in range(2)]
+    core = torch.einsum("...g,...ga,...gb->...ab", weights[()], weights[0,], weights[1,])
+    return [*leaves, *core.flatten(-2).unbind(-1)]
+
+
+def _exceptions() -> Figure:
+    """Where in a plane of weights the even-odd rank of a network is smaller than 4."""
+    steps = torch.linspace(-1.5, 1.5, 151).double()
+    with figure(4.2, 3.6) as (drawing, axes):
+        for values in rank_factors(weights_in_plane(*torch.meshgrid(steps, steps, indexing="xy"))):
+            draw_zero_set(axes, steps, values)
+    return drawing
+
+
+BOOK_FIGURES = {"depth-captured": _captured, "depth-exceptions": _exceptions,
+                "even-odd-point": _point, "rank-against-size": _sizes,
                 "depth-rank": _two_networks, "depth-efficiency-kinds": _three_kinds}

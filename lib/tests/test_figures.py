@@ -33,6 +33,7 @@ from lib.plots import (
 from lib.plots.export import FOLDER
 from lib.plots.stored import stored_table
 from lib.trees.pooling import pooling_tree
+from lib.trees.tensors import matricize
 
 ROOT = FOLDER.parents[2]
 STORED = sorted(path for path in FOLDER.glob("*.svg") if not path.name.startswith("experiment-"))
@@ -345,3 +346,24 @@ def test_draws_of_rectifiers_are_those_of_the_text():
 def test_only_one_table_is_meant():
     with pytest.raises(ValueError, match="0 tables of 04_rectifier_networks have a column 'no'"):
         stored_table("04_rectifier_networks", "no")
+
+
+def test_the_curves_are_where_the_rank_falls():
+    generator = torch.Generator().manual_seed(5)
+    s, t = 3 * torch.rand((2, 20), generator=generator).double() - 1.5
+    weights = depth.weights_in_plane(s, t)
+    factors = torch.stack(depth.rank_factors(weights))
+    assert factors.shape == (8, 20)
+    for k in range(20):
+        tensor = coefficient_tensor(depth.PLANE, {path: w[k] for path, w in weights.items()})
+        matrix = matricize(tensor, "even-odd")
+        det = torch.linalg.det(matrix).abs().item()
+        product = (factors[:4, k].prod() ** 2 * factors[4:, k].prod()).abs().item()
+        assert det == pytest.approx(product, rel=1e-6) and torch.linalg.matrix_rank(matrix) == 4
+    curves = [path for group in depth._exceptions().axes[0].collections
+              for path in group.get_paths() if len(path.vertices)]
+    for path in curves:
+        s, t = torch.tensor(path.vertices).double().unbind(1)
+        factors = torch.stack(depth.rank_factors(depth.weights_in_plane(s, t)))
+        assert factors.abs().min(0).values.max() < 5e-3
+    assert len(curves) >= 6
