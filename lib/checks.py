@@ -3,8 +3,9 @@
 import math
 import numbers
 import operator
+from collections.abc import Iterable
 
-__all__ = ["integer", "integers", "real"]
+__all__ = ["choice", "flag", "floats", "integer", "integers", "kind", "pairs", "real", "shown"]
 
 
 def integer(what: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -40,7 +41,7 @@ def integer(what: str, value: object, least: int | None = None, most: int | None
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{what}={value!r}; need {wanted}") from None
+        raise TypeError(f"{what}={shown(value)}; need {wanted}") from None
     if (least is not None and number < least) or (most is not None and number > most):
         raise ValueError(f"{what}={value!r}; need {wanted}")
     return number
@@ -59,7 +60,7 @@ def integers(what: str, values: object, least: int | None = None) -> tuple[int, 
     TypeError: f: size=2; need several integers
     """
     if isinstance(values, str) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{what}={values!r}; need several integers")
+        raise TypeError(f"{what}={shown(values)}; need several integers")
     return tuple(integer(what, value, least) for value in values)
 
 
@@ -76,7 +77,113 @@ def real(what: str, value: object) -> float:
     TypeError: f: rate=1j; need a real number
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{what}={value!r}; need a real number")
+        raise TypeError(f"{what}={shown(value)}; need a real number")
     if not math.isfinite(value):
         raise ValueError(f"{what}={value!r}; need a finite number")
     return value
+
+
+def shown(value: object) -> str:
+    """A value for a message of one line: of a tensor or an array only what it is.
+
+    Examples
+    --------
+    >>> import torch
+    >>> shown(2.0), shown(torch.ones(3, 4))
+    ('2.0', 'Tensor of torch.float32 and shape (3, 4)')
+    """
+    if getattr(value, "shape", ()) and hasattr(value, "dtype"):
+        return f"{type(value).__name__} of {value.dtype} and shape {tuple(value.shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def kind(what: str, value: object, *types: type):
+    """A value of one of some classes, as it is.
+
+    Examples
+    --------
+    >>> kind("f: text", "abc", str)
+    'abc'
+    >>> kind("f: text", 5, str, list)
+    Traceback (most recent call last):
+    ...
+    TypeError: f: text=5; need a value of type str or list
+    """
+    if not isinstance(value, types):
+        names = " or ".join(wanted.__name__ for wanted in types)
+        raise TypeError(f"{what}={shown(value)}; need a value of type {names}")
+    return value
+
+
+def choice(what: str, value: object, known: Iterable[str]) -> str:
+    """One of some words.
+
+    Examples
+    --------
+    >>> choice("f: pooling", "median", ("max", "sum"))
+    Traceback (most recent call last):
+    ...
+    ValueError: f: pooling='median'; need one of 'max', 'sum'
+    """
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{what}={shown(value)}; need one of {', '.join(map(repr, known))}")
+    return value
+
+
+def flag(what: str, value: object) -> bool:
+    """True or False: a number or a text is rarely what was meant.
+
+    Examples
+    --------
+    >>> flag("f: shared", "no")
+    Traceback (most recent call last):
+    ...
+    TypeError: f: shared='no'; need True or False
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{what}={shown(value)}; need True or False")
+    return value
+
+
+def floats(what: str, *values: object) -> None:
+    """Raise a TypeError unless all are tensors of one type of floating point numbers.
+
+    Torch multiplies integers without a word when they overflow, and stops in the middle of the work
+    when two types differ.
+
+    Examples
+    --------
+    >>> import torch
+    >>> floats("f: x and weights", torch.ones(2), torch.ones(2).double())
+    Traceback (most recent call last):
+    ...
+    TypeError: f: x and weights of torch.float32 and torch.float64; need one floating point type
+    """
+    from torch import Tensor
+
+    for value in values:
+        kind(what, value, Tensor)
+    types = sorted({str(value.dtype) for value in values})
+    if len(types) > 1 or not all(value.is_floating_point() for value in values):
+        raise TypeError(f"{what} of {' and '.join(types)}; need one floating point type")
+
+
+def pairs(what: str, weights: object) -> list[tuple]:
+    """The pairs (weight, bias) of an architecture's layers: tensors, None for no bias.
+
+    Examples
+    --------
+    >>> pairs("f: weights", [(1, None)])
+    Traceback (most recent call last):
+    ...
+    TypeError: f: weights of layer 1 are (1, None); need (weight, bias), tensors or None for no bias
+    """
+    from torch import Tensor
+
+    for layer, pair in enumerate(kind(what, weights, list, tuple), 1):
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not (
+                isinstance(pair[0], Tensor) and isinstance(pair[1], (Tensor, type(None)))):
+            raise TypeError(f"{what} of layer {layer} are {shown(pair)}; need (weight, bias), "
+                            "tensors or None for no bias")
+    return list(weights)

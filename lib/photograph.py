@@ -2,6 +2,8 @@
 
 import torch
 
+from .checks import integer, kind
+
 __all__ = ["photograph", "photograph_patches"]
 
 
@@ -43,10 +45,11 @@ def photograph_patches(size: int, count: int, generator: torch.Generator) -> tor
     >>> photograph_patches(8, 3, torch.Generator().manual_seed(0)).shape
     torch.Size([3, 192])
     """
+    integer("photograph_patches: count", count, 0)
+    kind("photograph_patches: generator", generator, torch.Generator)
     pixels = photograph()  # (600, 512, 3) uint8
     height, width = pixels.shape[:2]
-    if not 1 <= size <= min(height, width):
-        raise ValueError(f"photograph_patches: size {size} is not in 1..{min(height, width)}")
+    integer("photograph_patches: size", size, 1, min(height, width))
     tops = torch.randint(height - size + 1, (count,), generator=generator).tolist()
     lefts = torch.randint(width - size + 1, (count,), generator=generator).tolist()
     patches = torch.empty(count, size, size, 3, dtype=torch.int64)

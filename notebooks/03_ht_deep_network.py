@@ -151,9 +151,7 @@ print("Kronecker product of two pairs:", product)
 matrix.int()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-even-odd-point", "caption": "Left: two neighbors at the explicit point, M = 3 and r = 2. Right: the even-odd matrix of four positions, a Kronecker product of two such blocks. Colored cells are 1, white ones 0; the rank is the number of colored cells."}, "image": {"alt": "A 3 by 3 matrix with two colored cells on the diagonal, and a 9 by 9 matrix of 3 by 3 blocks with four colored cells on its diagonal, at places 0, 1, 3 and 4."}}
-with style.figure(6, 3, columns=2) as (drawing, axes):
-    depth.draw_blocks(axes[0], pair, "two positions")
-    depth.draw_blocks(axes[1], matrix, "four positions", step=3)
+point_figure = depth.draw_point(pair, matrix, step=3)
 
 # %% [markdown]
 # The weights are the same at all nodes of a level, so the point is there for shared weights too. A
@@ -357,9 +355,7 @@ shallow_points = [(stars[Z].parameter_count(), rank)
                   for Z, rank in star_ranks.items()]
 deep_points = {r: (deeps[r].parameter_count(), rank)
                for r, rank in deep_ranks.items()}
-with style.figure(7, 3.5, columns=2) as (drawing, axes):
-    depth.draw_rank_against_parameters(axes[0], shallow_points, deep_points)
-    depth.draw_channels_needed(axes[1], [2, 4, 8, 16, 32], 4, [2, 4, 8])
+size_figure = depth.draw_rank_against_size(shallow_points, deep_points)
 
 # %% [markdown]
 # The right chart in numbers. Three ranks are certified here, the others follow from the theorem.

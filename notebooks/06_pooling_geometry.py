@@ -272,16 +272,7 @@ glue("06-even-shared", lower)
 shape = (4, 4)
 geometries = {name: pooling_tree(shape, 2, (4, 4), name)
               for name in ("square", "mirror", "dilated")}
-partitions = {
-    "left-right": "left-right", "top-bottom": "top-bottom",
-    "alternating columns": "even-odd", "checkerboard": "checkerboard",
-    "nested columns": pictures.nested_columns(4),
-    "inner square": (5, 6, 9, 10),
-    "left column": (0, 4, 8, 12),
-    "diagonal quadrants": (0, 1, 4, 5, 10, 11, 14, 15),
-}
-partitions = {name: split_modes(part, shape)[0]
-              for name, part in partitions.items()}
+partitions = pictures.regions()
 related = {name: [certify(tree, part, seed=0).rank
                   for tree in geometries.values()]
            for name, part in partitions.items()}
@@ -289,11 +280,8 @@ table([(name, *ranks) for name, ranks in related.items()],
       ["partition", *geometries])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pooling-regions", "caption": "The regions of the table and their exact ranks under square (s), mirror (m) and dilated (d) windows. The largest possible rank is 256, for the inner square and the left column 16."}, "image": {"alt": "Eight pictures of four by four pixels in blue and orange with three ranks below each. Left against right: 4 for square windows, 256 for mirror and dilated. Nested columns: 256 for square, 4 for mirror, 256 for dilated. Alternating columns: 256, 256 and 4."}}
-with pictures.figure(7, 4.2, columns=4, rows=2) as (_, axes):
-    for ax, (name, part) in zip(axes.flat, partitions.items()):
-        pictures.draw_regions(ax, part, 4, name)
-        s, m, d = related[name]
-        ax.set_xlabel(f"s {s}   m {m}   d {d}", fontsize=9)
+regions_figure = pictures.draw_related(
+    {name: (partitions[name], ranks) for name, ranks in related.items()})
 
 # %% [markdown]
 # Is there a best geometry? Another geometry is the same tree with the pixels renamed, so over *all*

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..checks import integer, real
 from .core import audit
 
 TWO_SIGMA = 0.9545
@@ -42,8 +43,10 @@ class EffectiveField:
         ------
         ValueError
             If the share is not between 0 and 1.
+        TypeError
+            If it is no real number.
         """
-        if not 0 < share < 1:
+        if not 0 < real("share of the influence", share) < 1:
             raise ValueError(f"share={share!r} of the influence: a number between 0 and 1")
         sizes = []
         for axis in range(self.influence.dim()):
@@ -90,6 +93,8 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     ValueError
         As by `audit` and `Audit.box`; also if the layer is no module, so that its output cannot be
         caught, for a number of samples below 1, and for weights on the meta device.
+    TypeError
+        If the seed is no integer, or the model no module.
 
     Notes
     -----
@@ -105,6 +110,7 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     """
     if type(samples) is not int or samples < 1:
         raise ValueError(f"samples={samples!r}: a positive number of random images")
+    integer("effective_field: seed", seed)
     report = audit(model, size, channels)
     if any(x.is_meta for x in model.parameters()):
         raise ValueError(f"{type(model).__name__} is on the meta device and has no weights: "

@@ -15,18 +15,21 @@ from __future__ import annotations
 
 from math import prod
 
-from ..checks import integer
+from ..checks import integer, shown
 from .bound import Bound, best
 
 
 def cut_axis(net, partition: str) -> int:
     """The axis that a named partition cuts: the last for left-right, the first for top-bottom."""
-    if partition == "left-right":
+    if not hasattr(net, "output_sizes"):
+        raise TypeError(f"overlap bounds: {shown(net)} is not an Architecture")
+    if isinstance(partition, str) and partition == "left-right":
         return net.ndim - 1
-    if partition == "top-bottom" and net.ndim == 2:
+    if isinstance(partition, str) and partition == "top-bottom" and net.ndim == 2:
         return 0
     valid = "'left-right' and 'top-bottom'" if net.ndim == 2 else "'left-right'"
-    raise ValueError(f"partition {partition!r} of a network of size {net.size}: valid: {valid}")
+    raise ValueError(f"partition {shown(partition)} of a network of size {net.size}: valid are "
+                     f"{valid}")
 
 
 def cut_position(net, axis: int, cut: int | None = None) -> int:
@@ -34,7 +37,7 @@ def cut_position(net, axis: int, cut: int | None = None) -> int:
     extent = net.size[axis]
     position = extent // 2 if cut is None else cut
     if type(position) is not int or position not in range(1, extent):
-        raise ValueError(f"cut={position} along an axis of {extent} cells: valid are 1 to "
+        raise ValueError(f"cut={shown(position)} along an axis of {extent} cells: valid are 1 to "
                          f"{extent - 1} cells before the cut")
     return position
 

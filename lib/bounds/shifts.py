@@ -11,9 +11,14 @@ then, taken in decreasing order, their partial sums are multiples of the coin in
 multiple of it too, so they hit u exactly and can be exchanged for one copy of u. If they add up
 to less, replacing all of them by one copy of u gives a larger sum that is still allowed. So some
 optimal sum takes all ``a`` copies, and the argument repeats on what is left.
+
+Numbers that are no integers are a TypeError; negative digits, and units that are not such a chain,
+a ValueError.
 """
 
 from collections.abc import Sequence
+
+from ..checks import integer, integers
 
 
 def largest_at_most(
@@ -39,6 +44,8 @@ def largest_at_most(
     >>> largest_at_most((1, 2, 4), (1, 3, 1), 9)
     (1, 2, 1)
     """
+    units, highs = _chain("largest_at_most", units, highs)
+    limit = integer("largest_at_most: limit", limit)
     if limit < 0:
         return None
     digits = []
@@ -74,6 +81,8 @@ def smallest_at_least(
     >>> smallest_at_least((1, 4), (3, 2), (3, 2), 12) is None
     True
     """
+    units, lows, highs = _chain("smallest_at_least", units, lows, highs)
+    target = integer("smallest_at_least: target", target)
     if any(low > high for low, high in zip(lows, highs, strict=True)):
         return None
     spans = [high - low for low, high in zip(lows, highs, strict=True)]
@@ -93,6 +102,8 @@ def reachable_sums(units: Sequence[int], highs: Sequence[int], limit: int) -> tu
     >>> reachable_sums((1, 4), (1, 2), 8)
     (0, 1, 4, 5, 8)
     """
+    units, highs = _chain("reachable_sums", units, highs)
+    limit = integer("reachable_sums: limit", limit, 0)
     mask, keep = 1, (1 << (limit + 1)) - 1
     for unit, high in zip(units, highs, strict=True):
         added = 0                                   # copies of `unit` that the mask covers so far
@@ -113,7 +124,20 @@ def digits_of(
     >>> digits_of((1, 4), (1, 2), 5), digits_of((1, 4), (1, 2), 6)
     ((1, 1), None)
     """
+    units, highs = _chain("digits_of", units, highs)
+    shift = integer("digits_of: shift", shift)
     digits = largest_at_most(units, highs, shift)
     if digits is None or sum(u * a for u, a in zip(units, digits, strict=True)) != shift:
         return None
     return digits
+
+
+def _chain(operation, units, *digits):
+    """Units that divide each other in turn, and as many whole numbers in each of the others."""
+    units = integers(f"{operation}: units", units, 1)
+    digits = [integers(f"{operation}: digits", numbers, 0) for numbers in digits]
+    if any(len(numbers) != len(units) for numbers in digits) or any(
+            large % small for small, large in zip(units, units[1:])):
+        raise ValueError(f"{operation}: units {units} with digits {digits}; need a range for every "
+                         "unit, and every unit a divisor of the next")
+    return units, *digits

@@ -17,6 +17,7 @@ from ..bounds.bound import Bound
 from ..bounds.matching import maximum_matching
 from ..bounds.overlap import missing_hypotheses
 from ..bounds.partitions import Partition
+from ..checks import flag
 from ..networks.architecture import Architecture
 from .pieces import (
     Construction,
@@ -24,6 +25,7 @@ from .pieces import (
     idle_layer,
     multiply_cells,
     product_layers,
+    require_network,
 )
 
 __all__ = ["MatchingConstruction", "matching_construction"]
@@ -128,6 +130,8 @@ def matching_construction(
     >>> built.pairs, str(built.rank()), tuple(built.weights[0][0].shape)
     (((0, 1), (2, 3)), '2^2', (2, 2, 2, 2, 2, 2))
     """
+    require_network("matching_construction", net, representation, arithmetic, scale)
+    flag("matching_construction: shared", shared)
     missing = missing_hypotheses(net, 1)
     if missing or set(net.strides[0]) != {1}:
         reason = "; ".join(missing) or f"its first layer has stride {net.strides[0]}, not 1"

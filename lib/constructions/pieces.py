@@ -7,6 +7,8 @@ from itertools import product
 
 import torch
 
+from ..checks import kind, shown
+from ..exact.arithmetic import Modular, Real
 from ..grids.grid import place
 from ..networks.architecture import Architecture
 from ..networks.convolutional import forward
@@ -35,6 +37,13 @@ def fit(
     torch.Tensor, shape (k, M)
         ``W`` with ``<W[c], F[d]> + padding = targets[c, d]``, that is ``F^-1 (target - padding)``.
 
+    Raises
+    ------
+    ValueError
+        If F is not square or singular, or the targets do not fit it.
+    TypeError
+        If an argument is of another kind.
+
     Notes
     -----
     "Fitting a factor" in book/proof-construction.md.
@@ -46,8 +55,36 @@ def fit(
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]], dtype=torch.float64)
     """
+    kind("fit: arithmetic", arithmetic, Real, Modular)
+    kind("fit: targets", targets, torch.Tensor)
+    kind("fit: padding", padding, int, float, torch.Tensor)
     inverse = arithmetic.inverse(representation)
+    if targets.ndim != 2 or targets.shape[1] != len(inverse) or targets.dtype != inverse.dtype:
+        raise ValueError(f"fit: targets={shown(targets)}; need {inverse.dtype} and shape "
+                         f"(k, {len(inverse)})")
     return arithmetic.matmul(arithmetic.reduce(targets - padding), inverse.T)
+
+
+def require_network(
+    operation: str, net: Architecture, representation: torch.Tensor, arithmetic, scale=2
+) -> None:
+    """Raise an error unless a construction can begin: a network, an M × M matrix, an arithmetic.
+
+    Examples
+    --------
+    >>> net = Architecture((2,), 2, ((2, 2, 1),))
+    >>> require_network("f", net, torch.eye(3).double(), Real())
+    Traceback (most recent call last):
+    ...
+    ValueError: f: representation=Tensor of torch.float64 and shape (3, 3); need shape (2, 2)
+    """
+    kind(f"{operation}: net", net, Architecture)
+    kind(f"{operation}: arithmetic", arithmetic, Real, Modular)
+    kind(f"{operation}: scale", scale, int, torch.Tensor)
+    kind(f"{operation}: representation", representation, torch.Tensor)
+    if tuple(representation.shape) != (net.channels, net.channels):
+        raise ValueError(f"{operation}: representation={shown(representation)}; need shape "
+                         f"{net.channels, net.channels}")
 
 
 def idle_layer(

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import torch
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import choice, integer, kind
 from ..exact.arithmetic import DEFAULT_PRIME, Modular, Real
 from ..exact.ranks import Certificate, exact_rank
+from ..grids.grid import place
 from ..networks.architecture import Architecture, Weights
 from ..networks.convolutional import forward
 from ..trees.tensors import indices
@@ -72,6 +74,11 @@ def rectifier_construction(levels: int, templates: int) -> RectifierConstruction
     -------
     RectifierConstruction
 
+    Raises
+    ------
+    ValueError, TypeError
+        If one of the two is no integer from 1 on.
+
     Notes
     -----
     "Maxima need no overlap" in book/rectifier-networks.md. That a rectifier network can
@@ -84,9 +91,8 @@ def rectifier_construction(levels: int, templates: int) -> RectifierConstruction
     >>> print(certify_rectifier(built.architecture, built.weights, "left-right"))
     rank 16 of 16 × 16, full, mod 8388593
     """
-    if levels < 1 or templates < 1:
-        raise ValueError(f"rectifier_construction: levels={levels}, templates={templates}; need "
-                         "at least one of each")
+    integer("rectifier_construction: levels", levels, 1)
+    integer("rectifier_construction: templates", templates, 1)
     widths = [2] * (levels - 1) + [1]
     net = Architecture((2**levels,), templates, tuple((2, 2, width) for width in widths))
     weights = []
@@ -133,7 +139,9 @@ def rectifier_outputs(
     Raises
     ------
     ValueError
-        If a weight is no integer, or a number could exceed 2^53.
+        If a weight is no integer, or a number could exceed 2^53, or a shape does not fit.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -142,8 +150,15 @@ def rectifier_outputs(
     >>> rectifier_outputs(net, weights, torch.tensor([[0, 0], [1, 1]]))
     tensor([3., 2.], dtype=torch.float64)
     """
+    kind("rectifier_outputs: net", net, Architecture).check_weights(weights)
+    choice("rectifier_outputs: pooling", pooling, ("max", "sum"))
     shown = torch.eye(net.channels) if representation is None else representation
-    shown = shown.double()
+    shown = kind("rectifier_outputs: representation", shown, torch.Tensor).double()
+    whole = bool((shown == shown.round()).all())
+    if shown.ndim != 2 or shown.shape[1] != net.channels or not whole:
+        raise ValueError(f"rectifier_outputs: representation of shape {tuple(shown.shape)}; need "
+                         f"integers of shape (templates, {net.channels})")
+    x = place(shown, templates).movedim(-1, 1).unflatten(2, net.size)
     largest = shown.abs().max()
     for layer, (weight, bias) in enumerate(weights, 1):
         for part in (weight, bias):
@@ -157,7 +172,6 @@ def rectifier_outputs(
         if largest >= LARGEST_EXACT:
             raise ValueError(f"rectifier_outputs: numbers after layer {layer} could reach "
                              f"{largest:.1e}; float64 is exact below 2**53")
-    x = shown[templates].movedim(-1, 1).unflatten(2, net.size)
     doubled = net.map_weights(torch.Tensor.double, weights)
     return forward(net, doubled, x, Real(), pooling, "relu").flatten(1)[:, 0]
 
@@ -190,6 +204,11 @@ def certify_rectifier(
     Certificate
         Of the whole matrix.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As `rectifier_outputs`, or if the partition does not fit or the prime is none.
+
     Examples
     --------
     >>> net = Architecture((2,), 3, ((2, 2, 1),))
@@ -197,10 +216,12 @@ def certify_rectifier(
     >>> print(certify_rectifier(net, [(numbers, None)], "left-right"))
     rank 3 of 3 × 3, full, mod 8388593
     """
+    kind("certify_rectifier: net", net, Architecture).check_weights(weights)
+    field = Modular(prime)
     rows, columns = split_modes(partition, net.grid)
     left, right = (indices(net.channels, len(modes)) for modes in (rows, columns))
     shown = torch.empty(len(left), len(right), len(rows) + len(columns), dtype=torch.int64)
     shown[:, :, list(rows)], shown[:, :, list(columns)] = left[:, None], right[None]
     outputs = rectifier_outputs(net, weights, shown.flatten(0, 1), pooling, representation)
-    matrix = Modular(prime).reduce(outputs.reshape(len(left), len(right)))
+    matrix = field.reduce(outputs.reshape(len(left), len(right)))
     return exact_rank(matrix, prime)

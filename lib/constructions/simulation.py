@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..checks import kind
 from ..networks.architecture import Architecture
 from .pieces import idle_layer
 
@@ -61,6 +62,8 @@ def correspondence(larger: Architecture, smaller: Architecture) -> tuple[int, ..
     >>> correspondence(larger, smaller)
     (2, 4)
     """
+    for name, net in (("larger", larger), ("smaller", smaller)):
+        kind(f"correspondence: {name}", net, Architecture)
     if (larger.size, larger.channels) != (smaller.size, smaller.channels):
         raise ValueError(f"networks over different inputs: size {larger.size} with "
                          f"{larger.channels} channels, size {smaller.size} with "
@@ -104,6 +107,11 @@ def simulate(larger: Architecture, smaller: Architecture, weights) -> list[tuple
     list of (weight, bias)
         Of the larger network. Its first D_L output channels are those of the smaller network,
         any further ones are constantly 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`correspondence`, or if the weights do not fit the smaller network.
 
     Notes
     -----

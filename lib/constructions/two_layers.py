@@ -17,10 +17,11 @@ import torch
 
 from ..bounds.bound import Bound
 from ..bounds.overlap import cut_axis, cut_position
+from ..checks import flag, integer
 from ..exact.arithmetic import Modular
 from ..exact.residues import is_prime
 from ..networks.architecture import Architecture
-from .pieces import Construction, fit, idle_layer, write
+from .pieces import Construction, fit, idle_layer, require_network, write
 
 __all__ = ["TwoLayerConstruction", "root_prime", "two_layer_construction"]
 
@@ -81,12 +82,20 @@ class TwoLayerConstruction(Construction):
 def root_prime(net: Architecture, partition: str = "left-right") -> int:
     """A prime p below 2^23 whose residues contain the root of unity that the weights need.
 
+    Raises
+    ------
+    ValueError
+        If there is none, or the partition is not one of the network's.
+    TypeError
+        If it is no Architecture.
+
     Examples
     --------
     >>> root_prime(Architecture((6,), 3, ((3, 1, 2), (6, 6, 1)))) % 27
     1
     """
-    order = net.channels ** _reach(net, cut_axis(net, partition))
+    axis = cut_axis(net, partition)
+    order = net.channels ** _reach(net, axis)
     for candidate in range((2**23 - 2) // order * order + 1, 1, -order):
         if is_prime(candidate):
             return candidate
@@ -143,6 +152,9 @@ def two_layer_construction(
     >>> str(built.rank())                               # 3 columns and 2^4: one pixel on the right
     '3^1'
     """
+    require_network("two_layer_construction", net, representation, arithmetic)
+    integer("two_layer_construction: scale", scale)
+    flag("two_layer_construction: last_bias", last_bias)
     axis = cut_axis(net, partition)
     exact = net.exact_two_layer_rank(partition, cut, last_bias)
     if exact is None or set(net.strides[0]) != {1}:

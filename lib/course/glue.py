@@ -7,6 +7,7 @@ run on Colab, where nothing is displayed.
 """
 
 from ..bounds.bound import Bound
+from ..checks import kind
 
 PREFIX = "application/papermill.record/"  # a type that no front end displays
 
@@ -25,7 +26,7 @@ def glue(name: str, value: object) -> None:
     Raises
     ------
     TypeError
-        If the value is of another type.
+        If the value is of another type, or the name is no text.
 
     Examples
     --------
@@ -33,6 +34,7 @@ def glue(name: str, value: object) -> None:
     Traceback (most recent call last):
     TypeError: glue('00-answer'): got a float; pass an int, a bool, a str or a Bound (format floats)
     """
+    kind("glue: name", name, str)
     if not isinstance(value, (int, str, Bound)):
         raise TypeError(f"glue({name!r}): got a {type(value).__name__}; "
                         "pass an int, a bool, a str or a Bound (format floats)")

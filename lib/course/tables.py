@@ -4,6 +4,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from ..checks import kind, shown
+
 # 64^32, 2^{n-1}, T_R, r_{0}; only a letter alone has an index, names like cp_rank stay as they are.
 _RAISED = re.compile(r"\^(\{[^{}]*\}|-?\w+)")
 _LOWERED = re.compile(r"\b([^\W\d_])_(\{[^{}]*\}|\w\b)")
@@ -77,7 +79,7 @@ def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> Table:
     ValueError
         If a row does not have one cell for each header.
     TypeError
-        If a cell is a float.
+        If a cell is a float, also of NumPy or torch, or rows or headers are of another kind.
 
     Examples
     --------
@@ -86,9 +88,10 @@ def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> Table:
     no overlap     3    2^1
     overlap      256    2^8
     """
+    kind("table: headers", headers, list, tuple)
     texts = []
-    for number, row in enumerate(rows):
-        if len(row) != len(headers):
+    for number, row in enumerate(kind("table: rows", rows, Iterable)):
+        if len(kind(f"table: row {number}", row, list, tuple)) != len(headers):
             raise ValueError(f"table: row {number} has {len(row)} cells for {len(headers)} headers")
         texts.append([_text(cell, number) for cell in row])
     return Table([str(header) for header in headers], texts)
@@ -143,8 +146,8 @@ def typeset_prose(text: str) -> str:
 
 
 def _text(cell: object, row: int) -> str:
-    if isinstance(cell, float):
-        raise TypeError(f"table: row {row} holds the float {cell!r}; format it, f'{{x:.2f}}'")
+    if isinstance(cell, float) or "float" in str(getattr(cell, "dtype", "")):
+        raise TypeError(f"table: row {row} holds the float {shown(cell)}; format it, f'{{x:.2f}}'")
     if cell is None:
         return "–"
     if str(getattr(cell, "dtype", "")) in ("bool", "torch.bool"):

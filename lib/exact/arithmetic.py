@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import integer
+from ..checks import integer, kind, shown
 from .residues import is_prime, residues
 
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here, and 2**53 + 1 no longer
@@ -199,7 +199,11 @@ class Modular:
 
     def multiply(self, a, b) -> torch.Tensor:
         """The product a * b modulo p entry by entry, with broadcasting."""
-        return self.reduce(a * b)
+        try:
+            return self.reduce(a * b)
+        except TypeError:
+            raise TypeError(f"Modular.multiply: {shown(a)} and {shown(b)}; need float64 integers, "
+                            "see Modular.tensor") from None
 
     def matmul(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """The matrix product modulo p, broadcast as `torch.matmul` does.
@@ -256,6 +260,18 @@ class Modular:
             column[k] = 0
             work = self.reduce(work - column * work[k])
         return work[:, size:].contiguous()
+
+
+def chosen_arithmetic(operation: str, arithmetic: object = None) -> Real | Modular:
+    """The arithmetic asked for, real numbers by default.
+
+    Examples
+    --------
+    >>> chosen_arithmetic("f")
+    Real()
+    """
+    return Real() if arithmetic is None else kind(f"{operation}: arithmetic", arithmetic, Real,
+                                                  Modular)
 
 
 def real_tensor(operation: str, values, device: torch.device | None = None) -> torch.Tensor:

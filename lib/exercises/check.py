@@ -3,6 +3,7 @@
 import textwrap
 from importlib import import_module
 
+from ..checks import kind
 from .core import EXERCISES, Exercise, Refusal, Unsolved, has_gap, plain
 
 __all__ = ["check_answer", "find", "judged"]
@@ -23,12 +24,15 @@ def find(name: str) -> Exercise:
     ------
     ValueError
         If there is none.
+    TypeError
+        If the name is no text.
 
     Examples
     --------
     >>> find("08-field").name
     '08-field'
     """
+    kind("check_answer: name", name, str)
     for part, numbers in PARTS.items():
         if name[:2] in numbers:
             import_module(f".{part}", __package__)
@@ -54,7 +58,7 @@ def judged(name: str, answer: object) -> tuple[str, str]:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If there is no exercise of that name; never because of the answer.
 
     Examples
@@ -89,7 +93,7 @@ def check_answer(name: str, answer: object) -> None:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If there is no exercise of that name; never because of the answer.
 
     Examples

@@ -147,6 +147,7 @@ def certify_weights(
     """
     require_specification(subject, "certify_weights")
     field, draw = Modular(prime), generator(seed)
+    subject.check_weights(weights)
     weights = subject.map_weights(field.tensor, weights)
     templates = _templates(representation, subject.channels, field, draw)
     split = split_modes(partition, subject.grid)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import integer
+from ..checks import integer, kind, shown
 from ..trees.tensors import indices
 
 __all__ = ["change_basis", "grid_block", "grid_tensor", "place"]
@@ -78,9 +78,18 @@ def grid_tensor(network: Network, representation: torch.Tensor, modes: int) -> t
     [[2.0, 3.0], [3.0, 4.0]]
     """
     integer("grid_tensor: modes", modes, 1)
+    _matrix("grid_tensor", network, representation)
     count = representation.shape[0]
     values = _evaluate(network, representation, indices(count, modes))
     return values.reshape((count,) * modes)
+
+
+def _matrix(operation, network, representation) -> None:
+    if not callable(network):
+        raise TypeError(f"{operation}: network={shown(network)}; need a function of inputs")
+    if kind(f"{operation}: representation", representation, torch.Tensor).ndim != 2:
+        raise ValueError(f"{operation}: representation of shape {tuple(representation.shape)}; "
+                         "need (templates, channels)")
 
 
 def grid_block(
@@ -116,11 +125,13 @@ def grid_block(
     ...           torch.tensor([[0], [1]]), torch.tensor([[1]])).tolist()
     [[2.0], [4.0]]
     """
+    _matrix("grid_block", network, representation)
     row_modes, column_modes = split_modes(partition, grid)
     for name, given, needed in (
         ("row", row_indices, row_modes),
         ("column", column_indices, column_modes),
     ):
+        kind(f"grid_block: {name} indices", given, torch.Tensor)
         if given.ndim != 2 or given.shape[1] != len(needed):
             raise ValueError(
                 f"grid_block: {name} indices of shape {tuple(given.shape)}; need "

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from ..checks import shown
+
 __all__ = ["Specification", "require_specification"]
 
 
@@ -57,4 +59,4 @@ def require_specification(subject: object, operation: str) -> None:
     TypeError: certify: 'a tree' is not a ModeTree or an Architecture
     """
     if not isinstance(subject, Specification):
-        raise TypeError(f"{operation}: {subject!r} is not a ModeTree or an Architecture")
+        raise TypeError(f"{operation}: {shown(subject)} is not a ModeTree or an Architecture")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..bounds import crossing, overlap, private, receptive, upper_bounds
 from ..bounds.bound import Bound
+from ..checks import integer, pairs
 
 if TYPE_CHECKING:
     import torch
@@ -322,12 +323,13 @@ class Architecture:
         (True, True)
         """
         biases = True if biases is None else biases
-        flags = (biases,) * self.depth if isinstance(biases, bool) else tuple(biases)
-        if len(flags) != self.depth or not all(isinstance(flag, bool) for flag in flags):
+        flags = (biases,) * self.depth if isinstance(biases, bool) else biases
+        if not isinstance(flags, (list, tuple)) or len(flags) != self.depth or not all(
+                isinstance(flag, bool) for flag in flags):
             raise ValueError(
                 f"biases={biases!r}: give one bool, or one per layer ({self.depth} layers)"
             )
-        return flags
+        return tuple(flags)
 
     def random_weights(
         self,
@@ -380,10 +382,9 @@ class Architecture:
         ValueError: check_weights: layer 1 has a weight of shape (1, 2, 4, 4); need \
 (1, 3, 4, 4), or (1, 1, 1, 3, 4, 4) if unshared
         """
-        if len(weights) != self.depth:
-            raise ValueError(
-                f"check_weights: {len(weights)} pairs (weight, bias) for {self.depth} layers"
-            )
+        if len(pairs("check_weights: weights", weights)) != self.depth:
+            raise ValueError(f"check_weights: {len(weights)} pairs (weight, bias) for "
+                             f"{self.depth} layers")
         either = self.weight_shapes(), self.weight_shapes(shared=False)
         for layer, (weight, bias) in enumerate(weights, 1):
             shared, unshared = (shapes[layer - 1] for shapes in either)
@@ -450,8 +451,7 @@ class Architecture:
         """
         sizes = self.output_sizes
         outputs = self.widths[-1] * prod(sizes[-1])
-        if not 0 <= output < outputs:
-            raise ValueError(f"output_cell: output {output} of a network with {outputs} output(s)")
+        integer("output_cell: output", output, 0, outputs - 1)
         channel, place = divmod(output, prod(sizes[-1]))
         known = {(0, at): inputs[mode] for mode, at in enumerate(product(*map(range, sizes[0])))}
 

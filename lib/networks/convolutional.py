@@ -7,10 +7,12 @@ that one-dimensional and two-dimensional, shared and unshared layers are the sam
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
+from math import prod
 
 import torch
 
-from ..exact.arithmetic import Modular, Real
+from ..checks import choice, floats, integer, kind, shown
+from ..exact.arithmetic import Modular, chosen_arithmetic
 from .architecture import Architecture, Weights
 
 __all__ = ["POOLINGS", "forward", "generalized_conv", "grid_network", "offset_factors"]
@@ -99,6 +101,8 @@ def generalized_conv(
     ------
     ValueError
         If shapes do not fit, or residues are asked to take a maximum or an activation.
+    TypeError
+        If an argument is of another kind, or the tensors are not of one floating point type.
 
     Notes
     -----
@@ -113,10 +117,11 @@ def generalized_conv(
     >>> generalized_conv(x, weight, bias, stride=1).tolist()
     [[[25.0, 70.0, 15.0]]]
     """
-    arithmetic = Real() if arithmetic is None else arithmetic
-    activate = _activation(activation, pooling, arithmetic)
+    arithmetic = chosen_arithmetic("generalized_conv", arithmetic)
+    activate = checked_activation(activation, pooling, arithmetic)
+    floats("generalized_conv: x, weight and bias", x, weight, *(() if bias is None else (bias,)))
     axes = x.ndim - 2
-    stride = (stride,) * axes if isinstance(stride, int) else tuple(stride)
+    stride = tuple(stride) if isinstance(stride, (list, tuple)) else (stride,) * axes
     _check_layer(x, weight, bias, stride)
     cells = x.movedim((0, 1), (-1, -2))  # (*cells, C, batch)
     pooled = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
@@ -182,27 +187,57 @@ def forward(
     Raises
     ------
     ValueError
-        If the weights or the input do not fit the architecture.
+        If the weights or the input do not fit the architecture, or residues are asked to take a
+        maximum or an activation.
+    TypeError
+        If an argument is of another kind, or the tensors are not of one floating point type.
 
     Examples
     --------
+    >>> from lib import Real
     >>> net = Architecture(4, 2, ((3, 2, 2), (2, 2, 1)))
     >>> weights = net.random_weights(Real(), torch.Generator().manual_seed(0))
     >>> forward(net, weights, torch.ones(5, 2, 4, 4, dtype=torch.float64)).shape
     torch.Size([5, 1, 1, 1])
     """
-    arithmetic = Real() if arithmetic is None else arithmetic
-    activate = _activation(activation, pooling, arithmetic)
-    architecture.check_weights(weights)
-    if tuple(x.shape[1:]) != (architecture.channels, *architecture.size):
-        raise ValueError(
-            f"forward: input of shape {tuple(x.shape)}; the architecture needs (batch, "
-            f"{', '.join(map(str, (architecture.channels, *architecture.size)))})"
-        )
+    arithmetic = chosen_arithmetic("forward", arithmetic)
+    activate = checked_activation(activation, pooling, arithmetic)
+    require_input("forward", architecture, weights, x)
     cells = x.movedim((0, 1), (-1, -2))  # (*cells, M, batch)
     for (weight, bias), stride in zip(weights, architecture.strides, strict=True):
         cells = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
     return cells.movedim((-1, -2), (0, 1))
+
+
+def require_input(
+    operation: str, architecture: Architecture, weights: Weights, *inputs: torch.Tensor
+) -> None:
+    """Raise an error unless inputs and weights are those of an architecture, and of one type.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit.
+    TypeError
+        If something is of another kind.
+
+    Examples
+    --------
+    >>> net = Architecture((2,), 1, ((2, 2, 1),))
+    >>> require_input("f", net, [(torch.ones(1, 1, 2), None)], torch.ones(1, 2))
+    Traceback (most recent call last):
+    ...
+    ValueError: f: input of shape (1, 2); the architecture needs (batch, 1, 2)
+    """
+    kind(f"{operation}: architecture", architecture, Architecture).check_weights(weights)
+    needed = architecture.channels, *architecture.size
+    for x in inputs:
+        kind(f"{operation}: input", x, torch.Tensor)
+        if x.ndim == 0 or tuple(x.shape[1:]) != needed:
+            raise ValueError(f"{operation}: input of shape {tuple(x.shape)}; the architecture "
+                             f"needs (batch, {', '.join(map(str, needed))})")
+    parts = [part for pair in weights for part in pair if part is not None]
+    floats(f"{operation}: input and weights", *inputs, *parts)
 
 
 def grid_network(
@@ -222,13 +257,27 @@ def grid_network(
     output : int
         Which entry of the flattened output (channel, then cells row by row) is returned.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`forward` does, or if there is no such output; only the inputs are left to the
+        call.
+
     Examples
     --------
+    >>> from lib import Real
     >>> net = Architecture(2, 3, ((2, 2, 1),))
     >>> weights = net.random_weights(Real(), torch.Generator().manual_seed(0))
     >>> grid_network(net, weights)(torch.ones(5, 4, 3, dtype=torch.float64)).shape
     torch.Size([5])
     """
+
+    kind("grid_network: architecture", architecture, Architecture).check_weights(weights)
+    floats("grid_network: weights", *(w for pair in weights for w in pair if w is not None))
+    arithmetic = chosen_arithmetic("grid_network", arithmetic)
+    checked_activation(activation, pooling, arithmetic)
+    outputs = architecture.widths[-1] * prod(architecture.output_sizes[-1])
+    integer("grid_network: output", output, 0, outputs - 1)
 
     def network(inputs: torch.Tensor) -> torch.Tensor:
         x = inputs.movedim(-1, 1).unflatten(2, architecture.size)  # (batch, M, *cells)
@@ -256,14 +305,13 @@ def _layer(cells, weight, bias, stride, arithmetic, pooling, activate):
     return pooled
 
 
-def _activation(activation, pooling, arithmetic) -> Activation | None:
+def checked_activation(activation, pooling, arithmetic) -> Activation | None:
     """Look the activation up, and refuse what residues cannot do."""
-    if pooling not in POOLINGS:
-        raise ValueError(f"generalized_conv: unknown pooling {pooling!r}; known: {POOLINGS}")
-    if activation is not None and activation != "relu" and not callable(activation):
-        raise ValueError(
-            f"generalized_conv: activation {activation!r}; give None, 'relu' or a callable"
-        )
+    choice("generalized_conv: pooling", pooling, POOLINGS)
+    if activation is not None and not callable(activation) and (
+            not isinstance(activation, str) or activation != "relu"):
+        raise ValueError(f"generalized_conv: activation={shown(activation)}; give None, 'relu' or "
+                         "a callable")
     if isinstance(arithmetic, Modular) and (pooling == "max" or activation is not None):
         raise ValueError(
             f"generalized_conv: residues have no order, so {pooling} pooling with activation "

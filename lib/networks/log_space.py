@@ -11,8 +11,9 @@ from itertools import product
 import torch
 from torch import nn
 
-from ..checks import integers
+from ..checks import flag, integers, kind, real, shown
 from .architecture import Architecture, Weights
+from .convolutional import require_input
 from .modules import ConvAC
 
 __all__ = ["LogConvAC", "Mex", "Similarity", "SimplexConvAC", "log_forward", "mex", "signed_log"]
@@ -115,6 +116,11 @@ class Mex(nn.Module):
     generator : torch.Generator
         Source of the offsets: standard normal.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is of another kind, a size below 1 or the exponent NaN.
+
     Examples
     --------
     >>> layer = Mex(3, 2, beta=1.0, generator=torch.Generator().manual_seed(0))
@@ -125,7 +131,8 @@ class Mex(nn.Module):
     def __init__(self, inputs: int, outputs: int, beta: float, *, generator: torch.Generator):
         super().__init__()
         integers("Mex: inputs and outputs", (inputs, outputs), 1)
-        if isinstance(beta, bool) or math.isnan(beta):
+        kind("Mex: generator", generator, torch.Generator)
+        if isinstance(kind("Mex: beta", beta, int, float), bool) or math.isnan(beta):
             raise ValueError(f"Mex: beta={beta}; need a real number, infinite ones included")
         self.offsets = nn.Parameter(torch.randn(outputs, inputs, generator=generator))
         self.beta = nn.Parameter(torch.tensor(float(beta)), requires_grad=math.isfinite(beta))
@@ -149,7 +156,9 @@ class Similarity(nn.Module):
     Raises
     ------
     ValueError
-        If the power is below 1, where the derivative at a template is infinite.
+        If the power is below 1, where the derivative at a template is infinite, or infinite.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -169,7 +178,8 @@ class Similarity(nn.Module):
     ):
         super().__init__()
         integers("Similarity: inputs and templates", (inputs, templates), 1)
-        if power is not None and not power >= 1:
+        kind("Similarity: generator", generator, torch.Generator)
+        if power is not None and not real("Similarity: power", power) >= 1:
             raise ValueError(f"Similarity: power {power!r}; need at least 1, or None for products")
         self.power = power
         self.templates = nn.Parameter(torch.randn(templates, inputs, generator=generator))
@@ -277,6 +287,8 @@ def log_forward(
     ------
     ValueError
         If the weights or the input do not fit the architecture.
+    TypeError
+        If an argument is of another kind, or the tensors are not of one floating point type.
 
     Notes
     -----
@@ -292,12 +304,7 @@ def log_forward(
     >>> round(log.item() / math.log(0.5), 1), sign.item()  # 0.5 ** 512 is 0 in float32
     (512.0, 1.0)
     """
-    architecture.check_weights(weights)
-    if tuple(log.shape[1:]) != (architecture.channels, *architecture.size):
-        raise ValueError(
-            f"log_forward: input of shape {tuple(log.shape)}; the architecture needs (batch, "
-            f"{', '.join(map(str, (architecture.channels, *architecture.size)))})"
-        )
+    require_input("log_forward", architecture, weights, log, *(() if sign is None else (sign,)))
     sign = torch.ones_like(log) if sign is None else sign
     if sign.shape != log.shape:
         raise ValueError(f"log_forward: signs of shape {tuple(sign.shape)} for logarithms of shape "
@@ -339,6 +346,11 @@ class LogConvAC(ConvAC):
     ----------
     As :class:`lib.networks.modules.ConvAC`, whose weights it has; only products are pooled.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :class:`lib.networks.modules.ConvAC`, and for any other pooling or an activation.
+
     Notes
     -----
     Input (batch, M, *cells): logarithms of the absolute representation values, and their signs
@@ -353,11 +365,11 @@ class LogConvAC(ConvAC):
     torch.Size([5, 10, 1, 1])
     """
 
-    def _set(self, architecture, weights, pooling, activation) -> None:
-        if pooling != "product" or activation is not None:
-            raise ValueError(f"LogConvAC: {pooling} pooling with activation {activation}; "
-                             "logarithms turn products into sums, and only those")
-        super()._set(architecture, weights, pooling, activation)
+    @staticmethod
+    def _check(pooling, activation) -> None:
+        if not isinstance(pooling, str) or pooling != "product" or activation is not None:
+            raise ValueError(f"LogConvAC: {shown(pooling)} pooling with activation "
+                             f"{shown(activation)}; logarithms turn products into sums, only those")
 
     def forward(
         self, log: torch.Tensor, sign: torch.Tensor | None = None
@@ -375,6 +387,13 @@ class SimplexConvAC(LogConvAC):
         One kernel for all windows of a layer, or one for every output cell.
     generator : torch.Generator
         Source of the logits: standard normal.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another kind.
+    ValueError
+        By `from_weights`, if the weights are no probabilities.
 
     Notes
     -----
@@ -395,6 +414,9 @@ class SimplexConvAC(LogConvAC):
         self, architecture: Architecture, shared: bool = True, *, generator: torch.Generator
     ) -> None:
         nn.Module.__init__(self)
+        kind("SimplexConvAC: architecture", architecture, Architecture)
+        kind("SimplexConvAC: generator", generator, torch.Generator)
+        flag("SimplexConvAC: shared", shared)
         drawn = [(torch.randn(shape, generator=generator).softmax(-architecture.ndim - 1), None)
                  for shape, _ in architecture.weight_shapes(shared)]
         self._set(architecture, drawn, "product", None)

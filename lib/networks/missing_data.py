@@ -9,7 +9,7 @@ import math
 import torch
 from torch import nn
 
-from ..checks import integer, real
+from ..checks import floats, integer, integers, kind, real
 from .architecture import Architecture
 from .log_space import SimplexConvAC
 
@@ -32,8 +32,10 @@ class TensorialMixture(nn.Module):
     Raises
     ------
     ValueError
-        If windows overlap or leave more than one output cell, or images do not split into the
-        cells of the architecture.
+        If windows overlap or leave more than one output cell, or there are no images, or they do
+        not split into the cells of the architecture.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -57,11 +59,15 @@ class TensorialMixture(nn.Module):
         self, architecture: Architecture, examples: torch.Tensor, *, generator: torch.Generator
     ) -> None:
         super().__init__()
+        kind("TensorialMixture: architecture", architecture, Architecture)
+        kind("TensorialMixture: generator", generator, torch.Generator)
+        floats("TensorialMixture: images", examples)
         if architecture.is_overlapping or architecture.output_sizes[-1] != (1, 1):
             raise ValueError(f"TensorialMixture: {architecture}; need windows without overlap and "
                              "one output cell, or the sum over a pixel is not a sum over leaves")
         cells, sizes = architecture.size, tuple(examples.shape[2:])
-        if len(cells) != 2 or len(sizes) != 2 or any(n % k for n, k in zip(sizes, cells)):
+        if len(cells) != 2 or len(sizes) != 2 or not examples.numel() or any(
+                n % k for n, k in zip(sizes, cells)):
             raise ValueError(f"TensorialMixture: images of shape {tuple(examples.shape)} do not "
                              f"split into {cells} cells; need (n, colors, height, width)")
         self.patch = tuple(n // k for n, k in zip(sizes, cells))
@@ -119,6 +125,8 @@ def missing_pixels(
     True
     """
     integer("missing_pixels: count", count, 0)
+    size = _sides("missing_pixels", size)
+    kind("missing_pixels: generator", generator, torch.Generator)
     if not 0 <= real("missing_pixels: share", share) <= 1:
         raise ValueError(f"missing_pixels: share={share!r}; need a probability")
     return torch.rand(count, *size, generator=generator) >= share
@@ -142,9 +150,10 @@ def missing_rectangles(
     """
     for name, value in (("count", count), ("number", number), ("side", side)):
         integer(f"missing_rectangles: {name}", value, 0)
-    if number < 0 or not 1 <= side <= min(size):
-        raise ValueError(f"missing_rectangles: number={number!r}, side={side!r}; need number >= 0 "
-                         f"and a side from 1 to {min(size)}")
+    size = _sides("missing_rectangles", size)
+    kind("missing_rectangles: generator", generator, torch.Generator)
+    if not 1 <= side <= min(size):
+        raise ValueError(f"missing_rectangles: side={side!r}; need a side from 1 to {min(size)}")
     seen = torch.ones(count, *size, dtype=torch.bool)
     for _ in range(number):
         hit = []
@@ -154,3 +163,10 @@ def missing_rectangles(
             hit.append((place >= first) & (place < first + side))
         seen &= ~(hit[0][:, :, None] & hit[1][:, None, :])
     return seen
+
+
+def _sides(operation, size):
+    sides = integers(f"{operation}: size", size, 1)
+    if len(sides) != 2:
+        raise ValueError(f"{operation}: size={sides}; need (height, width)")
+    return sides

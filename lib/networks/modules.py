@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..checks import flag, floats, kind
+from ..exact.arithmetic import Real
 from .architecture import Architecture, Shapes, Weights
-from .convolutional import Activation, forward
+from .convolutional import Activation, checked_activation, forward
 
 __all__ = ["ConvAC", "initial_weights"]
 
@@ -88,6 +90,13 @@ class ConvAC(nn.Module):
     generator : torch.Generator
         Source of the weights of :func:`initial_weights`.
 
+    Raises
+    ------
+    ValueError
+        If a pooling, an activation or the number of flags is not one of these.
+    TypeError
+        If another argument is of another kind.
+
     Notes
     -----
     Input (batch, M, *cells): the values of the M representation functions at every cell. Output
@@ -113,10 +122,13 @@ class ConvAC(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        flags = architecture.bias_flags(biases)
+        flags = kind("ConvAC: architecture", architecture, Architecture).bias_flags(biases)
+        self._check(pooling, activation)
+        kind("ConvAC: generator", generator, torch.Generator)
+        all_shapes = architecture.weight_shapes(flag("ConvAC: shared", shared))
         drawn = [
-            initial_weights(shapes, architecture.ndim, flag, generator, pooling, activation)
-            for shapes, flag in zip(architecture.weight_shapes(shared), flags, strict=True)
+            initial_weights(shapes, architecture.ndim, biased, generator, pooling, activation)
+            for shapes, biased in zip(all_shapes, flags, strict=True)
         ]
         self._set(architecture, drawn, pooling, activation)
 
@@ -139,7 +151,9 @@ class ConvAC(nn.Module):
         Raises
         ------
         ValueError
-            If the weights do not fit the architecture.
+            If the weights do not fit the architecture, or as for the class.
+        TypeError
+            If the weights are not tensors of one floating point type, or as for the class.
 
         Examples
         --------
@@ -149,13 +163,19 @@ class ConvAC(nn.Module):
         >>> net(torch.tensor([[[3.0, 5.0]]])).item()
         15.0
         """
-        architecture.check_weights(weights)
+        kind("ConvAC: architecture", architecture, Architecture).check_weights(weights)
+        floats("ConvAC: weights", *(part for pair in weights for part in pair if part is not None))
+        cls._check(pooling, activation)
         network = cls.__new__(cls)
         nn.Module.__init__(network)
         copies = [(w.detach().clone(), None if b is None else b.detach().clone())
                   for w, b in weights]
         network._set(architecture, copies, pooling, activation)
         return network
+
+    @staticmethod
+    def _check(pooling, activation) -> None:
+        checked_activation(activation, pooling, Real())
 
     def _set(self, architecture, weights, pooling, activation) -> None:
         self.architecture, self.pooling, self.activation = architecture, pooling, activation

@@ -10,10 +10,12 @@ from matplotlib.patches import Circle, Rectangle
 
 from ..exact.arithmetic import Real
 from ..exact.ranks import singular_values
+from ..grids.certify import certify
 from ..trees.constructions import even_odd_weights
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import matricize
 from ..trees.tree import ModeTree
+from .grids import draw_zero_set
 from .style import COLORS, INK, PALETTE, figure, label_line
 from .trees import draw_tree
 
@@ -21,7 +23,9 @@ __all__ = [
     "draw_blocks",
     "draw_captured",
     "draw_channels_needed",
+    "draw_point",
     "draw_rank_against_parameters",
+    "draw_rank_against_size",
 ]
 
 Points = Sequence[tuple[int, int]]
@@ -125,6 +129,52 @@ def draw_channels_needed(
     axes.set_ylabel("hidden channels (log scale)")
 
 
+def draw_point(pair, matrix, step: int) -> Figure:
+    """The matrix of two neighbors at the explicit point beside the even-odd matrix of four.
+
+    Parameters
+    ----------
+    pair, matrix : torch.Tensor or array
+        Square matrices.
+    step : int
+        Size of a block of the second.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> drawing = draw_point(np.eye(2), np.eye(4), step=2)
+    """
+    with figure(6, 3, columns=2) as (drawing, axes):
+        draw_blocks(axes[0], pair, "two positions")
+        draw_blocks(axes[1], matrix, "four positions", step=step)
+    return drawing
+
+
+def draw_rank_against_size(shallow: Points, deep: Mapping[int, tuple]) -> Figure:
+    """Rank against parameters beside channels against positions, for M = r = 4 at the right.
+
+    Parameters
+    ----------
+    shallow, deep
+        As :func:`draw_rank_against_parameters` takes them.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> drawing = draw_rank_against_size([(10, 1), (20, 2)], {1: (10, 1), 2: (20, 16)})
+    """
+    with figure(7, 3.5, columns=2) as (drawing, axes):
+        draw_rank_against_parameters(axes[0], shallow, deep)
+        draw_channels_needed(axes[1], [2, 4, 8, 16, 32], 4, [2, 4, 8])
+    return drawing
+
+
 def draw_captured(axes: Axes, curves: Mapping[str, Sequence[float]], colors: Sequence[str]) -> None:
     """The least relative error that matrices of rank Z leave, against Z.
 
@@ -202,5 +252,83 @@ def _captured() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"depth-captured": _captured, "depth-rank": _two_networks,
-                "depth-efficiency-kinds": _three_kinds}
+def _point() -> Figure:
+    """The explicit point for M = 3 and r = 2, one pair of positions and two."""
+    pair, four = (ModeTree.perfect(n, 2, 3, (2, 1)[:n // 2]) for n in (2, 4))
+    return draw_point(*(matricize(coefficient_tensor(tree, even_odd_weights(tree)), "even-odd")
+                        for tree in (pair, four)), step=3)
+
+
+def _sizes() -> Figure:
+    """Certified ranks and parameters of networks with N = 8 and M = 4."""
+    deep = {r: ModeTree.perfect(8, 2, 4, (r, r, r)) for r in (1, 2, 3, 4)}
+    shallow = [ModeTree.star(8, 4, z) for z in (1, 4, 16, 64, 256)]
+    return draw_rank_against_size(
+        [(net.parameter_count(), certify(net, "even-odd").rank) for net in shallow],
+        {r: (net.parameter_count(), certify(net, "even-odd").rank) for r, net in deep.items()})
+
+
+PLANE = ModeTree.perfect(4, 2, 2, (2, 2))
+"""The network of which a plane of weights is drawn: its even-odd rank is 4, the largest."""
+
+
+def weights_in_plane(s: torch.Tensor, t: torch.Tensor) -> dict[tuple, torch.Tensor]:
+    """Weights of ``PLANE`` at the points (s, t) of a plane through three random ones.
+
+    Parameters
+    ----------
+    s, t : torch.Tensor of float64, shape (...)
+
+    Returns
+    -------
+    dict from path to torch.Tensor
+        Each with the shape of s in front of that of the weight.
+
+    Examples
+    --------
+    >>> weights_in_plane(*torch.zeros(2, 5).double())[()].shape
+    torch.Size([5, 2])
+    """
+    generator = torch.Generator().manual_seed(0)
+    start, along, across = (PLANE.random_weights(Real(), generator) for _ in range(3))
+    return {path: start[path] + s.reshape(*s.shape, *[1] * start[path].dim()) * along[path]
+            + t.reshape(*t.shape, *[1] * start[path].dim()) * across[path] for path in start}
+
+
+def rank_factors(weights: Mapping[tuple, torch.Tensor]) -> list[torch.Tensor]:
+    """Polynomials in the weights of ``PLANE``: the rank is 4 where none of them is zero.
+
+    Four are determinants of leaf matrices. The other four are the diagonal of what is left of the
+    even-odd matrix when each leaf matrix is the identity.
+
+    Parameters
+    ----------
+    weights : mapping from path to torch.Tensor
+        As :func:`weights_in_plane` gives them.
+
+    Returns
+    -------
+    list of 8 torch.Tensor
+
+    Examples
+    --------
+    >>> len(rank_factors(weights_in_plane(*torch.zeros(2, 5).double())))
+    8
+    """
+    leaves = [torch.linalg.det(weights[n, m]) for n in range(2) for m in range(2)]
+    core = torch.einsum("...g,...ga,...gb->...ab", weights[()], weights[0,], weights[1,])
+    return [*leaves, *core.flatten(-2).unbind(-1)]
+
+
+def _exceptions() -> Figure:
+    """Where in a plane of weights the even-odd rank of a network is smaller than 4."""
+    steps = torch.linspace(-1.5, 1.5, 151).double()
+    with figure(4.2, 3.6) as (drawing, axes):
+        for values in rank_factors(weights_in_plane(*torch.meshgrid(steps, steps, indexing="xy"))):
+            draw_zero_set(axes, steps, values)
+    return drawing
+
+
+BOOK_FIGURES = {"depth-captured": _captured, "depth-exceptions": _exceptions,
+                "even-odd-point": _point, "rank-against-size": _sizes,
+                "depth-rank": _two_networks, "depth-efficiency-kinds": _three_kinds}

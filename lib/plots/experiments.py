@@ -1,17 +1,21 @@
 """Training accuracy against channels and parameters, for every kind of network."""
 
 import matplotlib.ticker
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..experiments.analysis import FACTORS, cells, curve
+from ..experiments.augment import Stream
+from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
 from ..experiments.records import STORED, read
+from ..trees.symmetry import moved, random_symmetry
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
-__all__ = ["draw_accuracy", "draw_controls", "draw_factors", "draw_four_panels", "draw_missing",
-           "draw_sight", "draw_usage"]
+__all__ = ["draw_accuracy", "draw_controls", "draw_factors", "draw_four_panels", "draw_orbit",
+           "draw_sight", "draw_usage", "draw_versions", "orbit", "seen"]
 
 CONTROLS = ("B1", "B1max3", "conv2", "B2")
 # what a factor was switched on after: nothing, one other, both others
@@ -120,42 +124,114 @@ def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -
     return drawing
 
 
-def draw_missing(axes: Axes, found: dict, grid, augmentation: str) -> None:
-    """Which cells of a grid have been trained: the number of seeds in each, empty if none.
+def seen(data: ImageSet, augmentation: str, epochs: int) -> torch.Tensor:
+    """What networks see of a set of images in the first epochs of a training with seed 0.
+
+    Parameters
+    ----------
+    data : ImageSet
+    augmentation : {"spatial", "color", "none"}
+    epochs : int
+
+    Returns
+    -------
+    torch.Tensor, shape (epochs, n, 3, 32, 32)
+        In the order of the set, with entries in [0, 1].
+
+    Examples
+    --------
+    >>> data = dead_leaves(10)
+    >>> bool((seen(data, "none", 2) - data.images / 255).abs().max() < 1e-5)
+    True
+    """
+    stream = Stream(data, augmentation, seed=0, batch_size=len(data))
+    stream.labels = torch.arange(len(data))  # a batch then says which images it shows
+    versions = []
+    for epoch in range(epochs):
+        [(pictures, places)] = stream.epoch(epoch)
+        pictures = pictures * stream.augmenter.scale + stream.augmenter.mean
+        versions.append(pictures[places.argsort()].clamp(0, 1))
+    return torch.stack(versions)
+
+
+def draw_versions(axes: Axes, rows: torch.Tensor, title: str = "") -> None:
+    """Lines of an image and its versions in the epochs of a training.
 
     Parameters
     ----------
     axes : matplotlib Axes
-    found : dict
-        From :func:`lib.experiments.analysis.cells`.
-    grid : lib.experiments.settings.Grid
-    augmentation : str
+    rows : torch.Tensor, shape (lines, pictures, 3, 32, 32)
+        Entries in [0, 1].
+    title : str
 
     Examples
     --------
-    >>> from lib.experiments.settings import Grid
     >>> with figure() as (drawing, axes):
-    ...     draw_missing(axes, {("color", "B1", 2): [0.5]}, Grid({"B1": (2, 4)}), "color")
+    ...     draw_versions(axes, torch.zeros(2, 3, 3, 32, 32), "black")
     """
-    widths = sorted({c for channels in grid.channels.values() for c in channels})
-    for row, block in enumerate(grid.channels):
-        for column, width in enumerate(widths):
-            seeds = len(found.get((augmentation, block, width), []))
-            color = color_of(block) if seeds else "white"
-            box = Rectangle((column, row), 0.92, 0.92, facecolor=color, edgecolor="#BBBBBB",
-                            alpha=0.25 + 0.75 * seeds / max(1, len(grid.seeds)))
-            axes.add_patch(box)
-            text = str(seeds) if seeds else "missing"
-            axes.text(column + 0.46, row + 0.46, text, ha="center", va="center", color=INK,
-                      fontsize=9)
-    axes.set_xlim(-0.1, len(widths))
-    axes.set_ylim(len(grid.channels), -0.1)
-    axes.set_xticks([c + 0.46 for c in range(len(widths))], [f"C={w}" for w in widths])
-    axes.set_yticks([r + 0.46 for r in range(len(grid.channels))],
-                    [label_of(block) for block in grid.channels])
-    axes.grid(False)
-    axes.tick_params(length=0)
-    axes.set_title(f"{augmentation}: seeds trained")
+    for r, line in enumerate(rows):
+        for c, picture in enumerate(line):
+            x = 1.08 * c + 0.2 * (c > 0)
+            axes.imshow(picture.permute(1, 2, 0).numpy(), interpolation="none",
+                        extent=(x, x + 1, -1.08 * r - 1, -1.08 * r))
+    low = -1.08 * len(rows)
+    for c in range(rows.shape[1]):
+        axes.text(1.08 * c + 0.2 * (c > 0) + 0.5, low, f"epoch {c}" if c else "image", va="top",
+                  ha="center", fontsize=10)
+    axes.set(xlim=(-0.02, 1.08 * rows.shape[1] + 0.4), ylim=(low - 0.3, 0.02))
+    axes.set_aspect("equal")
+    axes.axis("off")
+    axes.set_title(title, fontsize=11)
+
+
+def orbit(pictures: torch.Tensor, generator: torch.Generator) -> list[torch.Tensor]:
+    """Images of 32×32 pixels and three others that shared 1×1 windows cannot tell from them.
+
+    Parameters
+    ----------
+    pictures : torch.Tensor, shape (..., 32, 32)
+    generator : torch.Generator
+
+    Returns
+    -------
+    list of torch.Tensor
+        The images; with quarters and their quarters exchanged; changed inside the blocks of 4×4
+        pixels only; with everything exchanged.
+
+    Examples
+    --------
+    >>> pictures = torch.arange(1024).view(32, 32)
+    >>> [len(image.unique()) for image in orbit(pictures, torch.Generator().manual_seed(0))]
+    [1024, 1024, 1024, 1024]
+    """
+    coarse = random_symmetry(2, generator)[:, None] * 64 + torch.arange(64)
+    fine = torch.cat([16 * block + random_symmetry(2, generator) for block in range(64)])
+    every = random_symmetry(5, generator)
+    return [pictures, *(moved(pictures, turn) for turn in (coarse.flatten(), fine, every))]
+
+
+def draw_orbit(members: list[torch.Tensor]) -> Figure:
+    """The images of :func:`orbit` in columns, a line for each exemplar.
+
+    Parameters
+    ----------
+    members : list of torch.Tensor, each of shape (lines, 3, 32, 32)
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> drawing = draw_orbit([torch.zeros(2, 3, 32, 32)] * 4)
+    """
+    with figure(6.0, 3.1, columns=len(members), rows=len(members[0]), turns=False) as (
+            drawing, grid):
+        for column, pictures in zip(grid.T, members, strict=True):
+            for axes, picture in zip(column, pictures, strict=True):
+                axes.imshow(picture.permute(1, 2, 0).numpy(), interpolation="none")
+                axes.axis("off")
+    return drawing
 
 
 def draw_sight(axes: Axes, block: str) -> None:
@@ -383,5 +459,32 @@ def stored_controls() -> Figure:
     return draw_controls(cells(stored_records()))
 
 
-BOOK_FIGURES = {"experiment-network": architecture, "experiment-accuracy": stored_panels,
-                "experiment-controls": stored_controls}
+def exemplars() -> Figure:
+    """Three images and what the two augmentations make of them in three epochs.
+
+    Examples
+    --------
+    >>> drawing = exemplars()
+    """
+    sets = ((dead_leaves(10), (0, 1)), (photograph_patches(10), (1,)))
+    with figure(7.0, 2.8, columns=2) as (drawing, axes):
+        for ax, augmentation in zip(axes, ("spatial", "color")):
+            lines = [torch.cat((data.images[None] / 255, seen(data, augmentation, 3)))[:, place]
+                     for data, places in sets for place in places]
+            draw_versions(ax, torch.stack(lines), augmentation)
+    return drawing
+
+
+def orbits() -> Figure:
+    """Two images and three of each orbit, those of the notebook.
+
+    Examples
+    --------
+    >>> drawing = orbits()
+    """
+    return draw_orbit(orbit(dead_leaves(10).images[:2], torch.Generator().manual_seed(0)))
+
+
+BOOK_FIGURES = {"experiment-network": architecture, "experiment-orbit": orbits,
+                "experiment-accuracy": stored_panels, "experiment-controls": stored_controls,
+                "experiment-versions": exemplars}

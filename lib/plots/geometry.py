@@ -8,12 +8,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ..bounds.partitions import Partition, split_modes
+from ..grids.certify import certify
 from ..trees.pooling import pooling_order, pooling_tree
 from .style import COLORS, INK, PALETTE, figure
 from .trees import draw_tree
 
 __all__ = ["BOOK_FIGURES", "GEOMETRY_COLORS", "draw_accuracies", "draw_blobs", "draw_regions",
-           "draw_windows", "nested_columns"]
+           "draw_related", "draw_windows", "nested_columns", "regions"]
 
 GEOMETRY_COLORS = {"square": PALETTE["blue"], "mirror": PALETTE["vermilion"],
                    "random": COLORS["neutral"]}
@@ -77,6 +78,45 @@ def draw_regions(axes: Axes, partition: Partition, side: int, title: str = "") -
     cells = np.tile(to_rgb(COLORS["columns"]), (side * side, 1))
     cells[list(rows)] = to_rgb(COLORS["rows"])
     _show(axes, cells.reshape(side, side, 3), title)
+
+
+def regions(side: int = 4) -> dict[str, tuple[int, ...]]:
+    """Eight partitions of a small square image by name: the pixels of one region.
+
+    Examples
+    --------
+    >>> regions()["left column"]
+    (0, 4, 8, 12)
+    """
+    parts = {"left-right": "left-right", "top-bottom": "top-bottom",
+             "alternating columns": "even-odd", "checkerboard": "checkerboard",
+             "nested columns": nested_columns(side), "inner square": (5, 6, 9, 10),
+             "left column": range(0, side**2, side),
+             "diagonal quadrants": (0, 1, 4, 5, 10, 11, 14, 15)}
+    return {name: tuple(split_modes(part, (side, side))[0]) for name, part in parts.items()}
+
+
+def draw_related(found: Mapping[str, tuple[Partition, Sequence[int]]]) -> Figure:
+    """Eight partitions of 4×4 pixels with their ranks under three geometries.
+
+    Parameters
+    ----------
+    found : mapping from name to (partition, ranks)
+        The ranks under square, mirror and dilated windows.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> drawing = draw_related({name: (part, (1, 2, 3)) for name, part in regions().items()})
+    """
+    with figure(7, 4.2, columns=4, rows=2) as (drawing, axes):
+        for ax, (name, (part, (s, m, d))) in zip(axes.flat, found.items(), strict=True):
+            draw_regions(ax, part, 4, name)
+            ax.set_xlabel(f"s {s}   m {m}   d {d}", fontsize=10)
+    return drawing
 
 
 def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: int,
@@ -196,5 +236,12 @@ def _levels() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"pooling-geometries": _opening, "pooling-trees": _trees,
-                "pooling-levels": _levels}
+def _regions() -> Figure:
+    """Exact ranks of the eight partitions, M = 2 and widths (4, 4)."""
+    trees = [pooling_tree((4, 4), 2, (4, 4), name) for name in ("square", "mirror", "dilated")]
+    return draw_related({name: (part, [certify(tree, part, seed=0).rank for tree in trees])
+                         for name, part in regions().items()})
+
+
+BOOK_FIGURES = {"pooling-geometries": _opening, "pooling-regions": _regions,
+                "pooling-trees": _trees, "pooling-levels": _levels}

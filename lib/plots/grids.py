@@ -8,10 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import Partition, split_modes
-from ..grids.grid import grid_block
+from ..exact.arithmetic import Modular
+from ..exact.ranks import exact_rank
+from ..grids.grid import grid_block, grid_tensor
+from ..networks.architecture import Architecture
+from ..networks.convolutional import grid_network
+from ..photograph import photograph_patches
 from ..trees.circuit import evaluate
 from ..trees.constructions import even_odd_weights
-from ..trees.tensors import indices
+from ..trees.tensors import indices, matricize
 from ..trees.tree import ModeTree
 from .style import COLORS, INK, figure, label_line
 
@@ -101,7 +106,7 @@ def draw_patches(axes: Sequence[Axes], patches: torch.Tensor) -> None:
     ...     draw_patches(axes, torch.zeros(2, 48))
     """
     for number, (ax, patch) in enumerate(zip(axes, patches, strict=True)):
-        ax.imshow(_pixels(patch))
+        ax.imshow(_pixels(patch).numpy())
         ax.set_axis_off()
         ax.set_title(f"template {number}", fontsize=11, fontweight="normal", loc="center")
 
@@ -130,7 +135,7 @@ def draw_mosaic(
         torch.cat(tiles[start : start + shape[1]], dim=1)
         for start in range(0, len(tiles), shape[1])
     ]
-    axes.imshow(torch.cat(lines, dim=0))
+    axes.imshow(torch.cat(lines, dim=0).numpy())
     axes.set_axis_off()
     axes.set_title(", ".join(map(str, templates)), fontsize=11, fontweight="normal", loc="center")
 
@@ -224,4 +229,60 @@ def _grid_tensor_figure() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"grid-tensor": _grid_tensor_figure}
+def _templates() -> Figure:
+    """Ranks of four networks on ever more random templates, modulo a prime."""
+    field, generator = Modular(), torch.Generator().manual_seed(0)
+    families = {"no biases": (((2, 2, 4), (2, 2, 4), (1, 1, 1)), False, "non-overlapping"),
+                "bias": (((2, 2, 4), (2, 2, 4), (1, 1, 1)), (False, False, True), "exact"),
+                "overlap": (((4, 1, 3), (4, 4, 1)), True, "overlapping"),
+                "more overlap": (((3, 1, 3), (2, 1, 3), (4, 4, 1)), True, "bound")}
+    numbers, curves = range(2, 13), {}
+    for name, (layers, biases, color) in families.items():
+        net = Architecture((4,), 2, layers)
+        circuit = grid_network(net, net.random_weights(field, generator, biases=biases), field)
+        ranks = [exact_rank(matricize(grid_tensor(circuit, field.random((n, 2), generator), 4),
+                                      "left-right")).rank for n in numbers]
+        curves[name] = ranks, COLORS[color]
+    with figure(4.2, 3.0) as (drawing, axes):
+        draw_curves(axes, numbers, curves)
+        axes.set(ylim=(0, None), xlabel="templates", ylabel="left-right rank",
+                 xticks=range(2, 13, 2))
+    return drawing
+
+
+def _patch_templates() -> Figure:
+    """Three patches on which three rectified neurons are independent, and two images of them."""
+    generator = torch.Generator().manual_seed(0)
+    patches = photograph_patches(16, 40, generator)
+    filters = torch.randint(-3, 4, (768, 3), generator=generator)
+    values, kept = ((patches - 128) @ filters).clamp(min=0), []
+    for row in range(len(values)):
+        if exact_rank(values[[*kept, row]]).rank == len(kept) + 1:
+            kept.append(row)
+    with figure(4.2, 2.9, columns=6, rows=2) as (drawing, axes):
+        lower = axes[0, 0].get_gridspec()
+        below = [drawing.add_subplot(lower[1, half]) for half in (slice(0, 3), slice(3, 6))]
+        for ax in axes.flat:
+            ax.remove()
+        above = [drawing.add_subplot(lower[0, 2 * k:2 * k + 2]) for k in range(3)]
+        draw_patches(above, patches[kept])
+        for ax, image in zip(below, ((0, 1, 2, 0, 1, 1, 0, 2), (2, 2, 2, 2, 0, 0, 0, 0))):
+            draw_mosaic(ax, patches[kept], image, (2, 4))
+    return drawing
+
+
+def _shuffled() -> Figure:
+    """Sixteen tiles of a photograph, and a shuffle of them."""
+    generator = torch.Generator().manual_seed(2)
+    photo = photograph_patches(400, 1, generator).reshape(4, 100, 4, 100, 3)
+    tiles = photo.permute(0, 2, 1, 3, 4).reshape(16, -1)
+    with figure(4.2, 2.3, columns=2, dpi=80) as (drawing, axes):  # a small file
+        for ax, order, title in zip(axes, (range(16), torch.randperm(16, generator=generator)),
+                                    ("image", "shuffled")):
+            draw_mosaic(ax, tiles, [int(tile) for tile in order], (4, 4))
+            ax.set_title(title, loc="center")
+    return drawing
+
+
+BOOK_FIGURES = {"grid-tensor": _grid_tensor_figure, "templates": _templates,
+                "patch-templates": _patch_templates, "shuffled-tiles": _shuffled}

@@ -14,6 +14,7 @@ from ..trees.decompositions import coefficient_tensor
 from ..trees.rectifiers import largest_average_rank, ordered_weights, pair_weights
 from ..trees.tensors import activation_pooling, matricize
 from ..trees.tree import ModeTree
+from .stored import stored_table
 from .style import COLORS, INK, PALETTE, figure
 from .trees import draw_tree
 
@@ -189,6 +190,31 @@ def _numbers() -> Figure:
     return drawing
 
 
-BOOK_FIGURES = {"rectifier-terms": _terms, "rectifier-order": _order,
+def _shares() -> Figure:
+    """How often one channel was enough in the draws of the notebook."""
+    curves: dict[str, list[float]] = {}
+    for n, m, _, count, _ in stored_table("04_rectifier_networks", "one channel enough"):
+        hits, draws = map(int, count.split(" of "))
+        curves.setdefault(f"N = {n}, M = {m}", []).append(hits / draws)
+    with figure(4.2, 2.7) as (drawing, axes):
+        draw_shares(axes, curves)
+    return drawing
+
+
+def _ranks() -> Figure:
+    """The ranks of the same draws, and of circuits, for N = 8 and M = 2."""
+    counts = {}
+    for name, *sizes, found in stored_table("04_rectifier_networks", "rank: draws"):
+        if sizes == ["8", "2"]:
+            pairs = (pair.split(": ") for pair in found.split(", "))
+            counts[name] = {int(rank): int(draws) for rank, draws in pairs}
+    with figure(4.2, 2.7) as (drawing, axes):
+        draw_rank_counts(axes, counts)
+        axes.set_xticks(range(0, 17, 2))
+    return drawing
+
+
+BOOK_FIGURES = {"rectifier-shares": _shares, "rectifier-ranks": _ranks,
+                "rectifier-terms": _terms, "rectifier-order": _order,
                 "rectifier-numbers": _numbers, "rectifier-stairs": _stairs,
                 "rectifier-averages": _averages}

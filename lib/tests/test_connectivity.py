@@ -182,7 +182,7 @@ def test_gradients_reach_every_weight():
     (lambda: lags((1, 0)), "integer >= 1"),
     (lambda: dilated_tree((1, 1), 2, 2), "along 2 paths"),
     (lambda: mixture_levels((1, 2), (1, 4)), "not two orders"),
-    (lambda: hybrid_tree((1, 2), (2, 1), 2, 2, 1, (0, 0)), "not one of the mixture levels"),
+    (lambda: hybrid_tree((1, 2), (2, 1), 2, 2, 1, (0, 0)), "one of the mixture levels"),
     (lambda: hybrid_tree(FIRST, SECOND, 2, 1, 2, (0, 0)), "at least 1"),
     (lambda: hybrid_tree(FIRST, SECOND, 2, 2, 2, (0, 2)), "2 numbers 0 or 1"),
     (lambda: DilatedNetwork((FIRST, SECOND), 2, 2, (1,)), r"mixture levels .* are \(2,\)"),

@@ -240,7 +240,7 @@ def test_modules_are_plain_modules():
     ({"weight": torch.ones(3, 3, 2, 3, 2, 2)}, "before it if unshared"),
     ({"bias": torch.ones(2)}, r"needs \(2, 2, 2\)"),
     ({"stride": (1,)}, "one positive stride per axis"),
-    ({"pooling": "median"}, "unknown pooling"),
+    ({"pooling": "median"}, "need one of 'product', 'max'"),
     ({"activation": "tanh"}, "give None, 'relu' or a callable"),
     ({"arithmetic": Modular(), "pooling": "max"}, "residues have no order"),
 ])

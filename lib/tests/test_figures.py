@@ -1,5 +1,6 @@
 """Figures show what the code computes, and can be read on a phone."""
 
+import colorsys
 import json
 import re
 import shutil
@@ -9,12 +10,30 @@ from math import log, log10
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 
 from lib import Architecture, ModeTree, Modular, coefficient_tensor, matching_number
 from lib.constructions.overlaps import overlap_construction
 from lib.course.finishing import finish_book
-from lib.plots import choices, drawing, log_space, matrices, moves, style, windows
+from lib.experiments.images import dead_leaves
+from lib.plots import (
+    choices,
+    depth,
+    drawing,
+    experiments,
+    geometry,
+    grids,
+    log_space,
+    matrices,
+    moves,
+    rectifiers,
+    style,
+    windows,
+)
 from lib.plots.export import FOLDER
+from lib.plots.stored import stored_table
+from lib.trees.pooling import pooling_tree
+from lib.trees.tensors import matricize
 
 ROOT = FOLDER.parents[2]
 STORED = sorted(path for path in FOLDER.glob("*.svg") if not path.name.startswith("experiment-"))
@@ -205,3 +224,146 @@ def test_sums_of_tiny_numbers():
 
 def test_small_numbers_are_written_with_a_minus_sign():
     assert drawing.number(-3.0) == "−3" and drawing.power(10) == "10"
+
+
+def test_pictures_are_versions_of_the_images():
+    shown = [picture.get_array() for axes in experiments.exemplars().axes
+             for picture in axes.get_images()]
+    assert len(shown) == 24
+    image = dead_leaves(10).images[0].permute(1, 2, 0).numpy() / 255
+    border = dead_leaves(10).images.float().mean((0, 2, 3)).numpy() / 255
+    assert np.allclose(shown[0], image) and np.allclose(shown[12], image)
+    for version in shown[1:4]:  # moved by at most four pixels, perhaps mirrored
+        found = []
+        for turned, i, j in product((image, image[:, ::-1]), range(9), range(9)):
+            padded = np.pad(turned, ((4, 4), (4, 4), (0, 0)), constant_values=np.nan)
+            part = padded[i:i + 32, j:j + 32]
+            found.append(np.allclose(np.where(np.isnan(part), border, part), version, atol=3e-3))
+        assert sum(found) == 1
+    for version in shown[13:16]:  # every color is moved by one rule
+        turns = [(colorsys.rgb_to_hsv(*version[i, j])[0] - colorsys.rgb_to_hsv(*image[i, j])[0]) % 1
+                 for i, j in product(range(0, 32, 5), repeat=2)
+                 if min(np.ptp(version[i, j]), np.ptp(image[i, j])) > 0.2]
+        turns = [turn - (turn > 0.5) for turn in turns]
+        assert len(turns) > 20 and max(turns) - min(turns) < 0.01 and max(map(abs, turns)) < 0.1
+        assert not np.allclose(version, image, atol=0.05)
+
+
+def canonical(image):
+    """One form of an image (side, side, 3) for all exchanges of quarters, by sorting."""
+    if len(image) == 1:
+        return tuple(image[0, 0].tolist())
+    half = len(image) // 2
+    return tuple(sorted(canonical(part) for rows in (image[:half], image[half:])
+                        for part in (rows[:, :half], rows[:, half:])))
+
+
+def test_images_of_an_orbit_sort_to_the_same_form():
+    grid = np.array([axes.get_images()[0].get_array() for axes in experiments.orbits().axes])
+    for line in grid.reshape(2, 4, 32, 32, 3):
+        first, coarse, fine, every = line
+        assert len({canonical(image) for image in line}) == 1
+        assert not any(np.array_equal(first, other) for other in line[1:])
+        tiles = [{tile.tobytes() for rows in np.split(image, 4) for tile in np.split(rows, 4, 1)}
+                 for image in (first, coarse)]
+        assert tiles[0] == tiles[1]
+        assert np.array_equal(*(image.reshape(8, 4, 8, 4, 3).sum((1, 3), dtype=int)
+                                for image in (first, fine)))
+        assert not np.array_equal(*(image.reshape(8, 4, 8, 4, 3).sum((1, 3), dtype=int)
+                                    for image in (first, every)))
+
+
+def test_sizes_and_ranks_of_depth_are_the_formulas():
+    left, right = depth._sizes().axes
+    shallow, deep = (list(zip(*line.get_data())) for line in left.get_lines()[:2])
+    assert shallow == [(8 * 4 * z + z, z) for z in (1, 4, 16, 64, 256)]
+    assert deep == [(8 * 4 * r + 4 * r * r + 2 * r * r + r, r**4) for r in (1, 2, 3, 4)]
+    assert right.get_lines()[-1].get_data()[0] == [32]
+    pair, four = (axes.get_images()[0].get_array() for axes in depth._point().axes)
+    for cells, places in ((pair, {0, 1}), (four, {0, 1, 3, 4})):
+        found = np.argwhere(cells[..., 0] < 1)
+        assert {tuple(place) for place in found} == {(p, p) for p in places}
+
+
+def test_ranks_below_the_regions_are_smallest_cuts():
+    trees = [pooling_tree((4, 4), 2, (4, 4), name) for name in ("square", "mirror", "dilated")]
+    axes = geometry._regions().axes
+    assert len(axes) == 8
+    for ax in axes:
+        cells = ax.get_images()[0].get_array().reshape(16, 3)
+        part = [k for k in range(16) if np.allclose(cells[k], to_rgb(style.COLORS["rows"]))]
+        found = [int(text) for text in re.findall(r"\d+", ax.get_xlabel())]
+        assert found == [tree.mincut(part) for tree in trees]
+
+
+def test_ranks_on_templates_are_those_of_the_notebook():
+    notebook = (ROOT / "notebooks/01_grid_tensors.ipynb").read_text("utf-8")
+    shown = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in notebook.split("<tr>")]
+    stored = {row[0]: [int(rank) for rank in row[1:]] for row in shown if len(row) == 12}
+    axes = grids._templates().axes[0]
+    lines, names = axes.get_lines(), [text.get_text() for text in axes.texts]
+    assert sorted(names) == ["bias", "more overlap", "no biases", "overlap"]
+    for line, name in zip(lines, names, strict=True):
+        assert list(line.get_ydata()) == stored[name]
+        assert list(line.get_xdata()) == list(range(2, 13))
+
+
+def tiles_of(image, size):
+    height, width = (length // size for length in image.shape[:2])
+    return [image[size * i:size * (i + 1), size * j:size * (j + 1)].tobytes()
+            for i in range(height) for j in range(width)]
+
+
+def test_mosaics_are_made_of_their_templates():
+    axes = grids._patch_templates().axes
+    found = {ax.get_title(loc="center"): ax.get_images()[0].get_array() for ax in axes}
+    patches = [np.asarray(found.pop(f"template {k}")).tobytes() for k in range(3)]
+    assert len(set(patches)) == 3 and len(found) == 2
+    for title, image in found.items():
+        assert tiles_of(np.asarray(image), 16) == [patches[int(k)] for k in title.split(", ")]
+    image, shuffled = (tiles_of(np.asarray(ax.get_images()[0].get_array()), 100)
+                       for ax in grids._shuffled().axes)
+    assert sorted(image) == sorted(shuffled) and image != shuffled
+
+
+def test_draws_of_rectifiers_are_those_of_the_text():
+    notebook = json.loads((ROOT / "notebooks/04_rectifier_networks.ipynb").read_text("utf-8"))
+    glued = {output["metadata"]["scrapbook"]["name"]: " ".join(output["data"].values())
+             for cell in notebook["cells"] for output in cell.get("outputs", ())
+             if "scrapbook" in output.get("metadata", {})}
+    axes = rectifiers._shares().axes[0]
+    curves = [line for line in axes.get_lines() if len(line.get_xdata()) == 4]
+    for line, sizes in zip(curves, ("4-2", "4-3", "8-2"), strict=True):
+        for width, share in zip(*line.get_data()):
+            assert glued[f"04-share-{sizes}-{width}"] == f"{round(100 * share)} of 100"
+    bars = rectifiers._ranks().axes[0].containers
+    maxima, products = ([round(bar.get_height()) for bar in group] for group in bars)
+    assert sum(maxima) == sum(products) == products[16] == 100
+    median = next(rank for rank in range(17) if sum(maxima[:rank + 1]) > 50)
+    assert str(median) == glued["04-rectifier-median"]
+
+
+def test_only_one_table_is_meant():
+    with pytest.raises(ValueError, match="0 tables of 04_rectifier_networks have a column 'no'"):
+        stored_table("04_rectifier_networks", "no")
+
+
+def test_the_curves_are_where_the_rank_falls():
+    generator = torch.Generator().manual_seed(5)
+    s, t = 3 * torch.rand((2, 20), generator=generator).double() - 1.5
+    weights = depth.weights_in_plane(s, t)
+    factors = torch.stack(depth.rank_factors(weights))
+    assert factors.shape == (8, 20)
+    for k in range(20):
+        tensor = coefficient_tensor(depth.PLANE, {path: w[k] for path, w in weights.items()})
+        matrix = matricize(tensor, "even-odd")
+        det = torch.linalg.det(matrix).abs().item()
+        product = (factors[:4, k].prod() ** 2 * factors[4:, k].prod()).abs().item()
+        assert det == pytest.approx(product, rel=1e-6) and torch.linalg.matrix_rank(matrix) == 4
+    curves = [path for group in depth._exceptions().axes[0].collections
+              for path in group.get_paths() if len(path.vertices)]
+    for path in curves:
+        s, t = torch.tensor(path.vertices).double().unbind(1)
+        factors = torch.stack(depth.rank_factors(depth.weights_in_plane(s, t)))
+        assert factors.abs().min(0).values.max() < 5e-3
+    assert len(curves) >= 6

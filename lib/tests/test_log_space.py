@@ -241,7 +241,7 @@ def test_simplex_weights_are_probabilities_and_refuse_others():
 
 @pytest.mark.parametrize("log, sign, message", [
     (torch.zeros(1, 2, 5), None, "the architecture needs"),
-    (torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 3), "need the same"),
+    (torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 3), "input of shape"),
 ])
 def test_log_forward_refuses(log, sign, message):
     architecture = ARCHITECTURES[0]

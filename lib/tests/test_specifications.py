@@ -49,7 +49,7 @@ def test_both_kinds_offer_the_same(subject):
     seen = subject.output_cell(weights, {mode: {mode} for mode in range(positions)},
                                lambda maps: set().union(*(cell or () for *_, cell in maps)))
     assert seen == set(range(positions)), "the output sees every position"
-    with pytest.raises(ValueError, match="output_cell: output 9"):
+    with pytest.raises(ValueError, match="output_cell: output=9"):
         subject.output_cell(weights, dict.fromkeys(range(positions)), len, output=9)
 
 

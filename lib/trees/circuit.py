@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
-from ..exact.arithmetic import Real
-from .tensors import Operator
+from ..checks import flag, floats, kind
+from ..exact.arithmetic import Real, chosen_arithmetic
+from .tensors import Operator, require_operator
 from .tree import ModeTree, Node, Path, Weights
 
 __all__ = ["TreeCircuit", "evaluate"]
@@ -38,6 +39,8 @@ def evaluate(
     ------
     ValueError
         If inputs or weights do not have the shapes of the tree.
+    TypeError
+        If an argument is of another kind, or inputs and weights are not of one floating point type.
 
     Notes
     -----
@@ -52,14 +55,17 @@ def evaluate(
     >>> evaluate(tree, weights, torch.eye(2)[None])  # mode 0 sees template 0, mode 1 template 1
     tensor([40.])
     """
-    arithmetic = Real() if arithmetic is None else arithmetic
+    kind("evaluate: tree", tree, ModeTree).check_weights(weights)
+    arithmetic = chosen_arithmetic("evaluate", arithmetic)
+    require_operator("evaluate", operator)
     combine = arithmetic.multiply if operator is None else operator
-    tree.check_weights(weights)
+    kind("evaluate: inputs", inputs, torch.Tensor)
     if inputs.ndim != 3 or tuple(inputs.shape[1:]) != (tree.modes, tree.dim):
         raise ValueError(
             f"evaluate: inputs of shape {tuple(inputs.shape)}; the tree {tree} needs "
             f"(batch, {tree.modes}, {tree.dim})"
         )
+    floats("evaluate: inputs and weights", inputs, *weights.values())
 
     def channels(node: Node, path: Path) -> torch.Tensor:
         product = None
@@ -95,6 +101,8 @@ class TreeCircuit(nn.Module):
     ValueError
         If neither weights nor a generator is given, or weights do not fit the tree, or shared
         weights differ.
+    TypeError
+        If an argument is of another kind, or the weights are not of one floating point type.
 
     Examples
     --------
@@ -115,13 +123,18 @@ class TreeCircuit(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        kind("TreeCircuit: tree", tree, ModeTree)
+        flag("TreeCircuit: shared", shared)
+        require_operator("TreeCircuit", operator)
         if weights is None and generator is None:
             raise ValueError("TreeCircuit: give initial weights or a generator to draw them")
         if weights is None:
+            kind("TreeCircuit: generator", generator, torch.Generator)
             drawn = tree.random_weights(Real(), generator, shared)
             dtype = torch.get_default_dtype()
             weights = {path: (w / w.shape[-1] ** 0.5).to(dtype) for path, w in drawn.items()}
         tree.check_weights(weights)
+        floats("TreeCircuit: weights", *weights.values())
         self.tree, self.operator = tree, operator
         self._owners = tree.weight_groups(shared)
         for path, owner in self._owners.items():

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..checks import kind
 from .tree import ModeTree, Path
 
 __all__ = ["even_odd_weights"]
@@ -25,6 +26,8 @@ def even_odd_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
     ------
     ValueError
         If a lowest node does not join two modes or another node does not join two inner nodes.
+    TypeError
+        If it is no ModeTree.
 
     Notes
     -----
@@ -43,6 +46,7 @@ def even_odd_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
     >>> bool((matricize(tensor, "even-odd") == torch.eye(4)).all())
     True
     """
+    kind("even_odd_weights: tree", tree, ModeTree)
     for path, node in tree.inner_nodes():
         inner = [not isinstance(child, int) for child in node.children]
         if len(node.children) != 2 or inner[0] != inner[1]:

@@ -2,8 +2,9 @@
 
 import torch
 
-from ..exact.arithmetic import Real
-from .tensors import Operator
+from ..checks import floats, kind
+from ..exact.arithmetic import chosen_arithmetic
+from .tensors import Operator, require_operator
 from .tree import ModeTree, Node, Path, Weights
 
 __all__ = ["MAX_ENTRIES", "coefficient_tensor"]
@@ -41,6 +42,8 @@ def coefficient_tensor(
     ValueError
         If a weight is missing, superfluous or of the wrong shape, or if the tensor would have
         more than ``MAX_ENTRIES`` entries.
+    TypeError
+        If an argument is of another kind, or the weights are not of one floating point type.
 
     Notes
     -----
@@ -59,7 +62,9 @@ def coefficient_tensor(
     >>> coefficient_tensor(tree, weights).tolist()
     [[30.0, 40.0], [60.0, 80.0]]
     """
-    arithmetic = Real() if arithmetic is None else arithmetic
+    kind("coefficient_tensor: tree", tree, ModeTree)
+    arithmetic = chosen_arithmetic("coefficient_tensor", arithmetic)
+    require_operator("coefficient_tensor", operator)
     combine = arithmetic.multiply if operator is None else operator
     if tree.dim**tree.modes > MAX_ENTRIES:
         raise ValueError(
@@ -67,6 +72,7 @@ def coefficient_tensor(
             f"more than {MAX_ENTRIES}; use blocks of the matricization instead (lib.grids.blocks)"
         )
     tree.check_weights(weights)
+    floats("coefficient_tensor: weights", *weights.values())
 
     def channels(node: Node, path: Path) -> torch.Tensor:
         """The tensors of all channels of a node, flattened: (width, M ** leaves below)."""

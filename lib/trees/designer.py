@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..bounds.partitions import Partition
-from ..checks import integer
+from ..checks import choice, flag, integer, integers, kind
 from .tree import ModeTree, Node, Path
 
 __all__ = ["Design", "design_widths", "with_widths"]
@@ -89,8 +89,10 @@ def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
     Raises
     ------
     ValueError
-        If there is no partition, a candidate is not a positive integer, ``by`` is unknown, or not
-        even the smallest candidates fit the budget.
+        If there is no partition, a candidate is below 1, ``by`` is unknown, or not even the
+        smallest candidates fit the budget.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -107,14 +109,14 @@ def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
     >>> far.tree, far.cut
     (ModeTree.perfect(modes=8, pool=2, dim=4, widths=(2, 4, 4)), 4)
     """
+    kind("design_widths: tree", tree, ModeTree)
     budget = integer("design_widths: budget", budget)
-    sizes = sorted(set(candidates), reverse=True)
-    if not partitions:
-        raise ValueError("design_widths: no partitions; name at least one")
-    if not sizes or any(not isinstance(s, int) or isinstance(s, bool) or s < 1 for s in sizes):
-        raise ValueError(f"design_widths: candidates {candidates!r}; need integers >= 1")
-    if by not in ("level", "node"):
-        raise ValueError(f"design_widths: by={by!r}; use 'level' or 'node'")
+    sizes = sorted(set(integers("design_widths: candidates", candidates, 1)), reverse=True)
+    if not sizes or not kind("design_widths: partitions", partitions, list, tuple):
+        raise ValueError(f"design_widths: partitions={partitions}, candidates={candidates}; need "
+                         "at least one of each")
+    choice("design_widths: by", by, ("level", "node"))
+    flag("design_widths: shared", shared)
     rows = [partition if isinstance(partition, str) else tuple(partition)
             for partition in partitions]
     groups: dict[object, list[Path]] = {}

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import integer, integers
-from ..exact.arithmetic import Real
+from ..checks import floats, integer, integers, kind
+from ..exact.arithmetic import chosen_arithmetic
 from .decompositions import MAX_ENTRIES
 from .tree import ModeTree, Node, Path
 
-__all__ = ["DilatedNetwork", "dilated_tree", "gap_family", "hybrid_in_mixture", "hybrid_tree",
-           "lags", "mixture_levels"]
+__all__ = ["DilatedNetwork", "dilated_tree", "gap_family", "hybrid_tree", "lags", "mixture_levels"]
 
 Layers = list[torch.Tensor]
 """The weights of one stream: for layer l a tensor (2, r_l, r_{l-1}), tap 0 reading the past."""
@@ -122,9 +121,10 @@ def mixture_levels(first: Sequence[int], second: Sequence[int]) -> tuple[int, ..
     >>> mixture_levels((1, 2, 4), (2, 1, 4)), mixture_levels((1, 2), (2, 1))
     ((2,), ())
     """
+    first, second = (integers("mixture_levels: dilations", order, 1) for order in (first, second))
     if sorted(first) != sorted(second):
-        raise ValueError(f"mixture_levels: {tuple(first)} and {tuple(second)} are not two orders "
-                         "of the same dilations")
+        raise ValueError(f"mixture_levels: {first} and {second} are not two orders of the same "
+                         "dilations")
     return tuple(level for level in range(1, len(first))
                  if set(first[:level]) == set(second[:level]))
 
@@ -164,13 +164,15 @@ def hybrid_tree(
     >>> print(hybrid_tree((1, 2, 4), (2, 1, 4), dim=2, width=2, level=2, choice=(1, 0)))
     [[[0 2]:2 [1 3]:2]:1 [[4 5]:2 [6 7]:2]:1]:1 over dimension 2
     """
-    levels, nodes = mixture_levels(first, second), 2 ** (len(first) - level)
-    if level not in levels:
-        raise ValueError(f"hybrid_tree: level {level} is not one of the mixture levels {levels}")
-    half = width // 2 if level_width is None else level_width
-    if half < 1 or len(choice) != nodes or not set(choice) <= {0, 1}:
-        raise ValueError(f"hybrid_tree: width {half} on level {level}, choice {tuple(choice)}; "
-                         f"need a width of at least 1 there and {nodes} numbers 0 or 1")
+    levels = mixture_levels(first, second)
+    if integer("hybrid_tree: level", level) not in levels:
+        raise ValueError(f"hybrid_tree: level={level}; need one of the mixture levels {levels}")
+    nodes, choice = 2 ** (len(first) - level), integers("hybrid_tree: choice", choice, 0)
+    integers("hybrid_tree: dim and width", (dim, width), 1)
+    half = integer("hybrid_tree: level_width", width // 2 if level_width is None else level_width)
+    if half < 1 or len(choice) != nodes or max(choice) > 1:
+        raise ValueError(f"hybrid_tree: width {half} on level {level}, choice {choice}; need a "
+                         f"width of at least 1 there and {nodes} numbers 0 or 1")
     return _tree((tuple(first), tuple(second)), dim, {level: half, len(first): 1}, width, choice)
 
 
@@ -237,6 +239,8 @@ class DilatedNetwork:
 
     def __post_init__(self) -> None:
         integers("DilatedNetwork: dim and width", (self.dim, self.width), 1)
+        integers("DilatedNetwork: exchange", self.exchange, 1)
+        kind("DilatedNetwork: orders", self.orders, tuple, list)
         if len(self.orders) not in (1, 2):
             raise ValueError(f"DilatedNetwork: {len(self.orders)} orders; need one or two")
         lags(self.orders[0])
@@ -297,6 +301,31 @@ class DilatedNetwork:
         return {path: layers[-len(path)][path[-1]] if path else output
                 for path in tree.weight_shapes()}
 
+    def check_weights(self, weights: list[Layers]) -> None:
+        """Raise an error unless the weights are those of the network.
+
+        Raises
+        ------
+        ValueError
+            If there are too many or too few, or a shape does not fit.
+        TypeError
+            If they are no lists of tensors, or not of one floating point type.
+
+        Examples
+        --------
+        >>> DilatedNetwork(((1, 2),), dim=3, width=2).check_weights([[torch.ones(2, 2, 3)]])
+        Traceback (most recent call last):
+        ...
+        ValueError: check_weights: shapes [[(2, 2, 3)]]; need [[(2, 2, 3), (2, 1, 2)]]
+        """
+        for stream in kind("check_weights: weights", weights, list, tuple):
+            kind("check_weights: layers of a stream", stream, list, tuple)
+        floats("check_weights: weights", *(layer for stream in weights for layer in stream))
+        found = [[tuple(layer.shape) for layer in stream] for stream in weights]
+        needed = [self.weight_shapes() for _ in self.orders]
+        if [[shape[-3:] for shape in stream] for stream in found] != needed:
+            raise ValueError(f"check_weights: shapes {found}; need {needed}")
+
     def run(self, weights: list[Layers], signal: torch.Tensor, arithmetic=None) -> torch.Tensor:
         """The outputs at all instants at which the whole past is there.
 
@@ -315,7 +344,9 @@ class DilatedNetwork:
         Raises
         ------
         ValueError
-            If the signal has another number of channels or is too short.
+            If the signal has another number of channels or is too short, or weights do not fit.
+        TypeError
+            If an argument is of another kind, or not all tensors are of one floating point type.
 
         Examples
         --------
@@ -323,11 +354,13 @@ class DilatedNetwork:
         >>> network.run([[torch.ones(2, 1, 1)]], torch.tensor([[[2.0], [3.0], [5.0]]]))
         tensor([[ 6., 15.]])
         """
-        arithmetic = Real() if arithmetic is None else arithmetic
-        if signal.ndim != 3 or signal.shape[2] != self.dim or (
+        arithmetic = chosen_arithmetic("run", arithmetic)
+        if kind("run: signal", signal, torch.Tensor).ndim != 3 or signal.shape[2] != self.dim or (
                 signal.shape[1] <= sum(self.orders[0])):
             raise ValueError(f"run: signal of shape {tuple(signal.shape)}; need (batch, more than "
                              f"{sum(self.orders[0])} instants, {self.dim} channels)")
+        self.check_weights(weights)
+        floats("run: signal and weights", signal, weights[0][0])
 
         streams = [signal for _ in self.orders]
         for number in range(len(self.orders[0])):
@@ -355,7 +388,10 @@ class DilatedNetwork:
         Raises
         ------
         ValueError
-            If an input is read along two paths, or the tensor has more than ``MAX_ENTRIES``.
+            If an input is read along two paths, the tensor has more than ``MAX_ENTRIES``, or
+            weights do not fit.
+        TypeError
+            As :meth:`run`.
 
         Notes
         -----
@@ -369,10 +405,11 @@ class DilatedNetwork:
         tensor([[ 3.,  5.],
                 [ 6., 10.]], dtype=torch.float64)
         """
-        arithmetic = Real() if arithmetic is None else arithmetic
+        arithmetic = chosen_arithmetic("tensor", arithmetic)
         tree = dilated_tree(self.orders[0], self.dim, self.width)  # refuses colliding sums
         if self.dim**tree.modes > MAX_ENTRIES:
             raise ValueError(f"tensor: {self.dim} ** {tree.modes} entries, more than {MAX_ENTRIES}")
+        self.check_weights(weights)
         streams = [arithmetic.tensor(torch.eye(self.dim)) for _ in self.orders]
         found = [[0] for _ in self.orders]  # the lags of the modes, the oldest first
         for number in range(len(self.orders[0])):
@@ -430,71 +467,3 @@ def gap_family(depth: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
     first, half = tuple(2**place for place in range(depth)), 2 ** (depth - 1)
     rows = (*range(half // 2), *range(half, 2 * half, 2))
     return first, (*first[-2::-1], first[-1]), rows
-
-
-def hybrid_in_mixture(
-    network: DilatedNetwork, weights: list[Layers], taps: tuple[int, int]
-) -> tuple[list[Layers], ModeTree, dict[Path, torch.Tensor]]:
-    """Weights of a mixture at which it computes a hybrid, and the hybrid that it then is.
-
-    Parameters
-    ----------
-    network : DilatedNetwork
-        Two streams with one exchange.
-    weights : list of lists of torch.Tensor
-        Weights of the network, part of which is kept and the rest set to zero.
-    taps : (int, int)
-        Whose layers, 0 for the first stream's and 1 for the second's, stand below tap 0 and tap 1
-        of the first layer after the exchange.
-
-    Returns
-    -------
-    masked : list of lists of torch.Tensor
-        Weights of the network.
-    tree : ModeTree
-        The hybrid, half as wide on the level of the exchange.
-    tree_weights : dict from path to torch.Tensor
-        Of the hybrid: the part of the weights that was kept.
-
-    Raises
-    ------
-    ValueError
-        If the network does not have two streams and one exchange.
-
-    Notes
-    -----
-    The proof of "A mixture contains its hybrids", book/connectivity.md, with shared weights.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from lib import Real
-    >>> mixture = DilatedNetwork(((1, 2, 4), (2, 1, 4)), dim=2, width=2, exchange=(2,))
-    >>> random = mixture.random_weights(Real(), torch.Generator().manual_seed(0))
-    >>> print(hybrid_in_mixture(mixture, random, (1, 0))[1])
-    [[[0 2]:2 [1 3]:2]:1 [[4 5]:2 [6 7]:2]:1]:1 over dimension 2
-    """
-    if len(network.orders) != 2 or len(network.exchange) != 1:
-        raise ValueError(f"hybrid_in_mixture: {network} has not two streams and one exchange")
-    [level], depth = network.exchange, len(network.orders[0])
-    half, kept = network.width // 2, (network.width + 1) // 2
-    parts = slice(0, half), slice(kept, kept + half)  # own channels, the other stream's
-    masked = [[torch.zeros_like(layer) for layer in stream] for stream in weights]
-    for s in (0, 1):  # below the exchange both streams, half of the channels on its level
-        masked[s][: level - 1] = weights[s][: level - 1]
-        masked[s][level - 1][:, parts[s]] = weights[s][level - 1][:, parts[s]]
-    for t in (0, 1):  # above it the first stream only
-        masked[0][level][t][:, parts[taps[t]]] = weights[0][level][t][:, parts[taps[t]]]
-    masked[0][level + 1 :] = weights[0][level + 1 :]
-
-    tree = hybrid_tree(*network.orders, network.dim, network.width, level,
-                       tuple(taps) * 2 ** (depth - level - 1))
-    found = {(): torch.ones_like(weights[0][-1][0, 0, :1])}
-    for path in list(tree.weight_shapes())[1:]:
-        layer, tap = depth - len(path), path[-1]  # the layer's place in the list
-        stream = 0 if layer >= level else taps[path[depth - level - 1]]
-        matrix = masked[stream][layer][tap]
-        if layer == level:
-            matrix = matrix[:, parts[taps[tap]]]
-        found[path] = matrix[parts[stream]] if layer == level - 1 else matrix
-    return masked, tree, found

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import comb, prod
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import integer, integers
+from ..checks import integer, integers, kind, shown
 from .tree import ModeTree
 
 __all__ = ["pooling_order", "pooling_tree", "published_bounds", "split_windows_rank"]
@@ -57,10 +57,11 @@ def pooling_order(grid: Grid, geometry: str | Sequence[str]) -> tuple[int, ...]:
     if len(sides) > 2 or len(set(sides)) != 1 or length != 2**levels or levels < 1:
         raise ValueError(f"pooling_order: grid {grid!r} is neither a power of two nor a square "
                          "with such a side, at least 2")
-    names = (geometry,) * levels if isinstance(geometry, str) else tuple(geometry)
-    if len(names) != levels or any(name not in _PAIRS for name in names):
-        raise ValueError(f"pooling_order: geometry {geometry!r} for {levels} levels; need one of "
-                         f"{', '.join(_PAIRS)}, or one of them for every level")
+    several = isinstance(geometry, (list, tuple))
+    names = tuple(geometry) if several else (geometry,) * levels
+    if len(names) != levels or any(name not in [*_PAIRS] for name in names):
+        raise ValueError(f"pooling_order: geometry {shown(geometry)} for {levels} levels; need one "
+                         f"of {', '.join(_PAIRS)}, or one of them for every level")
     line = [(i,) for i in range(length)]  # the groups of places, in a row as in a column
     halves = []
     for name in names:
@@ -138,6 +139,7 @@ def published_bounds(tree: ModeTree, partition: Partition) -> tuple[int, int, in
     >>> published_bounds(ModeTree.perfect(16, 4, 2, (4, 3)), "even-odd")
     (16, 256, 256)
     """
+    kind("published_bounds: tree", tree, ModeTree)
     rows = frozenset(split_modes(partition, tree.modes)[0])
 
     def below(child) -> tuple[int, int, int, int, int]:

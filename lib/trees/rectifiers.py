@@ -9,7 +9,7 @@ from fractions import Fraction
 import torch
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integer
+from ..checks import floats, integer, kind, shown
 from .tensors import indices
 from .tree import ModeTree, Path
 
@@ -148,6 +148,13 @@ def keeps_order(tree: ModeTree, leaf: Fraction | str, deeper: Fraction | str) ->
     bool
         Computed in fractions; the limit itself is allowed.
 
+    Raises
+    ------
+    ValueError
+        If the tree is another one, or a size is no fraction or out of range.
+    TypeError
+        If a size is a float, which is rarely the fraction meant, or the tree is no ModeTree.
+
     Examples
     --------
     >>> tree = ModeTree.perfect(4, 2, 2, (2, 2))
@@ -155,7 +162,7 @@ def keeps_order(tree: ModeTree, leaf: Fraction | str, deeper: Fraction | str) ->
     [True, False]
     """
     levels, largest = _levels("keeps_order", tree), tree.modes * tree.dim
-    leaf, deeper = Fraction(leaf), Fraction(deeper)
+    leaf, deeper = _fraction("leaf", leaf), _fraction("deeper", deeper)
     if not 0 <= leaf or not 0 <= deeper < 1:
         raise ValueError(f"keeps_order: leaf={leaf} and deeper={deeper}; need leaf >= 0 and "
                          "0 <= deeper < 1")
@@ -228,6 +235,13 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     (ModeTree, dict from path to torch.Tensor)
         A star of width at most ``(M - 1) N + 1``, for product pooling.
 
+    Raises
+    ------
+    ValueError
+        If the tree is no such star, the weights do not fit it or one of them is not finite.
+    TypeError
+        If the tree is no ModeTree, or the weights are not of one floating point type.
+
     Notes
     -----
     With the values t_0 < t_1 < ... that the channel takes, the maximum is the largest of them
@@ -243,9 +257,13 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     >>> products.root.width
     3
     """
+    kind("maximum_as_products: tree", tree, ModeTree)
     if tree.root.width != 1 or tree.root.height != 1:
         raise ValueError(f"maximum_as_products: {tree} is not a star of width 1")
     tree.check_weights(weights)
+    floats("maximum_as_products: weights", *weights.values())
+    for weight in weights.values():
+        _require_finite("maximum_as_products", weight)
     leaves = [weights[(t,)][0].clamp_min(0) for t in range(tree.modes)]
     lowest = torch.stack([leaf.min() for leaf in leaves]).max()
     steps = torch.unique(torch.cat(leaves).clamp_min(lowest))  # the values taken, increasing
@@ -327,8 +345,15 @@ def _require_finite(what: str, tensor: torch.Tensor) -> None:
         raise ValueError(f"{what}: an entry is NaN or infinite; need finite numbers")
 
 
+def _fraction(name: str, value: object) -> Fraction:
+    try:
+        return Fraction(kind(f"keeps_order: {name}", value, Fraction, int, str))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"keeps_order: {name}={shown(value)}; need a fraction as '1/4'") from None
+
+
 def _levels(what: str, tree: ModeTree) -> int:
-    levels = tree.root.height
+    levels = kind(f"{what}: tree", tree, ModeTree).root.height
     for path, node in tree.inner_nodes():
         if len(node.children) != 2 or node.height != levels - len(path):
             raise ValueError(f"{what}: {tree} is not a perfect tree with pool size 2")

@@ -10,6 +10,7 @@ from math import prod
 import torch
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import kind
 from .tree import ModeTree, Node, Path
 
 __all__ = ["common_base", "routed_weights", "routes", "smallest_cut"]
@@ -34,12 +35,15 @@ def smallest_cut(tree: ModeTree, partition: Partition) -> dict[Path, int]:
     ------
     ValueError
         If the partition does not fit the tree.
+    TypeError
+        If the tree is no ModeTree.
 
     Examples
     --------
     >>> smallest_cut(ModeTree.perfect(modes=4, pool=2, dim=3, widths=(2, 5)), "even-odd")
     {(0,): 2, (1,): 2}
     """
+    kind("smallest_cut: tree", tree, ModeTree)
     rows = set(split_modes(partition, tree.modes)[0])
 
     def sides(child: Node | int, path: Path) -> list[dict[Path, int]]:
@@ -63,12 +67,15 @@ def common_base(tree: ModeTree) -> int:
     ------
     ValueError
         If there is none.
+    TypeError
+        If it is no ModeTree.
 
     Examples
     --------
     >>> common_base(ModeTree.perfect(modes=4, pool=2, dim=4, widths=(16, 1)))
     2
     """
+    kind("common_base: tree", tree, ModeTree)
     sizes = {tree.dim, *(node.width for _, node in tree.inner_nodes())}
     for base in range(2, max(min(sizes - {1}, default=2), 2) + 1):
         if all(_exponent(size, base) is not None for size in sizes):
@@ -96,6 +103,8 @@ def routes(tree: ModeTree, partition: Partition) -> list[tuple[int, int]]:
     ------
     ValueError
         As :func:`common_base`, or if the partition does not fit the tree.
+    TypeError
+        If the tree is no ModeTree.
 
     Notes
     -----
@@ -107,6 +116,7 @@ def routes(tree: ModeTree, partition: Partition) -> list[tuple[int, int]]:
     >>> routes(ModeTree.perfect(modes=4, pool=2, dim=2, widths=(4, 2)), "even-odd")
     [(0, 1), (2, 3)]
     """
+    kind("routes: tree", tree, ModeTree)
     base, rows = common_base(tree), set(split_modes(partition, tree.modes)[0])
 
     def strands(child: Node | int) -> dict[int, tuple[list, list]]:
@@ -148,7 +158,7 @@ def routed_weights(tree: ModeTree, partition: Partition) -> dict[Path, torch.Ten
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As :func:`routes`.
 
     Notes
@@ -165,7 +175,7 @@ def routed_weights(tree: ModeTree, partition: Partition) -> dict[Path, torch.Ten
     >>> routed_weights(tree, (0,))[(0,)].tolist()
     [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]]
     """
-    base = common_base(tree)
+    base = common_base(kind("routed_weights: tree", tree, ModeTree))
     places = {child: (*path, t) for path, node in tree.inner_nodes()
               for t, child in enumerate(node.children) if isinstance(child, int)}
     slots: dict[Path, list[int]] = {path: [] for path in ((), *tree.weight_shapes())}

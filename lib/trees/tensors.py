@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import integer
+from ..checks import choice, integer, shown
 
 __all__ = [
     "OPERATORS",
@@ -200,14 +200,9 @@ def activation_pooling(activation: str, pooling: str) -> Operator:
     >>> g(torch.tensor(-2.0), torch.tensor(-3.0))
     tensor(0.)
     """
-    try:
-        return OPERATORS[activation, pooling]
-    except KeyError:
-        known = ", ".join(f"{a}/{p}" for a, p in OPERATORS)
-        raise ValueError(
-            f"activation_pooling: {activation}/{pooling} is not an associative operator known "
-            f"here; known: {known}"
-        ) from None
+    name = f"{activation}/{pooling}"
+    known = {f"{a}/{p}": operator for (a, p), operator in OPERATORS.items()}
+    return known[choice("activation_pooling: associative operator", name, known)]
 
 
 OPERATORS: dict[tuple[str, str], Operator] = {
@@ -242,6 +237,18 @@ def generalized_product(a: torch.Tensor, b: torch.Tensor, operator: Operator) ->
     if operator is torch.mul:
         _check_products("generalized_product", a, b)
     return operator(a.reshape(*a.shape, *(1,) * b.ndim), b)
+
+
+def require_operator(operation: str, operator: object) -> None:
+    """Raise a TypeError unless an activation-pooling operator is given, or None.
+
+    Examples
+    --------
+    >>> require_operator("f", torch.mul)
+    """
+    if operator is not None and not callable(operator):
+        raise TypeError(f"{operation}: operator={shown(operator)}; need a function of two tensors, "
+                        "see activation_pooling, or None for the product")
 
 
 def _check_products(operation, a, b):

@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integer
+from ..checks import integer, integers, kind, shown
 from .mincut import multiplicative_mincut
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ class Node:
 
     children: tuple[Node | int, ...]
     width: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.children, tuple) or any(
+                type(child) not in (int, Node) for child in self.children):
+            raise TypeError(f"Node: children={self.children!r}; need a tuple of nodes and modes")
 
     def __repr__(self) -> str:
         return f"Node({self.children!r}, {self.width})"
@@ -166,6 +171,7 @@ class ModeTree:
             raise ValueError(
                 f"ModeTree.perfect: pool={pool}, modes={modes}; need 2 <= pool <= modes"
             )
+        kind("ModeTree.perfect: widths", widths, list, tuple)
         level: list[Node | int] = list(range(modes))
         depth = 0
         while len(level) > 1:
@@ -195,7 +201,7 @@ class ModeTree:
         >>> print(ModeTree.perfect(4, 2, 2, (1, 1)).permuted([0, 3, 1, 2]))
         [[0 3]:1 [1 2]:1]:1 over dimension 2
         """
-        if sorted(order) != list(range(self.modes)):
+        if sorted(order := integers("ModeTree.permuted: order", order)) != [*range(self.modes)]:
             raise ValueError(
                 f"ModeTree.permuted: {list(order)} is not a permutation of 0..{self.modes - 1}"
             )
@@ -369,18 +375,17 @@ class ModeTree:
         ...
         ValueError: check_weights: no weight at path (0,); need a matrix of shape (1, 2)
         """
-        shapes = self.weight_shapes()
+        shapes, weights = self.weight_shapes(), kind("check_weights: weights", weights, Mapping)
         for path, shape in shapes.items():
             if path not in weights:
                 raise ValueError(
                     f"check_weights: no weight at path {path}; need a matrix of shape {shape}"
                 )
-            if tuple(weights[path].shape) != shape:
-                raise ValueError(
-                    f"check_weights: the weight at path {path} has shape "
-                    f"{tuple(weights[path].shape)}; the tree {self} needs {shape}"
-                )
-        extra = sorted(set(weights) - set(shapes))
+            found = getattr(weights[path], "shape", None)
+            if found is None or tuple(found) != shape:
+                raise ValueError(f"check_weights: the weight at path {path} is "
+                                 f"{shown(weights[path])}; the tree {self} needs shape {shape}")
+        extra = [path for path in weights if path not in shapes]
         if extra:
             raise ValueError(
                 f"check_weights: weights at paths {extra} do not belong to the tree {self}"
@@ -433,8 +438,7 @@ class ModeTree:
         ValueError
             If there is no such output.
         """
-        if output != 0:
-            raise ValueError(f"output_cell: output {output} of a tree, which has one output, 0")
+        integer("output_cell: output", output, 0, 0)  # a tree has one
 
         def below(child: Node | int, path: Path) -> Any:
             if not isinstance(child, Node):
