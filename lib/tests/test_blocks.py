@@ -170,8 +170,8 @@ def test_other_poolings_are_refused(module):
     ({"column_indices": torch.full((3, 8), 2)}, "there are 2 templates"),
     ({"representation": torch.ones(2, 3)}, r"need \(templates, 2\)"),
     ({"weights": []}, "0 pairs"),
-    ({"output": 1}, "1 output"),
-    ({"output": -1}, "1 output"),
+    ({"output": 1}, "need an integer from 0 to 0"),
+    ({"output": -1}, "need an integer from 0 to 0"),
 ])
 def test_errors_name_what_is_wrong(changes, message):
     net = Architecture(4, 2, (Layer(4, 4, 1),))
