@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..experiments.analysis import FACTORS, cells, curve
+from ..experiments.analysis import FACTORS, cells, complete_widths, contributions, curve
 from ..experiments.augment import Stream
 from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
@@ -268,9 +268,7 @@ def draw_sight(axes: Axes, block: str) -> None:
     combined = "Σ" if kind.mixing else "max"
     sign = f"max\n{combined}" if kind.mixing and kind.pool == "max" else combined
     axes.text(1, side / 2, sign, ha="center", va="center", fontsize=9, fontweight="bold")
-    axes.set_xlim(-0.1, 6.1)
-    axes.set_ylim(4.1, -0.1)
-    axes.set_aspect("equal")
+    axes.set(xlim=(-0.1, 6.1), ylim=(4.1, -0.1), aspect="equal")
     axes.axis("off")
 
 
@@ -320,11 +318,8 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                                fontsize=10, xytext=(-6, 9) if left else (4, -9 if below else 6),
                                ha="right" if left else "left")
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
-            axes.set_xscale("log")
-            axes.set_xlim(90, 1.6e6)
-            axes.set_ylim(0, 1.0)
+            axes.set(xscale="log", xlim=(90, 1.6e6), ylim=(0, 1.0), ylabel="training accuracy")
             axes.set_title(f"{augmentation} augmentation", fontsize=11)
-            axes.set_ylabel("training accuracy")
         axes.set_xlabel("parameters (log scale)")
     return drawing
 
@@ -485,6 +480,21 @@ def orbits() -> Figure:
     return draw_orbit(orbit(dead_leaves(10).images[:2], torch.Generator().manual_seed(0)))
 
 
+def stored_factors() -> Figure:
+    """What each factor adds from B=1 to B=2, in the stored runs, for the chapter.
+
+    Examples
+    --------
+    >>> drawing = stored_factors()
+    """
+    with figure(7.0, 3.0, columns=2) as (drawing, panels):
+        for axes, kind in zip(panels, ("color", "spatial")):
+            width = complete_widths(stored_records(), kind)[-1]
+            table = contributions(stored_records(), kind, width)
+            draw_factors(axes, table, f"{kind} augmentation, C={width}")
+    return drawing
+
+
 BOOK_FIGURES = {"experiment-network": architecture, "experiment-orbit": orbits,
                 "experiment-accuracy": stored_panels, "experiment-controls": stored_controls,
-                "experiment-versions": exemplars}
+                "experiment-versions": exemplars, "experiment-factors": stored_factors}
