@@ -45,17 +45,8 @@ draw = torch.Generator().manual_seed(0)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-orbit", "caption": "Four images of one orbit, for two exemplars. From left: the image; quarters and their quarters exchanged; only the smallest blocks changed inside; everything exchanged. To a network of 1×1 convolutions with 2×2 pooling all four are the same image."}, "image": {"alt": "Two rows of four small images. The first is a picture of overlapping disks. In the second its sixteen blocks have changed places. The third looks like the first with blurred, jagged edges. The fourth looks like noise in patches of color."}}
 leaves = images.dead_leaves(10).images[:2]
-coarse = group.random_symmetry(2, draw)[:, None] * 64 + torch.arange(64)
-fine = torch.cat([16 * block + group.random_symmetry(2, draw)
-                  for block in range(64)])
-every = group.random_symmetry(5, draw)
-orbit = [leaves, *(group.moved(leaves, turn)
-                   for turn in (coarse.flatten(), fine, every))]
-with plots.figure(6.0, 3.1, columns=4, rows=2) as (drawing, grid):
-    for column, pictures in enumerate(orbit):
-        for axes, picture in zip(grid[:, column], pictures):
-            axes.imshow(picture.permute(1, 2, 0).numpy())
-            axes.axis("off")
+orbit = plots.orbit(leaves, draw)
+orbit_figure = plots.draw_orbit(orbit)
 
 # %% [markdown]
 # A $1\times1$ convolution treats every pixel alike, and a maximum, a mean or a product does not
@@ -404,11 +395,7 @@ table([(name, kind, C, *(with_interval(analysis.averaged(walk)[factor])
 # every factor from `B1` to `B2`, one by one:
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-factors", "caption": "What overlap, order and mixing add from B=1 to B=2, each with the others off (circle), after overlap (square), after order (triangle), after mixing (triangle on its tip), after both (diamond)."}, "image": {"alt": "Two panels, color and spatial. In both, the four points of overlap lie around zero, those of order far to the right, most so after mixing; mixing adds something only after order."}}
-with plots.figure(7.0, 3.0, columns=2) as (drawing, panels):
-    for axes, kind in zip(panels, ("color", "spatial")):
-        cube_width = max(C for _, augmented, C in walks if augmented == kind)
-        plots.draw_factors(axes, walks["B1 to B2", kind, cube_width],
-                           f"{kind} augmentation, C={cube_width}")
+factors_figure = plots.stored_factors()
 
 # %% tags=["hide-input"]
 with checking("overlap-adds-least", evidence="trained",

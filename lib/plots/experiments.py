@@ -178,8 +178,7 @@ def draw_versions(axes: Axes, rows: torch.Tensor, title: str = "") -> None:
     for c in range(rows.shape[1]):
         axes.text(1.08 * c + 0.2 * (c > 0) + 0.5, low, f"epoch {c}" if c else "image", va="top",
                   ha="center", fontsize=10)
-    axes.set(xlim=(-0.02, 1.08 * rows.shape[1] + 0.4), ylim=(low - 0.3, 0.02))
-    axes.set_aspect("equal")
+    axes.set(xlim=(-0.02, 1.08 * rows.shape[1] + 0.4), ylim=(low - 0.3, 0.02), aspect="equal")
     axes.axis("off")
     axes.set_title(title, fontsize=11)
 
@@ -488,10 +487,11 @@ def stored_factors() -> Figure:
     >>> drawing = stored_factors()
     """
     with figure(7.0, 3.0, columns=2) as (drawing, panels):
+        records = stored_records()
         for axes, kind in zip(panels, ("color", "spatial")):
-            width = complete_widths(stored_records(), kind)[-1]
-            table = contributions(stored_records(), kind, width)
-            draw_factors(axes, table, f"{kind} augmentation, C={width}")
+            width = complete_widths(records, kind)[-1]
+            draw_factors(axes, contributions(records, kind, width),
+                         f"{kind} augmentation, C={width}")
     return drawing
 
 
