@@ -18,13 +18,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from .chromium import BrowserError, find_browser
+from .chromium import FLAGS, BrowserError, find_browser
 
 __all__ = ["BROWSER", "Browser", "served"]
 
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--disable-extensions", "--remote-debugging-pipe")
 PATIENCE = 60  # seconds that an answer may take
 try:
     BROWSER = find_browser()
@@ -54,7 +51,8 @@ class Browser:
         # that neither overwrites.
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (commands, answers)]
         self._process = subprocess.Popen(
-            [BROWSER, *QUIET, f"--user-data-dir={self._folder.name}", "about:blank"],
+            [BROWSER, *FLAGS, "--remote-debugging-pipe",
+             f"--user-data-dir={self._folder.name}", "about:blank"],
             close_fds=False, preexec_fn=lambda: (os.dup2(ends[0], 3), os.dup2(ends[1], 4)),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for end in (commands, answers, *ends):

@@ -19,7 +19,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
          "/Applications/Chromium.app/Contents/MacOS/Chromium")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--disable-extensions",
-         "--allow-file-access-from-files", "--hide-scrollbars")
+         "--hide-scrollbars")
 MISSING = ("needs Chromium, Google Chrome or Edge, version 131 or newer: install one (Debian, "
            "Ubuntu: apt-get install chromium), or name it: CHROME=/path/to/chrome")
 SECONDS = 900  # formulas of the whole book: half a minute on a quiet core, far more on a busy one
@@ -88,7 +88,8 @@ def _run(*arguments: str) -> subprocess.CompletedProcess:
     with tempfile.TemporaryDirectory() as profile:
         try:
             return subprocess.run(
-                [find_browser(), *FLAGS, f"--user-data-dir={profile}", *arguments],
+                [find_browser(), *FLAGS, "--allow-file-access-from-files",
+                 f"--user-data-dir={profile}", *arguments],
                 capture_output=True, text=True, check=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:
             raise BrowserError(f"the browser did not end within {SECONDS} seconds") from None
