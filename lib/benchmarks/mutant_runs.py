@@ -25,7 +25,7 @@ from pathlib import Path
 from .mutants import ROOT, draw, mutated, name_of, read, settings, statement_lines
 
 WARM = ("torch", "numpy", "scipy.stats", "scipy.sparse.csgraph", "scipy.optimize", "networkx",
-        "matplotlib.pyplot", "hypothesis", "flint", "pytest", "joblib", "pooch", "tqdm", "nbformat")
+        "matplotlib.pyplot", "hypothesis", "flint", "pytest", "requests", "tqdm", "nbformat")
 PYTEST = ["-o", "addopts=", "-q", "-s", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist",
           "--doctest-modules", "-m", "not slow"]
 SPAWNS = re.compile(r"subprocess\.|multiprocessing|Popen|spawn|workers=")
