@@ -99,6 +99,12 @@ def test_windows_over_two_rows_of_one_axis_are_no_layer():
         assert ("1" in found.crossing_by_layer) == passes
 
 
+def test_a_layer_along_a_flattened_map_is_no_layer_of_two_axes():
+    """Not even one that looks at single cells and leaves one channel, whose map has their shape."""
+    found = bounds(conv(3), nn.Flatten(2), nn.Conv1d(8, 1, 1))
+    assert found.best is None and found.reason.endswith("leads past 2")
+
+
 @pytest.mark.parametrize("arrange, reason", [
     (lambda x: x.flatten(1), "has a channel whose windows up to it reach across the cut"),
     (lambda x: F.pixel_unshuffle(x, 2).flatten(1), "leads past head")])
