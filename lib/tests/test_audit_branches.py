@@ -9,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from lib.audit import UnsupportedOperation, audit, effective_field, models
 from lib.audit import __main__ as command
+from lib.audit.fields import EMPTY, clip
 from lib.audit.geometry import Box
 from lib.audit.rules.registry import RULES
 from lib.tests.test_audit_operations import Run
@@ -88,6 +89,38 @@ def test_maps_of_two_strides_that_padding_makes_equal_are_not_added():
         wide = nn.Sequential(conv(8, 3, stride), nn.ZeroPad2d(0 if passes else 1))
         found = bounds(conv(3), Joined(conv(8, 1, 1, 0), wide), conv(8), size=4)
         assert ("2" in found.crossing_by_layer) == passes, padding
+
+
+class Shortened(nn.Module):
+    """A branch that halves the map, beside a shortcut that leaves cells out."""
+
+    def __init__(self, shortcut):
+        super().__init__()
+        self.first, self.shortcut, self.after = conv(3), shortcut, conv(8)
+        self.branch = nn.Sequential(conv(8, 3, 2), nn.ReLU(), conv(8))
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.after(self.branch(x) + self.shortcut(x))
+
+
+@pytest.mark.parametrize("shortcut, passes", [
+    (nn.MaxPool2d(1, 2), True), (nn.Sequential(nn.ReLU(), nn.AvgPool2d(1, 2)), True),
+    (nn.Sequential(nn.MaxPool2d(1, 2), nn.ReLU()), True), (nn.MaxPool2d(2), False)])
+def test_a_shortcut_that_leaves_cells_out_is_cancelled(shortcut, passes):
+    """The branch can carry a copy of cells that it sees too, but not of maxima over four."""
+    found = audit(Shortened(shortcut), 16).bounds()
+    assert ("branch.0" in found.crossing_by_layer) == passes
+
+
+def test_boxes_are_cut_at_both_ends_of_the_image():
+    boxes = torch.tensor([[-3, -1], [-2, 0], [-1, 9], [3, 5], [7, 8], [8, 9]])
+    low, high = clip(torch.stack([boxes[:, 0], -boxes[:, 1]]), 8)
+    inside = [(a, -b) if a < EMPTY // 2 else None for a, b in zip(low.tolist(), high.tolist())]
+    assert inside == [None, (0, 0), (0, 7), (3, 5), (7, 7), None]
+    assert (low >= EMPTY).tolist() == (high >= EMPTY).tolist()
+    whole = audit(nn.Sequential(conv(3), nn.AdaptiveAvgPool2d(1)), 16).output
+    assert [(axis.size, axis.start) for axis in whole] == [(16, 0)] * 2
 
 
 def test_windows_over_two_rows_of_one_axis_are_no_layer():
