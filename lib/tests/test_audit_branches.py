@@ -60,7 +60,7 @@ class Joined(nn.Module):
 
 
 def test_a_module_on_the_grid_is_read_as_one_layer():
-    """Fields of 3, 5 and 6 pixels: the part in the middle adds 3 and steps by 2; of 3 x 5, 2 x 4."""
+    """Fields of 3, 5 and 6 pixels: the part in the middle adds 3 and steps by 2."""
     body = nn.Sequential(conv(8), nn.ReLU(), nn.MaxPool2d(2))
     found = bounds(conv(3), body, conv(8), collapse=("1",))
     assert [(part.name, part.window, part.stride) for part in found.best.chain][:2] == [
@@ -133,7 +133,7 @@ def test_windows_over_two_rows_of_one_axis_are_no_layer():
 
 
 def test_a_layer_along_a_flattened_map_is_no_layer_of_two_axes():
-    """Not even one that looks at single cells and leaves one channel, whose map has their shape."""
+    """Not even one that looks at single cells and leaves one channel."""
     found = bounds(conv(3), nn.Flatten(2), nn.Conv1d(8, 1, 1))
     assert found.best is None and found.reason.endswith("leads past 2")
 
@@ -142,7 +142,7 @@ def test_a_layer_along_a_flattened_map_is_no_layer_of_two_axes():
     (lambda x: x.flatten(1), "has a channel whose windows up to it reach across the cut"),
     (lambda x: F.pixel_unshuffle(x, 2).flatten(1), "leads past head")])
 def test_a_layer_over_the_whole_input_needs_its_pixels_as_cells(arrange, reason):
-    """A dense layer reads the pixels themselves; after a space-to-depth cells are blocks of them."""
+    """A dense layer reads pixels; after a space-to-depth its cells are blocks of them."""
     net = nn.Sequential(OrderedDict(moved=Run(arrange), head=nn.Linear(3 * 64, 5)))
     net.moved.first = nn.Identity()
     assert audit(net, 8, 3).bounds().reason.endswith(reason)

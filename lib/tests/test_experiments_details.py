@@ -21,7 +21,7 @@ from lib.experiments.images import ImageSet, dead_leaves, photograph_patches
 from lib.experiments.kinds import KINDS
 from lib.experiments.networks import Network, generator_for, initial_weights
 from lib.experiments.products import clip_gradients
-from lib.experiments.records import RecordsError, as_network
+from lib.experiments.records import as_network
 from lib.experiments.settings import PRESETS, Grid, Settings, powers
 
 command = importlib.import_module("lib.experiments.__main__")
@@ -72,7 +72,8 @@ def test_the_ends_of_ranges_are_taken(make):
     (lambda: Strength(color_shift=math.inf), "color_shift=inf"),
     (lambda: Strength(color_factor=(-0.1, 1)), "color_factor"),
     (lambda: Strength(color_factor=(0, math.inf)), "color_factor"),
-    (lambda: Augmenter(IMAGES, "hue"), "kind='hue'"), (lambda: Augmenter(IMAGES[:0], "none"), "n >="),
+    (lambda: Augmenter(IMAGES, "hue"), "kind='hue'"),
+    (lambda: Augmenter(IMAGES[:0], "none"), "with n >= 1"),
     (lambda: Augmenter(IMAGES[:, :2], "none"), r"\(20, 2, 32, 32\)"),
     (lambda: a_set(IMAGES.int()), "torch.int32, must be"),
     (lambda: a_set(IMAGES[..., :31]), r"\(20, 3, 32, 31\)"),
@@ -98,7 +99,8 @@ def test_the_ends_of_ranges_are_taken(make):
     (lambda: as_network(without(accuracy=None)), "accuracy=None"),
     (lambda: as_network(without(channels=0)), "channels=0"),
     (lambda: as_network(without(channels=1.0)), "channels=1.0"),
-    (lambda: as_network(without(seed="0")), "seed=0"), (lambda: as_network(without(curve=[])), "cur"),
+    (lambda: as_network(without(seed="0")), "seed=0"),
+    (lambda: as_network(without(curve=[])), "curve="),
     (lambda: as_network(without(curve={"accuracy": [2]})), "curve="),
     (lambda: as_network(without(curve={"loss": [-1]})), "curve="),
     (lambda: as_network(without(kind="header")), "is not the record of a network$"),

@@ -35,8 +35,11 @@ MIXED = [pair for pair in itertools.product(itertools.permutations((1, 2, 4)), r
 few = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 
 
+SMALL = st.integers(1, 4)
+
+
 @st.composite
-def trees(draw, widths=st.integers(1, 4), most=5):
+def trees(draw, widths=SMALL, most=5):
     """Trees of at most five modes, with nodes of two or three children."""
     count = draw(st.integers(2, most))
     parts = draw(st.permutations(range(count)))
