@@ -27,10 +27,10 @@ if "google.colab" in sys.modules and subprocess.run(f'test -d course/lib || time
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-import json, torch, lib.plots.experiments as plots, lib.trees.symmetry as group
+import torch, lib.plots.experiments as plots, lib.trees.symmetry as group
 
 from lib import (Architecture, ModeTree, Modular, certify_weights, checking,
-                 evaluate, exact_rank, glue, indices, table)
+                 evaluate, exact_rank, glue, indices, results, table)
 from lib.experiments import (analysis, ensembles, images, kinds, networks,
                              records, separation, settings)
 
@@ -564,8 +564,7 @@ table([(block, factors(block)[0], record["before"]["rank"],
 # All kinds, stored, means over the seeds; an arrow leads from before to after training.
 
 # %%
-stored = [json.loads(line) for line in
-          (records.STORED / "ranks.jsonl").read_text().splitlines()]
+stored = results.read(records.STORED / "ranks.jsonl").records
 
 
 def mean(block, measure, when=None):

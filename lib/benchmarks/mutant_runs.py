@@ -3,9 +3,9 @@
 A copy of the repository, so that tests that start processes meet the mutant too. One process
 imports torch and the library and collects all tests. For each mutant it forks; the child puts the
 changed code in place of the function's (`__code__`) and runs the tests that execute the changed
-line, those of its own folder first; where they see nothing, the whole of their files, and every
-file that starts processes. What is executed at import cannot be put in place: those mutants get a
-child that imports everything anew. Time-outs are in processor time: a busy machine kills nothing.
+line, those of its own folder first; where they see nothing, every file that starts processes. What
+is executed at import cannot be put in place: those mutants get a child that imports everything
+anew. Time-outs are in processor time: a busy machine kills nothing.
 """
 
 import ast
@@ -25,7 +25,7 @@ from pathlib import Path
 from .mutants import ROOT, draw, mutated, name_of, read, settings, statement_lines
 
 WARM = ("torch", "numpy", "scipy.stats", "scipy.sparse.csgraph", "scipy.optimize", "networkx",
-        "matplotlib.pyplot", "hypothesis", "flint", "pytest", "joblib", "pooch", "tqdm", "nbformat")
+        "matplotlib.pyplot", "hypothesis", "flint", "pytest", "requests", "tqdm", "nbformat")
 PYTEST = ["-o", "addopts=", "-q", "-s", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist",
           "--doctest-modules", "-m", "not slow"]
 SPAWNS = re.compile(r"subprocess\.|multiprocessing|Popen|spawn|workers=")
@@ -73,6 +73,7 @@ class Listener:
 
     def __init__(self, tracer=None, keep=None):
         self.failed, self.seconds, self.tracer, self.keep = None, {}, tracer, keep
+        self.cached = cached_functions() if tracer else []
 
     def pytest_collection_modifyitems(self, items):
         if self.keep is not None:
@@ -80,6 +81,8 @@ class Listener:
 
     def pytest_runtest_logstart(self, nodeid, location):
         if self.tracer:
+            for function in self.cached:                # a test executes all that it needs itself
+                function.cache_clear()
             self.tracer.switch_context(nodeid)
         self.begun = time.process_time()
 
@@ -148,11 +151,15 @@ def put_in_place(changed, path, functions):
     for function in found:
         code = function.__code__
         function.__code__ = changed[code.co_qualname, code.co_firstlineno]
-    for cached in gc.get_objects():
-        if type(cached).__name__ == "_lru_cache_wrapper" and (
-                getattr(cached, "__module__", "") or "").startswith("lib"):
-            cached.cache_clear()
+    for function in cached_functions():
+        function.cache_clear()
     return len(found)
+
+
+def cached_functions():
+    """Functions of the library and of its tests that keep what they return."""
+    return [thing for thing in gc.get_objects() if type(thing).__name__ == "_lru_cache_wrapper"
+            and (getattr(thing, "__module__", "") or "").startswith("lib")]
 
 
 # Which tests see a line
@@ -328,8 +335,8 @@ class Session:
         spawning = {name for name in loading if name.startswith("lib/tests") and SPAWNS.search(
             (self.folder / "original" / name).read_text(encoding="utf-8"))}
         perhaps = {name for name in loading if "perhaps" in self.runs[name]["lines"][path]}
-        wide = {name for name in {*near, *spawning, *perhaps} if name.startswith("lib/tests")}
-        stages = [near, {name: set(self.runs[name]["names"]) for name in wide}]
+        stages = [near, {name: set(self.runs[name]["names"]) for name in spawning | perhaps
+                         if name.startswith("lib/tests")}]
         started, ran, outcome = time.monotonic(), set(), {"outcome": "survived"}
         entry |= {"tests": sum(map(len, near.values())), "at_import": swaps is None}
         (self.tree / path).write_text(text, encoding="utf-8")

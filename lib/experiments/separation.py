@@ -9,12 +9,11 @@ the same on CIFAR-10 images.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import torch
 
-from ..results import STORED, locked
+from ..results import STORED, Results
 from .cifar import load_data
 from .images import dead_leaves
 from .kinds import BLOCKS, CLASSES, SIZE
@@ -112,16 +111,17 @@ def effective_rank(matrices):
     Returns
     -------
     torch.Tensor, shape (...)
-        Between 1 and min(n, m).
+        Between 1 and min(n, m); 0 for a matrix of zeros.
 
     Examples
     --------
-    >>> round(float(effective_rank(torch.eye(4))), 6)
-    4.0
+    >>> [round(float(effective_rank(matrix)), 6) for matrix in (torch.eye(4), torch.zeros(4, 4))]
+    [4.0, 0.0]
     """
     squares = torch.linalg.svdvals(matrices).square()
-    shares = squares / squares.sum(-1, keepdim=True)
-    return torch.exp(-torch.xlogy(shares, shares).sum(-1))
+    total = squares.sum(-1, keepdim=True)
+    shares = squares / total.where(total > 0, 1)
+    return torch.exp(-torch.xlogy(shares, shares).sum(-1)).where(total[..., 0] > 0, 0)
 
 
 def decision_rank(matrices, share=0.95):
@@ -173,17 +173,19 @@ def interaction_share(matrices):
     Returns
     -------
     torch.Tensor, shape (...)
-        Sum of squares without the means of rows and columns, over that without the mean of all.
+        Sum of squares without the means of rows and columns, over that without the mean of all;
+        0 where all entries are equal.
 
     Examples
     --------
     >>> rows, columns = torch.tensor([[1.0], [3.0]]), torch.tensor([[0.0, 5.0]])
-    >>> float(interaction_share(rows + columns)), float(interaction_share(torch.eye(2)))
-    (0.0, 1.0)
+    >>> [float(interaction_share(scores)) for scores in (rows + columns, torch.eye(2), rows * 0)]
+    [0.0, 1.0, 0.0]
     """
     centered = matrices - matrices.mean((-2, -1), keepdim=True)
     alone = centered - centered.mean(-1, keepdim=True) - centered.mean(-2, keepdim=True)
-    return alone.square().sum((-2, -1)) / centered.square().sum((-2, -1))
+    whole = centered.square().sum((-2, -1))
+    return alone.square().sum((-2, -1)) / whole.where(whole > 0, 1)
 
 
 def rank_usage(ensemble, images):
@@ -264,28 +266,21 @@ def measure(networks, settings_of, data, output):
     settings_of : callable
         From the name of a kind to its `Settings`.
     data : ImageSet
-    output : pathlib.Path
-        One JSON record a line.
+    output : path-like
+        A results file, see `lib.results`.
 
     Raises
     ------
-    ValueError
-        If the file holds networks trained with other settings.
+    ResultsError
+        If the file cannot be written, or holds networks trained otherwise, or something else.
     """
-    raw = output.read_bytes() if output.exists() else b""
-    stored = [json.loads(line) for line in raw.split(b"\n")[:-1]]  # what follows is torn
-    for record in stored:
-        if record["settings"] != settings_of(record["block"]).identifier:
-            raise ValueError(f"measure: {output} holds {record['name']} trained with the settings "
-                             f"{record['settings']}, must be {settings_of(record['block'])}")
-    names = {record["name"] for record in stored}
+    results = Results(output, {"halves": HALVES, **{
+        block: settings_of(block).as_dict() for block in COMPARED}},
+        {"data": {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}})
+    stored = results.names()
     for network in networks:
-        if network.name not in names:
-            found = trained_usage(network, settings_of(network.block), data)
-            with locked(output) as file:
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
-                file.write(json.dumps(found).encode() + b"\n")
+        if network.name not in stored:
+            results.append(trained_usage(network, settings_of(network.block), data))
 
 
 def main(arguments=None):

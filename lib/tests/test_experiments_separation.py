@@ -1,17 +1,18 @@
 """Ranks of trained networks: the matrices against a direct evaluation, ranks without overlap."""
 
 import dataclasses
-import json
 
 import pytest
 import torch
 
+from lib import results
 from lib.experiments.ensembles import Ensemble
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network, generator_for
 from lib.experiments.records import STORED
 from lib.experiments.separation import (
     CHANNELS,
+    CIFAR_CHANNELS,
     COMPARED,
     decision_rank,
     effective_rank,
@@ -23,8 +24,9 @@ from lib.experiments.separation import (
     split_scores,
     trained_usage,
 )
-from lib.experiments.settings import Settings
+from lib.experiments.settings import PRESETS, Settings
 from lib.experiments.training import Trainer
+from lib.results import ResultsError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -103,31 +105,41 @@ def test_usage_is_measured_on_exact_scores_and_training_goes_on_in_the_kind_s_ow
             assert found[when]["decision"] <= 20
 
 
-def test_the_stored_ranks_are_those_of_the_protocol():
-    found = [json.loads(line) for line in (STORED / "ranks.jsonl").read_text().splitlines()]
-    assert len({record["name"] for record in found}) == len(found)
+@pytest.mark.parametrize("name", ["ranks"])
+def test_the_stored_ranks_are_those_of_the_protocol(name):
+    header, found, unchecked = results.read(STORED / f"{name}.jsonl")
+    channels = CHANNELS if name == "ranks" else CIFAR_CHANNELS
+    assert {record["block"] for record in found} == set(COMPARED) and unchecked == 0
     for record in found:
-        assert record["settings"] == protocol(record["block"]).identifier
-        assert record["block"] in COMPARED and record["channels"] == CHANNELS
+        settings = protocol(record["block"]) if name == "ranks" else PRESETS["laptop"][0]
+        assert header["settings"][record["block"]] == settings.as_dict()
+        assert record["settings"] == settings.identifier and record["channels"] == channels
         if record["block"] in ("B1prod", "offset2prod"):
-            assert record["before"]["rank"] == record["after"]["rank"] == CHANNELS + 1
+            assert record["before"]["rank"] == record["after"]["rank"] == channels + 1
 
 
-def test_measuring_resumes_and_refuses_a_file_of_other_settings(tmp_path):
+def test_measuring_resumes_and_refuses_what_is_not_its_own(tmp_path):
     networks = [Network(block, 2, "color", 0) for block in ("B1", "conv2")]
     settings = Settings(images=20, epochs=1, batch_size=10, evaluations=1)
     output, data = tmp_path / "ranks.jsonl", dead_leaves(40)
     measure(networks[:1], lambda block: settings, data, output)
     first = output.read_text()
-    output.write_text(first + '{"name": "conv2-C2')  # killed while writing
+    output.write_text(first + '{"check": "0123')  # killed while writing
     measure(networks, lambda block: settings, data, output)
     assert output.read_text().startswith(first)
-    assert [json.loads(line)["block"] for line in output.read_text().splitlines()] == [
-        "B1", "conv2"]
+    assert [record["block"] for record in results.read(output).records] == ["B1", "conv2"]
+    whole = output.read_text()
     longer = dataclasses.replace(settings, epochs=2)
-    with pytest.raises(ValueError, match="B1-C2-color-s0 trained with the settings"):
+    with pytest.raises(ResultsError, match="holds results of other settings"):
         measure(networks, lambda block: longer, data, output)
-    assert output.read_text().startswith(first)
+    with pytest.raises(ResultsError, match="fingerprint"):
+        measure(networks, lambda block: settings, dead_leaves(50), output)
+    assert output.read_text() == whole
+    for text in ("a letter to somebody\n", '{"name": "B1-C2-color-s0"}\n'):
+        output.write_text(text)
+        with pytest.raises(ResultsError, match="results file"):
+            measure(networks, lambda block: settings, data, output)
+        assert output.read_text() == text
 
 
 def test_a_folder_of_images_needs_the_option_for_them(capsys):

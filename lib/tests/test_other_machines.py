@@ -30,7 +30,8 @@ NAMES = {
 # libraries from outside, which have their own ways on Windows, are there.
 PROGRAM = """
 import importlib, importlib.abc, sys, types
-import pytest, torch, scipy.stats, networkx, hypothesis, matplotlib.pyplot, joblib, pooch, yaml
+import pytest, torch, scipy.stats, networkx, hypothesis, matplotlib.pyplot, requests, yaml
+import jupyter_core.paths, psutil
 import nbformat, multiprocessing.connection, subprocess, tempfile, socket, os, signal
 
 class Refuse(importlib.abc.MetaPathFinder):
