@@ -221,7 +221,9 @@ class Construction:
             (batch,) the first output of the network, or (batch, D_l, *cells) of the layer.
         """
         net = self.architecture
-        x = place(self.representation, templates).movedim(-1, 1).unflatten(2, net.size)
+        x = place(self.representation, templates)
+        self._require(templates)
+        x = x.movedim(-1, 1).unflatten(2, net.size)
         part = net if layer is None else Architecture(net.size, net.channels, net.layers[:layer])
         values = forward(part, self.weights[:part.depth], x, self.arithmetic)
         return values.flatten(1)[:, 0] if layer is None else values

@@ -10,6 +10,7 @@ invertible.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
@@ -158,17 +159,21 @@ def rectifier_outputs(
     if shown.ndim != 2 or shown.shape[1] != net.channels or not whole:
         raise ValueError(f"rectifier_outputs: representation of shape {tuple(shown.shape)}; need "
                          f"integers of shape (templates, {net.channels})")
-    x = place(shown, templates).movedim(-1, 1).unflatten(2, net.size)
+    x, cells = place(shown, templates), prod(net.size)
+    if templates.ndim != 2 or templates.shape[1] != cells:
+        raise ValueError(f"rectifier_outputs: templates of shape {tuple(templates.shape)}; need "
+                         f"(batch, {cells})")
+    x = x.movedim(-1, 1).unflatten(2, net.size)
     largest = shown.abs().max()
     for layer, (weight, bias) in enumerate(weights, 1):
         for part in (weight, bias):
             if part is not None and not bool((part == part.round()).all()):
                 raise ValueError(f"rectifier_outputs: layer {layer} has weights that are no "
                                  "integers")
-        inputs = weight.abs().sum(1).max() * largest
+        inputs = weight.abs().sum(-1 - net.ndim).max() * largest    # also where unshared
         largest = inputs if bias is None else inputs + bias.abs().max()
         if pooling == "sum":
-            largest = largest * torch.tensor(weight.shape[2:]).prod()
+            largest = largest * prod(net.windows[layer - 1])
         if largest >= LARGEST_EXACT:
             raise ValueError(f"rectifier_outputs: numbers after layer {layer} could reach "
                              f"{largest:.1e}; float64 is exact below 2**53")

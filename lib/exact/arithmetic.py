@@ -284,7 +284,7 @@ def real_tensor(operation: str, values, device: torch.device | None = None) -> t
     """
     try:
         kind = torch.as_tensor(values).dtype
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise TypeError(f"{operation}: entries must be real numbers: {error}") from None
     if kind.is_complex:  # a conversion would drop the imaginary parts
         raise TypeError(f"{operation}: entries must be real, got {kind}")
