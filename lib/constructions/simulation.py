@@ -143,7 +143,7 @@ def simulate(larger: Architecture, smaller: Architecture, weights) -> list[tuple
             result.append(_enlarged(larger, i, *weights[j]))
             carried = smaller.widths[j + 1]
         else:
-            result.append(_identity(larger, i, carried))
+            result.append(_identity(larger, i, carried, weights[0][0]))
     return result
 
 
@@ -160,10 +160,10 @@ def _enlarged(larger, i, weight, bias):
     return big_weight, big_bias
 
 
-def _identity(larger, i, carried):
-    """A stride-1 layer that hands its first channels on."""
+def _identity(larger, i, carried, like):
+    """A stride-1 layer that hands its first channels on, of the type and device of others."""
     weight, bias = idle_layer(larger, i)
     first = (slice(carried), *[0] * larger.ndim)
     weight[(slice(carried), slice(carried), *[0] * larger.ndim)] = torch.eye(carried).double()
     bias[first] = 0
-    return weight, bias
+    return weight.to(like), bias.to(like)

@@ -148,7 +148,7 @@ def grid_block(
 def _evaluate(
     network: Network, representation: torch.Tensor, templates: torch.Tensor
 ) -> torch.Tensor:
-    if representation.shape[0] == 0 or len(templates) == 0:
+    if len(templates) == 0:
         return representation.new_empty(len(templates))
     templates = templates.to(representation.device)
     with torch.no_grad():
