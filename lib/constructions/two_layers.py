@@ -17,7 +17,7 @@ import torch
 
 from ..bounds.bound import Bound
 from ..bounds.overlap import cut_axis, cut_position
-from ..checks import flag, integer
+from ..checks import flag, integer, kind
 from ..exact.arithmetic import Modular
 from ..exact.residues import is_prime
 from ..networks.architecture import Architecture
@@ -153,6 +153,7 @@ def two_layer_construction(
     '3^1'
     """
     require_network("two_layer_construction", net, representation, arithmetic)
+    kind("two_layer_construction: arithmetic", arithmetic, Modular)
     integer("two_layer_construction: scale", scale)
     flag("two_layer_construction: last_bias", last_bias)
     axis = cut_axis(net, partition)
@@ -191,7 +192,7 @@ def _reach(net, axis):
 
 def _root_of_unity(order, base, arithmetic):
     """An element of exactly this order, a power of ``base``."""
-    prime = getattr(arithmetic, "prime", 0)
+    prime = arithmetic.prime
     if (prime - 1) % order:
         raise ValueError(f"two_layer_construction: {arithmetic} has no root of unity of order "
                          f"{order}; take Modular(root_prime(net, partition))")

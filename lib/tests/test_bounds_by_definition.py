@@ -324,6 +324,24 @@ def test_hypotheses_in_words():
     assert missing_hypotheses(net, 3) == ["layer 3 is not followed by another layer", output]
 
 
+def test_more_than_256_cells_and_layers():
+    """Up to 256 Python keeps one object for a number, so that `is` would do for `==`."""
+    deep = line(2, 2, *[(1, 1, 1)] * 299, (2, 2, 1))
+    assert missing_hypotheses(deep, 300) == ["layer 300 is not followed by another layer"]
+    assert deep.non_overlapping_upper_bound().layer == 300
+    assert deep.non_overlapping_upper_bound() == 1 and deep.total_stride(300) == 2
+    wide = line(600, 2, (3, 1, 500), (600, 600, 1))
+    assert facts(wide.crossing_bound()) == (2, 2, 1, 2) and wide.overlap_bound().silent
+    assert wide.exact_two_layer_rank() == 4 and linear_readout_upper_bound(
+        line(600, 2, (600, 600, 1))) == 1 + 2**300
+    assert split_modes(range(300), 600) == split_modes("left-right", 600)
+    assert connected_fields(line(600, 2, (300, 300, 2), (2, 1, 2)), 2) == tuple(
+        [*range(1, 301), 600])
+    assert shifts.digits_of((1, 300), (299, 9), 2999) == (299, 9)
+    assert shifts.digits_of((1, 300), (298, 9), 2999) is None
+    assert Bound(300, 1) == int("300") and Bound(300, 1) == Bound(300, 1)
+
+
 def test_chains_of_units_by_trying_all_digits():
     rng, refused = np.random.default_rng(6), 0
     for _ in range(120):

@@ -269,6 +269,9 @@ CALLS = [
     (lambda: shifts.largest_at_most((1, 2), (1,), 3),
      "ValueError: largest_at_most: units (1, 2) with digits [(1,)]; need a range for every "
      "unit, and every unit a divisor of the next"),
+    (lambda: shifts.largest_at_most((1, 2), (1, 1, 1), 3),
+     "ValueError: largest_at_most: units (1, 2) with digits [(1, 1, 1)]; need a range for "
+     "every unit, and every unit a divisor of the next"),
     (lambda: shifts.largest_at_most((2, 3), (1, 1), 3),
      "ValueError: largest_at_most: units (2, 3) with digits [(1, 1)]; need a range for every "
      "unit, and every unit a divisor of the next"),

@@ -59,6 +59,8 @@ CALLS = [
      "ValueError: matricization_block: representation of shape (2,); need (templates, 2)"),
     (lambda: matricization_block(PAIR, SUMS, [0], representation=ones(2, 3)),
      "ValueError: matricization_block: representation of shape (2, 3); need (templates, 2)"),
+    (lambda: matricization_block(PAIR, SUMS, [0], representation=ones(2, 1)),
+     "ValueError: matricization_block: representation of shape (2, 1); need (templates, 2)"),
     (lambda: matricization_block(PAIR, SUMS, [0], representation=ones(0, 2)),
      "ValueError: matricization_block: representation of shape (0, 2); need (templates, 2)"),
     (lambda: matricization_block(PAIR, SUMS, [0], row_indices=3),
@@ -69,6 +71,15 @@ CALLS = [
     (lambda: matricization_block(PAIR, SUMS, [0], row_indices=zeros(3, 2)),
      "ValueError: matricization_block: row indices of shape (3, 2) and type torch.int64; "
      "need int64 of shape (any, 1) for the modes (0,)"),
+    (lambda: matricization_block(PAIR, SUMS, [0], row_indices=zeros(3, 0)),
+     "ValueError: matricization_block: row indices of shape (3, 0) and type torch.int64; "
+     "need int64 of shape (any, 1) for the modes (0,)"),
+    (lambda: matricization_block(PAIR, SUMS, [0], row_indices=zeros(3, 1, 1)),
+     "ValueError: matricization_block: row indices of shape (3, 1, 1) and type torch.int64; "
+     "need int64 of shape (any, 1) for the modes (0,)"),
+    (lambda: matricization_block(PAIR, SUMS, [0], column_indices=zeros(3)),
+     "ValueError: matricization_block: column indices of shape (3,) and type torch.int64; "
+     "need int64 of shape (any, 1) for the modes (1,)"),
     (lambda: matricization_block(PAIR, SUMS, [0], column_indices=ones(3, 1)),
      "ValueError: matricization_block: column indices of shape (3, 1) and type "
      "torch.float64; need int64 of shape (any, 1) for the modes (1,)"),
@@ -106,12 +117,20 @@ CALLS = [
      "TypeError: grid_tensor: representation=3; need a value of type Tensor"),
     (lambda: grid_tensor(len, ones(2), 2),
      "ValueError: grid_tensor: representation of shape (2,); need (templates, channels)"),
+    (lambda: grid_tensor(len, ones(2, 2, 2), 2),
+     "ValueError: grid_tensor: representation of shape (2, 2, 2); need (templates, channels)"),
     (lambda: grid_tensor(len, ones(2, 2), 0),
      "ValueError: grid_tensor: modes=0; need an integer >= 1"),
     (lambda: grid_block(3, ones(2, 2), [0], 2, zeros(1, 1), zeros(1, 1)),
      "TypeError: grid_block: network=3; need a function of inputs"),
     (lambda: grid_block(len, ones(2), [0], 2, zeros(1, 1), zeros(1, 1)),
      "ValueError: grid_block: representation of shape (2,); need (templates, channels)"),
+    (lambda: grid_block(len, ones(2, 2, 2), [0], 2, zeros(1, 1), zeros(1, 1)),
+     "ValueError: grid_block: representation of shape (2, 2, 2); need (templates, channels)"),
+    (lambda: grid_block(len, ones(2, 2), [0], 2, zeros(1, 1, 1), zeros(1, 1)),
+     "ValueError: grid_block: row indices of shape (1, 1, 1); need (any, 1) for the modes (0,)"),
+    (lambda: grid_block(len, ones(2, 2), [0], 2, zeros(1, 0), zeros(1, 1)),
+     "ValueError: grid_block: row indices of shape (1, 0); need (any, 1) for the modes (0,)"),
     (lambda: grid_block(len, ones(2, 2), [0], 2, zeros(1), zeros(1, 1)),
      "ValueError: grid_block: row indices of shape (1,); need (any, 1) for the modes (0,)"),
     (lambda: grid_block(len, ones(2, 2), [0], 2, zeros(1, 1), zeros(1, 2)),
@@ -125,6 +144,9 @@ CALLS = [
     (lambda: change_basis(ones(2, 2), ones(2), Real()),
      "ValueError: change_basis: a tensor of shape (2, 2) and a matrix of shape (2,); need "
      "(M, ..., M) and (templates, M)"),
+    (lambda: change_basis(ones(2, 2), ones(2, 2, 2), Real()),
+     "ValueError: change_basis: a tensor of shape (2, 2) and a matrix of shape (2, 2, 2); "
+     "need (M, ..., M) and (templates, M)"),
     (lambda: change_basis(ones(2, 3), ones(4, 2), Real()),
      "ValueError: change_basis: a tensor of shape (2, 3) and a matrix of shape (4, 2); need "
      "(M, ..., M) and (templates, M)"),
@@ -164,6 +186,9 @@ CALLS = [
     (lambda: fit(EYE, ones(2, 3), 0, Real()),
      "ValueError: fit: targets=Tensor of torch.float64 and shape (2, 3); need torch.float64 "
      "and shape (k, 2)"),
+    (lambda: fit(EYE, ones(2, 1), 0, Real()),
+     "ValueError: fit: targets=Tensor of torch.float64 and shape (2, 1); need torch.float64 "
+     "and shape (k, 2)"),
     (lambda: fit(EYE, torch.ones(1, 2), 0, Real()),
      "ValueError: fit: targets=Tensor of torch.float32 and shape (1, 2); need torch.float64 "
      "and shape (k, 2)"),
@@ -196,6 +221,10 @@ CALLS = [
      "ValueError: shift=3 at layer 1: the windows span only (1, 2)"),
     (lambda: BUILT.output(zeros(1, 7)),
      "ValueError: templates of shape (1, 7); need (batch, 8) for the cells of size (8,)"),
+    (lambda: BUILT.output(zeros(1, 9)),
+     "ValueError: templates of shape (1, 9); need (batch, 8) for the cells of size (8,)"),
+    (lambda: BUILT.output(zeros(1, 8, 1)),
+     "ValueError: templates of shape (1, 8, 1); need (batch, 8) for the cells of size (8,)"),
     (lambda: BUILT.predicted_output(zeros(1, 7)),
      "ValueError: templates of shape (1, 7); need (batch, 8) for the cells of size (8,)"),
     (lambda: BUILT.predicted_output(zeros(8)),
@@ -259,8 +288,10 @@ CALLS = [
      "ValueError: two_layer_construction: Modular(prime=101) has no root of unity of order "
      "8; take Modular(root_prime(net, partition))"),
     (lambda: two_layer_construction(SHORT, EYE, Real()),
-     "ValueError: two_layer_construction: Real() has no root of unity of order 4; take "
-     "Modular(root_prime(net, partition))"),
+     "TypeError: two_layer_construction: arithmetic=Real(); need a value of type Modular"),
+    (lambda: two_layer_construction(line(4, 3, (1, 1, 1), (4, 4, 1)), ones(3, 3), Modular(2)),
+     "ValueError: two_layer_construction: Modular(prime=2) has no root of unity of order 3; "
+     "take Modular(root_prime(net, partition))"),
     (lambda: two_layer_construction(SHORT, EYE, F101, cut=4),
      "ValueError: cut=4 along an axis of 4 cells: valid are 1 to 3 cells before the cut"),
     (lambda: two_layer_construction(SHORT, EYE, F101, last_bias=1),
@@ -287,6 +318,12 @@ CALLS = [
     (lambda: rectifier_outputs(PAIR, SUMS, zeros(1, 2), "max", ones(2, 3)),
      "ValueError: rectifier_outputs: representation of shape (2, 3); need integers of shape "
      "(templates, 2)"),
+    (lambda: rectifier_outputs(PAIR, SUMS, zeros(1, 2), "max", ones(2, 1)),
+     "ValueError: rectifier_outputs: representation of shape (2, 1); need integers of shape "
+     "(templates, 2)"),
+    (lambda: rectifier_outputs(PAIR, SUMS, zeros(1, 2), "max", ones(2, 2, 2)),
+     "ValueError: rectifier_outputs: representation of shape (2, 2, 2); need integers of "
+     "shape (templates, 2)"),
     (lambda: rectifier_outputs(PAIR, SUMS, zeros(1, 2), "max", ones(2, 2) / 2),
      "ValueError: rectifier_outputs: representation of shape (2, 2); need integers of shape "
      "(templates, 2)"),
@@ -304,6 +341,10 @@ CALLS = [
      "ValueError: place: templates from 2 to 2; need numbers from 0 to 1"),
     (lambda: rectifier_outputs(PAIR, SUMS, zeros(1, 3)),
      "ValueError: rectifier_outputs: templates of shape (1, 3); need (batch, 2)"),
+    (lambda: rectifier_outputs(PAIR, SUMS, zeros(1, 1)),
+     "ValueError: rectifier_outputs: templates of shape (1, 1); need (batch, 2)"),
+    (lambda: rectifier_outputs(PAIR, SUMS, zeros(1, 2, 1)),
+     "ValueError: rectifier_outputs: templates of shape (1, 2, 1); need (batch, 2)"),
     (lambda: rectifier_outputs(PAIR, SUMS, zeros(2)),
      "ValueError: rectifier_outputs: templates of shape (2,); need (batch, 2)"),
     (lambda: rectifier_outputs(UNSHARED, UNSHARED_SUMS, zeros(1, 2)),
