@@ -312,6 +312,22 @@ def test_the_largest_rank_without_overlaps_by_listing_cells():
     assert seen[True] > 3 and seen[False] > 20 and seen["none"] > 100
     deep = grid(6, 2, (3, 3, 2), (2, 2, 4), (1, 1, 3), (1, 1, 2))
     assert facts(deep.non_overlapping_upper_bound()) == (5, 1, 2, None)
+    assert facts(grid(4, 2, (4, 4, 3)).non_overlapping_upper_bound()) == (1, 1, 1, None)
+
+
+@pytest.mark.parametrize("cut, expected", [(2, (2, 2, 1, 2)), (4, (2, 3, 1, 3)), (5, (2, 3, 1, 3)),
+                                           (7, (3, 1, 1, 1))])
+def test_the_exact_rank_says_where_it_comes_from(cut, expected):
+    """One column of windows less than the window reaches over a cut, or what there is of them."""
+    assert facts(line(8, 3, (4, 1, 1), (8, 8, 1)).exact_two_layer_rank(cut=cut)) == expected
+    tall = Architecture((3, 8), 3, (((2, 4), 1, 1), ((3, 8), (3, 8), 1)))
+    assert facts(tall.exact_two_layer_rank(cut=cut)) == (
+        expected[0], 3 * expected[1], *expected[2:])
+    assert facts(tall.exact_two_layer_rank("top-bottom")) == (2, 8, 1, 1)
+    strided = line(8, 3, (4, 2, 7), (4, 4, 1)).exact_two_layer_rank()
+    assert facts(strided) == (8, 1, 1, 3) and strided.powers == ((8, 1),)
+    apart = line(4, 3, (1, 1, 2), (4, 4, 1)).exact_two_layer_rank()
+    assert facts(apart) == (3, 0, 1, 0)
 
 
 def test_hypotheses_in_words():
