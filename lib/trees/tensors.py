@@ -86,10 +86,7 @@ def indices(dim: int, count: int) -> torch.Tensor:
     >>> indices(2, 2).tolist()
     [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
-    whole = type(dim) is int and type(count) is int
-    if not whole or dim < 1 or count < 0:
-        raise ValueError(f"indices: dim={dim} and count={count}; need integers dim >= 1 and "
-                         "count >= 0")
+    dim, count = integer("indices: dim", dim, 1), integer("indices: count", count, 0)
     if dim**count * count > MOST_INDICES:
         raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} numbers do "
                          "not fit into memory, see sample_indices")
@@ -118,7 +115,8 @@ def sample_indices(
     torch.Size([3, 40])
     """
     dim = integer("sample_indices: dim", dim, 1)
-    available = dim**integer("sample_indices: count", count, 0)
+    count = integer("sample_indices: count", count, 0)
+    available = dim**count
     samples = integer("sample_indices: samples", samples)
     if not 0 <= samples <= available:
         raise ValueError(
