@@ -11,7 +11,9 @@ Examples
 '1.0.0'
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 
 __version__ = "1.0.0"
 
@@ -62,6 +64,17 @@ _NAMES = {
 }
 _HOMES = {name: f".{home}" for home, names in _NAMES.items() for name in names}
 __all__ = ["__version__", *_HOMES]
+
+
+class _Front(ModuleType):
+    """This package, whose names stay theirs: importing `lib.photograph` hides no `photograph`."""
+
+    def __setattr__(self, name, value):
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Front
 
 
 def __getattr__(name):

@@ -3,9 +3,9 @@
 A copy of the repository, so that tests that start processes meet the mutant too. One process
 imports torch and the library and collects all tests. For each mutant it forks; the child puts the
 changed code in place of the function's (`__code__`) and runs the tests that execute the changed
-line, those of its own folder first; where they see nothing, every file that starts processes. What
-is executed at import cannot be put in place: those mutants get a child that imports everything
-anew. Time-outs are in processor time: a busy machine kills nothing.
+line, the quickest first; where they see nothing, every file that starts processes. What is executed
+at import cannot be put in place: those mutants get a child that imports everything anew. Time-outs
+are in processor time: a busy machine kills nothing.
 """
 
 import ast
@@ -356,15 +356,14 @@ class Session:
 
     def run_stage(self, path, chosen, ran, swaps):
         """Run the chosen tests of every target that are not among those that ran."""
-        cost, items = {}, {}
+        stem, found = Path(path).stem.rstrip("s"), []
         for target, tests in chosen.items():
             seconds = dict(zip(self.runs[target]["names"], self.runs[target]["seconds"]))
-            items[target] = [item for item in self.items[target] if item.nodeid in tests - ran]
-            cost[target] = sum(seconds[item.nodeid] for item in items[target])
-        stem = Path(path).stem.rstrip("s")
-        order = sorted(items, key=lambda name: (not path.startswith(name + "/"), stem not in name,
-                                                cost[name]))
-        everything = [item for target in order for item in items[target]]
+            far = not path.startswith(target + "/") and stem not in target
+            found += [(round(seconds[item.nodeid], 1), far, item.nodeid, item)
+                      for item in self.items[target] if item.nodeid in tests - ran]
+        found.sort(key=lambda entry: entry[:3])
+        everything = [item for *_, item in found]
         if not everything:
             return {"failed": None}, False
 
@@ -388,11 +387,11 @@ class Session:
                 run_items(everything, listener)
             return {"failed": listener.failed, "seconds": listener.seconds}
 
-        needed = 3 * sum(cost.values()) + 15
+        needed = 3 * sum(seconds for seconds, *_ in found) + 15
         allowed = min(needed, self.limit * (1 + (swaps is None)))
         answer = in_child(self.folder, work, allowed)
         if answer != "timeout" and not answer["failed"]:    # what was guessed is known now
-            for target in order:
+            for target in chosen:
                 run = self.runs[target]
                 run["seconds"] = [answer["seconds"].get(name, seconds) for name, seconds in
                                   zip(run["names"], run["seconds"])]

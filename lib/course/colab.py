@@ -1,7 +1,8 @@
 """The set-up cell of every notebook, and what it does on Colab.
 
 At home the cell makes `lib` importable. On Colab it clones the course and runs this module, which
-installs what the machine lacks; the message of whatever fails stands above the error.
+installs what the machine lacks; the message of whatever fails stands above the line with which the
+cell ends.
 """
 
 import importlib.util
@@ -16,9 +17,10 @@ from .links import repository
 # Identical in every notebook: `make sync` writes it into the cell tagged "setup".
 TEMPLATE = '''\
 import subprocess, sys
-if "google.colab" in sys.modules:  # there, fetch the course and what it needs
-    subprocess.run(f'(test -d course || git clone -q --depth 1 {address} course) \
-&& cd course && "{{sys.executable}}" -m lib.course.colab', shell=True, check=True)
+if "google.colab" in sys.modules and subprocess.run(f'test -d course/lib || timeout 300 \
+git clone -q --depth 1 {address} course && cd course && \
+"{{sys.executable}}" -m lib.course.colab', shell=True).returncode:
+    sys.exit("no course: why stands above; git has 300 seconds, a folder course of yours must go")
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them'''
 HEADING = '# %% tags=["setup", "remove-cell"]\n'
 

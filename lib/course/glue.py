@@ -27,6 +27,8 @@ def glue(name: str, value: object) -> None:
     ------
     TypeError
         If the value is of another type, or the name is no text.
+    ValueError
+        If the name is empty.
 
     Examples
     --------
@@ -34,7 +36,8 @@ def glue(name: str, value: object) -> None:
     Traceback (most recent call last):
     TypeError: glue('00-answer'): got a float; pass an int, a bool, a str or a Bound (format floats)
     """
-    kind("glue: name", name, str)
+    if not kind("glue: name", name, str).strip():
+        raise ValueError(f"glue: name={name!r}; need a name such as '01-rank'")
     if not isinstance(value, (int, str, Bound)):
         raise TypeError(f"glue({name!r}): got a {type(value).__name__}; "
                         "pass an int, a bool, a str or a Bound (format floats)")

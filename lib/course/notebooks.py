@@ -129,6 +129,11 @@ def run_problems(cells: list) -> list[str]:
     return found
 
 
+def is_setup(cell: object) -> bool:
+    """Whether a cell is the one that makes `lib` importable."""
+    return "setup" in cell.metadata.get("tags", [])
+
+
 def sync(folder: Path = FOLDER) -> list[str]:
     """Names of the notebooks whose cells had to be rewritten from their twins.
 
@@ -139,7 +144,8 @@ def sync(folder: Path = FOLDER) -> list[str]:
     Returns
     -------
     list of str
-        Outputs stay with every cell whose source stayed.
+        Outputs stay with every cell whose source stayed, and the set-up cell counts as run: it
+        shows nothing, whatever its text.
     """
     changed = []
     for twin in twins(folder):
@@ -149,8 +155,9 @@ def sync(folder: Path = FOLDER) -> list[str]:
         if stored is None or differences(stored, notebook.cells):
             finish(notebook)
             outputs = {(cell.id, cell.source): cell for cell in stored or []}
+            before = next(filter(is_setup, stored or []), None)
             for cell in notebook.cells:
-                old = outputs.get((cell.id, cell.source))
+                old = outputs.get((cell.id, cell.source), before if is_setup(cell) else None)
                 if old is not None and cell.cell_type == "code":
                     cell.outputs, cell.execution_count = old.outputs, old.execution_count
             write(notebook, path)

@@ -9,7 +9,8 @@ index (or once per column index); what is left are the cells that see both sides
 import torch
 
 from ..bounds.partitions import Partition, split_modes
-from ..exact.arithmetic import Real
+from ..checks import kind, shown
+from ..exact.arithmetic import chosen_arithmetic
 from ..trees.tensors import indices
 from .cells import Side, Splitter
 from .pairs import evaluate_pairs
@@ -66,10 +67,10 @@ def matricization_block(
     tensor([[0., 3.],
             [0., 6.]], dtype=torch.float64)
     """
-    if not hasattr(subject, "product_form"):
-        raise TypeError(f"matricization_block: {subject!r} is not a ModeTree, an Architecture or a "
-                        "module of one")
-    arithmetic = Real() if arithmetic is None else arithmetic
+    if isinstance(subject, type) or not hasattr(subject, "product_form"):
+        raise TypeError(f"matricization_block: {shown(subject)} is not a ModeTree, an Architecture "
+                        "or a module of one")
+    arithmetic = chosen_arithmetic("matricization_block", arithmetic)
     specification, weights = subject.product_form(weights)
     devices = []
 
@@ -92,6 +93,7 @@ def _representation(given, channels: int, arithmetic) -> torch.Tensor:
     """F as a float64 matrix of M columns."""
     if given is None:
         return arithmetic.tensor(torch.eye(channels))
+    kind("matricization_block: representation", given, torch.Tensor)
     if given.ndim != 2 or given.shape[1] != channels or len(given) == 0:
         raise ValueError(
             f"matricization_block: representation of shape {tuple(given.shape)}; need "
@@ -102,7 +104,8 @@ def _representation(given, channels: int, arithmetic) -> torch.Tensor:
 
 def _side(name: str, modes: tuple[int, ...], given, representation: torch.Tensor) -> Side:
     count = len(representation)
-    given = indices(count, len(modes)) if given is None else given
+    given = indices(count, len(modes)) if given is None else kind(
+        f"matricization_block: {name} indices", given, torch.Tensor)
     if given.ndim != 2 or given.shape[1] != len(modes) or given.dtype != torch.int64:
         raise ValueError(
             f"matricization_block: {name} indices of shape {tuple(given.shape)} and type "

@@ -76,6 +76,10 @@ def packed(x, layer):
     return nn.utils.rnn.pad_packed_sequence(layer(x)[0], batch_first=True)[0]
 
 
+def places(x):
+    return (x * 50).long().abs() % 12
+
+
 BACKWARD, ODD = torch.arange(15, -1, -1), torch.arange(16) % 2 == 1
 GRID = torch.stack(torch.meshgrid(torch.linspace(-1.2, 0.9, 6), torch.linspace(-0.7, 1.1, 5),
                                   indexing="ij")[::-1], -1)[None]
@@ -188,6 +192,14 @@ EXACT = {
         align_corners=False)),
     "rows of a constant": Run(lambda x: x + torch.zeros(1, 4, 16, 16).index_fill(
         2, torch.tensor([1]), 2.0)),
+    "product and sum": Run(lambda x: torch.addmm(x[0, 0], x[0, 1].mean(1, keepdim=True),
+                                                 torch.ones(1, 16).to(x))),
+    "two layers, both directions": Run(lambda x, m: m(x[:, :, 0].mT)[0],
+                                       nn.LSTM(4, 3, 2, batch_first=True, bidirectional=True)),
+    "columns with columns": Run(lambda x: torch.einsum("bchw,bcxw->bhx", x, x.flip(2))),
+    "outer product": Run(lambda x: torch.einsum("bchw,d->bdchw", x, x.new_ones(2))),
+    "roll of everything": Run(lambda x: torch.roll(x, 35)),
+    "restrided row": Run(lambda x: x[0, 0, 3].as_strided((16,), (1,), 48)),
 }
 
 
@@ -237,6 +249,7 @@ def test_a_constant_grid_in_space():
 CHOOSING = {
     "unpooled": (Run(lambda x, p, u: u(*p(x)), nn.MaxPool2d(2, return_indices=True),
                      nn.MaxUnpool2d(2)), (0, 1, 5, 8)),
+    "the larger of two": (Run(lambda x: torch.max(x, x.flip(3))), (0, 1, 5, 8)),
     "unpooled, overlapping": (Run(lambda x, p, u: u(*p(x)), nn.MaxPool2d(3, 1, 1,
                                                                          return_indices=True),
                                   nn.MaxUnpool2d(3, 1, 1)), (0, 1, 5, 8)),
@@ -335,6 +348,24 @@ REFUSED = {
     "does not depend": Run(torch.zeros_like),
     "numpy": Run(lambda x: torch.from_numpy(x.detach().numpy())),
     "_fft": Run(torch.fft.fft2),
+    "bits are read as another type": Run(lambda x: x.view(torch.int32)),
+    "addresses memory": Run(lambda x: x.as_strided((4, 4), (1, 1))),
+    "index_put": Run(lambda x: x.index_put((x[:, 0, 0].argmax(1),), x[:1])),
+    "scatter": Run(lambda x: x.scatter(3, places(x)[:, :, :8], 1.0)),
+    "scatter_add": Run(lambda x: x.scatter_add(3, places(x)[..., :8], x)),
+    "gather": Run(lambda x: x.gather(3, places(x)[:, :, :8])),
+    "masked_scatter": Run(lambda x: x.masked_scatter(x > 0, x.flip(2))),
+    "nonzero": Run(lambda x: x.nonzero()),
+    "table itself depends": Run(lambda x: F.embedding(torch.tensor([1, 0]), x[0, 0])),
+    "states of a batch": Run(lambda x, m: m(x[0], x[:, :, 0, :3])[0],
+                             nn.GRU(16, 3, batch_first=True)),
+    "letter twice": Run(lambda x: torch.einsum("bcii->bci", x)),
+    "output 1 of operation aten.native_group_norm": Run(lambda x: torch.native_group_norm(
+        x, None, None, 1, 4, 256, 2, 1e-5)[1] + 1),
+    "numbers of a parameter": Run(lambda x, m: F.grid_sample(
+        x, m.weight.view(1, 128, 128, 2).sigmoid(), align_corners=False), nn.Linear(128, 256)),
+    "layout torch.sparse": Run(lambda x: x.to_sparse()),
+    "erased": Run(lambda x: x.zero_()),
 }
 
 
@@ -344,6 +375,11 @@ def test_the_unknown_is_refused_by_name(what):
         audit(REFUSED[what], 16)
     message = str(caught.value)
     assert {"boolean": "computes with the numbers", "boolean mask": "upto= ends the audit",
+            "nonzero": "computes with the numbers",
+            "states of a batch": "initial states of a batch",
+            "letter twice": "a letter twice in one factor",
+            "numbers of a parameter": "numbers are computed from parameters",
+            "erased": "the output does not depend on the input's numbers",
             "several sequences": "give one sequence", "grids of a batch": "grids of a batch differ",
             "numpy": "numpy",
             "does not depend": "no tensor that depends",

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from lib.course import ROOT
 from lib.course.notebooks import execute, main, problems, read_notebook, sync, without_text
 
 STEM = "90_trial"
@@ -80,6 +81,17 @@ def test_sync_takes_the_twin_and_keeps_outputs_of_cells_that_stayed(run_course):
     assert changed.source == "total * 3" and changed.outputs == []
     assert problems(folder) == ["90_trial: cell 2 has no stored run"]
     assert sync(folder) == []
+
+
+def test_a_new_set_up_cell_asks_for_no_new_run(tmp_path):
+    """It is silent: a new address does not ask for new runs of everything."""
+    for name in ("08_overlap_degree.py", "08_overlap_degree.ipynb"):
+        text = (ROOT / "notebooks" / name).read_text(encoding="utf-8")
+        assert text.count("timeout 300 git") == 1
+        (tmp_path / name).write_text(text.replace("timeout 300", "timeout 9"), encoding="utf-8")
+    assert sync(tmp_path) == ["08_overlap_degree.ipynb"] and problems(tmp_path) == []
+    for name in ("08_overlap_degree.py", "08_overlap_degree.ipynb"):
+        assert (tmp_path / name).read_bytes() == (ROOT / "notebooks" / name).read_bytes()
 
 
 def test_a_failing_cell_leaves_the_stored_notebook(run_course, finished_notebook):

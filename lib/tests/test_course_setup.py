@@ -12,7 +12,8 @@ from lib.course import ROOT, colab
 from lib.course.colab import HEADING, main, missing_packages, setup_cell, stamp_setup
 from lib.course.links import repository
 
-LIKE_COLAB = pytest.mark.skipif(os.name == "nt", reason="Colab runs Linux, the cell its shell")
+LIKE_COLAB = pytest.mark.skipif(not sys.platform.startswith("linux"),
+                                reason="Colab runs Linux, the cell its shell")
 PRETEND = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
 SHOW = "\nimport pathlib, lib\n\nprint(pathlib.Path(lib.__file__).resolve())"
 
@@ -54,19 +55,43 @@ def test_on_colab_the_course_is_cloned_once_and_used(origin, tmp_path):
         assert done.stderr == ""
 
 
+def refused(cell, folder):
+    """What is written above the one line with which the cell ends."""
+    done = run_cell(PRETEND + cell + SHOW, folder)
+    *above, last = done.stderr.splitlines()
+    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
+    assert last == ("no course: why stands above; git has 300 seconds, a folder course of yours "
+                    "must go")
+    return "\n".join(above)
+
+
 @LIKE_COLAB
 def test_on_colab_a_failing_clone_says_why(tmp_path):
     nowhere = (tmp_path / "nowhere").as_uri()
-    done = run_cell(PRETEND + setup_cell().replace(repository()[0], nowhere), tmp_path)
-    assert done.returncode and "fatal: " in done.stderr
-    assert "CalledProcessError: Command '(test -d course || git clone" in done.stderr
+    assert "fatal: " in refused(setup_cell().replace(repository()[0], nowhere), tmp_path)
     assert not (tmp_path / "course").exists()
 
 
 @LIKE_COLAB
+def test_on_colab_a_folder_of_that_name_is_left_alone_and_named(origin, tmp_path):
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course" / "mine.txt").write_text("mine")
+    cell = setup_cell().replace(repository()[0], origin.as_uri())
+    assert "destination path 'course' already exists" in refused(cell, tmp_path)
+    assert [path.name for path in (tmp_path / "course").iterdir()] == ["mine.txt"]
+
+
+@LIKE_COLAB
 def test_on_colab_a_missing_git_says_so(tmp_path):
-    done = run_cell(PRETEND + setup_cell().replace("git clone", "no-git clone"), tmp_path)
-    assert done.returncode and "no-git: not found" in done.stderr.replace("command not", "not")
+    cell = setup_cell().replace("git clone", "no-git clone")
+    assert "no-git" in refused(cell, tmp_path)
+
+
+@LIKE_COLAB
+def test_on_colab_a_clone_without_end_is_ended(tmp_path):
+    cell = setup_cell().replace("timeout 300 git", "timeout 0.1 sleep 60; false #")
+    refused(cell, tmp_path)
+    assert "timeout 300 git clone -q --depth 1 " in setup_cell()
 
 
 def test_the_cell_has_at_most_four_lines():

@@ -1,13 +1,23 @@
 """What a call leaves out, and what it should refuse: small things that other tests pass over."""
 
 import ast
+import importlib
 import math
 from functools import cache
 
 import pytest
 import torch
 
-from lib import Architecture, ModeTree, SimplexConvAC, TreeCircuit, matching_construction
+import lib
+from lib import (
+    Architecture,
+    DilatedNetwork,
+    ModeTree,
+    SimplexConvAC,
+    TreeCircuit,
+    matching_construction,
+    split_modes,
+)
 from lib.bounds.crossing import shift_digits
 from lib.bounds.upper_bounds import linear_readout_upper_bound
 from lib.course import ROOT
@@ -25,6 +35,10 @@ from lib.trees.tree import Node
 
 # Windows and strides that differ along the two axes, of which the last is meant by default.
 OBLONG = Architecture((12, 9), 2, (((2, 3), (2, 1), 3), ((3, 2), (1, 3), 2), ((6, 3), (6, 3), 1)))
+
+
+STAR, DILATED = ModeTree.star(2, 2, 1), DilatedNetwork(((1, 2), (2, 1)), 2, 2)
+ONES = {path: torch.ones(shape) for path, shape in STAR.weight_shapes().items()}
 
 
 def seeded(seed=0):
@@ -155,10 +169,45 @@ def test_blocks_of_one_entry_and_of_none(rows, columns):
     (lambda: matricization_block(
         ModeTree.star(2, 2, 1), ModeTree.star(2, 2, 1).random_weights(Modular(), seeded()),
         "left-right", representation=torch.ones(0, 2)), r"need \(templates, 2\)"),
+    (lambda: STAR.check_weights({**ONES, (1,): torch.ones(2, 2)}), r"needs shape \(1, 2\)"),
+    (lambda: STAR.check_weights({**ONES, (1,): torch.ones(1, 1)}), r"needs shape \(1, 2\)"),
+    (lambda: STAR.check_weights({**ONES, (1,): torch.ones(1, 2, 1)}), r"needs shape \(1, 2\)"),
+    *[(lambda shape=shape: DILATED.run(DILATED.random_weights(Real(), seeded()),
+                                       torch.ones(shape).double()), "need .batch, more than 3 ins")
+      for shape in ((1, 4, 2, 1), (4, 2), (1, 4, 3), (1, 3, 2), (1, 2, 2))],
+    (lambda: split_modes([], -1), "grid -1"), (lambda: split_modes([], (0, -1)), r"\(0, -1\)"),
+    (lambda: split_modes([], (1, 1, 1)), r"\(1, 1, 1\)"), (lambda: split_modes([], ()), "grid"),
+    (lambda: split_modes([4], 4), "outside 0..3"), (lambda: split_modes([-1], 4), "outside 0..3"),
+    (lambda: split_modes([2, 0, 2], 4), r"row modes \[2\] are named more"),
+    (lambda: split_modes("checkerboard", 4), "needs a .height, width."),
+    (lambda: split_modes("top-bottom", 4), "needs a .height, width."),
 ])
 def test_nonsense_is_refused(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+def test_the_ends_of_ranges_are_taken():
+    assert split_modes([], 0) == split_modes([], (0, 3)) == split_modes("even-odd", 0) == ((), ())
+    assert split_modes([3, 0], 4) == ((0, 3), (1, 2)) and split_modes([], 1) == ((), (0,))
+    assert DILATED.run([[torch.ones(2, *shape[1:]).double() for shape in DILATED.weight_shapes()]
+                        for _ in (0, 1)], torch.ones(1, 4, 2).double()).shape == (1, 1)
+    STAR.check_weights(ONES)
+
+
+def test_two_layers_whose_windows_do_not_reach_beyond_have_a_formula():
+    """The last window before the cut may end where the network ends, and no later."""
+    net = Architecture((8,), 3, ((6, 2, 7), (4, 4, 1)))
+    assert net.exact_two_layer_rank() == certify(net, "left-right", seed=0).rank == 64
+    assert Architecture((8,), 3, ((7, 2, 7), (4, 4, 1))).exact_two_layer_rank() is None
+
+
+def test_a_module_does_not_hide_the_name_that_it_is_called_by():
+    """The first import of a module is set on its package, as here."""
+    lib.photograph = importlib.import_module("lib.photograph")
+    assert callable(lib.photograph)
+    lib.checks = importlib.import_module("lib.checks")  # offers no name of its own
+    assert lib.checks is importlib.import_module("lib.checks")
 
 
 def test_an_exponent_has_no_slope_where_the_mean_is_infinite():

@@ -55,6 +55,7 @@ from lib import (
 from lib.bounds import crossing, shifts
 from lib.exact.arithmetic import Modular, Real
 from lib.exact.ranks import numerical_rank
+from lib.grids.blocks import matricization_block
 from lib.networks.families import block_network
 from lib.trees import symmetry, tensors
 
@@ -127,6 +128,7 @@ GLOBAL = Architecture((4,), 2, ((2, 1, 2), (4, 4, 1)))
 SMALL = [(torch.ones(shape), None) for shape, _ in GLOBAL.weight_shapes()]
 F = FIELD.tensor(torch.eye(2))
 NO_F = (None, "F", 0 * F, F.long(), F[:1], torch.eye(3).double())
+ROWS = torch.tensor([[0, 1], [1, 1]])
 LINEAR = nn.Conv2d(3, 2, 3)
 IMAGES = torch.rand(9, 3, 8, 8)
 
@@ -343,6 +345,13 @@ CALLS = [
      [GLOBAL, SMALL, "left-right"],
      [(None, "net", TREE), (*NO_WEIGHTS[:5], SMALL[:1], WEIGHTS, [(NAN * w, b) for w, b in SMALL]),
       ([0, 99], *MODES[1:])]),
+    *[("matricization_block", matricization_block,
+       [subject, weights, "left-right", ROWS, ROWS, SQUARE, None, 0],
+       [(None, "net", type(subject), torch.eye(2)), wrong, MODES[:-2],
+        ("ab", ROWS.double(), ROWS[0], ROWS + 2), (5, ROWS[:, :1], ROWS - 1),
+        (*WRONG[:1], 2, VECTOR, torch.eye(3).double(), SQUARE[:0]), ARITHMETICS, (*WHOLE, 1, -1)])
+      for subject, weights, wrong in ((TREE, EDGES, NO_EDGES[:-2]),
+                                      (GLOBAL, SMALL, NO_WEIGHTS[:6]))],
     ("grid_tensor", lambda *a: grid_tensor(*a, 2), [lambda x: x.sum((1, 2)), SQUARE],
      [(None, 3), (*WRONG[:2], VECTOR, CUBE)]),
     ("fit", lib.fit, [F, F, 0, FIELD],
@@ -376,7 +385,7 @@ CALLS = [
      [((1.0, 2), (0, 2), (2, 3), (1,), None), ((1.0, 3), (-1, 3), (1,), None), (*WHOLE, -1)]),
     ("digits_of", shifts.digits_of, [(1, 2), (1, 3), 5],
      [((1.0, 2), (0, 2), (2, 3), (1,), None), ((1.0, 3), (-1, 3), (1,), None), WHOLE]),
-    ("glue", lib.glue, ["00-x", 1], [(None, 3), (1.5, None, [1], torch.eye(2))]),
+    ("glue", lib.glue, ["00-x", 1], [(None, 3, "", " "), (1.5, None, [1], torch.eye(2))]),
     ("table", lib.table, [[(1, "a")], ["x", "y"]],
      [(None, 5, [1], [(1,)], [(1, 2.5)], [(1, M)]), (None, 5, ["x"])]),
     ("check_answer", lib.check_answer, ["08-field", None], [("08-fields", None, 8, ["08"])]),

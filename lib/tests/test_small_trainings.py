@@ -5,7 +5,15 @@ import json
 import pytest
 import torch
 
-from lib import Architecture, ModeTree, correspondence, dilated_tree, overlap_construction
+from lib import (
+    Architecture,
+    ModeTree,
+    coefficient_tensor,
+    correspondence,
+    dilated_tree,
+    indices,
+    overlap_construction,
+)
 from lib.exact.arithmetic import Modular
 from lib.experiments import checkpoints
 from lib.experiments.ensembles import arrange
@@ -15,6 +23,7 @@ from lib.experiments.records import ResultsFile
 from lib.experiments.settings import Settings
 from lib.experiments.training import Trainer
 from lib.photograph import photograph, photograph_patches
+from lib.planted.dilated import NETWORKS, TASKS, target, train
 from lib.planted.widths import fit_circuit, fit_rectifiers
 from lib.trees.tensors import activation_pooling
 from lib.trees.tree import Node
@@ -41,6 +50,92 @@ def test_a_circuit_is_fitted_with_its_operator():
 def test_training_makes_the_error_of_rectifiers_smaller():
     before, after = (fit_rectifiers((8, 4), "near", 4, steps, 0.01) for steps in (1, 200))
     assert all(b < 0.6 * a for a, b in zip(before, after, strict=True))
+
+
+def by_hand(weights, errors, rate, steps):
+    """Adam on the sum of the errors, at a constant rate that then falls to zero."""
+    means = [[torch.zeros_like(weight)] * 2 for weight in weights]
+    for step in range(steps):
+        slopes = torch.autograd.grad(errors().sum(), weights)
+        with torch.no_grad():
+            for weight, slope, mean in zip(weights, slopes, means, strict=True):
+                mean[:] = [0.9 * mean[0] + 0.1 * slope, 0.999 * mean[1] + 0.001 * slope**2]
+                first, second = (m / (1 - b ** (step + 1)) for m, b in zip(mean, (0.9, 0.999)))
+                weight -= rate * min(1, 2 - 2 * step / steps) * first / (second.sqrt() + 1e-8)
+
+
+@pytest.mark.parametrize("task", ["near", "far"])
+def test_rectifiers_are_trained_by_adam_on_signs(task):
+    """Start by start: windows of two, weights of variance 2 over their inputs, biases from 0."""
+    draw, steps = seeded(5), 4
+    shapes = [(2, 3), (6, 2), (2, 1)]
+    weights = []
+    for shape in shapes:
+        weights += [torch.randn(2, *shape, generator=draw) * (2 / shape[0]) ** 0.5,
+                    torch.zeros(2, 1, shape[1])]
+    for weight in weights:
+        weight.requires_grad_()
+
+    def errors(count):
+        x, found = torch.randint(0, 2, (count, 4), generator=draw) * 2.0 - 1, []
+        pairs = ((0, 1), (2, 3)) if task == "near" else ((0, 2), (1, 3))
+        wanted = sum(x[:, i] * x[:, j] for i, j in pairs) / 2**0.5
+        for start in range(2):
+            (a, b), (c, d), (e, f) = ((w[start], v[start, 0])
+                                      for w, v in zip(weights[::2], weights[1::2]))
+            left, right = ((x[:, i:i + 2] @ a + b).relu() for i in (0, 2))
+            found.append(((torch.cat([left, right], 1) @ c + d).relu() @ e + f)[:, 0] - wanted)
+        return torch.stack(found).square().mean(1)
+
+    by_hand(weights, lambda: errors(6), 0.01, steps)
+    found = fit_rectifiers((3, 2), task, 2, steps, 0.01, 6, 5)
+    assert found == pytest.approx(errors(8192).tolist(), rel=1e-4)
+    assert fit_rectifiers((3, 2), task, 2, 1) == fit_rectifiers((3, 2), task, 2, 1, 0.005, 128, 0)
+
+
+def test_circuits_are_trained_by_adam():
+    tree, draw = ModeTree.perfect(4, 2, 2, (3, 1)), seeded(7)
+    target = torch.arange(16.0).reshape(2, 2, 2, 2).double()
+    weights = {path: (torch.randn(3, *shape, generator=draw, dtype=torch.float64)
+                      / shape[-1] ** 0.5).requires_grad_()
+               for path, shape in tree.weight_shapes().items()}
+
+    def errors():
+        made = [coefficient_tensor(tree, {p: w[start] for p, w in weights.items()})
+                for start in range(3)]
+        last.append(torch.stack([(x - target).square().sum() / 1240 for x in made]))
+        return last[-1]
+
+    last = []
+    by_hand(list(weights.values()), errors, 0.02, 5)
+    assert fit_circuit(tree, target, 3, 5, 0.02, 7) == pytest.approx(last[-1].tolist())
+    assert fit_circuit(tree, target, 1, 2) == fit_circuit(tree, target, 1, 2, 0.03, 0, None)
+
+
+@pytest.mark.parametrize("name", ["mixture", "sum", "first"])
+def test_dilated_networks_are_trained_by_adam(name):
+    network, pairs, draw = NETWORKS[name], TASKS["hybrid's pairs"], seeded(3)
+    identity, windows = torch.eye(3).double(), indices(3, 8)
+    weights = [[(torch.randn(2, *shape, generator=draw, dtype=torch.float64)
+                 / shape[-1] ** 0.5).requires_grad_() for shape in network.weight_shapes()]
+               for _ in network.orders]
+
+    def errors(symbols):
+        wrong = []
+        for start in range(2):
+            own = [[w[start] for w in stream] for stream in weights]
+            shown = symbols[start] if symbols.shape[0] == 2 else symbols
+            batch = shown if shown.ndim == 2 else shown[None]
+            made = network.run(own, identity[batch])
+            wrong.append((made - target(batch, pairs)).square().mean())
+        return torch.stack(wrong)
+
+    by_hand([w for stream in weights for w in stream],
+            lambda: errors(torch.randint(3, (2, 30), generator=draw)), 0.05, 4)
+    with torch.no_grad():
+        wanted = errors(windows).tolist()
+    assert train(network, pairs, 2, 4, 0.05, 30, 3) == pytest.approx(wanted)
+    assert train(network, pairs, 1, 1) == train(network, pairs, 1, 1, 0.02, 519, 0)
 
 
 def test_lags_with_common_binary_digits_are_added():
