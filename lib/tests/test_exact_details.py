@@ -49,7 +49,6 @@ def test_what_are_no_real_numbers_is_refused_in_the_operations_name(values):
 def test_arithmetics_say_where_their_tensors_are(monkeypatch):
     monkeypatch.setattr(residues, "_piece", lambda values, prime: values)   # remainders: seconds
     assert F7.tensor([1, 2], META).device == F7.random((2,), generator(0), META).device == META
-    assert F7.tensor(torch.ones(2, dtype=torch.int64, device="meta")).device == META
     assert F7.tensor([1]).device.type == "cpu" and F7.tensor([1]).dtype == torch.float64
     assert real_tensor("f", [1], META).device == META and real_tensor("f", [1]).is_floating_point()
     assert F7.random([3], generator(0)).dtype == torch.float64

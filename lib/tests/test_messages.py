@@ -6,6 +6,7 @@ condition has several parts, each part alone is broken.
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -61,6 +62,16 @@ CALLS = [
      "TypeError: Modular.tensor: entries must be integers, got torch.complex64"),
     (lambda: F7.tensor([1j]),
      "TypeError: Modular.tensor: entries must be integers, got complex128"),
+    (lambda: F7.tensor(np.ones(2, np.longdouble)),
+     f"TypeError: Modular.tensor: entries must be integers, got {np.dtype(np.longdouble)}"),
+    (lambda: F7.tensor(torch.ones(2).to_sparse()),
+     "TypeError: Modular.tensor: a torch.sparse_coo tensor; need a dense one with numbers"),
+    (lambda: F7.tensor(torch.ones(2, device="meta")),
+     "TypeError: Modular.tensor: a meta tensor; need a dense one with numbers"),
+    (lambda: Real().tensor(torch.ones(2, device="meta")),
+     "TypeError: Real.tensor: a meta tensor; need a dense one with numbers"),
+    (lambda: Real().tensor(np.ma.array([1.0, 2.0], mask=[False, True])),
+     "TypeError: Real.tensor: a masked array, and what is masked has no number; fill it first"),
     (lambda: F7.tensor([0.0, 0.5]),
      "ValueError: Modular.tensor: 0.5 is not an exact integer; entries of type torch.float64 "
      "must be whole numbers below 9007199254740992 in absolute value"),
