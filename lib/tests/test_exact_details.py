@@ -96,7 +96,7 @@ def test_residues_a_piece_at_a_time(monkeypatch):
 # Devices
 
 def test_the_line_about_a_machine(monkeypatch):
-    gpu = SimpleNamespace(name="A GPU", total_memory=80 * 2**30)
+    gpu = SimpleNamespace(name="A GPU", total_memory=80 * 2**30 - 2**28)     # rounded
     monkeypatch.setattr(device, "_processor", lambda: "A processor")
     monkeypatch.setattr(device.os, "cpu_count", lambda: 12)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
