@@ -78,6 +78,14 @@ def test_sizes_are_plain_integers():
     assert Layer(1, [1, 2], 1).stride == (1, 2)
 
 
+def test_the_last_layer_has_a_bias_unless_said():
+    """Only a window that reaches into the padding shows it: without biases everything is 0."""
+    net = Architecture((8,), 2, ((2, 1, 2), (9, 9, 1)))
+    apart = Architecture((4,), 2, ((2, 2, 5), (3, 3, 1)))
+    for method in (net.exact_two_layer_rank, apart.non_overlapping_upper_bound):
+        assert method() == method(last_bias=True) != method(last_bias=False)
+
+
 @pytest.mark.parametrize("shared, biases", [(None, None), (True, (True, False)), (False, False),
                                             (False, [False, True])])
 def test_weights_of_an_architecture_are_drawn_layer_after_layer(shared, biases):
@@ -130,6 +138,8 @@ def test_many_channels_and_many_cells_fit():
         assert forward(net, weights, x, field).shape == (1, 1, 1)
         log = x.log()
         assert log_forward(net, weights, log, torch.ones_like(log))[0].shape == (1, 1, 1)
+    deep = Architecture((1,), 1, ((1, 1, 1),) * 300)
+    deep.check_weights(deep.random_weights(field, draw, biases=(False,) * 300))
     x = field.random((1, 300, 260), draw)
     unshared, bias = field.random((260, 2, 300, 1), draw), field.random((260, 2, 1), draw)
     assert generalized_conv(x, unshared, bias, 1, field).shape == (1, 2, 260)

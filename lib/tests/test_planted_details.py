@@ -51,7 +51,8 @@ def test_the_command_writes_where_the_course_keeps_its_runs(short, monkeypatch, 
     assert capsys.readouterr().out == f"2 trainings added to {tmp_path / 'widths.jsonl'}\n"
 
 
-def test_the_command_refuses(short, tmp_path, capsys):
+def test_the_command_refuses(short, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     (tmp_path / "a").write_text("notes\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="^error: read: .* line 1 is not JSON") as stopped:
         command.main(["widths", "--output", str(tmp_path / "a")])

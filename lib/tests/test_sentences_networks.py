@@ -453,6 +453,11 @@ REFUSALS = [
     (lambda: ConvAC.from_weights(NET, of(NET), "median"),
      "ValueError: generalized_conv: pooling='median'; need one of 'product', 'max', 'sum', "
      "'mean'"),
+    (lambda: ConvAC.from_weights(NET, []),
+     "ValueError: check_weights: 0 pairs (weight, bias) for 2 layers"),
+    (lambda: ConvAC.from_weights(STAR, []),
+     "TypeError: ConvAC: architecture=ModeTree.star(modes=2, dim=3, width=4); need a value of "
+     "type Architecture"),
 ]
 
 

@@ -134,6 +134,8 @@ REFUSALS = [
     (lambda: evaluate(STAR, of(STAR), ones(1, 2, 3)),
      "TypeError: evaluate: inputs and weights of torch.float32 and torch.float64; need one "
      "floating point type"),
+    (lambda: evaluate(STAR, {}, ones(1, 2, 3)),
+     "ValueError: check_weights: no weight at path (); need a matrix of shape (4,)"),
     (lambda: evaluate("tree", {}, ones(1, 2, 3)),
      "TypeError: evaluate: tree='tree'; need a value of type ModeTree"),
     (lambda: evaluate(STAR, of(STAR), ones(1, 2, 3).double(), operator="max"),
@@ -327,6 +329,11 @@ REFUSALS = [
      "ValueError: run: signal of shape (1, 8, 3); need (batch, more than 7 instants, 2 channels)"),
     (lambda: TWO.run(of(TWO), "signal"),
      "TypeError: run: signal='signal'; need a value of type Tensor"),
+    (lambda: TWO.run([], ones(1, 8, 2)),
+     "ValueError: check_weights: shapes []; need [[(2, 3, 2), (2, 3, 3), (2, 1, 3)], [(2, 3, "
+     "2), (2, 3, 3), (2, 1, 3)]]"),
+    (lambda: TWO.tensor([[w.long() for w in stream] for stream in of(TWO)]),
+     "TypeError: check_weights: weights of torch.int64; need one floating point type"),
     (lambda: TWO.tensor([]),
      "ValueError: check_weights: shapes []; need [[(2, 3, 2), (2, 3, 3), (2, 1, 3)], [(2, 3, "
      "2), (2, 3, 3), (2, 1, 3)]]"),

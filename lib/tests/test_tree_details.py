@@ -36,6 +36,7 @@ from lib import (
     maximum_as_products,
     mixture_levels,
     pooling_order,
+    routed_weights,
     single_channel,
     split_windows_rank,
     universal_weights,
@@ -433,7 +434,8 @@ def test_samples_are_all_there_is_or_drawn_until_they_are_enough(dim, count, sam
             seen |= set(map(tuple, fresh))
         kept = torch.randperm(len(seen), generator=draw)[:samples].tolist() if samples else []
         wanted = [sorted(seen)[place] for place in sorted(kept)]
-    assert list(map(tuple, found.tolist())) == wanted and found.shape == (samples, count)
+    assert list(map(tuple, found.tolist())) == wanted
+    assert found.shape == (samples, count) and found.dtype == torch.int64
 
 
 def test_products_that_just_fit_and_those_that_need_no_room():
@@ -451,3 +453,18 @@ def test_products_that_just_fit_and_those_that_need_no_room():
     assert matricize(torch.arange(6).view(2, 3), (1,), 2).tolist() == [[0, 3], [1, 4], [2, 5]]
     wide = torch.zeros(1, 400), torch.zeros(2, 400)         # numbers that are not interned
     assert khatri_rao(wide).shape == (2, 400)
+
+
+def test_trees_of_more_than_256_modes():
+    """Sizes beyond those of which Python keeps one object each."""
+    levels = (1,) * 9
+    tree = ModeTree.perfect(512, 2, 1, ((1,) * 256, *levels[1:]))
+    assert tree == ModeTree.perfect(512, 2, 1, levels) and tree.permuted(range(512)) == tree
+    assert ModeTree.perfect(1024, 2, 1, ((1,) * 512, *levels)).modes == 1024
+    assert rectifiers.keeps_order(tree, 0, 0) and pooling_order(512, "square") == tuple(range(512))
+    assert torch.equal(moved(torch.ones(32, 32), torch.arange(1024)), torch.ones(32, 32))
+    doubled = tuple(2**place for place in range(11))
+    wide = hybrid_tree(doubled, (2, 1, *doubled[2:]), 1, 2, 2, (1,) * 512)
+    assert wide.modes == 2048 and wide.root.height == 11
+    weights = routed_weights(ModeTree.star(300, 1, 1), (0,))
+    assert len(weights) == 301 and {w.dtype for w in weights.values()} == {torch.float64}
