@@ -79,9 +79,8 @@ def test_sizes_are_plain_integers():
 
 
 def test_the_last_layer_has_a_bias_unless_said():
-    """Only a window that reaches into the padding shows it: without biases everything is 0."""
-    net = Architecture((8,), 2, ((2, 1, 2), (9, 9, 1)))
-    apart = Architecture((4,), 2, ((2, 2, 5), (3, 3, 1)))
+    net = Architecture((8,), 3, ((3, 1, 2), (8, 8, 1)))
+    apart = Architecture(4, 2, ((2, 2, 2), (2, 2, 5), (1, 1, 1)))
     for method in (net.exact_two_layer_rank, apart.non_overlapping_upper_bound):
         assert method() == method(last_bias=True) != method(last_bias=False)
 
