@@ -99,6 +99,8 @@ def test_floors_from_ranks_of_random_networks():
             if len(orders) == 2 and task == "hybrid's pairs":
                 rank = min(rank, 81 - (9 - min(width, 9)) ** 2)
             assert dilated.floor(network, pairs) == max(0.0, 1 - rank / 81)
+    same = tuple((i, j) for i, j in dilated.TASKS["hybrid's pairs"])    # another object
+    assert round(81 * dilated.floor(dilated.NETWORKS["sum"], same)) == 36
     mixture = DilatedNetwork(((1, 2, 4), (2, 1, 4)), 3, 2, (2,))
     assert dilated.floor(mixture, dilated.TASKS["other pairs"]) == 0
 

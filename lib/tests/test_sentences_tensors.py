@@ -177,6 +177,12 @@ REFUSALS = [
     (lambda: matricize(ones(2, 3, 2, 2), [0], (2, 3)),
      "ValueError: matricize: a tensor of order 4 and shape (2, 3, 2, 2) does not have the 6 "
      "modes of the grid (2, 3)"),
+    (lambda: matricize(ones(2, 3), [0], 3),
+     "ValueError: matricize: a tensor of order 2 and shape (2, 3) does not have the 3 modes of "
+     "the grid 3"),
+    (lambda: matricize(ones(2, 3), [0], 1),
+     "ValueError: matricize: a tensor of order 2 and shape (2, 3) does not have the 1 modes of "
+     "the grid 1"),
     (lambda: indices(2.0, 1),
      "ValueError: indices: dim=2.0 and count=1; need integers dim >= 1 and count >= 0"),
     (lambda: indices(1, 2.0),

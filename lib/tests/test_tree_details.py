@@ -363,6 +363,12 @@ def test_one_channel_is_found_and_written_as_products(modes, dim):
     mixed = torch.zeros((dim,) * modes)
     mixed.view(-1)[:2] = torch.tensor([1.0, -1.0])
     assert single_channel(mixed) is None
+    for sign in (1, -1):
+        least = sign * torch.ones((dim,) * modes)
+        least.view(-1)[0] = 0                               # the least value that a maximum takes
+        found = single_channel(least)
+        assert found[1][()].tolist() == [sign]
+        assert torch.equal(coefficient_tensor(*found, operator=LARGEST), least.double())
 
 
 def test_the_rank_of_maxima_and_of_averages():
