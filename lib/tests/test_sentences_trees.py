@@ -204,7 +204,7 @@ REFUSALS = [
      "TypeError: design_widths: shared=0; need True or False"),
     (lambda: design_widths(DEEP, ["even-odd"], 50.0),
      "TypeError: design_widths: budget=50.0; need an integer"),
-    (lambda: design_widths(DEEP, ["even-odd"], 14, (1, 2)),
+    (lambda: design_widths(DEEP, ["even-odd"], 14, (1, 2, 4, 8)),
      "ValueError: design_widths: with all widths 1 the tree has 15 parameters, more than "
      "budget=14"),
     (lambda: design_widths(DEEP, ["even-odd"], 4, (2, 1), shared=True),

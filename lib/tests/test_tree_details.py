@@ -211,6 +211,7 @@ def test_trees_of_dilated_networks_from_their_sums():
         ((1, 2, 4), (2, 1, 4), (0, 1, 4, 6)),
         ((1, 2, 4, 8), (4, 2, 1, 8), (0, 1, 2, 3, 8, 10, 12, 14))]
     assert mixture_levels((1, 2, 4, 8), (2, 1, 4, 8)) == (2, 3)
+    assert mixture_levels((1, 1, 2, 2), (1, 2, 2, 1)) == (1,)   # as often, not only the same ones
     assert mixture_levels((1, 2), (1, 2)) == (1,) and mixture_levels((3,), (3,)) == ()
     assert hybrid_tree((1, 2, 4), (2, 1, 4), 2, 1, 2, (0, 1), level_width=1) == (
         hybrid_tree((1, 2, 4), (2, 1, 4), 2, 1, 2, (0, 1), 1))
