@@ -33,7 +33,7 @@ class _Mex(torch.autograd.Function):
         # near beta = 0 the quotients lose all digits: cumulants of the gaps instead
         first = gaps.mean(-1, keepdim=True)
         centered = torch.where(gaps.isinf(), 0, gaps - first)
-        scaled = torch.where(centered == 0, 0, beta * centered)
+        scaled = beta * centered
         second, third, fourth = ((scaled**k * centered**2).mean(-1, keepdim=True) for k in range(3))
         small = (beta * gaps.abs().amax(-1, keepdim=True)).abs()
         epsilon = torch.finfo(values.dtype).eps
@@ -98,7 +98,7 @@ def mex(values: torch.Tensor, beta: float | torch.Tensor, dim: int = -1) -> torc
     if not isinstance(beta, torch.Tensor):
         if isinstance(beta, bool) or not isinstance(beta, (int, float)):
             raise TypeError(f"mex: beta={beta!r}; need a real number or a tensor of them")
-        beta = torch.tensor(beta, dtype=values.dtype)
+        beta = torch.tensor(beta, dtype=values.dtype, device=values.device)
     if beta.is_complex() or beta.dtype == torch.bool or bool(beta.isnan().any()):
         raise ValueError(f"mex: beta={beta.tolist()}; need real numbers, infinite ones included")
     beta = beta.to(values)

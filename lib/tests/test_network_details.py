@@ -235,6 +235,14 @@ def test_exponents_are_taken_as_exactly_as_values():
     assert torch.equal(several, torch.stack([mex(v, b) for v, b in zip(values, (-1, 0, 3))]))
 
 
+def test_the_slope_at_small_exponents_of_values_one_from_their_mean():
+    """Of 0 and 2 it is (b tanh b - log cosh b) / b², a half and no term of first order."""
+    for beta in (1e-6, -1e-5):
+        exponent = torch.tensor(beta, dtype=torch.float64, requires_grad=True)
+        mex(torch.tensor([0.0, 2.0], dtype=torch.float64), exponent).backward()
+        assert exponent.grad.item() == pytest.approx(0.5, abs=1e-10)
+
+
 def test_signs_have_no_derivative_and_the_derivative_stays_finite():
     weight = torch.tensor([[0.0, 1.0]], requires_grad=True)
     log = torch.tensor([[0.0], [-200.0]], requires_grad=True)

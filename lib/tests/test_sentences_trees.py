@@ -298,7 +298,7 @@ REFUSALS = [
      "ValueError: DilatedNetwork: exchange (2,) at width 1; the mixture levels of ((1, 2, 4), "
      "(2, 1, 4)) are (2,), and the width must be at least 2"),
     (lambda: DilatedNetwork(((1, 0),), 2, 2),
-     "ValueError: lags: dilations=0; need an integer >= 1"),
+     "ValueError: DilatedNetwork: orders=0; need an integer >= 1"),
     (lambda: TWO.check_weights(3),
      "TypeError: check_weights: weights=3; need a value of type list or tuple"),
     (lambda: TWO.check_weights([[ones(2, 3, 2)], 3]),
