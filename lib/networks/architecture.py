@@ -94,7 +94,7 @@ def _layer(value):
     return Layer(window, stride, channels)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Architecture:
     """A stack of generalized convolutions over a grid of M-channel representations.
 

@@ -118,10 +118,8 @@ def proposition_2_layer(window: int, size: int) -> int:
     window, size = integer("proposition_2_layer: window", window), int(size)
     if window < 2:
         raise ValueError(f"proposition_2_layer: window B={window} has no overlaps; needs B >= 2")
-    for block in range(1, blocks + 1):
-        if 2 * ((2 * window - 1) * 2 ** (block - 1) - window + 1) > size:
-            return 2 * block - 1
-    raise AssertionError("the last block always sees more than half")
+    return next(2 * block - 1 for block in range(1, blocks + 1)  # the last one always sees enough
+                if 2 * ((2 * window - 1) * 2 ** (block - 1) - window + 1) > size)
 
 
 def proposition_2_bound(window: int, size: int, channels: int) -> Bound:

@@ -33,7 +33,7 @@ class _Mex(torch.autograd.Function):
         # near beta = 0 the quotients lose all digits: cumulants of the gaps instead
         first = gaps.mean(-1, keepdim=True)
         centered = torch.where(gaps.isinf(), 0, gaps - first)
-        scaled = torch.where(centered == 0, 0, beta * centered)
+        scaled = beta * centered
         second, third, fourth = ((scaled**k * centered**2).mean(-1, keepdim=True) for k in range(3))
         small = (beta * gaps.abs().amax(-1, keepdim=True)).abs()
         epsilon = torch.finfo(values.dtype).eps

@@ -131,9 +131,9 @@ def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, fl
     def fails(k: int) -> float:
         return 2 * sum(math.comb(n, heads) for heads in range(k)) / 2**n
 
-    if n < 1 or fails(1) > 1 - level:
+    if fails(1) > 1 - level:
         raise ValueError(f"median_interval: {n} errors are too few for the level {level}")
-    k = max(k for k in range(1, n // 2 + 1) if fails(k) <= 1 - level)
+    k = max(k for k in range(1, (n + 1) // 2 + 1) if fails(k) <= 1 - level)
     return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2, ordered[k - 1], ordered[n - k]
 
 

@@ -48,8 +48,8 @@ def even_odd_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
     """
     kind("even_odd_weights: tree", tree, ModeTree)
     for path, node in tree.inner_nodes():
-        inner = [not isinstance(child, int) for child in node.children]
-        if len(node.children) != 2 or inner[0] != inner[1]:
+        modes = [isinstance(child, int) for child in node.children]
+        if len(modes) != 2 or modes[0] != modes[1]:
             raise ValueError(
                 f"even_odd_weights: the node at path {path} of {tree} does not join two modes or "
                 "two inner nodes"

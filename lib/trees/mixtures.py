@@ -128,7 +128,7 @@ def mixture_levels(first: Sequence[int], second: Sequence[int]) -> tuple[int, ..
         raise ValueError(f"mixture_levels: {first} and {second} are not two orders of the same "
                          "dilations")
     return tuple(level for level in range(1, len(first))
-                 if set(first[:level]) == set(second[:level]))
+                 if sorted(first[:level]) == sorted(second[:level]))
 
 
 def hybrid_tree(

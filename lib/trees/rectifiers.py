@@ -355,7 +355,6 @@ def _fraction(name: str, value: object) -> Fraction:
 
 def _levels(what: str, tree: ModeTree) -> int:
     levels = kind(f"{what}: tree", tree, ModeTree).root.height
-    for path, node in tree.inner_nodes():
-        if len(node.children) != 2 or node.height != levels - len(path):
-            raise ValueError(f"{what}: {tree} is not a perfect tree with pool size 2")
+    if tree.modes != 2**levels or any(len(node.children) != 2 for _, node in tree.inner_nodes()):
+        raise ValueError(f"{what}: {tree} is not a perfect tree with pool size 2")
     return levels

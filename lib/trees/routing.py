@@ -77,7 +77,7 @@ def common_base(tree: ModeTree) -> int:
     """
     kind("common_base: tree", tree, ModeTree)
     sizes = {tree.dim, *(node.width for _, node in tree.inner_nodes())}
-    for base in range(2, max(min(sizes - {1}, default=2), 2) + 1):
+    for base in range(2, min(sizes - {1}, default=2) + 1):
         if all(_exponent(size, base) is not None for size in sizes):
             return base
     raise ValueError(f"common_base: {sorted(sizes)}, the sizes of {tree}, are not powers of one "

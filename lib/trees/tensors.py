@@ -63,10 +63,11 @@ def matricize(
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"matricize: needs a tensor, got {type(tensor).__name__}")
     grid = tensor.ndim if grid is None else grid
-    if not isinstance(grid, int) and math.prod(grid) != tensor.ndim:
+    count = grid if isinstance(grid, int) else math.prod(grid)
+    if count != tensor.ndim:
         raise ValueError(
             f"matricize: a tensor of order {tensor.ndim} and shape {tuple(tensor.shape)} "
-            f"does not have the {math.prod(grid)} modes of the grid {grid}"
+            f"does not have the {count} modes of the grid {grid}"
         )
     row_modes, column_modes = split_modes(partition, grid)
     height = math.prod(tensor.shape[m] for m in row_modes)

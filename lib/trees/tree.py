@@ -30,7 +30,6 @@ Path = tuple[int, ...]
 Weights = Mapping[Path, "torch.Tensor"]
 """The output vector at ``()``, and at ``(1, 0)`` the matrix above child 0 of child 1."""
 
-
 MOST_LEVELS = 256
 
 
