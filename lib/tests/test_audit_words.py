@@ -144,8 +144,8 @@ def test_markdown():
 def test_html():
     text = FOUND.table("html")
     assert text == FOUND._repr_html_()
-    assert text.startswith("<table><caption>Net on an input of 16 x 12</caption><thead><tr><th>layer"
-                           "</th><th>kind</th><th>R</th>")
+    assert text.startswith("<table><caption>Net on an input of 16 x 12</caption><thead><tr>"
+                           "<th>layer</th><th>kind</th><th>R</th>")
     assert ("<tr><td>right</td><td>conv</td><td>3</td><td>1</td><td>8</td><td>6x12</td><td>7</td>"
             "<td>2,1</td><td>2,0</td><td>9<sup>48</sup></td><td>4<sup>48</sup></td><td>0,1</td>"
             "<td>\u22121,\u22123</td><td>3.5,7</td><td>7</td></tr>") in text
