@@ -116,6 +116,9 @@ PASSED = {                                          # modules, and where layer K
                                     None, "0.rest.1"),
     "branches side by side": ([plain(lambda x, a, b: torch.cat([a(x), b(x)], 1), conv(3), conv(3)),
                                conv(16)], "9^32", "0.rest.0 0.rest.1 1"),
+    "a first reader may be too narrow": ([
+        conv(3), plain(lambda x, a, b: torch.cat([a(x[:, :2]), b(x)], 1), conv(2), conv(8)),
+        conv(16)], "9^32", "0 1.rest.0 1.rest.1 2"),
     "one below the other": ([plain(lambda x, a, b: torch.cat([a(x), b(x)], 2), conv(3), conv(3)),
                              conv(8)], None, "1"),
     "a dense layer on columns is none": ([conv(3), nn.Linear(8, 8), conv(8)], None, "1"),
