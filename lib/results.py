@@ -354,7 +354,7 @@ class Results:
             if written != len(text):
                 raise OSError(f"only {written} of {len(text)} bytes could be written")
             os.fsync(file.fileno())
-        except BaseException:
+        except OSError:  # an interrupt loses nothing: what it left is whole, or cut off next time
             with contextlib.suppress(OSError):
                 file.truncate(whole)
             raise
