@@ -55,13 +55,6 @@ BOUNDS = {
         "made.0 2:1:4 - made.1 4:1:6 - made.dense 5 4:4:3 - made.6 1:1:1",
         1,
     ],
-    60001: [
-        "made.2 2^1, made.3 2^1, made.5 2^1, made.7 2^1 /  / made.2 2^1, made.3 2^1",
-        "made.2 2^1, made.3 2^1, made.5 2^1, made.7 2^1 /  / ",
-        "made.2 2^1, made.3 2^1, made.5 2^1, made.7 2^1 /  / made.2 2^1, made.3 2^1",
-        "made.0 3:1:3 - avg_pool2d 1:2:3 - made.2 3:1:2 - made.5 3:1:2 - made.14 2:1:2",
-        4,
-    ],
     60002: [
         "made.1 3^2, made.dense 8 3^1 / made.1 2^2 / made.1 3^2, made.dense 8 3^1",
         "made.1 3^2, made.dense 8 3^1 / made.1 2^2 / made.1 3^2, made.dense 8 3^1",
@@ -80,28 +73,11 @@ BOUNDS = {
         "made.13 5:1:2 - made.14 1:1:2 - made.18 3:3:1",
         4,
     ],
-    60004: [
-        "made.0 2^1, avg_pool2d 2^1, avg_pool2d #2 2^1, amax 2^1 / avg_pool2d 2^1, "
-        "avg_pool2d #2 2^1, amax 2^1 / avg_pool2d 2^1, avg_pool2d #2 4^1, amax 4^1",
-        "amax 2^1 / amax 2^1 / ",
-        "made.0 7^1, avg_pool2d 7^1, avg_pool2d #2 7^1, amax 7^1 / avg_pool2d 3^1, "
-        "avg_pool2d #2 3^1, amax 3^1 / avg_pool2d 7^1, avg_pool2d #2 7^1, amax 7^1",
-        "made.0 2:1:6 - avg_pool2d 2:2:6 - avg_pool2d #2 3:1:6 - amax 2:2:6 - made.8 1:1:1",
-        2,
-    ],
     60005: [
         "made.0 2^2, made.1 2^2, made.3 2^2, made.5 2^2, made.6 2^2, mean 2^1 /  / ",
         "made.0 2^2, made.1 2^2, made.3 2^2, made.5 2^2, mean 2^1 /  / ",
         "made.0 3^2, made.1 3^2, made.3 2^2, made.5 3^2, made.6 3^2, mean 3^1 /  / ",
         "made.0 3:1:2 - made.5 1:1:5 - made.6 1:1:4 - mean 5:5:4 - made.9 1:1:1",
-        4,
-    ],
-    60006: [
-        "made.5 2^4, made.9 2^4, made.13 2^4, made.14 2^4, avg_pool2d 2^1 /  / ",
-        "made.5 2^4, made.9 2^4, made.13 2^4, avg_pool2d 2^1 /  / ",
-        "made.5 2^4, made.9 3^4, made.13 3^4, made.14 3^4, avg_pool2d 3^1 /  / ",
-        "made.0 3:1:4 - made.1 4:1:4 - made.2 3:1:2 - made.9 2:1:4 - made.13 1:1:3 - "
-        "made.14 4:1:5 - avg_pool2d 8:8:5 - made.16 1:1:1",
         4,
     ],
     60007: [
@@ -119,13 +95,6 @@ BOUNDS = {
         "made.0 2:1:1 - made.1 3:1:8 - made.3 4:4:1",
         1,
     ],
-    60009: [
-        "no end",
-        "no end",
-        "no end",
-        None,
-        3,
-    ],
     60010: [
         "made.0 2^4, made.1 2^4, made.2 2^4, made.3 2^4, made.4 2^4, made.5 2^4, made.6 "
         "2^4, avg_pool2d 2^1 /  / avg_pool2d 2^1",
@@ -133,16 +102,6 @@ BOUNDS = {
         "made.0 2^4, made.1 2^4, made.2 2^4, made.3 2^4, made.4 2^4, made.5 2^4, made.6 "
         "2^4, avg_pool2d 2^1 /  / avg_pool2d 2^1",
         "made.0 2:1:1 - made.1 4:1:6 - made.2 5:1:3 - avg_pool2d 4:4:7 - made.10 1:1:1",
-        3,
-    ],
-    60011: [
-        "made.0 2^6, made.1 2^6, made.2 2^6, made.3 2^6, made.17 2^6, made.19 2^6, made.20 "
-        "2^6 /  / ",
-        "made.2 2^4, made.3 2^4, made.17 2^4, made.19 2^4, made.20 2^4 /  / ",
-        "made.0 2^6, made.1 2^6, made.2 2^6, made.3 2^6, made.17 2^6, made.19 2^6, made.20 "
-        "2^6 /  / ",
-        "made.0 3:1:1 - made.1 1:1:4 - made.2 3:1:12 - made.3 4:1:12 - made.17 1:1:4 - "
-        "made.19 5:1:2 - made.20 3:1:4 - made.22 4:4:1",
         3,
     ],
     60012: [
@@ -161,26 +120,12 @@ BOUNDS = {
         None,
         4,
     ],
-    60014: [
-        "avg_pool2d 3^1, made.3 3^1 / avg_pool2d 3^1, made.3 3^1 / avg_pool2d 7^1, made.3 7^1",
-        "avg_pool2d 3^1, made.3 3^1 / avg_pool2d 3^1, made.3 3^1 / ",
-        "avg_pool2d 7^1, made.3 7^1 / avg_pool2d 3^1, made.3 3^1 / avg_pool2d 7^1, made.3 7^1",
-        "made.0 5:1:6 - avg_pool2d 1:2:6 - made.3 2:1:8 - made.10 3:1:4 - made.12 1:1:2",
-        4,
-    ],
     60015: [
         "made.0 3^2, made.1 3^2, made.3 3^2 / made.0 3^2, made.1 2^2, made.3 2^2 / ",
         "no crossing",
         "made.0 6^2, made.1 5^2, made.3 5^2 / made.0 5^2, made.1 2^2, made.3 2^2 / ",
         "made.0 2:1:5 - made.1 1:1:4 - made.3 3:1:8 - (added output) 2:2:1",
         3,
-    ],
-    60016: [
-        "made.0 4^2, made.1 4^2, mean 4^1 / made.0 3^2 / mean 4^1",
-        "made.0 4^2, mean 4^1 / made.0 3^2 / ",
-        "made.0 4^2, made.1 4^2, mean 4^1 / made.0 3^2 / mean 4^1",
-        "made.0 5:1:3 - made.1 2:1:3 - mean 4:4:3 - made.7 1:1:1",
-        2,
     ],
     60017: [
         "no crossing",
@@ -196,28 +141,12 @@ BOUNDS = {
         None,
         3,
     ],
-    60019: [
-        "made.0 4^2, made.1 3^2, made.3 4^2, amax 4^1 / made.0 4^2, made.1 2^2, made.3 2^2,"
-        " amax 2^1 / amax 6^1",
-        "made.0 4^2, made.1 3^2, amax 4^1 / made.0 4^2, made.1 2^2, amax 2^1 / ",
-        "made.0 6^2, made.1 3^2, made.3 6^2, amax 6^1 / made.0 5^2, made.1 2^2, made.3 2^2,"
-        " amax 2^1 / amax 6^1",
-        "made.0 3:1:5 - made.3 4:1:7 - amax 4:4:7 - made.6 1:1:1",
-        3,
-    ],
     60021: [
         "no crossing",
         "no crossing",
         "no crossing",
         None,
         4,
-    ],
-    60023: [
-        "made.0 2^4, made.1 2^4, made.2 2^4 / made.0 2^4, made.1 2^4, made.2 2^4 / ",
-        "made.1 2^4, made.2 2^4 / made.1 2^4, made.2 2^4 / ",
-        "made.0 7^4, made.1 7^4, made.2 3^4 / made.0 6^4, made.1 3^4, made.2 2^4 / ",
-        "made.0 2:1:6 - made.1 2:1:6 - made.2 4:1:2 - made.3 4:4:1",
-        2,
     ],
     60024: [
         "past made.3",
@@ -237,27 +166,11 @@ BOUNDS = {
         " - made.6 1:1:1",
         2,
     ],
-    60026: [
-        "made.0 2^4, made.1 2^4 / made.0 2^4, made.1 2^4 / ",
-        "made.0 2^4, made.1 2^4 / made.0 2^4, made.1 2^4 / ",
-        "made.0 5^4, made.1 5^4 / made.0 4^4, made.1 2^4 / ",
-        "made.0 5:1:4 - made.1 3:1:5 - made.2 4:4:1",
-        1,
-    ],
     60028: [
         "made.0 2^4, made.4 2^4, made.5 2^4 /  / ",
         "made.5 2^5 / made.5 2^5 / ",
         "made.0 6^4, made.4 6^4, made.5 6^4 /  / ",
         "made.0 4:1:5 - made.4 3:1:10 - made.5 3:1:5 - (added output) 5:5:1",
-        4,
-    ],
-    60029: [
-        "made.0 3^2, made.1 2^2, made.2 3^2, made.3 3^2, made.4 2^2, mean #2 2^1, made.9 "
-        "2^1 / made.0 3^2, made.2 2^2, made.3 2^2 / mean #2 2^1, made.9 2^1",
-        "mean #2 2^1, made.9 2^1 /  / ",
-        "made.0 6^2, made.1 2^2, made.2 6^2, made.3 5^2, made.4 2^2, mean #2 2^1, made.9 "
-        "2^1 / made.0 5^2, made.2 2^2, made.3 2^2 / mean #2 2^1, made.9 2^1",
-        "made.0 3:1:5 - made.1 4:1:2 - mean #2 2:2:2 - made.9 1:1:3 - made.10 1:1:1",
         4,
     ],
     60030: [
@@ -274,26 +187,12 @@ BOUNDS = {
         None,
         4,
     ],
-    60033: [
-        "made.0 2^2, made.1 2^2, made.2 2^2, made.8 2^1 /  / ",
-        "made.0 2^2, made.1 2^2, made.2 2^2, made.8 2^1 /  / ",
-        "made.0 3^2, made.1 3^2, made.2 3^2, made.8 3^1 /  / ",
-        "made.0 3:1:2 - made.1 4:1:2 - made.2 3:1:2 - made.8 4:2:2 - made.10 2:1:1",
-        4,
-    ],
     60034: [
         "made.1 2^4, avg_pool2d 2^1, made.10 2^1 /  / avg_pool2d 2^1, made.10 2^1",
         "avg_pool2d 2^1, made.10 2^1 /  / ",
         "made.1 2^4, avg_pool2d 2^1, made.10 2^1 /  / avg_pool2d 2^1, made.10 2^1",
         "made.0 3:1:6 - made.1 5:1:4 - avg_pool2d 4:4:4 - made.10 1:1:1 - made.11 1:1:1",
         3,
-    ],
-    60036: [
-        "past made.5",
-        "past made.5",
-        "past made.5",
-        None,
-        4,
     ],
     60040: [
         "avg_pool2d #2 2^1, made.4 2^1, made.5 2^1, avg_pool2d #3 2^1 / avg_pool2d #2 2^1, "
@@ -315,15 +214,6 @@ BOUNDS = {
         "made.0 3:1:1 - made.dense 3 6:6:1 - made.4 1:1:1",
         0,
     ],
-    60043: [
-        "made.0 2^4, made.1 2^4, max_pool2d_with_indices 2^2, made.4 2^2, made.5 2^2 /  / "
-        "made.4 2^1, made.5 2^2",
-        "made.0 2^4, max_pool2d_with_indices 2^2, made.4 2^2, made.5 2^2 /  / ",
-        "made.0 2^4, made.1 2^4, max_pool2d_with_indices 2^2, made.4 2^2, made.5 2^2 /  / "
-        "made.4 2^1, made.5 2^2",
-        "made.0 3:1:1 - made.1 4:1:3 - max_pool2d_with_indices 2:2:3 - made.10 4:4:1",
-        3,
-    ],
     60044: [
         "made.0 3^2, made.1 3^3, made.4 3^3, made.7 3^3, made.8 3^3, made.9 3^3, made.dense"
         " 11 3^1 /  / ",
@@ -333,16 +223,6 @@ BOUNDS = {
         " 11 3^1 /  / ",
         "made.0 3:1:2 - made.1 4:1:3 - made.4 1:1:4 - made.7 1:1:2 - made.8 5:1:4 - made.9 "
         "3:1:4 - made.dense 11 6:6:2 - made.12 1:1:1",
-        4,
-    ],
-    60047: [
-        "made.0 3^2, made.3 3^2, made.4 3^2, made.6 3^2, made.18 2^2, made.19 2^2 / made.0 "
-        "3^2, made.3 2^2, made.4 2^2, made.6 2^2 / ",
-        "made.0 3^2, made.3 3^2, made.4 3^2, made.6 3^2, made.18 2^2, made.19 2^2 / made.0 "
-        "3^2, made.3 2^2, made.4 2^2, made.6 2^2 / ",
-        "made.0 6^2, made.3 6^2, made.4 4^2, made.6 4^2, made.18 2^2, made.19 2^2 / made.0 "
-        "5^2, made.3 2^2, made.4 2^2, made.6 2^2 / ",
-        "made.0 5:1:5 - made.3 2:1:7 - made.6 1:1:3 - made.18 1:1:1 - made.21 4:4:1",
         4,
     ],
     60048: [
@@ -376,13 +256,7 @@ BOUNDS = {
         "made.25 1:1:1",
         5,
     ],
-    60051: [
-        "made.0 2^2, made.1 2^2, made.8 2^2, made.11 2^2 / made.0 2^2, made.1 2^2 / ",
-        "made.0 2^2, made.1 2^2, made.8 2^2, made.11 2^2 / made.0 2^2, made.1 2^2 / ",
-        "made.0 5^2, made.1 5^2, made.8 2^2, made.11 2^2 / made.0 4^2, made.1 2^2 / ",
-        "made.0 3:1:4 - made.1 1:1:4 - made.8 5:1:1 - made.14 4:4:1",
-        4,
-    ],}
+}
 
 
 @pytest.mark.parametrize("seed", BOUNDS)

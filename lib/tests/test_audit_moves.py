@@ -120,7 +120,7 @@ def test_units_see_what_their_derivatives_say(name):
     with torch.no_grad():
         shape = positive(model, generator)(torch.zeros(1, 3, *size, dtype=torch.float64)).shape
     assert seen.shape == tuple(shape)
-    flat = torch.randint(shape.numel(), (16,), generator=generator).tolist()
+    flat = torch.randint(shape.numel(), (8,), generator=generator).tolist()
     units = {tuple(int(i) for i in torch.unravel_index(torch.tensor(f), shape)) for f in flat}
     for index, expected in boxes(model, (1, 3, *size), lambda _: units, generator).items():
         for axis in range(2):
@@ -140,7 +140,6 @@ BEYOND = {
     "nearest": (lambda x: F.interpolate(x, (2 * x.shape[2], x.shape[3] // 3)),),
     "exact": (lambda x: F.interpolate(x, scale_factor=(0.5, 2.0), mode="nearest-exact"),),
     "bilinear": (lambda x: F.interpolate(x, scale_factor=(1.5, 2.0), mode="bilinear"),),
-    "cubic": (lambda x: F.interpolate(x, scale_factor=(0.5, 3.0), mode="bicubic"),),
     "antialiased": (lambda x: F.interpolate(x, scale_factor=(0.5, 2.0), mode="bilinear",
                                             antialias=True),),
     "shuffled": (lambda x: F.pixel_shuffle(x, 2)[:, :1],),
