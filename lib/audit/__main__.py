@@ -100,6 +100,8 @@ def parse_arguments(text: str) -> tuple[list, dict]:
     try:
         call = ast.parse(f"f({text})", mode="eval").body
         named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        if None in named:                           # two stars
+            raise ValueError
         return [ast.literal_eval(entry) for entry in call.args], named
     except (SyntaxError, ValueError, AttributeError, TypeError):
         raise argparse.ArgumentTypeError(f"{text!r} are no arguments: write numbers, strings, "
@@ -307,8 +309,9 @@ def _box(model: nn.Module, found: Audit, options: argparse.Namespace) -> str:
         _draw(box, found.size, options.picture, options.image)
     if options.format == "json":
         return json.dumps(vars(box) | ({"effective": seen.effective} if seen else {}))
-    return "\n".join([str(box)] + [f"95 % of its gradient is in "
-                                   f"{' x '.join(map(str, seen.effective))} pixels."] * bool(seen))
+    if seen is None:
+        return str(box)
+    return f"{box}\n95 % of its gradient is in {' x '.join(map(str, seen.effective))} pixels."
 
 
 def _draw(box: object, size: tuple[int, ...], file: str, image: str | None) -> None:
@@ -339,7 +342,7 @@ def _quiet() -> Iterator[None]:
 
 def _as_options(message: str) -> str:
     """What a message calls ``upto=`` is ``--upto`` here."""
-    return re.sub(r"(?<![\w.])(channels|ignore|inputs|outputs|size|upto)=", r"--\1 ", message)
+    return re.sub(r"(?<![\w.])(channels|ignore|inputs|outputs|size|upto)= ?", r"--\1 ", message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

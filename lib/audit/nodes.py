@@ -13,7 +13,7 @@ import torch
 
 from .fields import EMPTY, Field, hull
 from .rules.registry import RULES
-from .trace import UnsupportedOperation, Value
+from .trace import Value
 
 
 @dataclass(eq=False, repr=False)
@@ -100,10 +100,7 @@ def _moved(node: Node, labels: dict) -> Field | None:
         return given[entry] if isinstance(entry, Value) else entry
 
     arguments = {key: put(entry) for key, entry in call.arguments.items()}
-    try:
-        result = RULES[call.name](call, arguments, [value.shape for value in call.outputs])
-    except UnsupportedOperation:
-        return None
+    result = RULES[call.name](call, arguments, [value.shape for value in call.outputs])
     return result[call.outputs.index(node.value)] if isinstance(result, list) else result
 
 

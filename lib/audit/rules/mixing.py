@@ -32,9 +32,7 @@ def _spread(x: Field, dims: list[int]) -> Field:
       "norm", "linalg_vector_norm", "logsumexp", "any", "all", "argmax", "argmin", "median",
       "nansum", "aminmax", "kthvalue", "mode", "nanmedian")
 def reduction(call: Call, a: dict, shapes: list) -> Result:
-    x = a.get("self", a.get("input"))
-    if isinstance(a.get("other"), Field):           # torch.max of two tensors is elementwise
-        return hull([x, a["other"]], shapes[0])
+    x = a["self"]
     dims = _dims(a.get("dim"), len(x.shape))
     spatial = {s[0] for s in x.step if s is not None}
     kept = [d for d, n in enumerate(x.shape) if d not in dims and n > 1] or [1 % len(x.shape)]
@@ -63,13 +61,14 @@ def _cumulative(x: Field, dim: int, backward: bool = False) -> Field:
     """Every unit depends on those before it along a dimension, or after it, and on itself."""
     edges, step = [], []
     for axis in x.axes:
-        edge = x.clipped(axis)
+        beside = x.step[axis] is not None and x.step[axis][0] != dim
+        edge = x.edges[axis] if beside else x.clipped(axis)
         if edge.shape[dim + 1] > 1:
             turned = edge.flip(dim + 1) if backward else edge
             edge = turned.cummin(dim + 1).values
             edge = edge.flip(dim + 1) if backward else edge
         edges.append(edge)
-        step.append(x.step[axis] if x.step[axis] and x.step[axis][0] != dim else None)
+        step.append(x.step[axis] if beside else None)
     return x.replace(edges=edges, step=step)
 
 
@@ -212,9 +211,10 @@ def embedding(call: Call, a: dict, shapes: list) -> Result:
 @rule("lstm", "gru", "rnn_tanh", "rnn_relu")
 def recurrent(call: Call, a: dict, shapes: list) -> Result:
     """Every unit sees its past, or with both directions everything; the last state sees all."""
-    x = a.get("input")
-    if x is None or len(x.shape) != 3:
-        refuse(call, "packed sequences are not followed here")
+    x = a["input"]
+    if not isinstance(x, Field):
+        refuse(call, "a sequence of constants whose initial state depends on the input is not "
+                     "followed here")
     time, shape = int(bool(a["batch_first"])), shapes[0]
     call.layer = LayerInfo("recurrent", groups=1, channels_in=x.shape[2], channels=shape[2])
     states = [reduce(part, [0, 1, 2], True) for part in flat(a) if isinstance(part, Field)

@@ -13,10 +13,9 @@ from .movement import found_step
 from .registry import DEPENDS, LayerInfo, Result, known, refuse, rule
 
 
-def tuple_of(value: object, count: int, default: int = 0) -> tuple[int, ...]:
-    """PyTorch's habit of giving one number for all axes, or none for the default."""
+def tuple_of(value: object, count: int) -> tuple[int, ...]:
+    """PyTorch's habit of giving one number for all axes."""
     value = list(value) if isinstance(value, (list, tuple)) else [value]
-    value = value or [default]
     return tuple(value) if len(value) == count else tuple(value * count)
 
 
@@ -113,11 +112,11 @@ def adaptive_pool(call: Call, a: dict, shapes: list) -> Result:
 @rule("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "_upsample_lanczos2d_aa")
 def antialias(call: Call, a: dict, shapes: list) -> Result:
     """Interpolation whose filter is as wide as the step that it takes."""
-    x, shape = a.get("self", a.get("input")), shapes[0]
+    x, shape = a["self"], shapes[0]
     reach = 1 if "bilinear" in call.name else 2 if "bicubic" in call.name else 3
     taps = []
     for dim, name in ((2, "scales_h"), (3, "scales_w")):
-        ratio = _ratio(x.shape[dim], shape[dim], a.get(name), a["align_corners"])
+        ratio = _ratio(x.shape[dim], shape[dim], a[name], a["align_corners"])
         wide, rows = max(ratio, Fraction(1)), []
         for i in range(shape[dim]):
             middle = ratio * (2 * i + 1) / 2
@@ -145,13 +144,13 @@ def _rows(rows: list[list[int]]) -> torch.Tensor:
       "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
       "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d")
 def upsample(call: Call, a: dict, shapes: list) -> Result:
-    x, shape = a.get("self", a.get("input")), shapes[0]
+    x, shape = a["self"], shapes[0]
     axes = len(shape) - 2
     names = {1: ["scales"], 2: ["scales_h", "scales_w"], 3: ["scales_d", "scales_h", "scales_w"]}
     taps = []
     for axis, name in enumerate(names[axes]):
         dim = 2 + axis
-        ratio = _ratio(x.shape[dim], shape[dim], a.get(name), a.get("align_corners", False))
+        ratio = _ratio(x.shape[dim], shape[dim], a[name], a.get("align_corners", False))
         index = _taps(call.name, x, dim, shape[dim], ratio, a)
         regular = ratio is not None and ratio.denominator <= shape[dim]
         x = gather(x, dim, index, (ratio.denominator, ratio.numerator) if regular else None)

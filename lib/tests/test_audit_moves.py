@@ -1,0 +1,188 @@
+"""Operations on maps that are not square: their fields inside the image and beyond its border.
+
+Inside, what a unit sees is compared with derivatives. Beyond the border a map goes on as if the
+image had no end: what its units see is compared with the same network on an image three times as
+high and as wide, where no border is near.
+"""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from lib.audit import UnsupportedOperation, audit
+from lib.audit.fields import EMPTY
+from lib.tests.audit_oracle import boxes, positive
+from lib.tests.test_audit_operations import Run
+
+ROWS, COLUMNS = 6, 9
+put = torch.ops.aten.index_put
+ODD = torch.arange(COLUMNS) % 2 == 1
+LATER = torch.tensor([4, 2, 2])
+
+
+def constant(*shape):
+    return torch.ones(shape)
+
+
+def sequence(x):
+    """The first row as nine places with four features, one sequence."""
+    return x[:, :, 0].mT
+
+
+INSIDE = {
+    "mask of bytes": lambda x: x[:, :, :, ODD.byte()],
+    "mask and places": lambda x: x[:, :, torch.tensor([4, 2, 0, 5]), ODD],
+    "mask of rows, set": lambda x: put(x, [None, None, torch.arange(6) > 3], x[:, :, :2] * 2),
+    "mask in place": lambda x: x.clone().masked_scatter_(ODD, x.flip(3)),
+    "a mask that is larger": lambda x: torch.masked_select(
+        x[:, :1], constant(4, 6, 9).bool()).view(4, 6, 9),
+    "a mask with columns alone": lambda x: torch.masked_select(x, ODD).view(4, 6, 4),
+    "places from the end": lambda x: x[:, :, -2, -3:],
+    "every third of a part": lambda x: x[:, :, -5:-1, 1:8:3],
+    "beyond the end": lambda x: x[:, :, 4:99],
+    "three beside each other, one constant": lambda x: torch.cat(
+        [constant(1, 4, 6, 2).to(x), x, x.flip(2)], -1),
+    "channels of constants": lambda x: torch.cat([x[:, :1], constant(1, 2, 6, 9).to(x),
+                                                  x[:, 2:3].flip(3)], 1),
+    "a stack from the end": lambda x: torch.stack([x, x.flip(2)], -1),
+    "a stack in front": lambda x: torch.stack([x[0], x[0].flip(2)]),
+    "diagonal": lambda x: x.diagonal(2, 2, 3),
+    "diagonal of a square": lambda x: x[:, :, :, :6].diagonal(-1, -1, -2),
+    "above a diagonal": lambda x: x.triu(2),
+    "below one": lambda x: x.tril(-1),
+    "repeated": lambda x: x.repeat(1, 2, 1, 2),
+    "repeated one by one": lambda x: x.repeat_interleave(2, 3),
+    "turned": lambda x: torch.rot90(x, 1, (2, 3)),
+    "unfolded": lambda x: x.unfold(3, 4, 2),
+    "image to columns": lambda x: F.unfold(x, (2, 3), dilation=(1, 2), padding=(1, 0),
+                                           stride=(2, 1)),
+    "added at rows": lambda x: x.index_add(-2, LATER, x[:, :, :3]),
+    "a constant added at rows": lambda x: x.index_add(2, LATER, constant(1, 4, 3, 9).to(x)),
+    "added to a constant": lambda x: constant(1, 4, 6, 9).to(x).index_add(2, LATER, x[:, :, :3]),
+    "copied to columns": lambda x: x.index_copy(-1, LATER[:2], x[..., :2]),
+    "filled rows": lambda x: x.index_fill(-2, LATER, 1.0),
+    "rows in place of rows": lambda x: x.slice_scatter(x[:, :, :2].flip(3), -2, 1, 5, 2),
+    "a column": lambda x: x.select_scatter(x[..., 0], -1, -2),
+    "the diagonal": lambda x: x.diagonal_scatter(x[:, :, :, 0], 1, 2, 3),
+    "scattered along rows": lambda x: x.scatter(-2, torch.tensor([[5, 0, 3]]).mT.expand(
+        1, 2, 3, 4), x[:, 1:3, 2:5, 1:5]),
+    "the sum of what is scattered": lambda x: x.scatter_reduce(
+        3, (torch.arange(9) // 4).expand(1, 4, 6, 9), x, "sum"),
+    "put at cells": lambda x: put(x, [None, None, LATER[:2], LATER[1:]], x[:, :, 0, :2]),
+    "put twice": lambda x: put(x, [None, None, LATER], x[:, :, :3].flip(3), True),
+    "gathered from the end": lambda x: x.gather(-1, torch.tensor([8, 0, 3]).expand(1, 4, 6, 3)),
+    "taken": lambda x: x.take(torch.tensor([[0, 100], [57, 215]])),
+    "rolled rows": lambda x: torch.roll(x, -2, -2),
+    "rolled through everything": lambda x: torch.roll(x, 7),
+    "gated rows": lambda x: F.glu(x, -2),
+    "running sum of rows": lambda x: x.cumsum(-2),
+    "running maxima of columns": lambda x: x.logcumsumexp(3),
+    "norm of rows and columns": lambda x: torch.linalg.vector_norm(x, dim=(2, 3)),
+    "mean of rows without the dimension": lambda x: x.mean(-2),
+    "sum of channels and columns": lambda x: x.sum((1, 3)),
+    "columns against rows": lambda x: x[:, :, :, :6] @ x,
+    "rows of a matrix": lambda x: torch.baddbmm(x[0, :, :, :6], x[0], x[0].mT),
+    "sum over two letters": lambda x: torch.einsum("bchw,hwd->bdc", x, constant(6, 9, 2).to(x)),
+    "letters in another order": lambda x: torch.einsum("bchw,bchv->wbv", x[:, :1], x[:, 1:2]),
+    "circular": lambda x: F.pad(x, (2, 1, 3, 0), mode="circular"),
+    "reflected": lambda x: F.pad(x, (2, 3, 1, 4), mode="reflect"),
+    "replicated": lambda x: F.pad(x, (2, 3, 1, 4), mode="replicate"),
+    "cropped by padding": lambda x: F.pad(x, (-1, 2, 1, -2)),
+    "channels padded": lambda x: F.pad(x, (0, 0, 0, 0, 1, 2)),
+    "unshuffled": lambda x: F.pixel_unshuffle(x, 3),
+    "shuffled channels": lambda x: F.channel_shuffle(torch.cat([x[:, :2], x[:, 2:].flip(3)], 1), 2),
+}
+LAYERS = {
+    "a sequence that is packed, time first": (
+        lambda x, m: m(nn.utils.rnn.pack_padded_sequence(
+            sequence(x).transpose(0, 1), torch.tensor([7])))[0].data, nn.GRU(4, 3)),
+    "last states of both directions": (
+        lambda x, m: m(sequence(x))[1], nn.GRU(4, 3, batch_first=True, bidirectional=True)),
+    "a plain recurrent layer of a batch": (
+        lambda x, m: m(x[0].permute(1, 2, 0))[0], nn.RNN(4, 2, batch_first=True)),
+    "its last state": (lambda x, m: m(x[0].permute(2, 1, 0))[1], nn.RNN(4, 2)),
+    "a state of the image": (lambda x, m: m(sequence(x)[:, :4], x[:, :1, 5, :3])[0],
+                             nn.GRU(4, 3, batch_first=True)),
+    "transposed in groups": (lambda x, m: m(torch.cat([x[:, :2], x[:, 2:].flip(3)], 1)),
+                             nn.ConvTranspose2d(4, 6, (2, 3), (2, 1), (0, 1), groups=2)),
+    "a bilinear layer on columns": (lambda x, m: m(x).transpose(2, 3), nn.Linear(9, 2)),
+}
+
+
+@pytest.mark.parametrize("name", [*INSIDE, *LAYERS])
+def test_units_see_what_their_derivatives_say(name):
+    function, *modules = (INSIDE[name],) if name in INSIDE else LAYERS[name]
+    model, size = Run(function, *modules), (ROWS, COLUMNS)
+    found = audit(model, size)
+    seen = found.seen[found.trace.outputs[0]]
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        shape = positive(model, generator)(torch.zeros(1, 3, *size, dtype=torch.float64)).shape
+    assert seen.shape == tuple(shape)
+    flat = torch.randint(shape.numel(), (8,), generator=generator).tolist()
+    units = {tuple(int(i) for i in torch.unravel_index(torch.tensor(f), shape)) for f in flat}
+    for index, expected in boxes(model, (1, 3, *size), lambda _: units, generator).items():
+        for axis in range(2):
+            low, minus_high = (int(e) for e in seen.full(axis)[(slice(None), *index)])
+            assert (None if low > EMPTY // 2 else (low, -minus_high)) == (
+                expected and expected[axis]), (index, axis)
+
+
+BEYOND = {
+    "convolution": (lambda x, m: m(x), nn.Conv2d(4, 2, (5, 3), (2, 3), (2, 0), (1, 2))),
+    "in groups": (lambda x, m: m(x), nn.Conv2d(4, 4, 3, 1, 1, groups=2)),
+    "transposed": (lambda x, m: m(x), nn.ConvTranspose2d(4, 2, (4, 3), (2, 3), (1, 0))),
+    "pooling": (lambda x: F.max_pool2d(x, (3, 3), (2, 1), 1),),
+    "average": (lambda x: F.avg_pool2d(x, (2, 3)),),
+    "means of an equal part": (lambda x: F.adaptive_avg_pool2d(x, (x.shape[2] // 3,
+                                                                  x.shape[3] * 2 // 3)),),
+    "nearest": (lambda x: F.interpolate(x, (2 * x.shape[2], x.shape[3] // 3)),),
+    "exact": (lambda x: F.interpolate(x, scale_factor=(0.5, 2.0), mode="nearest-exact"),),
+    "bilinear": (lambda x: F.interpolate(x, scale_factor=(1.5, 2.0), mode="bilinear"),),
+    "antialiased": (lambda x: F.interpolate(x, scale_factor=(0.5, 2.0), mode="bilinear",
+                                            antialias=True),),
+    "shuffled": (lambda x: F.pixel_shuffle(x, 2)[:, :1],),
+    "unshuffled": (lambda x: F.pixel_unshuffle(x, 3),),
+    "rolled": (lambda x: torch.roll(x, (1, -2), (2, 3)),),
+    "padded and cropped": (lambda x: F.pad(x, (2, 0, 1, 3), mode="reflect")[:, :, 2:-2, 1:-1],),
+    "columns and back": (lambda x: F.fold(F.unfold(x, 3, padding=1), x.shape[2:], 3, padding=1),),
+    "every third": (lambda x: x[:, :, 1::3, 2::3],),
+    "two maps": (lambda x, m: x + m(torch.cat([x, x], 1)), nn.Conv2d(8, 4, (3, 5), 1, (1, 2))),
+    "down and up": (lambda x: F.interpolate(F.avg_pool2d(x, 3), scale_factor=3.0) + x,),
+    "views of blocks": (lambda x: x.unflatten(3, (-1, 3)).unflatten(2, (-1, 3)).permute(
+        0, 1, 3, 5, 2, 4).flatten(1, 3),),
+    "running sum of channels": (lambda x: x.cumsum(1),),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_beyond_the_border_units_see_what_others_see_far_from_it(name):
+    function, *modules = BEYOND[name]
+    model, size = Run(function, *modules), (12, 18)
+    found, wide = (audit(model, tuple(n * times for n in size)) for times in (1, 3))
+    virtual = found.virtual[found.trace.outputs[0]]
+    seen = wide.seen[wide.trace.outputs[0]]
+    assert [found.output[axis].stride is not None for axis in (0, 1)] == [True, True]
+    for axis, dim in ((0, 2), (1, 3)):
+        units, stride = virtual.shape[dim], virtual.stride(axis)
+        skipped = size[axis] / stride               # cells of the wide map before the same place
+        assert skipped.denominator == 1
+        other = seen.full(axis)[:, 0].amin((1, 3) if dim == 2 else (1, 2))
+        mine = virtual.full(axis)[:, 0].amin((1, 3) if dim == 2 else (1, 2))
+        shift = torch.tensor([[size[axis]], [-size[axis]]])
+        first = int(skipped)
+        assert torch.equal(mine, other[:, first:first + units] - shift), axis
+
+
+def test_a_batch_that_is_packed_is_refused_in_the_layer_too():
+    """Two sequences of two places each, packed by hand."""
+    two = Run(lambda x, m: m(nn.utils.rnn.PackedSequence(
+        x[0, :, 0].mT[:4], torch.tensor([2, 2])))[0].data, nn.GRU(4, 3))
+    with pytest.raises(UnsupportedOperation) as caught:
+        audit(two, (ROWS, COLUMNS))
+    assert str(caught.value) == ("operation aten.gru.data in module 'rest.0': a packed batch of "
+                                 "several sequences is not followed; give one sequence")
+    one = Run(lambda x, m: m(nn.utils.rnn.PackedSequence(
+        x[0, :, 0].mT[:4], torch.ones(4, dtype=torch.long)))[0].data, nn.GRU(4, 3))
+    assert audit(one, (ROWS, COLUMNS)).trace.outputs[0].shape == (4, 3)
