@@ -357,9 +357,10 @@ def test_the_program_of_the_pooling_geometries_trains_them_in_order(monkeypatch)
 
 
 def test_the_program_of_the_ranks_measures_three_seeds(monkeypatch):
-    stored, threads = Everything(), []
+    stored, threads, data, made = Everything(), [], images.dead_leaves(10, leaves=1), []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     monkeypatch.setattr(results, "Results", stored)
+    monkeypatch.setattr(images, "dead_leaves", lambda *given: made.append(given) or data)
     monkeypatch.setattr(sys, "argv", ["x"])
     as_program("lib.experiments.separation")
     assert threads == [1]
@@ -371,9 +372,8 @@ def test_the_program_of_the_ranks_measures_three_seeds(monkeypatch):
         block: Settings(images=100, epochs=40, batch_size=10, learning_rate=(
             5e-4 if block.endswith("prod") else 1e-3)).as_dict()
         for block in separation.COMPARED}}
-    data = images.dead_leaves(100)
-    assert provenance == {"data": {**data.provenance, "fingerprint": data.fingerprint,
-                                   "count": 100}}
+    assert made == [(100,)] and provenance == {"data": {
+        **data.provenance, "fingerprint": data.fingerprint, "count": 10}}
 
 
 def test_the_ranks_can_go_elsewhere_and_images_need_their_option(monkeypatch, capsys):
