@@ -5,7 +5,8 @@ import numbers
 import operator
 from collections.abc import Iterable
 
-__all__ = ["choice", "flag", "floats", "integer", "integers", "kind", "pairs", "real", "shown"]
+__all__ = ["choice", "flag", "floats", "integer", "integers", "is_integer", "kind", "pairs", "real",
+           "shown"]
 
 
 def integer(what: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -45,6 +46,22 @@ def integer(what: str, value: object, least: int | None = None, most: int | None
     if (least is not None and number < least) or (most is not None and number > most):
         raise ValueError(f"{what}={value!r}; need {wanted}")
     return number
+
+
+def is_integer(value: object) -> bool:
+    """Whether `integer` takes a value, whatever its size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_integer(np.int64(3)), is_integer(3.0), is_integer(True)
+    (True, False, False)
+    """
+    try:
+        integer("", value)
+    except TypeError:
+        return False
+    return True
 
 
 def integers(what: str, values: object, least: int | None = None) -> tuple[int, ...]:

@@ -45,11 +45,11 @@ def photograph_patches(size: int, count: int, generator: torch.Generator) -> tor
     >>> photograph_patches(8, 3, torch.Generator().manual_seed(0)).shape
     torch.Size([3, 192])
     """
-    integer("photograph_patches: count", count, 0)
+    count = integer("photograph_patches: count", count, 0)
     kind("photograph_patches: generator", generator, torch.Generator)
     pixels = photograph()  # (600, 512, 3) uint8
     height, width = pixels.shape[:2]
-    integer("photograph_patches: size", size, 1, min(height, width))
+    size = integer("photograph_patches: size", size, 1, min(height, width))
     tops = torch.randint(height - size + 1, (count,), generator=generator).tolist()
     lefts = torch.randint(width - size + 1, (count,), generator=generator).tolist()
     patches = torch.empty(count, size, size, 3, dtype=torch.int64)

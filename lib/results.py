@@ -11,7 +11,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import math
 import os
 import stat
 import time
@@ -320,7 +319,9 @@ class Results:
             try:
                 _as_record({**record}, self.parse)
                 _checksum(record)
-            except ValueError as error:
+                if "check" in record:
+                    raise ValueError("has an entry named check, which is the name of the checksum")
+            except (ValueError, TypeError) as error:
                 raise ResultsError(f"append: {record.get('name')!r} {error}") from error
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -353,7 +354,7 @@ class Results:
             if written != len(text):
                 raise OSError(f"only {written} of {len(text)} bytes could be written")
             os.fsync(file.fileno())
-        except BaseException:
+        except OSError:  # an interrupt loses nothing: what it left is whole, or cut off next time
             with contextlib.suppress(OSError):
                 file.truncate(whole)
             raise
@@ -397,7 +398,7 @@ def is_share(value: object) -> bool:
 
     Examples
     --------
-    >>> is_share(0.5), is_share(7), is_share(math.nan), is_share(True)
+    >>> is_share(0.5), is_share(7), is_share(float("nan")), is_share(True)
     (True, False, False, False)
     """
-    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1
+    return type(value) in (int, float) and 0 <= value <= 1  # which NaN does not

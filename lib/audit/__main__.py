@@ -348,12 +348,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _quiet():
             text = report(options)
+        if sys.stdout is None:
+            return 1
         print(text)
         sys.stdout.flush()
     except (TypeError, ValueError, UnsupportedOperation) as error:
         print(f"{command()}: {_as_options(' '.join(str(error).split()))}", file=sys.stderr)
         return 3 if isinstance(error, UnsupportedOperation) else 2
-    except BrokenPipeError:                         # as in `... | head`
+    except OSError as error:                        # `... | head`, or a full disk
+        if not isinstance(error, BrokenPipeError):
+            print(f"{command()}: {_one_line(error)}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -18,6 +18,7 @@ from math import prod
 from ..bounds.bound import Bound
 from ..bounds.crossing import farthest_reaching
 from ..bounds.private import private_columns
+from ..checks import is_integer
 from ..networks.architecture import Architecture, Layer
 from .graph import POOLS, build_graph
 from .nodes import Node
@@ -164,13 +165,14 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
     if partition not in valid or len(audit.size) > 2:
         raise ValueError(f"partition {partition!r} of an input of size {audit.size}: the theorems "
                          f"are about one or two axes, cut by {' or '.join(map(repr, valid))}")
-    if representation is not None and (type(representation) is not int or representation < 1):
+    if representation is not None and (not is_integer(representation) or representation < 1):
         raise ValueError(f"representation={representation!r}: a positive number of channels per "
                          "pixel, or None for as many as the bound can use")
     if pools not in POOLS:
         raise ValueError(f"pools={pools!r}: valid are {' and '.join(map(repr, POOLS))}")
     for name, patterns in (("avoid", avoid), ("collapse", collapse)):
         _check_patterns(audit, name, patterns)
+    representation = representation and int(representation)
     source = audit.trace.sources[0]
     if len(audit.trace.sources) > 1 or source.first != 2 or source.shape[0] != 1:
         return Surrogate(partition, reason="the theorems are about one input with channels, and "

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
+from ..checks import is_integer
 from .chains import Surrogate, find_bounds
 from .describe import described, on_cpu
 from .fields import EMPTY, Field
@@ -60,7 +61,8 @@ class Audit:
 
     def geometry(self, value: Value) -> tuple[Geometry, ...]:
         """Geometry of one recorded tensor, one entry per axis."""
-        return tensor_geometry(*self.fields(value))
+        with on_cpu():
+            return tensor_geometry(*self.fields(value))
 
     def fields(self, value: Value) -> tuple[Field, Field]:
         """Fields of one recorded tensor, as if the image had no border and inside the image."""
@@ -198,7 +200,8 @@ class Audit:
         dims = [s[0] - 1 for s in fields[0].step if s is not None]
         if unit is None:
             unit = tuple(n // 2 for n in shape)
-        unit = (unit,) if isinstance(unit, int) else tuple(unit)
+        unit = tuple(int(i) if is_integer(i) else i
+                     for i in ((unit,) if is_integer(unit) else unit))
         if len(unit) == len(dims) == len(self.size) < len(shape):
             chosen = [slice(None)] * len(shape)
             for dim, place in zip(dims, unit, strict=True):
@@ -207,14 +210,15 @@ class Audit:
         else:
             chosen, limits = list(unit), list(shape)
         if len(chosen) != len(shape) or not all(
-                isinstance(i, int) and -n <= i < n for i, n in zip(unit, limits, strict=False)):
+                is_integer(i) and -n <= i < n for i, n in zip(unit, limits, strict=False)):
             raise ValueError(f"unit {unit} of {name!r}, whose map has the shape {shape} after the "
                              f"batch: give {len(self.size)} places along the axes of the image, or "
                              f"{len(shape)} in all, each within the map")
         ends = []
         for which in fields:
-            edges = [which.full(axis)[(slice(None), 0, *chosen)].reshape(2, -1).amin(1).tolist()
-                     for axis in which.axes]
+            with on_cpu():
+                edges = [which.full(axis)[(slice(None), 0, *chosen)].reshape(2, -1).amin(1).tolist()
+                         for axis in which.axes]
             ends.append(None if any(low > EMPTY // 2 for low, _ in edges) else
                         tuple((low, -high) for low, high in edges))
         return Box(name, unit, ends[1], ends[0])
@@ -409,14 +413,14 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
                  upto: str | None) -> tuple[Trace, tuple, list[str]]:
     """A run on one image; channels that nobody gave are guessed."""
     size = 224 if size is None else size
-    sizes = (size, size) if isinstance(size, int) else size
+    sizes = (size, size) if is_integer(size) else size
     if not isinstance(sizes, (tuple, list)) or not 1 <= len(sizes) <= 3 or not all(
-            type(n) is int and n > 0 for n in sizes):
+            is_integer(n) and n > 0 for n in sizes):
         raise ValueError(f"size {size!r} of the input: one to three positive integers, or one "
                          "integer for a square image")
-    if channels is not None and (type(channels) is not int or channels < 1):
+    if channels is not None and (not is_integer(channels) or channels < 1):
         raise ValueError(f"channels={channels!r} of the input: a positive integer")
-    sizes = tuple(sizes)
+    sizes, channels = tuple(map(int, sizes)), channels and int(channels)
     first = next(((m.in_channels, name) for name, m in model.named_modules()
                   if type(getattr(m, "in_channels", None)) is int), (3, None))
     guesses, failure = [channels] if channels else list(dict.fromkeys([first[0], 3])), None

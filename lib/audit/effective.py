@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..checks import integer, real
+from ..checks import integer, is_integer, real
 from .core import audit
 
 TWO_SIGMA = 0.9545
@@ -54,7 +54,8 @@ class EffectiveField:
             line = self.influence.sum(others) if others else self.influence
             sums = torch.cat([line.new_zeros(1), line.cumsum(0)])
             ends = torch.searchsorted(sums, sums + share * (1 - 1e-9))
-            sizes.append(int((ends - torch.arange(len(sums)))[ends < len(sums)].min()))
+            places = torch.arange(len(sums), device=sums.device)
+            sizes.append(int((ends - places)[ends < len(sums)].min()))
         return tuple(sizes)
 
     @property
@@ -108,9 +109,9 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     >>> found.theoretical, found.influence.shape
     (((5, 9), (5, 9)), torch.Size([15, 15]))
     """
-    if type(samples) is not int or samples < 1:
+    if not is_integer(samples) or samples < 1:
         raise ValueError(f"samples={samples!r}: a positive number of random images")
-    integer("effective_field: seed", seed)
+    seed = integer("effective_field: seed", seed)
     report = audit(model, size, channels)
     if any(x.is_meta for x in model.parameters()):
         raise ValueError(f"{type(model).__name__} is on the meta device and has no weights: "
@@ -118,25 +119,28 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     value, name = report._value(layer)
     scope = value.call.scope if layer is None and value.call else name.partition(" #")[0]
     middle = tuple(n // 2 for n in value.shape[2:])
-    unit = middle if unit is None else (unit,) if isinstance(unit, int) else tuple(unit)
+    unit = middle if unit is None else (unit,) if is_integer(unit) else tuple(unit)
     box = report.box(layer, unit)
-    private, caught = copy.deepcopy(model).eval(), []
+    with torch.inference_mode(False):               # whose tensors know no gradients
+        private, caught = copy.deepcopy(model).eval(), []
     modules = dict(private.named_modules())
     if scope not in modules:
         raise ValueError(f"layer {name!r} is no module, and its output cannot be caught; name one "
                          "of the modules")
     modules[scope].register_forward_hook(lambda module, args, out: caught.append(out))
-    anchor = next(private.parameters(), torch.zeros(()))
+    anchor = next(private.parameters(), torch.zeros((), device="cpu"))
     generator = torch.Generator().manual_seed(seed)
-    total = torch.zeros(report.size, dtype=torch.float64)
-    with torch.inference_mode(False), torch.enable_grad():
+    total = torch.zeros(report.size, dtype=torch.float64, device="cpu")
+    drawn = {"generator": generator, "dtype": torch.float32, "device": "cpu"}
+    with (torch.inference_mode(False), torch.enable_grad(),
+          torch.autocast(anchor.device.type, enabled=False)):
         for _ in range(samples):
             caught.clear()
-            image = torch.randn(report.trace.sources[0].shape, generator=generator)
+            image = torch.randn(report.trace.sources[0].shape, **drawn)
             image = image.to(anchor).requires_grad_()
             private(image)
             chosen = caught[-1][(0, slice(None), *unit)]
-            weights = torch.randn(chosen.shape, generator=generator).to(chosen)
+            weights = torch.randn(chosen.shape, **drawn).to(chosen)
             gradient, = torch.autograd.grad((chosen * weights).sum(), image)
-            total += gradient[0].abs().sum(0).double().cpu()
+            total = total + gradient[0].abs().sum(0).double().cpu()
     return EffectiveField(total / total.sum(), box.pixels, box.unit)

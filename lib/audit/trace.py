@@ -10,12 +10,15 @@ a second. What does not depend on the input is computed as the module would comp
 from __future__ import annotations
 
 import logging
+import random
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
+import numpy as np
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
@@ -94,6 +97,10 @@ EMPTIES = {"empty_like", "rand_like", "randn_like", "randint_like", "new_empty",
 WHOLE = {"linear", "matmul", "einsum", "pad", "lstm", "rnn_tanh", "rnn_relu", "gru", "cdist",
          "scaled_dot_product_attention"}
 """Operations to be recorded as they are; other composite ones are broken into their parts."""
+
+
+ONE_AT_A_TIME = threading.RLock()
+"""Held by a run: what it switches off and on again belongs to the whole process."""
 
 
 class _Reached(BaseException):
@@ -305,12 +312,18 @@ def _shapes_only(args: tuple) -> tuple:
 @contextmanager
 def _scopes(recorder: _Recorder, upto: nn.Module | None, reached: list) -> Iterator[None]:
     """Keep the recorder's stack of module names up to date, also where a module fails."""
+    here = threading.get_ident()                    # the hooks are called in every thread
+
     def enter(module, _):
+        if threading.get_ident() != here:
+            return
         recorder.stack.append((recorder.names.get(id(module), type(module).__name__),
                                not {name for name, _ in module.named_children()}
                                - {"parametrizations"}))
 
     def leave(module, _, result):
+        if threading.get_ident() != here:
+            return
         place, failure = recorder.stack.pop(), sys.exception()
         if failure is not None and failure is not recorder.failure:
             recorder.failed, recorder.failure = place, failure
@@ -328,9 +341,11 @@ def _scopes(recorder: _Recorder, upto: nn.Module | None, reached: list) -> Itera
 def _surroundings() -> Iterator[None]:
     """Whatever the caller has switched on does not change the run, and is on again afterwards."""
     log = logging.getLogger("torch._subclasses.fake_tensor")
-    silent, fast = log.disabled, torch.backends.mha.get_fastpath_enabled()
-    with ExitStack() as stack:
+    with ONE_AT_A_TIME, ExitStack() as stack:
+        silent, fast = log.disabled, torch.backends.mha.get_fastpath_enabled()
         stack.enter_context(torch.random.fork_rng(devices=[]))
+        stack.callback(random.setstate, random.getstate())
+        stack.callback(np.random.set_state, np.random.get_state())
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.autocast("cpu", enabled=False))

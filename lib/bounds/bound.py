@@ -51,15 +51,16 @@ class Bound:
     powers: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self):
-        for base, exponent in self._powers:
-            integer("Bound: base", base, 0)
-            integer("Bound: exponent", exponent, 0)
+        powers = _plain(self._powers)  # a numpy integer would overflow without a word
+        object.__setattr__(self, "base", powers[0][0])
+        object.__setattr__(self, "exponent", powers[0][1])
+        object.__setattr__(self, "powers", powers if self.powers else ())
 
     @classmethod
     def product(cls, powers: Iterable[tuple[int, int]], layer: int | None = None,
                 shift: int | None = None) -> Bound:
         """The product of these powers; without any, 1."""
-        powers = tuple(sorted(powers, reverse=True)) or ((1, 0),)
+        powers = tuple(sorted(_plain(powers), reverse=True)) or ((1, 0),)
         return cls(*powers[0], layer, shift, powers)
 
     @property
@@ -95,6 +96,11 @@ class Bound:
 
     def __str__(self) -> str:
         return " ".join(f"{base}^{exponent}" for base, exponent in self._powers)
+
+
+def _plain(powers):
+    return tuple((integer("Bound: base", base, 0), integer("Bound: exponent", exponent, 0))
+                 for base, exponent in powers)
 
 
 def best(candidates: Iterable[Bound]) -> Bound:

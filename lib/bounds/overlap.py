@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from math import prod
 
-from ..checks import integer, shown
+from ..checks import integer, is_integer, shown
 from .bound import Bound, best
 
 
@@ -36,10 +36,10 @@ def cut_position(net, axis: int, cut: int | None = None) -> int:
     """The number of cells before the cut; None stands for half of the axis, rounded down."""
     extent = net.size[axis]
     position = extent // 2 if cut is None else cut
-    if type(position) is not int or position not in range(1, extent):
+    if not is_integer(position) or position not in range(1, extent):
         raise ValueError(f"cut={shown(position)} along an axis of {extent} cells: valid are 1 to "
                          f"{extent - 1} cells before the cut")
-    return position
+    return int(position)
 
 
 def axis_and_cut(net, partition: str, cut: int | None = None) -> tuple[int, int]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from math import prod
 
+from ..checks import integers, is_integer
+
 __all__ = ["Grid", "Partition", "split_modes"]
 
 Grid = int | tuple[int, ...]
@@ -49,9 +51,9 @@ def split_modes(
     ((0, 1, 4, 5), (2, 3, 6, 7))
     """
     sides = (grid,) if isinstance(grid, int) or not hasattr(grid, "__iter__") else tuple(grid)
-    if not 1 <= len(sides) <= 2 or any(
-            isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in sides):
+    if not 1 <= len(sides) <= 2 or any(not is_integer(s) or s < 0 for s in sides):
         raise ValueError(f"partition: grid {grid!r} is neither a length nor a (height, width)")
+    sides = integers("partition: grid", sides, 0)
     count = prod(sides)
     if not hasattr(partition, "__iter__"):
         raise TypeError(f"partition: {partition!r} is neither a name nor a list of row modes")

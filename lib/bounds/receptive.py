@@ -10,15 +10,15 @@ from __future__ import annotations
 from fractions import Fraction
 from math import floor, prod
 
-from ..checks import real
+from ..checks import is_integer, real
 from . import shifts
 
 
 def _check(net, layer, axis):
-    if type(layer) is not int or layer not in range(net.depth + 1):
+    if not is_integer(layer) or layer not in range(net.depth + 1):
         raise ValueError(f"layer {layer!r} of an architecture of {net.depth} layers: valid are "
                          f"0 (the representation) to {net.depth}")
-    if type(axis) is not int or axis not in range(-net.ndim, net.ndim):
+    if not is_integer(axis) or axis not in range(-net.ndim, net.ndim):
         raise ValueError(f"axis {axis!r} of an architecture with {net.ndim} axes: valid are "
                          f"{-net.ndim} to {net.ndim - 1}")
 

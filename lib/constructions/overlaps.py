@@ -219,6 +219,7 @@ def overlap_construction(
     axis = cut_axis(net, partition)
     layer, shift = _choose(net, partition, layer, shift)
     base, digits = template_base(net, layer), shift_digits(net, layer, shift, axis)
+    layer, shift = int(layer), int(shift)                      # of whatever integer type
     used, weights = slice(base - 1), []
     for i in range(1, layer + 1):
         weight, bias = idle_layer(net, i)

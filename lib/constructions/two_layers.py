@@ -153,7 +153,7 @@ def two_layer_construction(
     '3^1'
     """
     require_network("two_layer_construction", net, representation, arithmetic)
-    integer("two_layer_construction: scale", scale)
+    scale = integer("two_layer_construction: scale", scale)
     flag("two_layer_construction: last_bias", last_bias)
     axis = cut_axis(net, partition)
     exact = net.exact_two_layer_rank(partition, cut, last_bias)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import integer, kind, shown
-from .residues import is_prime, residues
+from ..checks import integer, is_integer, kind, shown
+from .residues import is_prime, plain, residues
 
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here, and 2**53 + 1 no longer
 DEFAULT_PRIME = 8388593  # the largest prime below 2**23
@@ -109,8 +109,9 @@ class Modular:
     prime: int = DEFAULT_PRIME
 
     def __post_init__(self):
-        if isinstance(self.prime, bool) or not isinstance(self.prime, int):
+        if not is_integer(self.prime):
             raise TypeError(f"Modular: prime must be an int, got {self.prime!r}")
+        object.__setattr__(self, "prime", int(self.prime))
         if self.prime >= 2**23:
             raise ValueError(
                 f"Modular: prime {self.prime} is too large for exact float64 products; it must be "
@@ -282,9 +283,10 @@ def real_tensor(operation: str, values, device: torch.device | None = None) -> t
     >>> real_tensor("f", [0.1]).item() == 0.1                   # never by way of float32
     True
     """
+    values = plain(operation, values)
     try:
         kind = torch.as_tensor(values).dtype
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise TypeError(f"{operation}: entries must be real numbers: {error}") from None
     if kind.is_complex:  # a conversion would drop the imaginary parts
         raise TypeError(f"{operation}: entries must be real, got {kind}")

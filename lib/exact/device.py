@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from ..checks import is_integer
+
 WORTH_MOVING = 1 << 18  # entries from which a matrix is sent to a GPU without being asked
 
 
@@ -70,8 +72,9 @@ def generator(seed: int) -> torch.Generator:
     >>> torch.randint(0, 10, (4,), generator=generator(0))
     tensor([4, 9, 3, 0])
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if not is_integer(seed):
         raise TypeError(f"generator: seed must be an int, got {seed!r}")
+    seed = int(seed)
     if not 0 <= seed < 2**63:
         raise ValueError(f"generator: seed must lie between 0 and 2**63 - 1, got {seed}")
     return torch.Generator().manual_seed(seed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import integers, real
+from ..checks import integers, is_integer, real
 from .arithmetic import DEFAULT_PRIME, Modular, real_tensor
 from .device import WORTH_MOVING, exact_device
 from .elimination import rank_in_place
@@ -159,8 +159,9 @@ def exact_rank(
     more.
     """
     field = Modular(prime)
-    if degree is not None and (isinstance(degree, bool) or not isinstance(degree, int)):
+    if degree is not None and not is_integer(degree):
         raise TypeError(f"exact_rank: degree must be an int or None, got {degree!r}")
+    degree = degree if degree is None else int(degree)
     if degree is not None and degree < 0:
         raise ValueError(f"exact_rank: degree must not be negative, got {degree}")
     residues = field.tensor(matrix, device=None if device is None else exact_device(device))
@@ -176,7 +177,7 @@ def exact_rank(
         if len(whole) != 2 or any(n < m for n, m in zip(whole, shape)):
             raise ValueError(f"exact_rank: whole={whole}; need the shape of a matrix that has a "
                              f"block of {shape[0]} × {shape[1]}")
-    return Certificate(rank_in_place(residues, field), prime, shape, whole, degree)
+    return Certificate(rank_in_place(residues, field), field.prime, shape, whole, degree)
 
 
 def singular_values(matrix) -> torch.Tensor:

@@ -28,15 +28,19 @@ def residues(values, prime: int, device: torch.device | None = None) -> torch.Te
 
 def _as_tensor(values, prime):
     """The values as a real tensor on a device that has float64."""
+    values = plain("Modular.tensor", values)
     if isinstance(values, torch.Tensor) and values.dtype == torch.uint64:
         values = values.cpu().numpy()  # int64 would not hold them
     if not isinstance(values, torch.Tensor):
-        values = np.asarray(values)
+        try:
+            values = np.asarray(values)
+        except ValueError as error:  # rows of different lengths
+            raise ValueError(f"Modular.tensor: {error}") from None
         if values.dtype == object and all(isinstance(v, int) for v in values.flat):
             values = np.asarray(values % prime).astype(np.int64)  # Python ints of any size
         elif values.dtype == np.uint64:
             values = (values % np.uint64(prime)).astype(np.int64)
-        if values.dtype.kind not in "biuf":
+        if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:  # long doubles
             raise TypeError(f"Modular.tensor: entries must be integers, got {values.dtype}")
         values = torch.from_numpy(np.require(values, requirements=["C", "W"]))
     if values.is_complex():
@@ -48,14 +52,42 @@ def _piece(values, prime):
     if not values.is_floating_point():
         return values.to(torch.int64).remainder(prime)
     limit = int(2 / torch.finfo(values.dtype).eps)  # from here on integers are rounded
+    given, values = values.dtype, values.to(torch.float64)  # floats of 8 bits know no comparison
     wrong = ~(values.abs() < limit) | (values != values.round())  # ~(<) catches NaN
     if wrong.any():
         raise ValueError(
             f"Modular.tensor: {values[wrong][0].item()} is not an exact integer; entries of type "
-            f"{values.dtype} must be whole numbers below {limit} in absolute value"
+            f"{given} must be whole numbers below {limit} in absolute value"
         )
-    exact = torch.remainder(values.to(torch.float64), prime)  # fmod rounds nothing
+    exact = torch.remainder(values, prime)  # fmod rounds nothing
     return exact.add_(0.0)  # turns -0.0 into 0.0
+
+
+def plain(operation: str, values: object) -> object:
+    """Values whose numbers stand side by side in memory, or a TypeError that says what they are.
+
+    Examples
+    --------
+    >>> plain("f", torch.ones(2).to_sparse())
+    Traceback (most recent call last):
+    ...
+    TypeError: f: a torch.sparse_coo tensor; need a dense one with numbers
+    >>> plain("f", np.ma.array([1, 2], mask=[False, True]))
+    Traceback (most recent call last):
+    ...
+    TypeError: f: a masked array, and what is masked has no number; fill it first
+    """
+    if isinstance(values, torch.Tensor):
+        what = "nested" if values.is_nested else "quantized" if values.is_quantized else (
+            "meta" if values.is_meta else values.layout)
+        if what is not torch.strided:
+            raise TypeError(f"{operation}: a {what} tensor; need a dense one with numbers")
+    elif isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{operation}: a masked array, and what is masked has no number; fill it "
+                        "first")
+    elif isinstance(values, np.ndarray) and not values.dtype.isnative:  # torch takes no others
+        return values.astype(values.dtype.newbyteorder("="))
+    return values
 
 
 def is_prime(number: int) -> bool:

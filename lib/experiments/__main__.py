@@ -165,8 +165,11 @@ def stop(number, frame):
 def main(argv=None):
     """Run the command; returns the exit code (0 done, 1 failures, 2 cannot start, 130 Ctrl-C)."""
     arguments = parser().parse_args(argv)
-    with stopped_by_signals():
-        return execute(arguments)
+    try:
+        with stopped_by_signals():
+            return execute(arguments)
+    except KeyboardInterrupt:  # once more, while the first was answered
+        return 130
 
 
 @contextlib.contextmanager
@@ -226,4 +229,6 @@ def report(output):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+    sys.exit(code)

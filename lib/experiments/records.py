@@ -46,12 +46,19 @@ def as_network(entry):
     wrong += ["channels"] * (type(entry["channels"]) is not int or entry["channels"] < 1)
     wrong += ["seed"] * (type(entry["seed"]) is not int)
     wrong += ["curve"] * (not isinstance(curve, dict)
-                          or not all(map(is_share, curve.get("accuracy", ())))
-                          or not all(value >= 0 for value in curve.get("loss", ())))
+                          or not all(map(is_share, _list(curve, "accuracy")))
+                          or not all(type(value) in (int, float) and value >= 0
+                                     for value in _list(curve, "loss")))
     if wrong:
         raise ValueError(f"is not the record of a network: {wrong[0]}="
                          f"{str(entry.get(wrong[0]))[:40]} is impossible")
     return entry
+
+
+def _list(curve, name):
+    """What a curve has under a name; something impossible where that is no list."""
+    values = curve.get(name, [])
+    return values if isinstance(values, list) else [None]
 
 
 def read(path):

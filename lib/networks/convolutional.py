@@ -11,7 +11,7 @@ from math import prod
 
 import torch
 
-from ..checks import choice, floats, integer, kind, shown
+from ..checks import choice, floats, integer, is_integer, kind, shown
 from ..exact.arithmetic import Modular, chosen_arithmetic
 from .architecture import Architecture, Weights
 
@@ -123,6 +123,7 @@ def generalized_conv(
     axes = x.ndim - 2
     stride = tuple(stride) if isinstance(stride, (list, tuple)) else (stride,) * axes
     _check_layer(x, weight, bias, stride)
+    stride = tuple(map(int, stride))
     cells = x.movedim((0, 1), (-1, -2))  # (*cells, C, batch)
     pooled = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
     return pooled.movedim((-1, -2), (0, 1))
@@ -133,14 +134,14 @@ def _check_layer(
 ) -> None:
     """Raise a ValueError unless input, weight, bias and stride are those of one layer."""
     axes = x.ndim - 2
-    whole = all(type(s) is int and s > 0 for s in stride)
+    whole = all(is_integer(s) and s > 0 for s in stride)
     if axes not in (1, 2) or len(stride) != axes or not whole:
         raise ValueError(
             f"generalized_conv: input of shape {tuple(x.shape)} with stride {stride}; need "
             "(batch, channels, cells) or (batch, channels, height, width) and one positive "
             "stride per axis"
         )
-    outputs = tuple(-(-n // s) for n, s in zip(x.shape[2:], stride, strict=True))
+    outputs = tuple(-(-n // int(s)) for n, s in zip(x.shape[2:], stride, strict=True))
     lead = tuple(weight.shape[: max(0, weight.ndim - 2 - axes)])
     if weight.ndim not in (2 + axes, 2 + 2 * axes) or lead not in ((), outputs):
         raise ValueError(

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..bounds.bound import Bound
-from ..checks import integer, integers
+from ..checks import integer, integers, is_integer
 from .architecture import Architecture, Layer
 
 
 def _halvings(size, what):
     """log2 of a power of two, which is the number of blocks that reduce it to one cell."""
-    if isinstance(size, bool) or not isinstance(size, int) or size < 2 or size & (size - 1):
+    if not is_integer(size) or size < 2 or int(size) & (int(size) - 1):
         raise ValueError(f"{what}: size must be a power of two, at least 2, got {size!r}")
-    return size.bit_length() - 1
+    return int(size).bit_length() - 1
 
 
 def stacked_blocks(
@@ -115,7 +115,8 @@ def proposition_2_layer(window: int, size: int) -> int:
     5
     """
     blocks = _halvings(size, "proposition_2_layer")
-    if integer("proposition_2_layer: window", window) < 2:
+    window, size = integer("proposition_2_layer: window", window), int(size)
+    if window < 2:
         raise ValueError(f"proposition_2_layer: window B={window} has no overlaps; needs B >= 2")
     for block in range(1, blocks + 1):
         if 2 * ((2 * window - 1) * 2 ** (block - 1) - window + 1) > size:
@@ -152,7 +153,7 @@ def proposition_2_bound(window: int, size: int, channels: int) -> Bound:
     layer = proposition_2_layer(window, size)
     if integer("proposition_2_bound: channels", channels) < 1:
         raise ValueError(f"proposition_2_bound: channels M={channels}; needs at least one")
-    stride = 2 ** ((layer - 1) // 2)
+    stride, size = 2 ** ((layer - 1) // 2), int(size)
     return Bound(channels, size**2 // (2 * stride**2), layer, size // 2)
 
 
@@ -168,8 +169,8 @@ def proposition_2_exponent(window: int, size: int) -> Fraction:
     >>> proposition_2_exponent(5, 32), float(proposition_2_exponent(5, 32))
     (Fraction(648, 25), 25.92)
     """
-    integer("proposition_2_exponent: window", window, 1)
-    integer("proposition_2_exponent: size", size, 1)
+    window = integer("proposition_2_exponent: window", window, 1)
+    size = integer("proposition_2_exponent: size", size, 1)
     return Fraction((2 * window - 1) ** 2 * size**2, 2 * (size + 2 * window - 2) ** 2)
 
 

@@ -129,7 +129,7 @@ def missing_pixels(
     kind("missing_pixels: generator", generator, torch.Generator)
     if not 0 <= real("missing_pixels: share", share) <= 1:
         raise ValueError(f"missing_pixels: share={share!r}; need a probability")
-    return torch.rand(count, *size, generator=generator) >= share
+    return torch.rand(count, *size, generator=generator, dtype=torch.float32) >= share
 
 
 def missing_rectangles(

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..experiments.analysis import FACTORS, cells, complete_widths, contributions, curve
+from ..experiments.analysis import FACTORS, cells, contributions, curve
 from ..experiments.augment import Stream
 from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
@@ -303,19 +303,20 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
             for axes in grid[row]:
                 axes.remove()
             axes = drawing.add_subplot(lower[row, :])
-            for block in blocks:
-                points = curve(found, augmentation, block, "parameters")
+            lines = {block: curve(found, augmentation, block, "parameters") for block in blocks}
+            for block, points in lines.items():
                 if points:
                     dash = "-" if KINDS[block].overlap else (0, (4, 2))
                     axes.errorbar([p[0] for p in points], [p[1] for p in points],
                                   [p[2] for p in points], color=color_of(block), linestyle=dash,
                                   marker="o", markersize=4, capsize=2, linewidth=1.8,
                                   markerfacecolor=color_of(block) if dash == "-" else "white")
-                    left = KINDS[block].mixing and not KINDS[block].overlap
-                    below = block == "B1max3"
-                    label_line(axes, points[-1][0], points[-1][1], NAMES.get(block, block), INK,
-                               fontsize=10, xytext=(-6, 9) if left else (4, -9 if below else 6),
-                               ha="right" if left else "left")
+                    place, height, *_ = points[-1]
+                    below = block == "B1max3" or any(     # of two that end together the lower one
+                        other and other[-1][0] == place and other[-1][1] > height
+                        for other in lines.values())
+                    label_line(axes, place, height, NAMES.get(block, block), INK,
+                               fontsize=10, xytext=(5, -9 if below else 5))
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
             axes.set(xscale="log", xlim=(90, 1.6e6), ylim=(0, 1.0), ylabel="training accuracy")
             axes.set_title(f"{augmentation} augmentation", fontsize=11)
@@ -489,9 +490,7 @@ def stored_factors() -> Figure:
     with figure(7.0, 3.0, columns=2) as (drawing, panels):
         records = stored_records()
         for axes, kind in zip(panels, ("color", "spatial")):
-            width = complete_widths(records, kind)[-1]
-            draw_factors(axes, contributions(records, kind, width),
-                         f"{kind} augmentation, C={width}")
+            draw_factors(axes, contributions(records, kind, 32), f"{kind} augmentation, C=32")
     return drawing
 
 

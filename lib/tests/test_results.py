@@ -259,3 +259,15 @@ def test_runs_with_impossible_errors_are_refused(tmp_path):
             + json.dumps({"name": "x", "errors": errors}).encode() + b"\n")
         with pytest.raises(ResultsError, match="line 2 (is no run|holds a number)"):
             read_runs(tmp_path / "a")
+
+
+def test_an_interrupt_while_the_disk_is_busy_takes_nothing_back(tmp_path, monkeypatch):
+    kept = Results(tmp_path / "a.jsonl", {"steps": 1})
+
+    def interrupted(number):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kept.append({"name": "one", "error": 0.5})
+    monkeypatch.undo()
+    assert kept.names() == {"one"} and kept.append({"name": "one", "error": 0.5}) == []

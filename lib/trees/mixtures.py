@@ -49,7 +49,8 @@ def lags(dilations: Sequence[int]) -> dict[int, int]:
     >>> lags((2, 1)), lags((1, 1))
     ({0: 1, 1: 1, 2: 1, 3: 1}, {0: 1, 1: 2, 2: 1})
     """
-    if not integers("lags: dilations", dilations, 1):
+    dilations = integers("lags: dilations", dilations, 1)
+    if not dilations:
         raise ValueError("lags: no dilations; need at least one")
     paths = Counter({0: 1})
     for dilation in dilations:
@@ -94,7 +95,8 @@ def dilated_tree(
     >>> print(dilated_tree((2, 1), dim=3, width=5))
     [[0 2]:5 [1 3]:5]:1 over dimension 3
     """
-    return _tree((tuple(dilations),), dim, {len(dilations): outputs}, width)
+    dilations = integers("dilated_tree: dilations", dilations, 1)
+    return _tree((dilations,), dim, {len(dilations): outputs}, width)
 
 
 def mixture_levels(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
@@ -238,9 +240,13 @@ class DilatedNetwork:
     exchange: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        integers("DilatedNetwork: dim and width", (self.dim, self.width), 1)
-        integers("DilatedNetwork: exchange", self.exchange, 1)
-        kind("DilatedNetwork: orders", self.orders, tuple, list)
+        dim, width = integers("DilatedNetwork: dim and width", (self.dim, self.width), 1)
+        exchange = integers("DilatedNetwork: exchange", self.exchange, 1)
+        orders = tuple(integers("DilatedNetwork: orders", order, 1) for order in
+                       kind("DilatedNetwork: orders", self.orders, tuple, list))
+        for name, value in (("dim", dim), ("width", width), ("exchange", exchange),
+                            ("orders", orders)):
+            object.__setattr__(self, name, value)
         if len(self.orders) not in (1, 2):
             raise ValueError(f"DilatedNetwork: {len(self.orders)} orders; need one or two")
         lags(self.orders[0])

@@ -109,8 +109,9 @@ def pooling_tree(grid: Grid, dim: int, widths: Sequence[int],
     >>> tree.mincut(split_modes("left-right", (4, 4))[0])
     256
     """
+    grid = tuple(grid) if hasattr(grid, "__iter__") else (grid,)
     order = pooling_order(grid, geometry)
-    pool = 2 if isinstance(grid, int) or len(grid) == 1 else 4
+    pool = 2 if len(grid) == 1 else 4
     return ModeTree.perfect(len(order), pool, dim, widths).permuted(order)
 
 
@@ -192,14 +193,15 @@ def split_windows_rank(pool: int, dim: int, widths: Sequence[int], level: int, r
     >>> split_windows_rank(4, 2, (4, 3), 0, 2), split_windows_rank(4, 2, (4, 3), 0, 2, shared=True)
     (256, 81)
     """
-    for name, value in (("pool", pool), ("dim", dim)):
-        integer(f"split_windows_rank: {name}", value, 1)
-    for name, value in (("level", level), ("rows", rows)):
-        integer(f"split_windows_rank: {name}", value)
+    pool, dim = (integer(f"split_windows_rank: {name}", value, 1)
+                 for name, value in (("pool", pool), ("dim", dim)))
+    level, rows = (integer(f"split_windows_rank: {name}", value)
+                   for name, value in (("level", level), ("rows", rows)))
+    widths = integers("split_windows_rank: widths", widths, 1)
     if not 0 <= level < len(widths) or not 0 < rows < pool:
         raise ValueError(f"split_windows_rank: level {level} of {len(widths)}, {rows} children of "
                          f"{pool} in the rows; need 0 <= level < levels and 0 < rows < pool")
-    space, widths = dim, integers("split_windows_rank: widths", widths, 1)
+    space = dim
     for width in widths[:level]:
         space = min(width, _powers(space, pool, shared))
     rank = min(widths[level], _powers(space, min(rows, pool - rows), shared))

@@ -297,8 +297,8 @@ def maxima_rank_bound(partition: Partition, modes: int, dim: int, channels: int 
     >>> [maxima_rank_bound("even-odd", 16, 2, channels) for channels in (1, 31, 32)]
     [9, 249, 256]
     """
-    for name, value in (("modes", modes), ("dim", dim), ("channels", channels)):
-        integer(f"maxima_rank_bound: {name}", value, 1)
+    modes, dim, channels = (integer(f"maxima_rank_bound: {name}", value, 1) for name, value in
+                            (("modes", modes), ("dim", dim), ("channels", channels)))
     smaller = min(map(len, split_modes(partition, modes)))
     return min(channels * (dim - 1) * smaller + 1, dim**smaller)
 
@@ -325,8 +325,9 @@ def largest_average_rank(partition: Partition, modes: int, dim: int) -> int:
     >>> [largest_average_rank(name, 8, 2) for name in ("left-right", "even-odd")]
     [2, 7]
     """
-    integer("largest_average_rank: dim", dim, 1)
-    if integer("largest_average_rank: modes", modes, 2) & (modes - 1):
+    dim = integer("largest_average_rank: dim", dim, 1)
+    modes = integer("largest_average_rank: modes", modes, 2)
+    if modes & (modes - 1):
         raise ValueError(f"largest_average_rank: modes={modes}; need a power of two")
     sides = split_modes(partition, modes)
     (p, left_columns), (q, right_columns) = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import choice, integer, shown
+from ..checks import choice, integer, is_integer, shown
 
 __all__ = [
     "OPERATORS",
@@ -86,10 +86,11 @@ def indices(dim: int, count: int) -> torch.Tensor:
     >>> indices(2, 2).tolist()
     [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
-    whole = type(dim) is int and type(count) is int
+    whole = is_integer(dim) and is_integer(count)
     if not whole or dim < 1 or count < 0:
         raise ValueError(f"indices: dim={dim} and count={count}; need integers dim >= 1 and "
                          "count >= 0")
+    dim, count = int(dim), int(count)
     if dim**count * count > MOST_INDICES:
         raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} numbers do "
                          "not fit into memory, see sample_indices")
@@ -118,7 +119,8 @@ def sample_indices(
     torch.Size([3, 40])
     """
     dim = integer("sample_indices: dim", dim, 1)
-    available = dim**integer("sample_indices: count", count, 0)
+    count = integer("sample_indices: count", count, 0)
+    available = dim**count
     samples = integer("sample_indices: samples", samples)
     if not 0 <= samples <= available:
         raise ValueError(

@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integer, integers, kind, shown
+from ..checks import integer, integers, is_integer, kind, shown
 from .mincut import multiplicative_mincut
 
 if TYPE_CHECKING:
@@ -54,9 +54,13 @@ class Node:
     width: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.children, tuple) or any(
-                type(child) not in (int, Node) for child in self.children):
+        if not isinstance(self.children, tuple) or not all(
+                isinstance(child, Node) or is_integer(child) for child in self.children):
             raise TypeError(f"Node: children={self.children!r}; need a tuple of nodes and modes")
+        object.__setattr__(self, "children", tuple(
+            child if isinstance(child, Node) else int(child) for child in self.children))
+        if is_integer(self.width):  # plain, so that no product of widths overflows
+            object.__setattr__(self, "width", int(self.width))
 
     def __repr__(self) -> str:
         return f"Node({self.children!r}, {self.width})"
@@ -107,6 +111,7 @@ class ModeTree:
         if not isinstance(self.root, Node):
             raise ValueError(f"ModeTree: root {self.root!r} is not a Node")
         _positive("dim", self.dim)
+        object.__setattr__(self, "dim", int(self.dim))
         level, depth = [self.root], 0
         while level := [c for node in level for c in node.children if isinstance(c, Node)]:
             depth += 1
@@ -481,7 +486,7 @@ class ModeTree:
 
 
 def _positive(what: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not is_integer(value) or value < 1:
         raise ValueError(f"ModeTree: {what} is {value!r}; need an integer >= 1")
 
 
