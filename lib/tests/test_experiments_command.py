@@ -330,8 +330,13 @@ class Everything:
 
 def test_the_program_ends_with_the_code_of_the_command(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["x", "--workers", "0"])
-    with pytest.raises(SystemExit) as ended:
-        as_program("lib.experiments")
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            as_program("lib.experiments")
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # nothing is left to interrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended.value.code == 2 and "--workers 0" in capsys.readouterr().err
 
 
