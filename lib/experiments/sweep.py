@@ -92,8 +92,10 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
                   disable=not progress) as bar:
+            before = 0
             for _ in range(TRIES):
-                again, failures, before = [], [], bar.n
+                again, failures = [], []
+                bar.update(before - bar.n)  # back from where a failed job had come
                 if client:
                     finished = on_cluster(todo, options, client)
                 elif workers > 1:
@@ -195,9 +197,9 @@ def seconds_per_image(job, settings, device="cpu"):
     if job[-1].channels > MEASURED_CHANNELS:
         narrow = (dataclasses.replace(job[-1], channels=MEASURED_CHANNELS),)
         return seconds_per_image(narrow, settings, device) * weight(job) / weight(narrow)
-    quick = dataclasses.replace(settings, data="dead-leaves", batch_size=max(10, min(
-        settings.batch_size, 1024 // job[-1].channels)))
-    data = dead_leaves(quick.batch_size, leaves=10)
+    size = max(10, min(settings.batch_size, 1024 // job[-1].channels))
+    quick = dataclasses.replace(settings, data="dead-leaves", images=size, batch_size=size)
+    data = dead_leaves(size, leaves=10)
     trainer = Trainer(job, quick, data, device)
     trainer.run_epoch()
     steps, start = 0, time.perf_counter()

@@ -1,13 +1,16 @@
 """Random blobs, their labels, and the networks whose windows are squares or mirror images."""
 
+import hashlib
 import itertools
 import json
+import math
 
 import numpy as np
 import pytest
 import scipy.ndimage
 import torch
 
+from lib.experiments import pooled
 from lib.experiments.blobs import TASKS, Blobs, _drawn, blobs, symmetry
 from lib.experiments.networks import generator_for
 from lib.experiments.pooled import (
@@ -185,3 +188,129 @@ def test_the_stored_results_come_from_these_images_and_these_networks():
         for entry in found:
             name = f"mean-{geometry}-C16-closedness-s{entry['seed']}"
             assert entry["test_accuracy"] == pytest.approx(stored[name], abs=0.03)
+
+
+def test_blob_settings_by_default():
+    assert pooled.PoolSettings() == pooled.PoolSettings(25_000, 5_000, 2_000, 64, 16)
+    assert pooled.PoolSettings().as_dict()["kinds"] == {
+        "product": [3e-3, [0.9, 0.9], 0.0], "max": [1e-3, [0.9, 0.999], 1e-4],
+        "mean": [1e-3, [0.9, 0.999], 1e-4]}
+
+
+def test_a_curve_has_ten_points_whatever_the_number_of_steps(monkeypatch):
+    """Losses of constant networks that are told apart by their step: means over each tenth."""
+    steps, labels = 23, torch.tensor([0, 0, 0])
+
+    class Constant(torch.nn.Module):
+        def __init__(self, *given):
+            super().__init__()
+            self.given, self.step = given, 0
+            self.weights, self.biases = [torch.nn.Parameter(torch.zeros(1))], []
+
+        def forward(self, codes):
+            self.step += 1
+            scores = torch.zeros(2, codes.shape[-2], 2)
+            scores[0, :, 1] += min(self.step, steps)
+            scores[1, :, 1] += 2 * min(self.step, steps)
+            return scores + 0 * self.weights[0]
+
+    monkeypatch.setattr(pooled, "PooledNetworks", Constant)
+    monkeypatch.setattr(pooled, "coded", lambda images, geometry: torch.zeros(3, 64).long())
+    found = pooled.train("mean", "square", pooled.PoolSettings(steps=steps), ("images", labels),
+                         ("images", 1 - labels), (5, 6))
+    parts = [[] for _ in range(10)]
+    for step in range(1, steps + 1):
+        parts[(step - 1) * 10 // steps].append(step)
+    for entry, factor in zip(found, (1, 2), strict=True):
+        assert entry["curve"]["loss"] == pytest.approx([
+            sum(math.log(1 + math.exp(factor * step)) for step in part) / len(part)
+            for part in parts], abs=6e-6)
+        assert all(round(value, 5) == value for value in entry["curve"]["loss"])
+        assert (entry["accuracy"], entry["test_accuracy"]) == (0.0, 1.0)
+    assert [entry["seed"] for entry in found] == [5, 6]
+
+
+def test_right_answers_are_counted_in_parts():
+    codes, labels = torch.arange(7)[:, None], torch.tensor([0, 1, 0, 1, 1, 1, 0])
+    sizes = []
+
+    def nets(part):
+        sizes.append(part.shape)
+        scores = torch.zeros(*part.shape[:2], 2)
+        scores[0, :, 1] = 1
+        scores[1, :, 0] = 1
+        return scores
+
+    assert pooled.accuracies(nets, codes, labels, 2, 3) == pytest.approx([4 / 7, 3 / 7])
+    assert sizes == [(2, 3, 1), (2, 3, 1), (2, 1, 1)]
+    pooled.accuracies(nets, codes.repeat(143, 1), labels.repeat(143), 2)
+    assert sizes[3:] == [(2, 1000, 1), (2, 1, 1)]
+
+
+def test_orders_of_images_are_drawn_anew_when_too_few_are_left():
+    draw, stream = generator_for("order", 3), pooled.batches(7, 3, (2, 3))
+    for _ in range(3):
+        order = torch.randperm(7, generator=draw)
+        assert [next(stream)[1].tolist() for _ in (0, 1)] == [order[:3].tolist(),
+                                                              order[3:6].tolist()]
+
+
+def test_a_random_order_is_that_of_its_side():
+    assert torch.equal(pooled.window_order(4, "random"), torch.randperm(
+        16, generator=generator_for("window order", 4)))
+    for call, message in (
+            (lambda: pooled.window_order(4, "x"), "window_order: geometry='x', must be one of "
+             "('square', 'mirror', 'random')"),
+            (lambda: pooled.PooledNetworks("x", "square", 2, (0,)), "PooledNetworks: kind='x', "
+             "geometry='square'; must be one of ('product', 'max', 'mean') and one of ('square', "
+             "'mirror', 'random')")):
+        with pytest.raises(ValueError) as refused:
+            call()
+        assert str(refused.value) == message
+
+
+def test_what_a_run_on_blobs_stores(tmp_path, monkeypatch):
+    """Seeds in groups; what is stored is left out; every record says what it is."""
+    trained, clock = [], iter(range(0, 1000, 3))
+
+    def train(kind, geometry, settings, data, test, seeds):
+        trained.append((kind, geometry, len(data[0]), len(test[0]), list(seeds)))
+        return [{"seed": seed, "accuracy": 0.5, "test_accuracy": 0.25, "curve": {"loss": [1.0]}}
+                for seed in seeds]
+
+    monkeypatch.setattr(pooled, "train", train)
+    monkeypatch.setattr(pooled.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(pooled, "blobs", lambda count, seed: blobs(count, seed, batch=count))
+    path, settings = tmp_path / "a.jsonl", pooled.PoolSettings(20, 10, 3, 4, 2)
+    pooled.run(settings, (4,), ("mirror",), path)
+    header, entries = read(path)
+    assert trained == [(kind, "mirror", 16, 8, [4]) for kind in ("product", "max", "mean")
+                       for _ in range(2)]
+    data = blobs(20, "train", batch=20)
+    content = b"".join(part.numpy().tobytes() for part in (data.images, data.closedness,
+                                                           data.symmetry))
+    assert header["settings"] == settings.as_dict()
+    assert header["data"] == {
+        "name": "blobs", "official": False, "count": 20,
+        "origin": "made by lib/experiments/blobs.py from the published description",
+        "fingerprint": hashlib.sha256(content).hexdigest()[:16],
+        "test_fingerprint": pooled.fingerprint(blobs(10, "test", batch=10))}
+    entry = {key: value for key, value in entries[1].items() if key not in ("check", "kind")}
+    made = entry.pop("provenance")
+    name = "product-mirror-C2-symmetry-s4"
+    assert entry == {
+        "name": name, "block": "product-mirror", "pooling": "product", "geometry": "mirror",
+        "task": "symmetry", "augmentation": "none", "channels": 2, "status": "finished",
+        "seed": 4, "accuracy": 0.5, "test_accuracy": 0.25, "curve": {"loss": [1.0]}}
+    assert (made["trained_with"], made["job_seconds"]) == ([name], 3)
+    assert (made["threads"], made["code"]) == (torch.get_num_threads(), pooled.code_digest())
+    assert made["torch"] == torch.__version__ and made["finished"].endswith("+00:00")
+    assert len(made["finished"]) == 25 and made["python"] and made["device"]
+    trained.clear()
+    pooled.run(settings, range(3, 10), ("mirror",), path, together=3)
+    assert [part[-1] for part in trained] == [[3, 5]] * 6 + [[6, 7, 8]] * 6 + [[9]] * 6
+    trained.clear()
+    pooled.run(settings, output=path)
+    assert [part[1] for part in trained[:4]] == ["square", "mirror", "random", "square"]
+    assert [part[-1] for part in trained[:2]] == [[0, 1, 2, 3, 4], [0, 1, 2]]
+    assert sorted({seed for part in trained for seed in part[-1]}) == list(range(10))

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import psutil
 import pytest
 
+from lib.experiments import workers
 from lib.experiments.workers import run
 from lib.tests import worker_calls
 
@@ -48,3 +50,113 @@ def test_workers_end_with_their_parent(tmp_path, how):
     parent.send_signal(number)
     parent.wait(30)
     wait_until(lambda: not any(map(psutil.pid_exists, pids)))
+
+
+class Pipe:
+    """One end of a pipe: what is received, and what was sent."""
+
+    def __init__(self, *answers):
+        self.answers, self.sent = list(answers), []
+
+    def recv(self):
+        answer = self.answers.pop(0)
+        if isinstance(answer, type):
+            raise answer
+        return answer
+
+    def send(self, thing):
+        self.sent.append(thing)
+
+
+@pytest.mark.parametrize("error", [EOFError, OSError])
+def test_calls_are_given_out_one_by_one_and_every_worker_ends(monkeypatch, error):
+    made, most = [], []
+
+    class Worker:
+        def __init__(self, function, call):
+            self.function, self.ended, self.given = function, 0, []
+            self.process = types.SimpleNamespace(exitcode=5, join=lambda: None)
+            made.append(self)
+            self.pipe = Pipe(*([error] if call[0] == 1 else ["a", "b", "c", "d"]))
+            self.give(call)
+
+        def give(self, call):
+            self.place = call[0]
+            self.given.append(call)
+
+        def end(self):
+            self.ended += 1
+
+    def wait(pipes):
+        most.append(len(pipes))
+        return pipes[:1] if len(most) % 2 else pipes[1:] or pipes
+
+    monkeypatch.setattr(workers, "_Worker", Worker)
+    monkeypatch.setattr(workers, "wait", wait)
+    calls = [(number,) for number in range(5)]
+    found = list(workers.run("function", calls, 2))
+    assert sorted(found, key=lambda one: one[0])[1] == (
+        1, None, "its worker died (exit code 5)")
+    assert sorted(place for place, _, _ in found) == [0, 1, 2, 3, 4]
+    assert all(cause is None and result in "abcd" for place, result, cause in found if place != 1)
+    assert max(most) == 2 and len(made) == 3 and {one.function for one in made} == {"function"}
+    assert sorted(sum((one.given for one in made), [])) == list(enumerate(calls))
+    assert [one.ended for one in made] == [1, 0, 1]
+    made.clear()
+    running = workers.run("function", calls, 3)
+    next(running)
+    running.close()  # whoever asked is gone
+    assert len(made) == 3 and {one.ended for one in made if one.given[0][0] != 1} == {1}
+
+
+def test_a_worker_answers_call_after_call_and_ends_with_its_parent(monkeypatch):
+    handlers, codes = {}, []
+    monkeypatch.setattr(workers.signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(workers.os, "_exit", codes.append)
+    started = []
+
+    class Thread:
+        def __init__(self, target, daemon):
+            started.append((target, daemon))
+
+        def start(self):
+            started[-1][0]()
+
+    monkeypatch.setattr(workers.threading, "Thread", Thread)
+    for error in (EOFError, OSError):
+        pipe = Pipe((2, 3), (4, 5), error)
+
+        def product(left, right, pipe=pipe):
+            if len(pipe.sent) == 1:
+                raise KeyboardInterrupt
+            return left * right
+
+        with pytest.raises(KeyboardInterrupt):
+            workers._serve(pipe, product)
+        assert pipe.sent == [6]
+    assert codes == [1, 1] and {daemon for _, daemon in started} == {True}
+    assert handlers == {workers.signal.SIGINT: workers.signal.SIG_IGN,
+                        workers.signal.SIGTERM: workers.signal.SIG_DFL}
+
+
+def test_a_worker_is_a_daemon_that_shares_nothing_and_is_killed(monkeypatch):
+    log, ours, theirs = [], Pipe(), Pipe()
+    ours.close, theirs.close = (lambda: log.append("ours")), (lambda: log.append("theirs"))
+
+    def process(**options):
+        log.append(options)
+        return types.SimpleNamespace(start=lambda: log.append("start"), join=lambda: log.append(
+            "join"), kill=lambda: log.append("kill"))
+
+    context = types.SimpleNamespace(Pipe=lambda: (ours, theirs), Process=process)
+    monkeypatch.setattr(workers.multiprocessing, "get_context",
+                        lambda how: context if how == "spawn" else None)
+    worker = workers._Worker("function", (7, "arguments"))
+    assert log == [{"target": workers._serve, "args": (theirs, "function"), "daemon": True},
+                   "start", "theirs"]
+    assert (worker.place, ours.sent) == (7, ["arguments"])
+    ours.send = lambda thing: (_ for _ in ()).throw(OSError)
+    worker.give((8, "more"))  # a dead worker is noticed later
+    assert worker.place == 8
+    worker.end()
+    assert log[3:] == ["kill", "join", "ours"]
