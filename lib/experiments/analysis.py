@@ -115,11 +115,14 @@ def abscissa_at(points, accuracy):
 
     Examples
     --------
-    >>> round(abscissa_at([(4, 0.2, 0, 1), (16, 0.6, 0, 1)], 0.4), 6)
-    8.0
+    >>> points = [(4, 0.2, 0, 1), (16, 0.6, 0, 1)]
+    >>> [round(abscissa_at(points, level), 6) for level in (0.2, 0.4, 0.6)]
+    [4.0, 8.0, 16.0]
     """
     if not points or points[0][1] > accuracy:
         return None
+    if points[0][1] == accuracy:
+        return float(points[0][0])
     for (left, low, *_), (right, high, *_) in zip(points, points[1:], strict=False):
         if low <= accuracy <= high and high > low:
             share = (accuracy - low) / (high - low)

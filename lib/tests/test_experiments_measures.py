@@ -352,3 +352,9 @@ def test_contents_are_numbered_in_lexicographic_order():
     for symbols in (1, 2, 3, 5):
         contents = {tuple(sorted(four)) for four in itertools.product(range(symbols), repeat=4)}
         assert [tuple(row) for row in pooled.multisets(symbols).tolist()] == sorted(contents)
+
+
+def test_a_level_that_a_curve_starts_at_is_reached_there():
+    for points in ([(4, 0.2)], [(4, 0.2), (8, 0.2), (16, 0.4)], [(4, 0.2), (8, 0.1), (16, 0.4)]):
+        assert analysis.abscissa_at(points, 0.2) == 4
+        assert analysis.abscissa_at(points, 0.19) is None
