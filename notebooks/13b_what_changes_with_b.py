@@ -426,6 +426,21 @@ with checking("overlap-adds-least", evidence="trained",
         check(means["overlap"] < means["mixing"], place)
 
 # %% tags=["remove-cell"]
+# words of the page on single steps
+for kind in ("color", "spatial"):
+    walk = analysis.contributions(stored_all, kind, width)
+    step = {(order[:order.index(factor)], factor): sum(added) / len(added)
+            for order, parts in walk.items() for factor, added in parts.items()}
+    orders = {before: value for (before, factor), value in step.items()
+              if factor == "order"}
+    assert min(orders.values()) > 0.03
+    assert "mixing" in max(orders, key=orders.get)
+    assert all((value > 0.03) == ("order" in before)
+               for (before, factor), value in step.items()
+               if factor == "mixing")
+    assert all((value > 0.03) == (kind == "spatial" and len(before) == 2)
+               for (before, factor), value in step.items()
+               if factor == "overlap")
 for kind in ("color", "spatial"):
     at = width
     glue(f"13b-cube-width-{kind}", at)
