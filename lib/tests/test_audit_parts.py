@@ -323,6 +323,8 @@ def test_phases_of_one_map_are_no_misaligned_join():
     assert (one.compared, one.aligned) == (False, True)
     two, = audit(Run(shifted), 8).joins
     assert (two.compared, two.problems) == (True, ("width: centers 0.0, 1.0",))
+    beside, = audit(Run(lambda x: torch.cat([F.relu(x)[..., ::2], x[..., 1::2]], 1)), 8).joins
+    assert (beside.compared, beside.problems) == (True, ("width: centers 0.0, 1.0",))
     alike, = audit(Run(lambda x: x[..., ::2] + x[..., 1::2]), 8).joins
     assert (alike.compared, alike.aligned) == (True, False)
 

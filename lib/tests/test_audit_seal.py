@@ -251,3 +251,18 @@ def test_a_module_that_cannot_be_copied_is_refused_in_one_line():
 
     with pytest.raises(ValueError, match="cannot be copied, and an audit never runs the original"):
         audit(nn.Sequential(nn.Conv2d(3, 4, 3), Guard()), 12)
+
+
+def test_parameters_may_be_whole_numbers():
+    """Such as an order of channels, which has no gradient."""
+    class Reorders(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.order = nn.Parameter(torch.tensor([2, 0, 1]), requires_grad=False)
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            return self.conv(x[:, self.order])
+
+    layer, = audit(Reorders(), 8).layers
+    assert (layer.name, layer.channels_in, layer.shape) == ("conv", 3, (1, 4, 6, 6))

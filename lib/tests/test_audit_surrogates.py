@@ -30,6 +30,11 @@ class Block(nn.Module):
         return self.after(self.branch(x) + self.shortcut(x))
 
 
+def scaled_norm(x):
+    """Two functions of the map, multiplied with each other."""
+    return F.batch_norm(x, None, None, x.mean((0, 2, 3)), None, True)
+
+
 WIDE, REPEATED = nn.Conv2d(3, 1, 3, padding=1), torch.ones(8, 1, 1)
 FLIP = plain(lambda x: x.flip(1))
 PASSED = {                                          # modules, and where layer K may be
@@ -48,6 +53,9 @@ PASSED = {                                          # modules, and where layer K
         conv(3), plain(lambda x: x.reshape(1, 8, 4, 16)), conv(8)], None, "2"),
     "but for single cells": ([
         conv(3), plain(lambda x: x.reshape(1, 8, 4, 16)), conv(8, 1, 1, 0)], "9^16", "0 2"),
+    "windows of two cells over other axes than before read no map": ([
+        plain(lambda x: x.unsqueeze(-1)), nn.Conv3d(3, 8, (3, 3, 1), padding=(1, 1, 0)),
+        nn.LayerNorm((8, 8, 1)), nn.Conv3d(8, 8, (8, 2, 2), (1, 2, 2), (0, 0, 1))], None, "3"),
     "a part of the input is not enough": ([plain(lambda x: x[..., :5]), conv(3)], None, "1"),
     "nor every other pixel": ([plain(lambda x: x[..., ::2]), conv(3)], None, "1"),
     "nor two of its channels": ([plain(lambda x: x[:, :2]), conv(2)], None, "1"),
@@ -82,6 +90,8 @@ PASSED = {                                          # modules, and where layer K
     "also from the end": ([conv(3), nn.Softmax(-3), conv(8)], "9^32", "0 2"),
     "one of columns is not": ([conv(3), nn.Softmax(3), conv(8)], None, "1._softmax"),
     "nor one of the batch": ([conv(3), nn.LogSoftmax(0), conv(8)], None, "1._log_softmax"),
+    "nor a norm whose scale is made of the map": ([conv(3), plain(scaled_norm), conv(8)], None,
+                                                  "1.native_batch_norm"),
     "padding that crops is not followed": ([conv(3), nn.ZeroPad2d(-1), conv(8)], None, "1.pad"),
     "padding of channels is": ([conv(3), plain(lambda x: F.pad(x, (0, 0, 0, 0, 0, 2))), conv(10)],
                                "9^32", "0 2"),
@@ -112,6 +122,9 @@ PASSED = {                                          # modules, and where layer K
     "a maximum is no sum": ([plain(lambda x, a, b: torch.maximum(a(x), b(x)), conv(3), conv(3)),
                              conv(8)], None, "0.maximum"),
     "two branches with weights": ([Joined(conv(3), conv(3)), conv(8)], "9^32", "0.one 0.other 1"),
+    "weights that are computed are weights": ([
+        conv(3), plain(lambda x, m: F.conv2d(x, m.weight - m.weight.mean(), padding=1), conv(8)),
+        conv(8)], "9^32", "0 1.rest.0 2"),
     "weights that are used twice": ([plain(lambda x, a, b: b(b(a(x))), conv(3), conv(8)), conv(8)],
                                     None, "0.rest.1"),
     "branches side by side": ([plain(lambda x, a, b: torch.cat([a(x), b(x)], 1), conv(3), conv(3)),
