@@ -54,7 +54,7 @@ def in_child(folder, work, seconds):
             print(repr(error), file=sys.stderr, flush=True)
         finally:
             os._exit(code)
-    limit = time.monotonic() + 20 * seconds + 60        # waiting costs no processor time
+    limit = time.monotonic() + 5 * seconds + 60         # waiting costs no processor time
     while os.waitpid(process, os.WNOHANG) == (0, 0):
         if time.monotonic() > limit:
             os.killpg(process, signal.SIGKILL)

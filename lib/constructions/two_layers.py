@@ -16,7 +16,7 @@ from itertools import count
 import torch
 
 from ..bounds.bound import Bound
-from ..bounds.overlap import cut_axis, cut_position
+from ..bounds.overlap import cut_axis
 from ..checks import flag, integer, kind
 from ..exact.arithmetic import Modular
 from ..exact.residues import is_prime
@@ -161,7 +161,6 @@ def two_layer_construction(
     if exact is None or set(net.strides[0]) != {1}:
         raise ValueError(f"{net}: needs a stride-1 layer and a second layer whose window and "
                          "stride cover the whole map, with biases if it reads padding")
-    cut_position(net, axis, cut)
     reach, constant = _reach(net, axis), int(bool(last_bias))
     root = _root_of_unity(net.channels**reach, net.channels, arithmetic)
     terms = min(net.channels, net.widths[1] + constant)

@@ -1,5 +1,7 @@
 """Small functions of the audit against their definitions, written out."""
 
+import sys
+from dataclasses import is_dataclass
 from fractions import Fraction
 from itertools import product
 from types import SimpleNamespace
@@ -424,3 +426,13 @@ def test_layers_that_follow_a_convolution():
         for build, rectifiers in ((models.inception_v3, 94), (models.mobilenet_v1, 27),
                                   (lambda: models.resnet(50), 33), (lambda: models.resnet(18), 9)):
             assert sum(isinstance(m, nn.ReLU) for m in build().modules()) == rectifiers
+
+
+def test_what_a_reader_is_given_cannot_be_changed():
+    classes = {thing for module in list(sys.modules) if module.startswith("lib.audit")
+               for thing in vars(sys.modules[module]).values()
+               if isinstance(thing, type) and is_dataclass(thing)}
+    frozen = {thing.__name__ for thing in classes if thing.__dataclass_params__.frozen
+              and thing.__module__.startswith("lib.audit")}
+    assert frozen >= {"Box", "Geometry", "JoinRecord", "LayerBound", "LayerRecord", "Step",
+                      "Unknown"}

@@ -221,6 +221,9 @@ def test_a_folder_is_official_when_every_file_has_the_published_hash(folder, mon
     monkeypatch.setattr(cifar, "SHA1", {**hashes, "data_batch_4.bin": "0" * 40})
     assert from_folder(folder).provenance["official"] is False
     assert from_folder(folder, "test").provenance["official"] is True
+    for other in ("0" * 40, "f" * 40):  # smaller or larger than any hash
+        monkeypatch.setattr(cifar, "SHA1", dict.fromkeys(cifar.SHA1, other))
+        assert from_folder(folder).provenance["official"] is False
 
 
 def test_unwritable_cache(official, tmp_path):

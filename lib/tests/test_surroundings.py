@@ -230,3 +230,10 @@ def test_a_second_interruption_ends_the_sweep_quietly(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep_command.sweep, "run_sweep", interrupted)
     monkeypatch.setattr(sweep_command, "report", interrupted)
     assert sweep_command.main(["--output", str(tmp_path / "a.jsonl"), "--quiet"]) == 130
+
+
+def test_every_power_of_a_product_is_an_integer_of_python():
+    pairs = [(np.int64(3), np.int64(50)), (np.int64(65), np.int64(60))]
+    for several in (Bound.product(pairs), Bound(*pairs[0], powers=tuple(pairs))):
+        assert several.value == 3**50 * 65**60
+        assert all(type(number) is int for power in several.powers for number in power)
