@@ -11,5 +11,5 @@ setup(
     package_dir={NAME: "lib", f"{NAME}.book": "book",
                  f"{NAME}.notebooks.results": "notebooks/results"},
     package_data={f"{NAME}.book": ["claims.yml"],
-                  f"{NAME}.notebooks.results": ["*.jsonl", "variations/*.jsonl"]},
+                  f"{NAME}.notebooks.results": ["*.jsonl", "variations/*.jsonl", "factors/*.jsonl"]},
 )
