@@ -60,7 +60,8 @@ def test_a_plain_chain_has_the_bounds_of_its_architecture(data):
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(n, marks=pytest.mark.slow) if n in ("ResNet-34", "ResNet-101", "ResNet-152",
+    pytest.param(n, marks=pytest.mark.slow) if n in ("ResNet-34", "ResNet-50", "ResNet-101",
+                                                     "ResNet-152", "GoogLeNet",
                                                      "Inception-v3") else n
     for n in models.FAMOUS if n not in ("MobileNet-v1", "dilated stack")])
 def test_the_chain_behind_a_bound_is_an_architecture_with_that_bound(name):

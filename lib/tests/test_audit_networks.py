@@ -116,10 +116,10 @@ def test_fields_of_networks_as_pytorch_users_know_them(name):
 
 
 @pytest.mark.parametrize("name", [
-    "AlexNet", "VGG-16", "ResNet-18", "ResNet-50", pytest.param("ResNet-152", marks=DEEP),
-    "GoogLeNet", "Inception-v3",
-    "MobileNet-v1", "dilated stack", "ResNet-50, last unit", "ResNet-50, 1x1",
-    *(pytest.param(name, marks=DEEP) for name in ("ResNet-18, last unit", "MobileNet-v1, end"))])
+    "AlexNet", "VGG-16", "ResNet-18", "Inception-v3", "MobileNet-v1", "dilated stack",
+    *(pytest.param(name, marks=DEEP) for name in (
+        "ResNet-50", "ResNet-152", "GoogLeNet", "ResNet-18, last unit", "ResNet-50, last unit",
+        "ResNet-50, 1x1", "MobileNet-v1, end"))])
 def test_networks_see_what_their_derivatives_say(name):
     """A unit far from the border, in an image tall enough to hold its whole field."""
     variants = {"ResNet-50, last unit": lambda: models.resnet(50, "last unit"),
@@ -150,7 +150,7 @@ def test_where_the_stride_sits_changes_the_field():
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152") else name
+    pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152", "Inception-v3") else name
     for name in models.FAMOUS])
 def test_branches_of_famous_networks_are_aligned(name):
     found = famous(name, 299 if name == "Inception-v3" else 224)

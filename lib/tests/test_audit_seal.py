@@ -185,6 +185,7 @@ def test_nothing_changes_either_after_a_refusal_an_interrupt_or_an_error(how):
     assert not torch.nn.modules.module._global_forward_hooks
 
 
+@pytest.mark.slow
 def test_a_hundred_models_are_bit_identical_after_a_hundred_audits():
     rng, chosen = random.Random(0), [(p,) for p in PATTERNS]
     chosen += itertools.product(PATTERNS, repeat=2)

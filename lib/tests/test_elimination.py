@@ -107,7 +107,7 @@ def structured(name, size):
         "blocks of ones",
     ],
 )
-@pytest.mark.parametrize("size", [120, 1100])
+@pytest.mark.parametrize("size", [120, pytest.param(1100, marks=pytest.mark.slow)])
 def test_structured_matrices(name, size):
     matrix, rank = structured(name, size)
     rank = flint_rank(matrix) if rank is None else rank

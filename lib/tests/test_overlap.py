@@ -49,7 +49,7 @@ def test_both_forms_of_the_receptive_field_agree(net):
         assert net.overlap_degree(layer) == Fraction(paper, prod(strides[:layer]))
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(flat, st.sampled_from(["stride", "one"]))
 def test_alpha_minimal_against_all_choices_of_windows(net, t_min):
     for layer in range(net.depth + 1):

@@ -81,7 +81,7 @@ def test_no_network_of_thousands_is_below_its_private_pixels():
 def test_private_pixels_contain_the_crossing_bound():
     """Where all windows up to K are at least their strides; elsewhere the other may be larger."""
     checked = 0
-    for net, rng in architectures(seed=5, count=1500, most_entries=10**6):
+    for net, rng in architectures(seed=5, count=800, most_entries=10**6):
         for name, axis in partitions(net):
             cut = int(rng.integers(1, net.size[axis]))
             for crossing, private in zip(net.crossing_bounds(name, cut),
@@ -91,7 +91,7 @@ def test_private_pixels_contain_the_crossing_bound():
                 if all(r >= s for rs, ss in before for r, s in zip(rs, ss, strict=True)):
                     checked += crossing > 1
                     assert private >= crossing, (net, name, cut)
-    assert checked > 300
+    assert checked > 150
 
 
 @pytest.mark.parametrize("net, text, rank", [
@@ -127,7 +127,7 @@ def test_columns_against_listing_every_window():
 
 
 def test_fields_without_holes_against_listing_every_pixel():
-    for windows, strides in product(product((1, 2, 3, 4), repeat=3), product((1, 2, 3), repeat=2)):
+    for windows, strides in product(product((1, 2, 4), repeat=3), product((1, 2, 3), repeat=2)):
         layers = tuple(zip(windows, (*strides, 1), (1, 1, 1), strict=True))
         net = Architecture((9,), 2, layers)
         found = set()

@@ -53,7 +53,8 @@ def closure(levels, pool):
     return found
 
 
-@pytest.mark.parametrize("levels, pool", [(1, 4), (2, 2), (3, 2), (1, 3)])
+@pytest.mark.parametrize("levels, pool", [
+    (1, 4), (2, 2), pytest.param(3, 2, marks=pytest.mark.slow), (1, 3)])
 def test_order_and_elements_of_the_group(levels, pool):
     group = closure(levels, pool)
     assert len(group) == symmetry_order(levels, pool)
