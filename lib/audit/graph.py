@@ -356,8 +356,12 @@ def _connect(node: Node, notes: set) -> None:
         while node.closing and not node.dense and node.edges[0].partial and (
                 node.edges[0].uses == 1):           # a global pooling, axis by axis
             node.edges = node.edges[0].parents[:1]
-        if node.role == "pass":
-            node.edges = [_stem(node)] if len(node.parents) > 1 else node.edges
+        if node.role == "pass" and len(node.parents) > 1:
+            stem = _stem(node)
+            if stem is node:                        # a norm whose scale or shift is computed
+                node.role, node.edges = "opaque", []
+            else:
+                node.edges = [stem]
     elif node.role == "cat":
         node.edges = list(node.parents)
         notes.add("cat")

@@ -178,3 +178,10 @@ def test_options_of_bounds():
         ("0", (3, 3), (1, 1), 8), ("1", (2, 2), (2, 2), 8), ("2", (3, 3), (1, 1), 8),
         ("3", (3, 3), (1, 1), 8), ("(added output)", (4, 4), (4, 4), 1)]
     assert net.bounds() is net.bounds("left-right", None, [], (), "mixing")
+
+
+def test_a_residual_branch_may_begin_with_a_norm_whose_scale_is_made_of_the_map():
+    def norm(x):
+        return F.layer_norm(x, (8, 8), x.mean((0, 1)), None)
+    found = audit(nn.Sequential(Block([plain(norm), conv(8), conv(8)])), 8, 3).bounds()
+    assert found.overlap is not None                # of the other layers
