@@ -108,7 +108,7 @@ def thin(factory):
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152") else name
+    pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152", "Inception-v3") else name
     for name in OURS])
 def test_fields_of_networks_as_pytorch_users_know_them(name):
     found = famous(name)
@@ -142,6 +142,7 @@ def test_networks_see_what_their_derivatives_say(name):
         assert (low, -minus_high) == truth[axis]
 
 
+@DEEP
 def test_where_the_stride_sits_changes_the_field():
     """PyTorch's ResNet-50 halves in the 3x3, the paper's in the 1x1, TF-Slim's in the last unit."""
     sizes = [audit(on_meta(lambda o=options: models.resnet(50, **o))).last_map[0].size

@@ -235,6 +235,7 @@ def forms():
             "compiled inside": nn.Sequential(torch.compile(net[:2]), net[2:])}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_exported_scripted_and_compiled_modules_are_what_they_were_made_from():
     for form, model in forms().items():
