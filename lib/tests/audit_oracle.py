@@ -14,6 +14,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from lib import generalized_conv
+from lib.audit import audit
+from lib.audit.fields import EMPTY
 from lib.audit.models import EndPadding
 from lib.exact.arithmetic import Modular
 from lib.exact.ranks import exact_rank
@@ -307,3 +309,21 @@ def surrogate_rank(model, size, templates, generator, pools="mixing"):
         return FIELD.reduce(model(inputs.movedim(-1, 1)))[:, 0, 0]
 
     return exact_rank(matricize(grid_tensor(network, representation, size), "left-right")).rank
+
+
+def compare_with_derivatives(model, size, count):
+    """Compare what random units of the last map see in an image with what their derivatives say."""
+    found = audit(model, size)
+    seen = found.seen[found.trace.outputs[0]]
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        shape = positive(model, generator)(torch.zeros(1, 3, *size, dtype=torch.float64)).shape
+    assert seen.shape == tuple(shape)
+    flat = torch.randint(shape.numel(), (count,), generator=generator).tolist()
+    units = {tuple(int(i) for i in torch.unravel_index(torch.tensor(f), shape)) for f in flat}
+    truth = boxes(model, (1, 3, *size), lambda _: units, generator)
+    for index, expected in truth.items():
+        for axis in range(2):
+            low, minus_high = (int(e) for e in seen.full(axis)[(slice(None), *index)])
+            mine = None if low > EMPTY // 2 else (low, -minus_high)
+            assert mine == (expected and expected[axis]), (index, axis)

@@ -11,8 +11,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from lib.audit import UnsupportedOperation, audit
-from lib.audit.fields import EMPTY
-from lib.tests.audit_oracle import boxes, positive
+from lib.tests.audit_oracle import compare_with_derivatives
 from lib.tests.test_audit_operations import Run
 
 ROWS, COLUMNS = 6, 9
@@ -113,20 +112,7 @@ LAYERS = {
 @pytest.mark.parametrize("name", [*INSIDE, *LAYERS])
 def test_units_see_what_their_derivatives_say(name):
     function, *modules = (INSIDE[name],) if name in INSIDE else LAYERS[name]
-    model, size = Run(function, *modules), (ROWS, COLUMNS)
-    found = audit(model, size)
-    seen = found.seen[found.trace.outputs[0]]
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        shape = positive(model, generator)(torch.zeros(1, 3, *size, dtype=torch.float64)).shape
-    assert seen.shape == tuple(shape)
-    flat = torch.randint(shape.numel(), (8,), generator=generator).tolist()
-    units = {tuple(int(i) for i in torch.unravel_index(torch.tensor(f), shape)) for f in flat}
-    for index, expected in boxes(model, (1, 3, *size), lambda _: units, generator).items():
-        for axis in range(2):
-            low, minus_high = (int(e) for e in seen.full(axis)[(slice(None), *index)])
-            assert (None if low > EMPTY // 2 else (low, -minus_high)) == (
-                expected and expected[axis]), (index, axis)
+    compare_with_derivatives(Run(function, *modules), (ROWS, COLUMNS), 8)
 
 
 BEYOND = {
