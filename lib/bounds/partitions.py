@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import prod
 
-from ..checks import integers, is_integer
+from ..checks import integers, is_integer, shown
 
 __all__ = ["Grid", "Partition", "split_modes"]
 
@@ -55,8 +55,8 @@ def split_modes(
         raise ValueError(f"partition: grid {grid!r} is neither a length nor a (height, width)")
     sides = integers("partition: grid", sides, 0)
     count = prod(sides)
-    if not hasattr(partition, "__iter__"):
-        raise TypeError(f"partition: {partition!r} is neither a name nor a list of row modes")
+    if not hasattr(partition, "__iter__") or getattr(partition, "ndim", 1) != 1:
+        raise TypeError(f"partition: {shown(partition)} is neither a name nor a list of row modes")
     named = isinstance(partition, str)
     chosen = _named(partition, sides) if named else [_mode(m) for m in partition]
     outside = [m for m in chosen if not 0 <= m < count]

@@ -215,7 +215,7 @@ def overlap_construction(
     >>> bool((built.output(templates) == built.predicted_output(templates)).all())
     True
     """
-    require_network("overlap_construction", net, representation, arithmetic, scale)
+    scale = require_network("overlap_construction", net, representation, arithmetic, scale)
     axis = cut_axis(net, partition)
     layer, shift = _choose(net, partition, layer, shift)
     base, digits = template_base(net, layer), shift_digits(net, layer, shift, axis)

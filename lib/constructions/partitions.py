@@ -130,7 +130,7 @@ def matching_construction(
     >>> built.pairs, str(built.rank()), tuple(built.weights[0][0].shape)
     (((0, 1), (2, 3)), '2^2', (2, 2, 2, 2, 2, 2))
     """
-    require_network("matching_construction", net, representation, arithmetic, scale)
+    scale = require_network("matching_construction", net, representation, arithmetic, scale)
     flag("matching_construction: shared", shared)
     missing = missing_hypotheses(net, 1)
     if missing or set(net.strides[0]) != {1}:

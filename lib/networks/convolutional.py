@@ -124,6 +124,8 @@ def generalized_conv(
     stride = tuple(stride) if isinstance(stride, (list, tuple)) else (stride,) * axes
     _check_layer(x, weight, bias, stride)
     stride = tuple(map(int, stride))
+    x, weight = arithmetic.taken(x), arithmetic.taken(weight)
+    bias = None if bias is None else arithmetic.taken(bias)
     cells = x.movedim((0, 1), (-1, -2))  # (*cells, C, batch)
     pooled = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
     return pooled.movedim((-1, -2), (0, 1))
@@ -204,7 +206,8 @@ def forward(
     arithmetic = chosen_arithmetic("forward", arithmetic)
     activate = checked_activation(activation, pooling, arithmetic)
     require_input("forward", architecture, weights, x)
-    cells = x.movedim((0, 1), (-1, -2))  # (*cells, M, batch)
+    weights = architecture.map_weights(arithmetic.taken, weights)
+    cells = arithmetic.taken(x).movedim((0, 1), (-1, -2))  # (*cells, M, batch)
     for (weight, bias), stride in zip(weights, architecture.strides, strict=True):
         cells = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
     return cells.movedim((-1, -2), (0, 1))

@@ -72,7 +72,8 @@ class TensorialMixture(nn.Module):
                              f"split into {cells} cells; need (n, colors, height, width)")
         self.patch = tuple(n // k for n, k in zip(sizes, cells))
         patches = self._patches(examples).flatten(1).T  # (all places, entries)
-        chosen = torch.randint(len(patches), (architecture.channels,), generator=generator)
+        chosen = torch.randint(len(patches), (architecture.channels,), generator=generator,
+                               device=generator.device)
         self.means = nn.Parameter(patches[chosen].clone())
         start = -patches.var(0).clamp(min=1e-4).log()
         self.log_precisions = nn.Parameter(start.repeat(architecture.channels, 1))
@@ -129,7 +130,9 @@ def missing_pixels(
     kind("missing_pixels: generator", generator, torch.Generator)
     if not 0 <= real("missing_pixels: share", share) <= 1:
         raise ValueError(f"missing_pixels: share={share!r}; need a probability")
-    return torch.rand(count, *size, generator=generator, dtype=torch.float32) >= share
+    drawn = torch.rand(
+        count, *size, generator=generator, dtype=torch.float32, device=generator.device)
+    return drawn >= share
 
 
 def missing_rectangles(
@@ -154,12 +157,14 @@ def missing_rectangles(
     kind("missing_rectangles: generator", generator, torch.Generator)
     if not 1 <= side <= min(size):
         raise ValueError(f"missing_rectangles: side={side!r}; need a side from 1 to {min(size)}")
-    seen = torch.ones(count, *size, dtype=torch.bool)
+    device = generator.device
+    seen = torch.ones(count, *size, dtype=torch.bool, device=device)
     for _ in range(number):
         hit = []
         for length in size:
-            first = torch.randint(length - side + 1, (count, 1), generator=generator)
-            place = torch.arange(length)
+            first = torch.randint(
+                length - side + 1, (count, 1), generator=generator, device=device)
+            place = torch.arange(length, device=device)
             hit.append((place >= first) & (place < first + side))
         seen &= ~(hit[0][:, :, None] & hit[1][:, None, :])
     return seen
