@@ -237,7 +237,7 @@ def overlap_construction(
     for offset in product(*map(range, net.strides[layer])):
         weight[(0, used, *offset)] = 2
     weights += [(weight, bias), *product_layers(net, layer + 1, 1, scale)]
-    return OverlapConstruction(net, weights, representation, arithmetic,
+    return OverlapConstruction(net, weights, representation.clone(), arithmetic,
                                layer, axis, shift, base, digits, scale)
 
 

@@ -151,7 +151,7 @@ def matching_construction(
         base = read = min(net.channels, net.widths[1])
         first = _unshared_layer(net, pairs, cells, base, representation, arithmetic)
     weights = [first, *product_layers(net, 1, read, scale)]
-    return MatchingConstruction(net, weights, representation, arithmetic,
+    return MatchingConstruction(net, weights, representation.clone(), arithmetic,
                                 pairs, base, shared, scale)
 
 

@@ -146,7 +146,7 @@ class Mex(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., inputs) to (..., outputs)."""
-        return mex(x[..., None, :] + self.offsets, self.beta)
+        return mex(_last_axis("Mex", x, self.offsets) + self.offsets, self.beta)
 
 
 class Similarity(nn.Module):
@@ -194,7 +194,7 @@ class Similarity(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., inputs) to (..., templates)."""
-        x = x[..., None, :]
+        x = _last_axis("Similarity", x, self.templates)
         if self.power is None:
             return (self.log_weights.exp() * x * self.templates).sum(-1)
         return -(self.log_weights.exp() * (x - self.templates).abs().pow(self.power)).sum(-1)
@@ -212,6 +212,14 @@ class Similarity(nn.Module):
         """
         side = math.lgamma(1 + 1 / self.power) + math.log(2)  # the integral of exp(-|x|^p)
         return (self.log_weights / self.power - side).sum(-1)
+
+
+def _last_axis(layer, x, weights):
+    """The input beside the outputs; one of a single number would be spread over all inputs."""
+    if kind(f"{layer}: input", x, torch.Tensor).ndim == 0 or x.shape[-1] != weights.shape[-1]:
+        raise ValueError(f"{layer}: input of shape {tuple(x.shape)}; need "
+                         f"(..., {weights.shape[-1]})")
+    return x[..., None, :]
 
 
 class _SignedMix(torch.autograd.Function):

@@ -70,8 +70,11 @@ class TensorialMixture(nn.Module):
                 n % k for n, k in zip(sizes, cells)):
             raise ValueError(f"TensorialMixture: images of shape {tuple(examples.shape)} do not "
                              f"split into {cells} cells; need (n, colors, height, width)")
-        self.patch = tuple(n // k for n, k in zip(sizes, cells))
+        self.patch, self.image = tuple(n // k for n, k in zip(sizes, cells)), examples.shape[1:]
         patches = self._patches(examples).flatten(1).T  # (all places, entries)
+        if len(patches) < 2:
+            raise ValueError("TensorialMixture: images with a single patch; need two or more for "
+                             "a variance")
         chosen = torch.randint(len(patches), (architecture.channels,), generator=generator,
                                device=generator.device)
         self.means = nn.Parameter(patches[chosen].clone())
@@ -93,7 +96,21 @@ class TensorialMixture(nn.Module):
         images : torch.Tensor, shape (n, colors, height, width)
         seen : torch.Tensor of bool, shape (n, height, width), optional
             All pixels unless given; what stands in the others has no influence.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If images or pixels have another shape, or the images another type than the means.
         """
+        floats("TensorialMixture: images and means", images, self.means)
+        wanted = len(images) if images.ndim else 0, *self.image
+        if images.shape != wanted:
+            raise ValueError(f"TensorialMixture: images of shape {tuple(images.shape)}; need "
+                             f"(n, {', '.join(map(str, self.image))})")
+        if seen is not None and kind("TensorialMixture: seen", seen, torch.Tensor).shape != (
+                wanted[0], *wanted[2:]):
+            raise ValueError(f"TensorialMixture: seen of shape {tuple(seen.shape)}; need "
+                             f"{(wanted[0], *wanted[2:])}")
         x = self._patches(images)
         known = torch.ones_like(images) if seen is None else seen[:, None].expand_as(images)
         known = self._patches(known.to(x.dtype))

@@ -14,9 +14,12 @@ from lib import (
     ConvAC,
     DilatedNetwork,
     Layer,
+    Mex,
     ModeTree,
     Modular,
     Real,
+    Similarity,
+    TensorialMixture,
     TreeCircuit,
     activation_pooling,
     certify,
@@ -29,16 +32,20 @@ from lib import (
     forward,
     generalized_conv,
     grid_tensor,
+    hybrid_in_mixture,
     hybrid_tree,
     keeps_order,
+    matching_construction,
     matricize,
     mex,
     missing_pixels,
     missing_rectangles,
     overlap_construction,
+    root_prime,
     single_channel,
     singular_values,
     split_modes,
+    two_layer_construction,
 )
 from lib.checks import integers, native, real
 from lib.exact.ranks import Certificate
@@ -107,6 +114,39 @@ def test_single_numbers_of_numpy_are_numbers():
 def test_mistakes_are_named(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+IMAGES = torch.rand(3, 2, 4, 4, generator=draw())
+MIXTURE = TensorialMixture(Architecture(2, 2, ((2, 2, 2),)), IMAGES, generator=draw())
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: Mex(3, 2, 1.0, generator=draw())(torch.ones(5, 1)), r"shape \(5, 1\); need .*3\)"),
+    (lambda: Similarity(3, 2, generator=draw())(torch.ones(5, 1)), r"shape \(5, 1\); need .*3\)"),
+    (lambda: MIXTURE(IMAGES[:, :1]), r"shape \(3, 1, 4, 4\); need \(n, 2, 4, 4\)"),
+    (lambda: MIXTURE(IMAGES[0]), r"shape \(2, 4, 4\); need \(n, 2, 4, 4\)"),
+    (lambda: MIXTURE(IMAGES.double()), "need one floating point type"),
+    (lambda: MIXTURE(IMAGES, IMAGES > 0), r"seen of shape .*; need \(3, 4, 4\)"),
+    (lambda: TensorialMixture(Architecture((1, 1), 2, ((1, 1, 2),)), IMAGES[:1], generator=draw()),
+     "a single patch; need two or more")])
+def test_inputs_of_layers_in_log_space_are_named(call, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
+
+
+def test_what_was_built_does_not_change_with_what_it_was_built_from():
+    f, templates = FIELD.tensor([[1, 2], [3, 4]]), torch.tensor([[0, 1, 1, 0]])
+    root = Modular(root_prime(NET))
+    built = [overlap_construction(NET, f, FIELD), matching_construction(NET, [0, 1], f, FIELD),
+             two_layer_construction(NET, f, root)]
+    before = [construction.output(templates).item() for construction in built]
+    f.zero_()
+    assert [construction.output(templates).item() for construction in built] == before
+    network = DilatedNetwork((FIRST, SECOND), 2, 2, (2,))
+    weights = real_weights(network)
+    for masked in sum(hybrid_in_mixture(network, weights, (0, 1))[0], []):
+        masked.zero_()
+    assert all(bool(layer.all()) for stream in weights for layer in stream)
 
 
 def test_integers_of_any_size_and_sign_stand_side_by_side():
