@@ -52,7 +52,7 @@ def split_modes(
     """
     sides = (grid,) if isinstance(grid, int) or not hasattr(grid, "__iter__") else tuple(grid)
     if not 1 <= len(sides) <= 2 or any(not is_integer(s) or s < 0 for s in sides):
-        raise ValueError(f"partition: grid {grid!r} is neither a length nor a (height, width)")
+        raise ValueError(f"partition: grid {shown(grid)} is neither a length nor a (height, width)")
     sides = integers("partition: grid", sides, 0)
     count = prod(sides)
     if not hasattr(partition, "__iter__") or getattr(partition, "ndim", 1) != 1:

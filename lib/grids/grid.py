@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import integer, kind, shown
+from ..checks import floats, integer, kind, shown
 from ..trees.tensors import indices
 
 __all__ = ["change_basis", "grid_block", "grid_tensor", "place"]
@@ -188,6 +188,8 @@ def change_basis(tensor: torch.Tensor, matrix: torch.Tensor, arithmetic) -> torc
         raise ValueError(f"change_basis: a tensor of shape {tuple(tensor.shape)} and a matrix of "
                          f"shape {tuple(matrix.shape)}; need (M, ..., M) and (templates, M)")
     tensor, matrix = arithmetic.taken(tensor), arithmetic.taken(matrix)
+    if tensor.dtype != matrix.dtype:
+        floats("change_basis: tensor and matrix", tensor, matrix)
     for _ in range(tensor.ndim):  # multiply mode 0, then move it to the end: N turns restore order
         rest = tensor.shape[1:]
         flat = arithmetic.matmul(matrix, tensor.reshape(tensor.shape[0], -1))

@@ -326,7 +326,7 @@ class Architecture:
         if not isinstance(flags, (list, tuple)) or len(flags) != self.depth or not all(
                 isinstance(native(flag), bool) for flag in flags):
             raise ValueError(
-                f"biases={biases!r}: give one bool, or one per layer ({self.depth} layers)"
+                f"biases={shown(biases)}: give one bool, or one per layer ({self.depth} layers)"
             )
         return tuple(map(native, flags))
 

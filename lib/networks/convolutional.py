@@ -139,7 +139,7 @@ def _check_layer(
     whole = all(is_integer(s) and s > 0 for s in stride)
     if axes not in (1, 2) or len(stride) != axes or not whole:
         raise ValueError(
-            f"generalized_conv: input of shape {tuple(x.shape)} with stride {stride}; need "
+            f"generalized_conv: input of shape {tuple(x.shape)} with stride {shown(stride)}; need "
             "(batch, channels, cells) or (batch, channels, height, width) and one positive "
             "stride per axis"
         )

@@ -26,6 +26,7 @@ from lib import (
     certify_rectifier,
     change_basis,
     coefficient_tensor,
+    design_widths,
     evaluate,
     exact_rank,
     fit,
@@ -73,7 +74,7 @@ def real_weights(subject):
                          ids=["tensor", "array", "iterator"])
 def test_orders_of_dilations_are_read_once_and_as_integers(kind):
     expected = hybrid_tree(FIRST, SECOND, 2, 2, 2, (1, 0))
-    assert hybrid_tree(kind(FIRST), kind(SECOND), 2, 2, 2, kind((1, 0))) == expected
+    assert hybrid_tree(kind(FIRST), kind(SECOND), 2, 2, np.array(2), kind((1, 0))) == expected
 
 
 def test_single_numbers_of_numpy_are_numbers():
@@ -100,6 +101,10 @@ def test_single_numbers_of_numpy_are_numbers():
     (lambda: integers("f: size", torch.tensor(2)), "f: size=tensor.2.; need several integers"),
     (lambda: matricize(TENSOR, [0], 2.0), "grid 2.0 is neither a length nor a .height, width."),
     (lambda: matricize(TENSOR, [0], "ab"), "grid 'ab' is neither a length nor a .height, width."),
+    (lambda: split_modes([0], torch.ones(2, 2)), "grid Tensor of .* is neither"),
+    (lambda: NET.total_stride(torch.ones(2, 2)), "layer Tensor of .* of an architecture"),
+    (lambda: design_widths(TREE, [0, 1], 40), "partition: 0 is neither a name nor a list"),
+    (lambda: change_basis(TENSOR, HALVES, Real()), "need one floating point type"),
     (lambda: mex(torch.ones(3), 1, dim=5), "dim=5; need an integer from -1 to 0"),
     (lambda: mex(torch.ones(3), 1, dim="a"), "mex: dim='a'; need an integer"),
     (lambda: mex(torch.ones(2, 3), torch.ones(3)), r"beta of shape \(3,\); .*\(2,\)"),
@@ -183,6 +188,12 @@ def test_circuits_are_saved_with_their_operator(name):
 def test_unsigned_numbers_have_negatives():
     for kind in (torch.uint8, torch.int16):
         assert single_channel(torch.tensor([[255, 254], [254, 254]]).to(kind)) is None
+
+
+def test_weights_of_a_module_are_certified():
+    net = Architecture((2,), 2, ((2, 2, 1),))
+    module = ConvAC.from_weights(net, [(torch.eye(2)[None].double(), None)], "max", "relu")
+    assert certify_rectifier(net, module.weights, [0]).rank == 2
 
 
 def test_sums_of_integer_weights_do_not_wrap_around():

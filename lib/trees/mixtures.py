@@ -168,7 +168,8 @@ def hybrid_tree(
     """
     first, second = (integers("hybrid_tree: dilations", order, 1) for order in (first, second))
     levels = mixture_levels(first, second)
-    if integer("hybrid_tree: level", level) not in levels:
+    level = integer("hybrid_tree: level", level)
+    if level not in levels:
         raise ValueError(f"hybrid_tree: level={level}; need one of the mixture levels {levels}")
     nodes, choice = 2 ** (len(first) - level), integers("hybrid_tree: choice", choice, 0)
     integers("hybrid_tree: dim and width", (dim, width), 1)

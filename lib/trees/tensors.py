@@ -89,8 +89,8 @@ def indices(dim: int, count: int) -> torch.Tensor:
     """
     whole = is_integer(dim) and is_integer(count)
     if not whole or dim < 1 or count < 0:
-        raise ValueError(f"indices: dim={dim} and count={count}; need integers dim >= 1 and "
-                         "count >= 0")
+        raise ValueError(f"indices: dim={shown(dim)} and count={shown(count)}; need "
+                         "integers dim >= 1 and count >= 0")
     dim, count = int(dim), int(count)
     if dim**count * count > MOST_INDICES:
         raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} numbers do "
