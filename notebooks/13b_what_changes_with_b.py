@@ -310,8 +310,8 @@ shown = [block for block in key if ("color", block, width) in tested]
 
 
 def gained(values, kind, block):
-    mean, base = (sum(values[kind, name, width]) / len(values[kind, name, width])
-                  for name in (block, "B1"))
+    mean, base = (sum(accuracies) / len(accuracies) for name in (block, "B1")
+                  for accuracies in [values[kind, name, width]])
     return f"{mean:.3f} ({mean - base:+.3f})"
 
 
