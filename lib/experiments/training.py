@@ -92,7 +92,7 @@ class Trainer:
             If the loss of a network is not finite.
         """
         start = time.perf_counter()
-        loss = torch.zeros(len(self.order), device=self.device)
+        loss = torch.zeros(len(self.order), device=self.device, dtype=torch.float32)
         correct = torch.zeros(len(self.order), dtype=torch.int64, device=self.device)
         for images, labels in self.stream.epoch(self.epoch):
             batch_loss, batch_correct = self.step(images, labels)

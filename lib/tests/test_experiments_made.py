@@ -229,7 +229,7 @@ WRONG = {
     "Grid: channels of B1 (2, 2), must be at least one, all different":
         lambda d: Grid({"B1": (2, 2)}),
     "Grid: kinds (), must be at least one, all different": lambda d: Grid({}),
-    "PoolSettings: channels=0, must be at least 1": lambda d: PoolSettings(channels=0),
+    "PoolSettings: channels=0, must be an integer, at least 1": lambda d: PoolSettings(channels=0),
     "cifar10: split='x', must be 'train' or 'test'": lambda d: cifar.cifar10("x"),
     "from_folder: split='y', must be 'train' or 'test'": lambda d: cifar.from_folder(".", "y"),
     "is not the record of a network: it lacks accuracy, seed": lambda d: as_network(
