@@ -6,6 +6,7 @@ with logarithms; ``max`` and ``mean``, ReLU networks. `python -m lib.experiments
 the networks of notebooks/results/blobs.jsonl; it may be stopped and called again.
 """
 
+import argparse
 import dataclasses
 import datetime
 import hashlib
@@ -22,7 +23,7 @@ import torch.nn.functional as F
 
 from ..checks import integers, is_integer
 from ..exact.device import device_name
-from ..results import STORED, identifier
+from ..results import STORED, identifier, program
 from .blobs import TASKS, blobs
 from .networks import generator_for
 from .records import ResultsFile
@@ -386,8 +387,19 @@ def run(settings=None, seeds=range(10), geometries=GEOMETRIES, output=STORED / "
                                       rest)))
 
 
-if __name__ == "__main__":
+def main(arguments=None):
+    """`python -m lib.experiments.pooled [--output FILE]`."""
+    parser = argparse.ArgumentParser(prog="python -m lib.experiments.pooled", description=(
+        "Train the networks on blobs that the file does not hold yet, ten seeds of each."))
+    parser.add_argument("--output", default=STORED / "blobs.jsonl",
+                        help="default notebooks/results/blobs.jsonl")
+    output = parser.parse_args(arguments).output
     torch.set_num_threads(1)
-    run(seeds=range(5), geometries=("square", "mirror"))
-    run(seeds=range(5))
-    run()
+    with program():
+        run(seeds=range(5), geometries=("square", "mirror"), output=output)
+        run(seeds=range(5), output=output)
+        run(output=output)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import time
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -33,6 +34,7 @@ def missing_jobs(grid, results):
 
 def open_results(settings, output, source, make=True):
     """The results file of a sweep, after its data were loaded and compared with the file's."""
+    ResultsFile(output, settings)  # what is no place for results is said before a download
     data = load_data(settings.data, settings.images, *source)
     load_test_data(settings.data, *source)  # what is damaged shall be said before the training
     return ResultsFile(output, settings, {
@@ -41,7 +43,7 @@ def open_results(settings, output, source, make=True):
 
 def checkpoint_folder(output):
     """Where the checkpoints of a sweep are kept."""
-    return Path(f"{Path(output).absolute()}.checkpoints")
+    return Path(f"{Path(os.path.expanduser(output)).absolute()}.checkpoints")
 
 
 def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers=1,
@@ -203,7 +205,7 @@ def seconds_per_image(job, settings, device="cpu"):
     trainer = Trainer(job, quick, data, device)
     trainer.run_epoch()
     steps, start = 0, time.perf_counter()
-    while time.perf_counter() - start < SECONDS_PER_MEASUREMENT:
+    while time.perf_counter() - start < SECONDS_PER_MEASUREMENT or not steps:
         trainer.run_epoch()
         steps += 1
     return (time.perf_counter() - start) / steps / len(data)
