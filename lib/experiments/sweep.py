@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import sys
 import time
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -93,7 +94,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         options = (settings, source, device, str(checkpoints), threads)
         bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
-                  disable=not progress) as bar:
+                  disable=not progress, file=_Screen()) as bar:
             before = 0
             for _ in range(TRIES):
                 again, failures = [], []
@@ -122,6 +123,21 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         raise RecordsError(f"run_sweep: {output} was exchanged while the sweep ran and lacks "
                            "networks; start again")
     return [f"{failure} ({TRIES} tries)" for failure in failures]
+
+
+class _Screen:
+    """Standard error for a progress bar: that it is gone must not end an evening of computing."""
+
+    def __getattr__(self, name):
+        return getattr(sys.stderr, name)
+
+    def write(self, text):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, none at all
+            sys.stderr.write(text)
+
+    def flush(self):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
 
 
 def one_by_one(todo, options, results, bar):

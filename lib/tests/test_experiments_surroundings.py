@@ -15,6 +15,7 @@ import torch
 
 from lib import results
 from lib.benchmarks import missing_data
+from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep
 from lib.experiments.augment import Strength
 from lib.experiments.images import dead_leaves
@@ -240,3 +241,28 @@ def test_a_program_without_docstrings_explains_itself(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         missing_data.main()
     assert "--data-folder" in capsys.readouterr().out
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed, or a disk that is full."""
+
+    def write(self, text=""):
+        raise OSError(errno.EPIPE, "Broken pipe")
+
+    flush = write
+
+
+@pytest.mark.parametrize("stream", [None, Gone()])
+def test_a_sweep_outlives_the_terminal_that_shows_its_progress(tmp_path, monkeypatch, stream):
+    def run_job(job, *options, report):
+        report(1)
+        return job, [{"name": network.name, "block": network.block, "channels": network.channels,
+                      "augmentation": network.augmentation, "seed": network.seed,
+                      "accuracy": 0.5} for network in job], []
+
+    monkeypatch.setattr(sweep.work, "run_job", run_job)
+    monkeypatch.setattr(sys, "stderr", stream)
+    output = tmp_path / "a.jsonl"
+    arguments = ["--kinds", "B1", "--images", "10", "--output", str(output)]
+    assert sweep_command.main(arguments) == 0 and len(names(output)) == 2
+    assert sweep_command.main([*arguments, "--epochs", "3"]) == 2  # which nobody hears
