@@ -82,7 +82,8 @@ def _expanded(path):
     try:
         return Path(path).expanduser()
     except RuntimeError as error:  # no such user, or none at all
-        raise DatasetError(f"cifar10: {path}: {error}") from error
+        raise DatasetError(f"cifar10: {path}: {error} Choose a folder by its whole path (variable "
+                           f"{CACHE_VARIABLE} for downloads)") from error
 
 
 def read_records(raw, source):

@@ -58,7 +58,8 @@ class Settings:
             if type(value) is not int or value < 1:
                 raise ValueError(f"Settings: {name}={value!r}, must be an integer >= 1")
         if not isinstance(self.learning_rate, float) or not 0 < self.learning_rate < 1:
-            raise ValueError(f"Settings: learning_rate={self.learning_rate!r}, must lie in (0, 1)")
+            raise ValueError(f"Settings: learning_rate={self.learning_rate!r}, must be a float in "
+                             "(0, 1)")
         if self.images is None and self.data == "cifar-10":
             return
         if type(self.images) is not int or not CLASSES <= self.images <= MOST_IMAGES:

@@ -221,7 +221,7 @@ WRONG = {
     "Settings: data='x', must be one of ('dead-leaves', 'photograph-patches', 'cifar-10')":
         lambda d: Settings("x"),
     "Settings: batch_size=0, must be an integer >= 1": lambda d: Settings(batch_size=0),
-    "Settings: learning_rate=1, must lie in (0, 1)": lambda d: Settings(learning_rate=1),
+    "Settings: learning_rate=1, must be a float in (0, 1)": lambda d: Settings(learning_rate=1),
     "Settings: images=9, must be an integer from 10 to 100000 for 'cifar-10'":
         lambda d: Settings("cifar-10", 9),
     "Settings: images=None, must be an integer from 10 to 100000 for 'dead-leaves'":

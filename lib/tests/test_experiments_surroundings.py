@@ -18,8 +18,9 @@ from lib.benchmarks import missing_data
 from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep
 from lib.experiments.augment import Strength
+from lib.experiments.blobs import blobs
 from lib.experiments.images import dead_leaves
-from lib.experiments.jobs import train_job
+from lib.experiments.jobs import failure, train_job
 from lib.experiments.networks import Network, mixed_seed
 from lib.experiments.settings import Grid, Settings
 from lib.planted import __main__ as planted_command
@@ -44,7 +45,8 @@ def trained():
     records = [record for block in ("haar2", "depth2", "B1prod") for record in train_job(
         (Network(block, 3, "color", 0),), QUICK, data)]
     nets = pooled.PooledNetworks("max", "mirror", 2, (0,))
-    return [data.fingerprint, [(record["accuracy"], record["curve"]) for record in records],
+    return [data.fingerprint, pooled.fingerprint(blobs(2, "types", batch=2)),
+            [(record["accuracy"], record["curve"]) for record in records],
             [part.tolist() for part in nets.parameters()],
             fit_rectifiers((2,), "near", starts=1, steps=1)]
 
@@ -72,7 +74,7 @@ def test_equal_settings_are_written_in_one_way():
 
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: Settings(learning_rate="1e-3"), "learning_rate='1e-3', must lie in"),
+    (lambda: Settings(learning_rate="1e-3"), "learning_rate='1e-3', must be a float in"),
     (lambda: Settings(learning_rate=np.float32(1e-3)), "learning_rate=np.float32"),
     (lambda: Strength(2.5), "translation=2.5"), (lambda: Strength(True), "translation=True"),
     (lambda: Strength(color_shift="0.1"), "color_shift=0.1, .* must have"),
@@ -180,6 +182,23 @@ def test_a_cache_folder_that_is_no_whole_path_is_passed_over(monkeypatch):
     for folder in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", folder)
         assert cifar.cache_folder() == Path("~/.cache/overlaps").expanduser()
+
+
+def test_no_home_is_said_with_what_to_do(monkeypatch):
+    monkeypatch.delenv(cifar.CACHE_VARIABLE, raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def homeless(path):
+        raise RuntimeError("Could not determine home directory.")
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(cifar.DatasetError, match=r"directory. Choose .* \(variable OVERLAPS_DATA"):
+        cifar.cache_folder()
+
+
+def test_a_failure_is_one_line():
+    error = RuntimeError("\nno memory\nframe #0: main\n")
+    assert failure((Network("B1", 2, "color", 0),), error) == (
+        "B1-C2-color-s0: RuntimeError: no memory")
 
 
 def test_a_clock_that_jumps_divides_by_no_zero(monkeypatch):
