@@ -57,6 +57,19 @@ def test_trainings_are_the_same_under_every_default_type(request):
     assert trained() == expected
 
 
+def test_trainings_are_the_same_in_every_mode():
+    def found():
+        job = (Network("haar2", 3, "color", 0), Network("haar2", 2, "color", 0))
+        data = dead_leaves(10, leaves=3)
+        return [(entry["accuracy"], entry["test_accuracy"], entry["curve"])
+                for entry in train_job(job, QUICK, data, test=data)]
+
+    expected = found()
+    for mode in (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu", torch.bfloat16)):
+        with mode:
+            assert found() == expected
+
+
 def test_seeds_of_numpy_and_torch_are_the_seeds_they_equal():
     assert mixed_seed("a", np.int64(1)) == mixed_seed("a", torch.tensor(1)) == mixed_seed("a", 1)
     assert dead_leaves(10, np.uint8(3), leaves=1).fingerprint == dead_leaves(
