@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import stat
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,7 @@ except ImportError:  # Windows
     import msvcrt
 
 __all__ = ["Contents", "FORMAT", "Results", "ResultsError", "STORED", "identifier", "is_share",
-           "locked", "read"]
+           "locked", "program", "read"]
 
 _LIB = Path(__file__).resolve().parent
 _HOME = _LIB.parent if (_LIB.parent / "notebooks" / "results").is_dir() else _LIB  # when installed
@@ -34,7 +35,8 @@ STORED = _HOME / "notebooks" / "results"  # committed with the course
 FORMAT = 2  # lines of format 2 have a checksum
 LOCK_SECONDS = 60.0
 _FAR = 2**30  # Windows locks bytes, and nobody else may read those: one beyond the end
-_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}  # some cluster file systems
+# some cluster file systems; two names are one number on Linux, not on macOS
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 _START = b'{"check": "'  # of every header that this version writes
 
 
@@ -113,6 +115,9 @@ def locked(path: str | os.PathLike, seconds: float = LOCK_SECONDS) -> Iterator[B
             if fcntl is None:
                 file.seek(_FAR)
                 msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+            else:  # closing alone would leave it to a process that was forked meanwhile
+                with contextlib.suppress(OSError):
+                    fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _try_lock(file):
@@ -158,6 +163,7 @@ def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Conte
         If the file does not start with a header that this version knows, or a line is damaged, no
         record, or contradicts another one of the same name.
     """
+    path = os.path.expanduser(path)
     try:
         _require_regular(path)
         raw = Path(path).read_bytes()
@@ -175,6 +181,9 @@ def _parsed(raw, path, parse):
         end = whole + len(piece) + 1
         if end > len(raw) and not piece:
             break
+        if header and not piece.strip(b" \t\r"):  # a line that an editor left empty
+            whole = min(end, len(raw))
+            continue
         try:
             entry = json.loads(piece)
         except (ValueError, RecursionError) as error:
@@ -257,6 +266,7 @@ class Results:
     Parameters
     ----------
     path : path-like
+        A leading ``~`` is the home folder.
     settings : dict
         What all records share, as JSON values.
     about : dict, optional
@@ -283,10 +293,14 @@ class Results:
 
     def __init__(self, path, settings: Mapping, about: Mapping | None = None,
                  parse: Callable[[dict], dict] = dict, make: bool = True):
-        self.path, self.parse = Path(path), parse
-        self.header = json.loads(json.dumps({
-            **(about or {}), "kind": "header", "format": FORMAT, "settings": settings,
-            "identifier": identifier(settings)}))
+        self.path, self.parse = Path(os.path.expanduser(path)), parse
+        try:
+            self.header = json.loads(json.dumps({
+                **(about or {}), "kind": "header", "format": FORMAT, "settings": settings,
+                "identifier": identifier(settings)}, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise ResultsError(
+                f"Results: settings and about must be JSON values: {error}") from error
         self._require_mine(read(self.path, parse).header)
         if make:
             self.append()
@@ -391,6 +405,34 @@ def _line(entry):
     """A line with its checksum first: what an interrupted write left is known by its beginning."""
     text = json.dumps(entry, sort_keys=True, allow_nan=False)
     return f'{{"check": "{_checksum(entry)}", {text[1:]}\n'.encode()
+
+
+@contextlib.contextmanager
+def program() -> Iterator[None]:
+    """What a program does around the work that fills a results file.
+
+    Any path can be printed.  An error that a person can cause ends the program with one line, and
+    so does Ctrl-C.
+
+    Examples
+    --------
+    >>> with program():
+    ...     raise ResultsError("no such file")
+    Traceback (most recent call last):
+    ...
+    SystemExit: error: no such file
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
+        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+    except KeyboardInterrupt:
+        print("\ninterrupted: what was finished is stored, the same command continues",
+              file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def is_share(value: object) -> bool:

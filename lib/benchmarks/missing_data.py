@@ -25,7 +25,7 @@ from ..experiments.cifar import cifar10
 from ..experiments.networks import generator_for
 from ..networks import log_space, missing_data
 from ..networks.architecture import Architecture
-from ..results import STORED, Results, ResultsError, is_share
+from ..results import STORED, Results, is_share, program
 
 SETTINGS = {
     "images": 8000, "test_images": 1000, "size": 16, "epochs": 4, "batch_size": 100,
@@ -150,21 +150,24 @@ def as_classifier(entry):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data-folder", help="CIFAR-10 in its binary layout; else downloaded")
     parser.add_argument("--output", type=Path, default=STORED / "missing-data.jsonl")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    with program():
+        measure_missing(arguments)
+
+
+def measure_missing(arguments):
+    """Train and measure the classifiers that the file does not hold yet."""
     images, labels, origin = images_of("train", SETTINGS["images"], arguments.data_folder)
     *test, test_origin = images_of("test", SETTINGS["test_images"], arguments.data_folder)
     code = hashlib.sha256(b"".join(Path(file).read_bytes() for file in (
         __file__, log_space.__file__, missing_data.__file__))).hexdigest()[:12]
-    try:
-        results = Results(arguments.output, SETTINGS,
-                          {"data": {"train": origin, "test": test_origin}}, as_classifier)
-    except ResultsError as error:
-        raise SystemExit(f"error: {error}") from error
+    results = Results(arguments.output, SETTINGS,
+                      {"data": {"train": origin, "test": test_origin}}, as_classifier)
     stored = results.names()
     for models in (MAIN, VARIANTS):
         for seed, kind in itertools.product(arguments.seeds, models):

@@ -208,16 +208,22 @@ def execute(arguments):
             workers, arguments.scheduler, threads, not arguments.quiet,
         )
         for failure in failures:
-            print(f"failed: {failure}", file=sys.stderr)
+            say(f"failed: {failure}")
         print(report(output), flush=True)
         return 1 if failures else 0
     except KeyboardInterrupt:
         with contextlib.suppress(results.ResultsError):
-            print(f"\ninterrupted: {report(output)}; the same command continues", file=sys.stderr)
+            say(f"\ninterrupted: {report(output)}; the same command continues")
         return 130
     except (RuntimeError, MemoryError, ValueError, ImportError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        say(f"error: {' '.join(str(error).split())}")
         return 2
+
+
+def say(text):
+    """Print to standard error, which may be gone."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr)
 
 
 def report(output):

@@ -11,11 +11,11 @@ seed see the same images in the same order, whether they train alone or together
 on ten, from the start or from a checkpoint.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 
+from ..checks import real
 from .kinds import SIZE
 from .networks import generator_for
 
@@ -36,7 +36,7 @@ class Strength:
     Raises
     ------
     ValueError
-        If a range is negative, not finite or empty.
+        If a range is negative, not finite or empty, or a value no number.
 
     Examples
     --------
@@ -49,14 +49,20 @@ class Strength:
     color_factor: tuple = (0.7, 1.4)
 
     def __post_init__(self):
-        low, high = self.color_factor
-        if not (0 <= self.translation < SIZE and 0 <= self.color_shift < math.inf
-                and 0 <= low <= high < math.inf):
+        try:
+            shift, low, high = (float(real("", value)) + 0.0  # one way to write every number
+                                for value in (self.color_shift, *self.color_factor))
+            valid = type(self.translation) is int and 0 <= self.translation < SIZE
+        except (TypeError, ValueError):
+            valid = False
+        if not (valid and 0 <= shift and 0 <= low <= high):
             raise ValueError(
                 f"Strength: translation={self.translation}, color_shift={self.color_shift}, "
                 f"color_factor={self.color_factor}; must have translation from 0 to {SIZE - 1}, "
                 "color_shift >= 0 and finite, 0 <= smallest <= largest factor"
             )
+        object.__setattr__(self, "color_shift", shift)  # settings are compared as they are written
+        object.__setattr__(self, "color_factor", (low, high))
 
 
 def rgb_to_hsv(images):
@@ -183,7 +189,7 @@ class Augmenter:
             moves = torch.randint(0, places, (self.count, 2), generator=generator)
             return torch.cat((flips, moves), 1).to(self.device)
         if self.kind == "color":
-            unit = torch.rand((self.count, 5), generator=generator)
+            unit = torch.rand((self.count, 5), generator=generator, dtype=torch.float32)
             shifts = (2 * unit[:, :3] - 1) * self.strength.color_shift
             low, high = self.strength.color_factor
             return torch.cat((shifts, low + (high - low) * unit[:, 3:]), 1).to(self.device)

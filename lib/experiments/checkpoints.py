@@ -28,6 +28,11 @@ def code_digest():
     return digest.hexdigest()[:12]
 
 
+def _made_by():
+    """What a training is not continued by another version of: results name one of each."""
+    return {"code": code_digest(), "torch": str(torch.__version__)}
+
+
 def save(path, state):
     """Write a checkpoint, or warn: a full disk must not stop the training.
 
@@ -44,7 +49,7 @@ def save(path, state):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             content = io.BytesIO()
-            torch.save({**state, "code": code_digest()}, content)
+            torch.save({**state, **_made_by()}, content)
             raw = content.getvalue()
             with locked(temporary) as file:  # a temporary that can be locked is of a dead process
                 for part in (hashlib.sha256(raw).digest(), raw):  # torch does not see every error
@@ -60,7 +65,7 @@ def save(path, state):
 
 
 def load(path, expected, device):
-    """The state in a checkpoint, if it is of this job and of this code.
+    """The state in a checkpoint, if it is of this job, this code and this torch.
 
     Parameters
     ----------
@@ -76,7 +81,7 @@ def load(path, expected, device):
     """
     try:
         state = _read(path, device)
-        different = [key for key, value in {**expected, "code": code_digest()}.items()
+        different = [key for key, value in {**expected, **_made_by()}.items()
                      if state[key] != value]
     except (FileNotFoundError, NotADirectoryError):
         return None

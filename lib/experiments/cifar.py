@@ -45,6 +45,7 @@ NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
 CACHE_VARIABLE = "OVERLAPS_DATA"
 TIMEOUT_SECONDS = 30  # for an answer, and between two parts of it
 DOWNLOAD_SECONDS = 3600  # for all of it
+AS_IT_IS = {"Accept-Encoding": "identity"}  # compressed on the way, its hash would be another
 TEST_IMAGES = 2000
 
 
@@ -59,7 +60,7 @@ def cache_folder(override=None):
     ----------
     override : path-like, optional
         Wins over the environment variable OVERLAPS_DATA, which wins over the user's cache folder
-        (XDG_CACHE_HOME, else ~/.cache).
+        (XDG_CACHE_HOME if it is a whole path, as its specification says, else ~/.cache).
 
     Returns
     -------
@@ -73,14 +74,16 @@ def cache_folder(override=None):
     chosen = override or os.environ.get(CACHE_VARIABLE)
     if chosen:
         return _expanded(chosen)
-    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "overlaps"
+    folder = os.environ.get("XDG_CACHE_HOME", "")
+    return _expanded(folder if os.path.isabs(folder) else "~/.cache") / "overlaps"
 
 
 def _expanded(path):
     try:
         return Path(path).expanduser()
     except RuntimeError as error:  # no such user, or none at all
-        raise DatasetError(f"cifar10: {path}: {error}") from error
+        raise DatasetError(f"cifar10: {path}: {error} Choose a folder by its whole path (variable "
+                           f"{CACHE_VARIABLE} for downloads)") from error
 
 
 def read_records(raw, source):
@@ -154,7 +157,8 @@ def from_folder(folder, split="train"):
         )
     try:
         contents = {name: (folder / name).read_bytes() for name in names}
-        note = (folder / NOTE).read_text(errors="replace") if (folder / NOTE).is_file() else ""
+        note = folder / NOTE
+        note = note.read_text("utf-8", errors="replace") if note.is_file() else ""
     except OSError as error:
         raise DatasetError(f"from_folder: cannot read {folder}: {error}") from error
     official = all(hashlib.sha1(raw).hexdigest() == SHA1[name] for name, raw in contents.items())
@@ -240,7 +244,7 @@ def _download(path, progress):
     deadline = time.monotonic() + DOWNLOAD_SECONDS
     digest, size = hashlib.md5(), 0
     try:
-        with (requests.get(URL, stream=True, timeout=TIMEOUT_SECONDS) as response,
+        with (requests.get(URL, stream=True, timeout=TIMEOUT_SECONDS, headers=AS_IT_IS) as response,
               open(part, "wb") as file,
               tqdm(unit="B", unit_scale=True, disable=not progress) as bar):
             response.raise_for_status()

@@ -80,10 +80,11 @@ class Ensemble(nn.Module):
             self.register_buffer("patterns", HAAR[places][:, None], persistent=False)
         self.head = nn.Parameter(torch.zeros(total, CLASSES * len(widths)))
         self.head_bias = nn.Parameter(torch.zeros(CLASSES * len(widths)))
-        membership = torch.zeros(total, len(widths))
+        membership = torch.zeros(total, len(widths), dtype=torch.float32)
         for k, (start, width) in enumerate(zip(self.starts, widths, strict=True)):
             membership[start:start + width, k] = 1 / width
         self.register_buffer("membership", membership, persistent=False)
+        self.float()  # whatever the caller's default is
         for k, network in enumerate(self.networks):
             self.load_network(k, initial_weights(network.block, network.channels, network.seed))
         if self.kind.product:

@@ -148,14 +148,16 @@ def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):
             f"have count >= {CLASSES}, leaves >= 1, 0 < smallest < largest"
         )
     generator = generator_for("dead leaves", seed)
-    shape = (count, leaves)
-    uniform = torch.rand(shape, generator=generator)
+
+    def uniform(*shape):  # of one type, whatever the caller's default is
+        return torch.rand(shape, generator=generator, dtype=torch.float32)
+
     # inverse of the distribution function of the density proportional to r^-3
-    radii = (smallest**-2 - uniform * (smallest**-2 - largest**-2)) ** -0.5
-    rows = (torch.rand(shape, generator=generator) * 1.5 - 0.25) * SIZE
-    columns = (torch.rand(shape, generator=generator) * 1.5 - 0.25) * SIZE
-    colors = torch.rand((*shape, 3), generator=generator)
-    images = torch.rand((count, 3, 1, 1), generator=generator).expand(count, 3, SIZE, SIZE)
+    radii = (smallest**-2 - uniform(count, leaves) * (smallest**-2 - largest**-2)) ** -0.5
+    rows = (uniform(count, leaves) * 1.5 - 0.25) * SIZE
+    columns = (uniform(count, leaves) * 1.5 - 0.25) * SIZE
+    colors = uniform(count, leaves, 3)
+    images = uniform(count, 3, 1, 1).expand(count, 3, SIZE, SIZE)
     line = torch.arange(SIZE).float()
     for leaf in range(leaves):
         row = (line[:, None] - rows[:, leaf, None, None]) ** 2

@@ -201,4 +201,5 @@ def failure(job, error):
     """A sentence on a job that failed, whose error is an exception or a text."""
     names = ", ".join(network.name for network in job)
     kind = f"{type(error).__name__}: " if isinstance(error, Exception) else ""
-    return f"{names}: {kind}{error}"
+    lines = str(error).strip().splitlines() or [""]  # torch adds the calls of its own
+    return f"{names}: {kind}{lines[0]}"

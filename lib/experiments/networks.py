@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..checks import is_integer
 from .kinds import BLOCKS, CLASSES, COLORS, KINDS
 
 AUGMENTATIONS = ("spatial", "color")
@@ -73,6 +74,7 @@ def mixed_seed(*parts):
     >>> mixed_seed("weights", 0) == mixed_seed("weights", 0) != mixed_seed("weights", 1)
     True
     """
+    parts = tuple(int(part) if is_integer(part) else part for part in parts)  # NumPy's are equal
     digest = hashlib.sha256(repr(parts).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -113,19 +115,23 @@ def initial_weights(block, channels, seed):
     generator = generator_for("weights", kind.side, channels, seed)
     weights = {}
     inputs = COLORS
+
+    def normal(*shape, source=generator):  # of one type, whatever the caller's default is
+        return torch.randn(shape, generator=source, dtype=torch.float32)
+
     for number in range(BLOCKS):
         shape = (channels, inputs, kind.side, kind.side)
         scale = kind.variance(inputs) ** 0.5
-        weights[f"conv{number}"] = torch.randn(shape, generator=generator) * scale
-        weights[f"bias{number}"] = torch.zeros(kind.bias_shape(channels))
+        weights[f"conv{number}"] = normal(*shape) * scale
+        weights[f"bias{number}"] = torch.zeros(kind.bias_shape(channels), dtype=torch.float32)
         inputs = channels
     if kind.combine == "depth":  # drawn apart: the 1 x 1 maps start where those of B1 do
         shape, apart = (channels, 1, kind.window, kind.window), generator_for(
             "depth", kind.window, channels, seed)
         for number in range(BLOCKS):
-            weights[f"depth{number}"] = torch.randn(shape, generator=apart) / kind.window
-    weights["head"] = torch.randn((channels, CLASSES), generator=generator) * channels**-0.5
-    weights["head_bias"] = torch.zeros(CLASSES)
+            weights[f"depth{number}"] = normal(*shape, source=apart) / kind.window
+    weights["head"] = normal(channels, CLASSES) * channels**-0.5
+    weights["head_bias"] = torch.zeros(CLASSES, dtype=torch.float32)
     return weights
 
 

@@ -6,6 +6,7 @@ with logarithms; ``max`` and ``mean``, ReLU networks. `python -m lib.experiments
 the networks of notebooks/results/blobs.jsonl; it may be stopped and called again.
 """
 
+import argparse
 import dataclasses
 import datetime
 import hashlib
@@ -20,8 +21,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from ..checks import integers, is_integer
 from ..exact.device import device_name
-from ..results import STORED, identifier
+from ..results import STORED, identifier, program
 from .blobs import TASKS, blobs
 from .networks import generator_for
 from .records import ResultsFile
@@ -65,8 +67,9 @@ class PoolSettings:
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            if value < 1:
-                raise ValueError(f"PoolSettings: {name}={value}, must be at least 1")
+            if not is_integer(value) or value < 1:
+                raise ValueError(f"PoolSettings: {name}={value!r}, must be an integer, at least 1")
+            object.__setattr__(self, name, int(value))  # NumPy's have no place in a file
 
     def as_dict(self):
         """The settings, those of the kinds among them, as plain JSON values."""
@@ -212,12 +215,12 @@ class PooledNetworks(torch.nn.Module):
             for layer, (inputs, outputs) in enumerate(shapes):
                 # Xavier's range for sums; logarithms of weights between -1 and 1, up to a constant
                 bound = 1.0 if kind == "product" else (3 / inputs) ** 0.5
-                drawn[layer].append((2 * torch.rand(inputs, outputs, generator=generator) - 1)
-                                    * bound)
+                unit = torch.rand(inputs, outputs, generator=generator, dtype=torch.float32)
+                drawn[layer].append((2 * unit - 1) * bound)
         self.weights = torch.nn.ParameterList(torch.stack(layer) for layer in drawn)
         self.biases = torch.nn.ParameterList(
             [] if kind == "product" else
-            [torch.zeros(len(seeds), 1, outputs) for _, outputs in shapes])
+            [torch.zeros(len(seeds), 1, outputs, dtype=torch.float32) for _, outputs in shapes])
 
     def affine(self, x, layer):
         """Linear maps of a layer, with its nonlinearity: (seeds, places, channels) to the same."""
@@ -354,13 +357,13 @@ def run(settings=None, seeds=range(10), geometries=GEOMETRIES, output=STORED / "
     RecordsError
         If the file belongs to other settings or other data, or cannot be written.
     """
-    settings = settings or PoolSettings()
+    settings, seeds = settings or PoolSettings(), integers("run: seeds", seeds)
     data, test = blobs(settings.images, "train"), blobs(settings.test_images, "test")
     results = ResultsFile(output, settings, {
         "name": "blobs", "official": False, "count": settings.images,
         "origin": "made by lib/experiments/blobs.py from the published description",
         "fingerprint": fingerprint(data), "test_fingerprint": fingerprint(test)})
-    stored, seeds, code = results.names(), list(seeds), code_digest()
+    stored, code = results.names(), code_digest()
     for first in range(0, len(seeds), together):
         for kind, task, geometry in itertools.product(KINDS, TASKS, geometries):
             names = {seed: f"{kind}-{geometry}-C{settings.channels}-{task}-s{seed}"
@@ -384,8 +387,19 @@ def run(settings=None, seeds=range(10), geometries=GEOMETRIES, output=STORED / "
                                       rest)))
 
 
-if __name__ == "__main__":
+def main(arguments=None):
+    """`python -m lib.experiments.pooled [--output FILE]`."""
+    parser = argparse.ArgumentParser(prog="python -m lib.experiments.pooled", description=(
+        "Train the networks on blobs that the file does not hold yet, ten seeds of each."))
+    parser.add_argument("--output", default=STORED / "blobs.jsonl",
+                        help="default notebooks/results/blobs.jsonl")
+    output = parser.parse_args(arguments).output
     torch.set_num_threads(1)
-    run(seeds=range(5), geometries=("square", "mirror"))
-    run(seeds=range(5))
-    run()
+    with program():
+        run(seeds=range(5), geometries=("square", "mirror"), output=output)
+        run(seeds=range(5), output=output)
+        run(output=output)
+
+
+if __name__ == "__main__":
+    main()

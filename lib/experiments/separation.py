@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from ..results import STORED, Results
+from ..results import STORED, Results, program
 from .cifar import load_data
 from .images import dead_leaves
 from .kinds import BLOCKS, CLASSES, SIZE
@@ -295,6 +295,11 @@ def main(arguments=None):
     chosen = parser.parse_args(arguments)
     if chosen.data_folder and not chosen.cifar:
         parser.error("--data-folder belongs to --cifar-10")
+    with program():
+        _measure_chosen(chosen)
+
+
+def _measure_chosen(chosen):
     if chosen.cifar:
         settings = PRESETS["laptop"][0]
         data = load_data(settings.data, settings.images, chosen.data_folder)

@@ -57,8 +57,9 @@ class Settings:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise ValueError(f"Settings: {name}={value!r}, must be an integer >= 1")
-        if isinstance(self.learning_rate, bool) or not 0 < self.learning_rate < 1:
-            raise ValueError(f"Settings: learning_rate={self.learning_rate}, must lie in (0, 1)")
+        if not isinstance(self.learning_rate, float) or not 0 < self.learning_rate < 1:
+            raise ValueError(f"Settings: learning_rate={self.learning_rate!r}, must be a float in "
+                             "(0, 1)")
         if self.images is None and self.data == "cifar-10":
             return
         if type(self.images) is not int or not CLASSES <= self.images <= MOST_IMAGES:
@@ -105,9 +106,10 @@ class Grid:
         lists = {"augmentations": self.augmentations, "seeds": self.seeds, "kinds": self.channels}
         lists |= {f"channels of {kind}": widths for kind, widths in self.channels.items()}
         for what, values in lists.items():
-            if not values or len(set(values)) != len(values):
-                raise ValueError(f"Grid: {what} {tuple(values)}, must be at least one, all "
-                                 "different")
+            several = hasattr(values, "__len__") and not isinstance(values, str)
+            if not several or not len(values) or len(set(values)) != len(values):
+                raise ValueError(f"Grid: {what} {tuple(values) if several else repr(values)}, must "
+                                 "be at least one, all different")
         self.networks()
 
     def networks(self):

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import os
+import sys
 import time
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -33,6 +35,7 @@ def missing_jobs(grid, results):
 
 def open_results(settings, output, source, make=True):
     """The results file of a sweep, after its data were loaded and compared with the file's."""
+    ResultsFile(output, settings)  # what is no place for results is said before a download
     data = load_data(settings.data, settings.images, *source)
     load_test_data(settings.data, *source)  # what is damaged shall be said before the training
     return ResultsFile(output, settings, {
@@ -41,7 +44,7 @@ def open_results(settings, output, source, make=True):
 
 def checkpoint_folder(output):
     """Where the checkpoints of a sweep are kept."""
-    return Path(f"{Path(output).absolute()}.checkpoints")
+    return Path(f"{Path(os.path.expanduser(output)).absolute()}.checkpoints")
 
 
 def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers=1,
@@ -91,7 +94,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         options = (settings, source, device, str(checkpoints), threads)
         bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
-                  disable=not progress) as bar:
+                  disable=not progress, file=_Screen()) as bar:
             before = 0
             for _ in range(TRIES):
                 again, failures = [], []
@@ -120,6 +123,21 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         raise RecordsError(f"run_sweep: {output} was exchanged while the sweep ran and lacks "
                            "networks; start again")
     return [f"{failure} ({TRIES} tries)" for failure in failures]
+
+
+class _Screen:
+    """Standard error for a progress bar: that it is gone must not end an evening of computing."""
+
+    def __getattr__(self, name):
+        return getattr(sys.stderr, name)
+
+    def write(self, text):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, none at all
+            sys.stderr.write(text)
+
+    def flush(self):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
 
 
 def one_by_one(todo, options, results, bar):
@@ -203,7 +221,7 @@ def seconds_per_image(job, settings, device="cpu"):
     trainer = Trainer(job, quick, data, device)
     trainer.run_epoch()
     steps, start = 0, time.perf_counter()
-    while time.perf_counter() - start < SECONDS_PER_MEASUREMENT:
+    while time.perf_counter() - start < SECONDS_PER_MEASUREMENT or not steps:
         trainer.run_epoch()
         steps += 1
     return (time.perf_counter() - start) / steps / len(data)

@@ -1,5 +1,6 @@
 """Training of several networks at once, with checkpoints."""
 
+import functools
 import time
 
 import torch
@@ -17,6 +18,16 @@ class Diverged(ArithmeticError):
         names = ", ".join(network.name for network in networks)
         super().__init__(f"the loss of {names} is not finite in epoch {epoch}")
         self.networks, self.epoch = networks, epoch
+
+
+def _same_in_every_mode(method):
+    """A method that computes the same whatever the caller has switched on."""
+    @functools.wraps(method)
+    def same(self, *given):
+        with (torch.inference_mode(False), torch.enable_grad(),
+              torch.autocast(self.device.type, enabled=False)):
+            return method(self, *given)
+    return same
 
 
 class Trainer:
@@ -46,6 +57,7 @@ class Trainer:
     2
     """
 
+    @torch.inference_mode(False)  # whose tensors know no gradients
     def __init__(self, networks, settings, data, device="cpu"):
         self.settings, self.device = settings, torch.device(device)
         self.fingerprint = data.fingerprint
@@ -83,6 +95,7 @@ class Trainer:
         self.optimizer.step()
         return torch.cat(losses), torch.cat(corrects)
 
+    @_same_in_every_mode
     def run_epoch(self):
         """Train one epoch and extend the learning curves.
 
@@ -92,7 +105,7 @@ class Trainer:
             If the loss of a network is not finite.
         """
         start = time.perf_counter()
-        loss = torch.zeros(len(self.order), device=self.device)
+        loss = torch.zeros(len(self.order), device=self.device, dtype=torch.float32)
         correct = torch.zeros(len(self.order), dtype=torch.int64, device=self.device)
         for images, labels in self.stream.epoch(self.epoch):
             batch_loss, batch_correct = self.step(images, labels)
@@ -109,6 +122,7 @@ class Trainer:
         self.epoch += 1
         self.seconds += time.perf_counter() - start
 
+    @_same_in_every_mode
     def _accuracies(self, batches):
         correct = torch.zeros(len(self.order), dtype=torch.int64, device=self.device)
         total = 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ..results import ResultsError
+from ..results import program
 from . import dilated, widths
 from .runs import continue_runs, results_path
 
@@ -26,11 +26,9 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     experiment = EXPERIMENTS[arguments.experiment]
     path = arguments.output or results_path(arguments.experiment)
-    try:
+    with program():
         done = continue_runs(path, experiment.SETTINGS, experiment.trainings())
-    except ResultsError as error:
-        raise SystemExit(f"error: {error}") from error
-    print(f"{len(done)} trainings added to {path}")
+        print(f"{len(done)} trainings added to {path}")
 
 
 if __name__ == "__main__":

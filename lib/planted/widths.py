@@ -202,14 +202,14 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
     weights, below = [], 1
     for width in (*widths, None):
         shape = (2 * below, width) if width else (below, 1)
-        weights.append(torch.randn(starts, *shape, generator=draw) * (2 / shape[0]) ** 0.5)
-        weights.append(torch.zeros(starts, 1, shape[1]))
+        drawn = torch.randn(starts, *shape, generator=draw, dtype=torch.float32)
+        weights += [drawn * (2 / shape[0]) ** 0.5, drawn.new_zeros(starts, 1, shape[1])]
         below = width
     for part in weights:
         part.requires_grad_()
 
     def error(count: int) -> torch.Tensor:
-        x = 2.0 * torch.randint(0, 2, (count, signs), generator=draw) - 1
+        x = 2 * torch.randint(0, 2, (count, signs), generator=draw).float() - 1
         hidden = x.expand(starts, -1, -1).reshape(starts, -1, 1)  # (starts, inputs · places, 1)
         for matrix, bias in zip(weights[:-2:2], weights[1:-2:2]):
             hidden = torch.relu(hidden.reshape(starts, -1, matrix.shape[1]) @ matrix + bias)

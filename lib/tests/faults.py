@@ -2,7 +2,7 @@
 
 `Steps` counts opening, reading, writing, locking, syncing, moving and removing below a folder, in
 the order in which the program asks for them, and lets one step go wrong: with an error, with half
-of a write, or by ending the program there.
+of a write, or by ending the program there.  Giving a lock back is no step, since closing does it.
 """
 
 import builtins
@@ -105,7 +105,7 @@ class Steps:
     def _on_file(self, kind, original):
         def on_file(file, *more):
             number = file if isinstance(file, int) else file.fileno()
-            if number in self.files:
+            if number in self.files and more != (getattr(fcntl, "LOCK_UN", None),):
                 self.step(kind, self.files[number])
             return original(number, *more)
         return on_file

@@ -347,6 +347,7 @@ def test_the_program_of_the_pooling_geometries_trains_them_in_order(monkeypatch)
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     monkeypatch.setattr(blobs, "blobs", lambda *given: made.append(given) or few)
     monkeypatch.setattr(records, "ResultsFile", stored)
+    monkeypatch.setattr(sys, "argv", ["x"])
     as_program("lib.experiments.pooled")
     assert threads == [1]
     assert made == [(25_000, "train"), (5_000, "test")] * 3

@@ -195,6 +195,7 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     grid, path = Grid({"B1": (64,)}, ("none",), (0, 1, 2)), tmp_path / "a.jsonl"
     assert sweep.run_sweep(grid, QUICK, path) == ["5 (3 tries)"]
     (bar,) = bars
+    assert isinstance(bar.options.pop("file"), sweep._Screen)
     assert bar.options == {
         "total": 3 * jobs.weight(some("B1", 64)), "disable": False,
         "bar_format": "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"}

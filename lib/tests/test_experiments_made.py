@@ -221,7 +221,7 @@ WRONG = {
     "Settings: data='x', must be one of ('dead-leaves', 'photograph-patches', 'cifar-10')":
         lambda d: Settings("x"),
     "Settings: batch_size=0, must be an integer >= 1": lambda d: Settings(batch_size=0),
-    "Settings: learning_rate=1, must lie in (0, 1)": lambda d: Settings(learning_rate=1),
+    "Settings: learning_rate=1, must be a float in (0, 1)": lambda d: Settings(learning_rate=1),
     "Settings: images=9, must be an integer from 10 to 100000 for 'cifar-10'":
         lambda d: Settings("cifar-10", 9),
     "Settings: images=None, must be an integer from 10 to 100000 for 'dead-leaves'":
@@ -229,7 +229,7 @@ WRONG = {
     "Grid: channels of B1 (2, 2), must be at least one, all different":
         lambda d: Grid({"B1": (2, 2)}),
     "Grid: kinds (), must be at least one, all different": lambda d: Grid({}),
-    "PoolSettings: channels=0, must be at least 1": lambda d: PoolSettings(channels=0),
+    "PoolSettings: channels=0, must be an integer, at least 1": lambda d: PoolSettings(channels=0),
     "cifar10: split='x', must be 'train' or 'test'": lambda d: cifar.cifar10("x"),
     "from_folder: split='y', must be 'train' or 'test'": lambda d: cifar.from_folder(".", "y"),
     "is not the record of a network: it lacks accuracy, seed": lambda d: as_network(

@@ -1,0 +1,300 @@
+"""Stored work under odd circumstances: the caller's types and modes, links, clocks, locales."""
+
+import errno
+import importlib.util
+import io
+import itertools
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lib import results
+from lib.benchmarks import missing_data
+from lib.experiments import __main__ as sweep_command
+from lib.experiments import checkpoints, cifar, pooled, separation, sweep
+from lib.experiments.augment import Strength
+from lib.experiments.blobs import blobs
+from lib.experiments.images import dead_leaves
+from lib.experiments.jobs import failure, train_job
+from lib.experiments.networks import Network, mixed_seed
+from lib.experiments.settings import Grid, Settings
+from lib.planted import __main__ as planted_command
+from lib.planted import widths
+from lib.planted.widths import fit_rectifiers
+from lib.results import Results, ResultsError, read
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+QUICK = Settings(images=10, epochs=1, batch_size=5, evaluations=1)
+
+
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def trained():
+    """Everything that a run draws or sums up, in plain numbers."""
+    data = dead_leaves(10, leaves=3)
+    records = [record for block in ("haar2", "depth2", "B1prod") for record in train_job(
+        (Network(block, 3, "color", 0),), QUICK, data)]
+    nets = pooled.PooledNetworks("max", "mirror", 2, (0,))
+    return [data.fingerprint, pooled.fingerprint(blobs(2, "types", batch=2)),
+            [(record["accuracy"], record["curve"]) for record in records],
+            [part.tolist() for part in nets.parameters()],
+            fit_rectifiers((2,), "near", starts=1, steps=1)]
+
+
+def test_trainings_are_the_same_under_every_default_type(request):
+    expected = trained()
+    request.getfixturevalue("float64")
+    assert trained() == expected
+
+
+def test_trainings_are_the_same_in_every_mode():
+    def found():
+        job = (Network("haar2", 3, "color", 0), Network("haar2", 2, "color", 0))
+        data = dead_leaves(10, leaves=3)
+        return [(entry["accuracy"], entry["test_accuracy"], entry["curve"])
+                for entry in train_job(job, QUICK, data, test=data)]
+
+    expected = found()
+    for mode in (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu", torch.bfloat16)):
+        with mode:
+            assert found() == expected
+
+
+def test_seeds_of_numpy_and_torch_are_the_seeds_they_equal():
+    assert mixed_seed("a", np.int64(1)) == mixed_seed("a", torch.tensor(1)) == mixed_seed("a", 1)
+    assert dead_leaves(10, np.uint8(3), leaves=1).fingerprint == dead_leaves(
+        10, 3, leaves=1).fingerprint
+
+
+def test_equal_settings_are_written_in_one_way():
+    for strength in (Strength(4, 0), Strength(4, -0.0), Strength(4, np.float32(0)),
+                     Strength(4, 0.0, [0.7, 1.4])):
+        assert Settings(strength=strength).identifier == Settings(
+            strength=Strength(4, 0.0)).identifier
+    few = pooled.PoolSettings(images=np.int64(10))
+    assert few.identifier == pooled.PoolSettings(images=10).identifier
+    assert Settings(learning_rate=np.float64("1e-3")).identifier == Settings().identifier
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: Settings(learning_rate="1e-3"), "learning_rate='1e-3', must be a float in"),
+    (lambda: Settings(learning_rate=np.float32(1e-3)), "learning_rate=np.float32"),
+    (lambda: Strength(2.5), "translation=2.5"), (lambda: Strength(True), "translation=True"),
+    (lambda: Strength(color_shift="0.1"), "color_shift=0.1, .* must have"),
+    (lambda: Strength(color_factor=(1, 1, 1)), r"color_factor=\(1, 1, 1\); must have"),
+    (lambda: Strength(color_factor=1), "color_factor=1; must have"),
+    (lambda: pooled.PoolSettings(steps=2.5), "steps=2.5, must be an integer"),
+    (lambda: pooled.PoolSettings(steps="9"), "steps='9', must be an integer"),
+    (lambda: Grid({"B1": 2}), "channels of B1 2, must be at least one"),
+    (lambda: Grid({"B1": (2,)}, "color"), "augmentations 'color', must be at least one"),
+    (lambda: Grid({"B1": np.array([2, 4])}), "channels=np.int64.2., must be an int"),
+])
+def test_settings_of_wrong_types_are_refused_in_one_sentence(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_checkpoint_of_another_torch_is_not_continued(tmp_path, monkeypatch):
+    checkpoints.save(tmp_path / "a.pt", {"names": ["a"]})
+    assert checkpoints.load(tmp_path / "a.pt", {"names": ["a"]}, "cpu")["names"] == ["a"]
+    monkeypatch.setattr(torch, "__version__", "0.1")
+    with pytest.warns(UserWarning, match="code: torch; the training starts anew"):
+        assert checkpoints.load(tmp_path / "a.pt", {"names": ["a"]}, "cpu") is None
+
+
+@pytest.fixture
+def path(tmp_path):
+    Results(tmp_path / "a.jsonl", {}).append({"name": "one"}, {"name": "two"})
+    return tmp_path / "a.jsonl"
+
+
+def names(path):
+    return [record["name"] for record in read(path).records]
+
+
+def test_empty_lines_of_an_editor_are_passed_over(path):
+    good = path.read_bytes()
+    for changed in (good + b"\n", good.replace(b"\n", b"\n \r\n\n"), good + b"\n \t"):
+        path.write_bytes(changed)
+        assert names(path) == ["one", "two"]
+        assert Results(path, {}).append({"name": "three"}) == ["three"]
+        assert path.read_bytes().startswith(changed) and names(path)[2:] == ["three"]
+    path.write_bytes(b"\n" + good)
+    with pytest.raises(ResultsError, match="line 1 is not JSON"):
+        Results(path, {})
+
+
+def test_a_forked_process_does_not_keep_a_lock(path):
+    if not hasattr(os, "fork"):
+        pytest.skip("this system does not fork")
+    inside, outside = os.pipe()
+    with results.locked(path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that other threads run
+            child = os.fork()
+        if not child:
+            os.close(outside)
+            os.read(inside, 1)  # until the parent has seen that the lock is free
+            os._exit(0)
+    try:
+        with results.locked(path, seconds=0):
+            pass
+    finally:
+        os.close(outside)
+        os.waitpid(child, 0)
+        os.close(inside)
+
+
+def test_no_locks_on_any_system(path, monkeypatch):
+    if results.fcntl is None:
+        pytest.skip("this system has no flock")
+    monkeypatch.setattr(errno, "ENOTSUP", 45)  # as on macOS
+    missing = importlib.util.module_from_spec(results.__spec__)
+    results.__spec__.loader.exec_module(missing)
+
+    def flock(*arguments):
+        raise OSError(45, "Operation not supported")
+    monkeypatch.setattr(missing.fcntl, "flock", flock)
+    with pytest.warns(UserWarning, match="no locks"):
+        assert missing.Results(path, {}).append({"name": "three"}) == ["three"]
+
+
+def test_a_tilde_is_the_home_folder_everywhere(path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(path.parent))
+    assert Results("~/a.jsonl", {}, make=False).path == path and names("~/a.jsonl")
+    assert sweep.checkpoint_folder("~/b") == path.parent / "b.checkpoints"
+
+
+@pytest.mark.parametrize("settings", [{"rate": float("nan")}, {"rate": np.float32(1)}, {"a": {1}}])
+def test_settings_that_are_no_json_are_refused_before_a_file_is_made(tmp_path, settings):
+    with pytest.raises(ResultsError, match="settings and about must be JSON values"):
+        Results(tmp_path / "a.jsonl", settings)
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_place_for_results_is_said_before_a_download(tmp_path, monkeypatch):
+    Results(tmp_path / "a.jsonl", {})
+    monkeypatch.setattr(sweep, "load_data", lambda *_: pytest.fail("loaded"))
+    with pytest.raises(ResultsError, match="holds results of other settings"):
+        sweep.open_results(QUICK, tmp_path / "a.jsonl", (None, None))
+
+
+def test_a_cache_folder_that_is_no_whole_path_is_passed_over(monkeypatch):
+    monkeypatch.delenv(cifar.CACHE_VARIABLE, raising=False)
+    for folder in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", folder)
+        assert cifar.cache_folder() == Path("~/.cache/overlaps").expanduser()
+
+
+def test_no_home_is_said_with_what_to_do(monkeypatch):
+    monkeypatch.delenv(cifar.CACHE_VARIABLE, raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def homeless(path):
+        raise RuntimeError("Could not determine home directory.")
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(cifar.DatasetError, match=r"directory. Choose .* \(variable OVERLAPS_DATA"):
+        cifar.cache_folder()
+
+
+def test_a_failure_is_one_line():
+    error = RuntimeError("\nno memory\nframe #0: main\n")
+    assert failure((Network("B1", 2, "color", 0),), error) == (
+        "B1-C2-color-s0: RuntimeError: no memory")
+
+
+def test_a_clock_that_jumps_divides_by_no_zero(monkeypatch):
+    clock = itertools.count(0, 10**6)
+    monkeypatch.setattr(sweep.time, "perf_counter", lambda: next(clock))
+    assert sweep.seconds_per_image((Network("B1", 2, "color", 0),), QUICK) > 0
+
+
+def test_the_planted_command_prints_any_path(tmp_path, monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True)
+    monkeypatch.setattr(widths, "trainings", lambda: {"a": lambda: [0.5]})
+    monkeypatch.setattr(sys, "stdout", out)
+    planted_command.main(["widths", "--output", str(tmp_path / "ä")])
+    assert out.buffer.getvalue().startswith(b"1 trainings added to ")
+    assert out.buffer.getvalue().rstrip().endswith(rb"\xe4")
+
+
+def interrupted(*_, **options):
+    raise KeyboardInterrupt
+
+
+def lacking(*_, **options):
+    raise cifar.DatasetError("from_folder: x\nlacks data")
+
+
+@pytest.mark.parametrize("raised, code, said", [
+    (interrupted, 130, "interrupted: what was finished is stored, the same command continues"),
+    (lacking, "error: from_folder: x lacks data", "")])
+def test_programs_end_in_one_line(monkeypatch, capsys, raised, code, said):
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(planted_command, "continue_runs", raised)
+    monkeypatch.setattr(pooled, "run", raised)
+    monkeypatch.setattr(separation, "load_data", raised)
+    monkeypatch.setattr(missing_data, "cifar10", raised)
+    monkeypatch.setattr(sys, "argv", ["x"])
+    for main, arguments in ((planted_command.main, [["widths"]]), (pooled.main, [[]]),
+                            (separation.main, [["--cifar-10"]]), (missing_data.main, [])):
+        with pytest.raises(SystemExit) as ended:
+            main(*arguments)
+        assert ended.value.code == code and capsys.readouterr().err.strip() == said
+
+
+def test_the_program_of_the_pooling_geometries_takes_an_output(monkeypatch, capsys):
+    given = []
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(pooled, "run", lambda **options: given.append(options["output"]))
+    with pytest.raises(SystemExit) as ended:
+        pooled.main(["--help"])
+    assert ended.value.code == 0 and given == []
+    assert "default notebooks/results/blobs.jsonl" in capsys.readouterr().out
+    pooled.main(["--output", "mine"])
+    pooled.main([])
+    assert given == ["mine"] * 3 + [results.STORED / "blobs.jsonl"] * 3
+
+
+def test_a_program_without_docstrings_explains_itself(monkeypatch, capsys):
+    monkeypatch.setattr(missing_data, "__doc__", None)  # python -OO
+    monkeypatch.setattr(sys, "argv", ["x", "--help"])
+    with pytest.raises(SystemExit):
+        missing_data.main()
+    assert "--data-folder" in capsys.readouterr().out
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed, or a disk that is full."""
+
+    def write(self, text=""):
+        raise OSError(errno.EPIPE, "Broken pipe")
+
+    flush = write
+
+
+@pytest.mark.parametrize("stream", [None, Gone()])
+def test_a_sweep_outlives_the_terminal_that_shows_its_progress(tmp_path, monkeypatch, stream):
+    def run_job(job, *options, report):
+        report(1)
+        return job, [{"name": network.name, "block": network.block, "channels": network.channels,
+                      "augmentation": network.augmentation, "seed": network.seed,
+                      "accuracy": 0.5} for network in job], []
+
+    monkeypatch.setattr(sweep.work, "run_job", run_job)
+    monkeypatch.setattr(sys, "stderr", stream)
+    output = tmp_path / "a.jsonl"
+    arguments = ["--kinds", "B1", "--images", "10", "--output", str(output)]
+    assert sweep_command.main(arguments) == 0 and len(names(output)) == 2
+    assert sweep_command.main([*arguments, "--epochs", "3"]) == 2  # which nobody hears
