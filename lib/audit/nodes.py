@@ -30,7 +30,8 @@ class Node:
     ``dense`` one reads its cells in any order;
     ``partial`` are means along a part of the axes.
     ``copies`` halves the channels once per surrounding branch whose input is added to its output;
-    ``linear`` marks the last layer of such a branch.
+    ``linear`` marks the last layer of such a branch. A tensor that is a function, number by number,
+    of another one keeps that one as its ``stem``, and samples of the function as ``curves``.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Node:
     linear: bool = False
     uses: int = 0
     edges: list = field(default_factory=list)
+    stem: Node | None = None
+    curves: tuple | None = None
 
     @property
     def padded(self) -> bool:
