@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from .fields import Field
-from .nodes import Layouts, Node, block_of, by_group, complete, count, in_groups, raw_labels
+from .nodes import Layouts, Node, block_of, by_group, complete, count, fresh, in_groups, raw_labels
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Routes:
         arranged = self.layouts.arrangement(node, source, units)
         if arranged is not None and count(arranged) == source.width:
             return (1,) * len(self.size)
-        block = block_of(node, source, units, self.size)
+        block = block_of(node, source, fresh(source) if units is None else units, self.size)
         if block is not None and self.size[self.axis] // 2 % block[self.axis]:
             self.divided = node
             return None

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lib.audit import UnsupportedOperation, audit, chains, graph
+from lib.audit import UnsupportedOperation, audit, chains, graph, nodes
 from lib.tests.test_audit_operations import Run
 
 
@@ -92,6 +92,11 @@ def test_chains_are_put_together_when_they_are_asked_for(monkeypatch):
     assert not asked and best.bound.layer == 12
     assert [step.name for step in best.chain] == [*map(str, range(12)), "(added output)"]
     assert len(asked) == 12
+
+
+def test_a_large_image_is_not_labelled_pixel_by_pixel(monkeypatch):
+    monkeypatch.setattr(nodes, "fresh", lambda last: pytest.fail("labels of all cells"))
+    assert audit(deep([nn.MaxPool2d(2), nn.ReLU()]), 4096).bounds().best is not None
 
 
 @pytest.mark.parametrize("square", [
