@@ -45,7 +45,7 @@ help:
 	@echo 'make sync                  copy edited cells from the .py twins into the notebooks'
 	@echo 'make lint                  check the style of lib and notebooks'
 	@echo 'make budgets               time and memory of every notebook'
-	@echo 'make mutants [SEED=1]      put 300 small errors into lib and see which the tests notice: hours'
+	@echo 'make mutants [SEED=1]      put 300 small errors into lib and see which the tests notice: half an hour or more'
 	@echo 'make repository URL=...    state where this course is published'
 	@echo 'make clean                 remove the built book and the virtual environment'
 

@@ -265,7 +265,8 @@ table([("images", data["subset"]), ("official files", data["official"]),
 
 # %% [markdown]
 # With 64 channels and color augmentation some networks have learned nearly everything, and what is near
-# one leaves no room. The table is for the largest width at which none is above 0.97.
+# one leaves no room. The table is for the largest width at which no network with windows up to $3\times3$ is above
+# 0.97.
 
 # %%
 stored_all = plots.stored_records()
@@ -280,7 +281,7 @@ def reached(augmentation, block, channels=32):
 
 
 width = max(C for C in (4, 8, 16, 32, 64) if max(
-    reached(kind, block, C) for block in key
+    reached(kind, block, C) for block in key if block != "conv4"
     for kind in ("color", "spatial")) < 0.97)
 print("C =", width)
 
@@ -298,7 +299,58 @@ table([(block, *factors(block), size(block), f"{reached('color', block):.3f}",
       ["network", "overlap", "order", "mixing", f"parameters, C={width}",
        "color", "spatial", "seeds"])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-controls", "caption": "Four networks: what two neighboring values of a block see, and training accuracy on augmented CIFAR-10 images against parameters. Points are means over the seeds trained, bars one standard deviation. Solid lines overlap, dashed lines do not; blue networks only take maxima of single pixels, orange ones add neighbors up."}, "image": {"alt": "Above, four small grids with two windows each. Below, two panels of training accuracy against parameters. In the color panel the two orange lines rise together, one solid and one dashed; the two blue lines, one solid and one dashed, stay low, and B=1 stays near 0.4 up to a million parameters. In the spatial panel the order is the same with smaller distances."}}
+# %% [markdown]
+# Training accuracy is the topic. What the networks do on the first two thousand test images, as they are,
+# stands beside it here. The published kinds were trained again for it, two of the three seeds on a GPU.
+
+# %%
+again = records.read(records.STORED / "laptop-again.jsonl")[1]
+tested = analysis.cells([*factorial, *again], "test_accuracy")
+shown = [block for block in key if ("color", block, width) in tested]
+
+
+def gained(values, kind, block):
+    mean, base = (sum(accuracies) / len(accuracies) for name in (block, "B1")
+                  for accuracies in [values[kind, name, width]])
+    return f"{mean:.3f} ({mean - base:+.3f})"
+
+
+table([(block, *(gained(values, kind, block) for values in (found, tested)
+                 for kind in ("color", "spatial"))) for block in shown],
+      [f"C={width} (gain over B1)", "training, color", "training, spatial",
+       "test, color", "test, spatial"])
+
+# %% [markdown]
+# Trained again, on another machine or with another version of PyTorch, a network starts from the same
+# numbers and sees the same images, but rounding differs and training magnifies it. How far apart are two
+# such runs, and how far two seeds?
+
+# %%
+first = {record["name"]: record["accuracy"] for record in stored_all}
+distance = {"two versions on a CPU": [], "CPU and GPU": [], "two seeds": []}
+for record in again:
+    name, device = record["name"], record["provenance"]["device"]
+    change = abs(first[name] - record["accuracy"])
+    pair = "CPU and GPU" if "NVIDIA" in device else "two versions on a CPU"
+    distance[pair].append(change)
+    if name.endswith("s1"):
+        distance["two seeds"].append(abs(first[name] - first[name[:-1] + "2"]))
+distance = {pair: sorted(values) for pair, values in distance.items()}
+table([(pair, len(values), f"{values[len(values) // 2]:.3f}",
+        f"{values[9 * len(values) // 10]:.3f}")
+       for pair, values in distance.items()],
+      ["difference in training accuracy", "pairs", "half are below",
+       "nine of ten are below"])
+
+# %% tags=["hide-input"]
+with checking("same-curves-on-a-gpu", evidence="trained",
+              detail="{count} comparisons") as check:
+    for place in (1 / 2, 9 / 10):
+        device, seed = (distance[pair][int(place * len(distance[pair]))]
+                        for pair in ("CPU and GPU", "two seeds"))
+        check(device < seed, place)
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-controls", "caption": "Four networks: what two neighboring values of a block see, and training accuracy on augmented CIFAR-10 images against parameters. Points are means over the seeds trained, bars one standard deviation. Solid lines overlap, dashed lines do not; blue networks only take maxima of single pixels, orange ones add neighbors up."}, "image": {"alt": "Above, four small grids with two windows each. Below, two panels of training accuracy against parameters. In the color panel the two orange lines rise together, one solid and one dashed; the two blue lines, one solid and one dashed, stay low, and B=1 stays near 0.4 up to seventeen million parameters. In the spatial panel the order is the same with smaller distances."}}
 controls = plots.draw_controls(found)
 
 # %% [markdown]
@@ -365,6 +417,17 @@ number = {1: "one", 2: "two", 3: "three"}
 glue("13b-seeds", " to ".join(number[n] for n in (counts[0], counts[-1])[
     :len(counts)]) + (" seeds" if counts[-1] > 1 else " seed"))
 glue("13b-width", width)
+for pair, short in (("CPU and GPU", "gpu"), ("two seeds", "seed")):
+    values = distance[pair]
+    glue(f"13b-apart-{short}", f"{values[len(values) // 2]:.3f}")
+for kind in ("color", "spatial"):
+    tests = {block: sum(values) / len(values) for block in shown
+             for values in [tested[kind, block, width]]}
+    part = (tests["conv2"] - tests["B1"]) / (tests["B2"] - tests["B1"])
+    glue(f"13b-tested-share-{kind}", f"{100 * part:.0f}")
+    for block in ("B1", "conv2", "B2"):
+        glue(f"13b-tested-{block}-{kind}", f"{tests[block]:.2f}")
+    assert tests["B1"] + 0.05 < tests["conv2"] < tests["B2"]
 glue("13b-networks", len(factorial))
 for C, value in noise.items():
     glue(f"13b-noise-{C}", f"{value:.1f}")
@@ -479,7 +542,7 @@ table([(f"{pool}, C={C}", *(both_accuracies(block, C) for block in names))
        "overlap and order (R=3, S=2)", "B=3"])
 
 # %% [markdown]
-# `B2prod` gains nothing more from 64 channels, and `B3prod` falls back from 32 on: with these settings
+# `B2prod` falls back with 64 channels and `B3prod` from 32 on: with these settings
 # Adam no longer trains products of values that have been mixed over large windows.
 
 # %% tags=["hide-input"]
@@ -494,9 +557,11 @@ with checking("product-order", evidence="trained",
             if C < 64:
                 check(no_overlap < high, (kind, C))
             else:
-                check(abs(no_overlap - high) < 0.02, (kind, C))
+                check(no_overlap > high - 0.01, (kind, C))
 
 # %% tags=["remove-cell"]
+assert all(reached(kind, "B2prod", 64) < reached(kind, "B2prod", 32)
+           for kind in ("color", "spatial"))
 assert max(reached(kind, "B3prod", C) - reached(kind, "B3prod", 16)
            for kind in ("color", "spatial") for C in (32, 64)) < -0.1
 pool_width = 16
@@ -543,7 +608,7 @@ with checking("overlap-per-parameter", evidence="trained",
               detail="{count} ratios") as check:
     for pair, ratios in saved.items():
         for ratio in ratios:
-            check(0.4 < ratio < 2, pair)
+            check(0.25 < ratio < 2, pair)
     for kind in ("color", "spatial"):
         level = float(cost(kind, "B1", "conv2")[0]) - 0.005
         check(analysis.ratio_at(found, kind, level, "conv2", "B1",
@@ -572,7 +637,11 @@ table([(point[0], kinds.KINDS["B1"].parameter_count(point[0]),
 
 # %% tags=["remove-cell"]
 widest = ceiling["color"][-1][0]
-glue("13b-widest", widest)
+for kind, points in ceiling.items():
+    best = max(points, key=lambda point: point[1])
+    assert 128 <= best[0] <= 512 and points[-1][1] < best[1] - 0.03
+    glue(f"13b-best-{kind}", f"{best[0]:,}")
+glue("13b-widest", f"{widest:,}")
 glue("13b-widest-parameters",
      f"{kinds.KINDS['B1'].parameter_count(widest):,}")
 for kind in ("color", "spatial"):
@@ -581,8 +650,8 @@ for kind in ("color", "spatial"):
 # %% [markdown]
 # ## Does it hang on the choices?
 #
-# Seven of the networks with 16 channels, trained again with one choice changed: a third and three times
-# the learning rate, four times the batch, four times the epochs.
+# Seven of the networks with 16 channels, trained again in three seeds with one choice changed: a third and
+# three times the learning rate, four times the batch, four times the epochs.
 
 # %%
 variants = {"as above": found}
@@ -645,12 +714,62 @@ shares = {(name, block): alone(name, block) for name in variants
 slow = [name for name in variants if "3e-4" in name or "100" in name]
 assert {name for (name, block), value in shares.items()
         if block == "same2" and value > 0.2} == {*slow}
-assert [name for (name, block), value in shares.items()
-        if block == "B1max3" and value > 0.2] == ["learning rate 3e-3"]
+assert all(value < 0.2 for (_, block), value in shares.items()
+           if block == "B1max3")
 for block in ("same2", "B1max3"):
     most = max(shares[name, block] for name in variants)
     glue(f"13b-{block}-most", f"{100 * most:.0f}")
-    assert shares["120 epochs", block] < 0.05
+    assert shares["120 epochs", block] < 0.1
+
+# %% [markdown]
+# ## At the size of the paper
+#
+# All 50,000 images, 300 epochs, batches of 128, one seed: the preset `paper`, as far as it has been run.
+
+# %%
+three = ("B1", "conv2", "B2")
+full = analysis.cells(records.read(records.STORED / "paper.jsonl")[1])
+large = {place: values[0] for place, values in full.items()}
+sizes = [(kind, C) for kind in ("color", "spatial") for C in (4, 8, 16, 32, 64)
+         if all((kind, block, C) in large for block in three)]
+
+
+def part(kind, C):
+    low, no_overlap, high = (large[kind, block, C] for block in three)
+    return (no_overlap - low) / (high - low)
+
+
+table([(kind, C, *(f"{large[kind, block, C]:.3f}" for block in three),
+        f"{part(kind, C):.2f}") for kind, C in sizes],
+      ["augmentation", "C", *three, "share of the gap"])
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-full", "caption": "Training accuracy with color augmentation. Left: means of three seeds on 2,000 images, 30 epochs. Right: one seed on all 50,000 images, 300 epochs."}, "image": {"alt": "Two panels of training accuracy against channels. In both the lines of B=2 and of the 2×2 convolution with stride 2 climb side by side, and the line of B=1 stays far below."}}
+panels = (("2,000 images, 30 epochs", found),
+          ("50,000 images, 300 epochs", full))
+with plots.figure(7.0, 3.2, columns=2) as (drawing, both):
+    for axes, (title, values) in zip(both, panels):
+        plots.draw_accuracy(axes, {
+            place: accuracies for place, accuracies in values.items()
+            if place[1] in three and 4 <= place[2] <= 64}, "color", "channels",
+            title)
+
+# %% tags=["hide-input"]
+with checking("mixing-at-full-size", evidence="trained",
+              detail="50,000 images, 300 epochs, seed 0; {count} comparisons"
+              ) as check:
+    for kind, C in sizes:
+        check(part(kind, C) > 0.5, (kind, C))
+    for kind in {kind for kind, _ in sizes}:
+        check(large[kind, "B1", 64] < large[kind, "conv2", 16], kind)
+
+# %% tags=["remove-cell"]
+assert {kind for kind, _ in sizes} == {"color"} and len(sizes) == 5
+for kind in {kind for kind, _ in sizes}:
+    parts = [part(kind, C) for C in (4, 8, 16, 32, 64)]
+    glue(f"13b-full-least-{kind}", f"{100 * min(parts):.0f}")
+    for block in three:
+        for C in (8, 64):
+            glue(f"13b-full-{block}-{C}-{kind}", f"{large[kind, block, C]:.2f}")
 
 # %% [markdown]
 # ## What trained networks use of their rank
@@ -675,29 +794,41 @@ table([(block, factors(block)[0], record["before"]["rank"],
       ["network", "overlap", "rank before", "rank after"])
 
 # %% [markdown]
-# All kinds, stored, means over the seeds; an arrow leads from before to after training.
+# All kinds, stored, means over the seeds; an arrow leads from before to after training. Above on dead
+# leaves with 8 channels, below on the CIFAR-10 images with 16, in the protocol of the other stored runs.
 
 # %%
-stored = results.read(records.STORED / "ranks.jsonl").records
+stored, on_photographs = (results.read(records.STORED / f"{name}.jsonl").records
+                          for name in ("ranks", "ranks-cifar"))
 
 
-def mean(block, measure, when=None):
+def mean(block, measure, when=None, found=stored):
     values = [(record[when] if when else record)[measure]
-              for record in stored if record["block"] == block]
+              for record in found if record["block"] == block]
     return sum(values) / len(values)
 
 
-def arrow(block, measure, digits):
-    return " → ".join(f"{mean(block, measure, when):.{digits}f}"
+def arrow(block, measure, digits, found):
+    return " → ".join(f"{mean(block, measure, when, found):.{digits}f}"
                       for when in ("before", "after"))
 
 
-table([(block, factors(block)[0], arrow(block, "rank", 0),
-        arrow(block, "effective", 1), arrow(block, "interaction", 3),
-        arrow(block, "decision", 0), f"{mean(block, 'accuracy'):.2f}")
-       for block in separation.COMPARED],
-      ["network", "overlap", "rank of 40", "effective rank", "interaction",
-       "for decisions", "accuracy"])
+def usage(found):
+    return table([
+        (block, factors(block)[0], arrow(block, "rank", 0, found),
+         arrow(block, "effective", 1, found),
+         arrow(block, "interaction", 3, found),
+         arrow(block, "decision", 0, found),
+         f"{mean(block, 'accuracy', found=found):.2f}")
+        for block in separation.COMPARED],
+        ["network", "overlap", "rank of 40", "effective rank", "interaction",
+         "for decisions", "accuracy"])
+
+
+usage(stored)
+
+# %%
+usage(on_photographs)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-usage", "caption": "Training accuracy against the effective rank of the trained network's scores, all stored networks. Filled points overlap, open ones do not."}, "image": {"alt": "Points scattered between effective rank 1.4 and 3.2 and between accuracy 0.1 and 0.95, without a visible relation. The circuits offset2prod, open, lie above B2prod, filled."}}
 with plots.figure(5.6, 4.2) as (drawing, axes):
@@ -705,7 +836,8 @@ with plots.figure(5.6, 4.2) as (drawing, axes):
 
 # %% tags=["hide-input"]
 with checking("accuracy-does-not-follow-rank", evidence="trained",
-              detail="dead leaves, C = 8; {count} checks") as check:
+              detail="dead leaves, C = 8, and CIFAR-10 images, C = 16; "
+              "{count} checks") as check:
     by_seed = {(record["block"], record["seed"]): record for record in stored}
     for seed in {seed for _, seed in by_seed}:
         low, high = (by_seed[block, seed] for block in ("offset2prod",
@@ -715,6 +847,15 @@ with checking("accuracy-does-not-follow-rank", evidence="trained",
         check(by_seed["B1", seed]["after"]["rank"] == 40, seed)
         check(by_seed["conv3", seed]["accuracy"]
               > by_seed["B1", seed]["accuracy"] + 0.1, seed)
+    by_seed = {(record["block"], record["seed"]): record
+               for record in on_photographs}
+    for seed in {seed for _, seed in by_seed}:
+        low, high = (by_seed[block, seed] for block in ("offset2prod",
+                                                        "B2prod"))
+        check(low["after"]["rank"] == 17 and high["after"]["rank"] == 40, seed)
+        check(low["accuracy"] > high["accuracy"] + 0.1, seed)
+        check(low["after"]["interaction"] < 0.02 and
+              high["after"]["interaction"] > 0.05, seed)
     check(circuits["offset2prod"]["after"]["rank"] == 9, "live")
     check(circuits["B2prod"]["after"]["rank"] == 40, "live")
 
@@ -724,6 +865,13 @@ for block in separation.COMPARED:
 largest = max(record["after"]["interaction"] for record in stored
               if record["block"] in ("offset2prod", "B2prod", "offset3prod"))
 glue("13b-interaction", int(100 * largest) + 1)
+for block in ("offset2prod", "B2prod", "offset3prod"):
+    for when in ("before", "after"):
+        for measure, digits in (("effective", 1), ("interaction", 2)):
+            value = mean(block, measure, when, on_photographs)
+            glue(f"13b-cifar-{block}-{measure}-{when}", f"{value:.{digits}f}")
+    glue(f"13b-cifar-{block}",
+         f"{mean(block, 'accuracy', found=on_photographs):.2f}")
 effective = [record[when]["effective"] for record in stored
              for when in ("before", "after")]
 glue("13b-effective-low", f"{min(effective):.1f}")

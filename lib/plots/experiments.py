@@ -318,7 +318,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                     label_line(axes, place, height, NAMES.get(block, block), INK,
                                fontsize=10, xytext=(5, -9 if below else 5))
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
-            axes.set(xscale="log", xlim=(90, 1.6e6), ylim=(0, 1.0), ylabel="training accuracy")
+            axes.set(xscale="log", xlim=(90, 9e7), ylim=(0, 1.0), ylabel="training accuracy")
             axes.set_title(f"{augmentation} augmentation", fontsize=11)
         axes.set_xlabel("parameters (log scale)")
     return drawing

@@ -32,7 +32,7 @@ def box(field, index, axis):
     return None if low > EMPTY // 2 else (low, -minus_high)
 
 
-@settings(max_examples=60, **SETTINGS)
+@settings(max_examples=40, **SETTINGS)
 @given(seed=st.integers(0, 10**9), ndim=st.integers(1, 2), extent=st.integers(9, 26))
 def test_every_unit_sees_exactly_what_it_depends_on(seed, ndim, extent):
     size = (extent, 35 - extent)[:ndim]
@@ -49,7 +49,7 @@ def test_every_unit_sees_exactly_what_it_depends_on(seed, ndim, extent):
             assert box(seen, index, axis) == (expected and expected[axis]), (index, axis, model)
 
 
-@settings(max_examples=20, **SETTINGS)
+@settings(max_examples=14, **SETTINGS)
 @given(seed=st.integers(0, 10**9))
 def test_fields_beyond_the_border_are_those_of_a_larger_image(seed):
     """The virtual field of a unit equals its field in an image that contains all of it."""

@@ -349,13 +349,13 @@ def test_boxes_of_units():
 
 
 def test_boxes_of_tensors_too_large_to_be_kept_are_computed_again():
-    """Scores of attention: every pair of 40 x 40 cells."""
+    """Scores of attention: every pair of 20 x 20 cells."""
     net = Run(lambda x, c: (lambda y: torch.softmax(y.transpose(1, 2) @ y, -1) @ y.transpose(1, 2))(
         c(x).flatten(2)), nn.Conv2d(3, 4, 3, padding=1))
-    found = audit(net, 40)
+    found = audit(net, 20)
     scores = found.layers[1].name
     assert found.virtual[found._value(scores)[0]].edges is None
-    assert found.box(scores, (0, 1599)).pixels == ((0, 39), (0, 39))
+    assert found.box(scores, (0, 399)).pixels == ((0, 19), (0, 19))
 
 
 def test_gradients_are_inside_the_theoretical_field():

@@ -109,9 +109,9 @@ def check_explicit(built, cut, rng, generator):
 
 
 def test_explicit_weights_of_hundreds_of_networks():
-    telling = [check_explicit(*case) for case in explicit_cases(8, 110, 729)]
-    assert len(telling) > 80 and sum(more for more, _ in telling) > 20
-    assert sum(more for more, hops in telling if hops > 1) > 5
+    telling = [check_explicit(*case) for case in explicit_cases(8, 70, 729)]
+    assert len(telling) > 50 and sum(more for more, _ in telling) > 10
+    assert sum(more for more, hops in telling if hops > 1) > 2
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("window, layer, partition, bound", [
-    (3, 1, "left-right", "64^64"), (3, 5, "top-bottom", "64^32"), (5, 1, "top-bottom", "64^128"),
+    (3, 1, "left-right", "64^64"), (3, 5, "top-bottom", "64^32"),
+    pytest.param(5, 1, "top-bottom", "64^128", marks=pytest.mark.slow),
     (5, 5, "left-right", "64^32")])
 def test_block_networks_at_32_x_32_with_64_channels(window, layer, partition, bound):
     net, generator = block_network(window, 32, channels=64, width=63), torch.Generator()

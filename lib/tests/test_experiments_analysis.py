@@ -60,19 +60,24 @@ def test_missing_names_what_was_not_run():
 
 
 WIDE = Grid({"B1": (128, 256, 512, 1024, 2048)}, seeds=(0, 1, 2))
+LARGE = Grid({block: (4, 8, 16, 32, 64) for block in ("B1", "conv2", "B2")})
 
 
-@pytest.mark.parametrize("name, grid", [
-    ("laptop", PRESETS["laptop"][1]), ("factorial", PRESETS["factorial"][1]), ("b1-wide", WIDE)])
-def test_the_stored_results_are_whole_and_say_where_they_come_from(name, grid):
+@pytest.mark.parametrize("name, preset, grid", [
+    ("laptop", "laptop", PRESETS["laptop"][1]), ("laptop-again", "laptop", PRESETS["laptop"][1]),
+    ("factorial", "factorial", PRESETS["factorial"][1]), ("b1-wide", "laptop", WIDE),
+    ("paper", "paper", LARGE)])
+def test_the_stored_results_are_whole_and_say_where_they_come_from(name, preset, grid):
     header, records = read(STORED / f"{name}.jsonl")
-    settings = PRESETS["laptop"][0]
+    settings = PRESETS[preset][0]
     assert header["settings"] == settings.as_dict()
     names = [entry["name"] for entry in records]
     assert len(set(names)) == len(names)
     assert set(names) <= {network.name for network in grid.networks()}
     assert isinstance(header["data"]["official"], bool) and len(header["data"]["sha256"]) == 5
-    assert header["data"]["fingerprint"] == read(STORED / "laptop.jsonl")[0]["data"]["fingerprint"]
+    assert header["data"]["count"] == (settings.images or 50_000)
+    same = read(STORED / "laptop.jsonl")[0]["data"]["fingerprint"]
+    assert (header["data"]["fingerprint"] == same) == (settings.images == 2000)
     for entry in records:
         assert len(entry["curve"]["loss"]) == settings.epochs
         assert entry["provenance"]["torch"] and entry["provenance"]["device"]

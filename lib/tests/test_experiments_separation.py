@@ -105,7 +105,7 @@ def test_usage_is_measured_on_exact_scores_and_training_goes_on_in_the_kind_s_ow
             assert found[when]["decision"] <= 20
 
 
-@pytest.mark.parametrize("name", ["ranks"])
+@pytest.mark.parametrize("name", ["ranks", "ranks-cifar"])
 def test_the_stored_ranks_are_those_of_the_protocol(name):
     header, found, unchecked = results.read(STORED / f"{name}.jsonl")
     channels = CHANNELS if name == "ranks" else CIFAR_CHANNELS
