@@ -143,6 +143,7 @@ def test_windows_and_channels_of_small_layers():
     assert small.layers[1].window == (4, 4)
     for dims, channels in ((1, 1), (2, 4), ((1, 2), 1)):
         assert audit(Run(lambda x, d=dims: x.amax(d)), 6).layers[1].channels == channels
+    assert audit(Run(lambda x: x.flatten(1, 2).mean(1)), 6).layers[1].channels == 1
 
 
 @pytest.mark.parametrize("dims, seen", [((1, 2), (6, 3)), ((1, 3), (3, 6))])

@@ -44,7 +44,7 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
         call.layer = LayerInfo("global pool", groups=0, channels_in=channels, channels=channels,
                                dims=(kept[0], min(place, max(0, len(shapes[0]) - 1))))
     elif any(x.shape[d] > 1 for d in spatial & set(dims)) or prod(x.shape) > prod(shapes[0]):
-        beside = [d for d in kept if d not in spatial and d not in dims]
+        beside = [d for d in kept if d not in dims and not _carries(x, [d])]
         channels = x.shape[beside[0]] if beside else 1
         call.layer = LayerInfo("reduce", groups=0, channels_in=x.shape[1], channels=channels)
     return [reduce(x, dims, keepdim) for _ in shapes]
