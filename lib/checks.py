@@ -5,8 +5,8 @@ import numbers
 import operator
 from collections.abc import Iterable
 
-__all__ = ["choice", "flag", "floats", "integer", "integers", "is_integer", "kind", "pairs", "real",
-           "shown"]
+__all__ = ["choice", "counted", "flag", "floats", "integer", "integers", "is_integer", "kind",
+           "native", "pairs", "real", "shown"]
 
 
 def integer(what: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -76,7 +76,8 @@ def integers(what: str, values: object, least: int | None = None) -> tuple[int, 
     ...
     TypeError: f: size=2; need several integers
     """
-    if isinstance(values, str) or not hasattr(values, "__iter__"):
+    if isinstance(values, str) or not hasattr(values, "__iter__") or (
+            getattr(values, "ndim", 1) == 0):                # a tensor of one number has __iter__
         raise TypeError(f"{what}={shown(values)}; need several integers")
     return tuple(integer(what, value, least) for value in values)
 
@@ -95,9 +96,33 @@ def real(what: str, value: object) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{what}={shown(value)}; need a real number")
-    if not math.isfinite(value):
+    if not isinstance(value, numbers.Rational) and not math.isfinite(value):
         raise ValueError(f"{what}={value!r}; need a finite number")
     return value
+
+
+def native(value: object) -> object:
+    """A single number or truth value of NumPy as Python's; anything else as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> native(np.int64(3)), native(np.bool_(True)), native([3])
+    (3, True, [3])
+    """
+    single = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+    return value.item() if single else value
+
+
+def counted(number: int) -> str:
+    """A count for a message: Python prints no integer of more than 4300 digits.
+
+    Examples
+    --------
+    >>> counted(2**28), counted(2**20000)
+    ('268435456', 'more than 10^6020')
+    """
+    return str(number) if number < 10**300 else f"more than 10^{math.floor(math.log10(number))}"
 
 
 def shown(value: object) -> str:
@@ -116,10 +141,13 @@ def shown(value: object) -> str:
 
 
 def kind(what: str, value: object, *types: type):
-    """A value of one of some classes, as it is.
+    """A value of one of some classes, as it is; numbers of NumPy count as Python's.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> kind("f: scale", np.int64(2), int)
+    2
     >>> kind("f: text", "abc", str)
     'abc'
     >>> kind("f: text", 5, str, list)
@@ -127,6 +155,7 @@ def kind(what: str, value: object, *types: type):
     ...
     TypeError: f: text=5; need a value of type str or list
     """
+    value = native(value)
     if not isinstance(value, types):
         names = " or ".join(wanted.__name__ for wanted in types)
         raise TypeError(f"{what}={shown(value)}; need a value of type {names}")
@@ -158,13 +187,13 @@ def flag(what: str, value: object) -> bool:
     ...
     TypeError: f: shared='no'; need True or False
     """
-    if not isinstance(value, bool):
+    if not isinstance(native(value), bool):
         raise TypeError(f"{what}={shown(value)}; need True or False")
-    return value
+    return native(value)
 
 
 def floats(what: str, *values: object) -> None:
-    """Raise a TypeError unless all are tensors of one type of floating point numbers.
+    """Raise a TypeError unless all are tensors of one floating point type, on one device.
 
     Torch multiplies integers without a word when they overflow, and stops in the middle of the work
     when two types differ.
@@ -184,6 +213,9 @@ def floats(what: str, *values: object) -> None:
     types = sorted({str(value.dtype) for value in values})
     if len(types) > 1 or not all(value.is_floating_point() for value in values):
         raise TypeError(f"{what} of {' and '.join(types)}; need one floating point type")
+    devices = sorted({str(value.device) for value in values})
+    if len(devices) > 1:
+        raise TypeError(f"{what} on {' and '.join(devices)}; need one device")
 
 
 def pairs(what: str, weights: object) -> list[tuple]:

@@ -50,9 +50,9 @@ def photograph_patches(size: int, count: int, generator: torch.Generator) -> tor
     pixels = photograph()  # (600, 512, 3) uint8
     height, width = pixels.shape[:2]
     size = integer("photograph_patches: size", size, 1, min(height, width))
-    tops = torch.randint(height - size + 1, (count,), generator=generator).tolist()
-    lefts = torch.randint(width - size + 1, (count,), generator=generator).tolist()
-    patches = torch.empty(count, size, size, 3, dtype=torch.int64)
+    tops, lefts = (torch.randint(side - size + 1, (count,), generator=generator,
+                                 device=generator.device).tolist() for side in (height, width))
+    patches = torch.empty(count, size, size, 3, dtype=torch.int64, device="cpu")
     for patch, top, left in zip(patches, tops, lefts):
         patch.copy_(pixels[top : top + size, left : left + size])
     return patches.flatten(1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
-from math import log10, prod
+from math import inf, log10, prod
+from numbers import Real
 
 from ..checks import integer
 
@@ -17,7 +18,7 @@ __all__ = ["Bound", "best"]
 class Bound:
     """A power, or a product of powers, with the layer and the shift it comes from.
 
-    Bounds compare with integers and with each other, by their value alone.
+    Bounds compare with real numbers and with each other, by their value alone.
 
     Parameters
     ----------
@@ -74,8 +75,9 @@ class Bound:
 
     @property
     def log10(self) -> float:
-        """Decimal logarithm, without forming the integer."""
-        return sum(exponent * log10(base) for base, exponent in self._powers)
+        """Decimal logarithm, without forming the integer; minus infinity for 0."""
+        return sum(exponent * (log10(base) if base else -inf)
+                   for base, exponent in self._powers if exponent)
 
     @property
     def silent(self) -> bool:
@@ -86,10 +88,12 @@ class Bound:
         return self.value
 
     def __eq__(self, other: object) -> bool:
-        return self.value == int(other) if isinstance(other, (int, Bound)) else NotImplemented
+        other = other.value if isinstance(other, Bound) else other
+        return self.value == other if isinstance(other, Real) else NotImplemented
 
-    def __lt__(self, other: int | Bound) -> bool:
-        return self.value < int(other) if isinstance(other, (int, Bound)) else NotImplemented
+    def __lt__(self, other: Real | Bound) -> bool:
+        other = other.value if isinstance(other, Bound) else other
+        return self.value < other if isinstance(other, Real) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.value)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import prod
 
-from ..checks import integers, is_integer
+from ..checks import integers, is_integer, shown
 
 __all__ = ["Grid", "Partition", "split_modes"]
 
@@ -52,11 +52,11 @@ def split_modes(
     """
     sides = (grid,) if isinstance(grid, int) or not hasattr(grid, "__iter__") else tuple(grid)
     if not 1 <= len(sides) <= 2 or any(not is_integer(s) or s < 0 for s in sides):
-        raise ValueError(f"partition: grid {grid!r} is neither a length nor a (height, width)")
+        raise ValueError(f"partition: grid {shown(grid)} is neither a length nor a (height, width)")
     sides = integers("partition: grid", sides, 0)
     count = prod(sides)
-    if not hasattr(partition, "__iter__"):
-        raise TypeError(f"partition: {partition!r} is neither a name nor a list of row modes")
+    if not hasattr(partition, "__iter__") or getattr(partition, "ndim", 1) != 1:
+        raise TypeError(f"partition: {shown(partition)} is neither a name nor a list of row modes")
     named = isinstance(partition, str)
     chosen = _named(partition, sides) if named else [_mode(m) for m in partition]
     outside = [m for m in chosen if not 0 <= m < count]

@@ -10,16 +10,16 @@ from __future__ import annotations
 from fractions import Fraction
 from math import floor, prod
 
-from ..checks import is_integer, real
+from ..checks import is_integer, real, shown
 from . import shifts
 
 
 def _check(net, layer, axis):
     if not is_integer(layer) or layer not in range(net.depth + 1):
-        raise ValueError(f"layer {layer!r} of an architecture of {net.depth} layers: valid are "
-                         f"0 (the representation) to {net.depth}")
+        raise ValueError(f"layer {shown(layer)} of an architecture of {net.depth} layers: valid "
+                         f"are 0 (the representation) to {net.depth}")
     if not is_integer(axis) or axis not in range(-net.ndim, net.ndim):
-        raise ValueError(f"axis {axis!r} of an architecture with {net.ndim} axes: valid are "
+        raise ValueError(f"axis {shown(axis)} of an architecture with {net.ndim} axes: valid are "
                          f"{-net.ndim} to {net.ndim - 1}")
 
 

@@ -215,7 +215,7 @@ def overlap_construction(
     >>> bool((built.output(templates) == built.predicted_output(templates)).all())
     True
     """
-    require_network("overlap_construction", net, representation, arithmetic, scale)
+    scale = require_network("overlap_construction", net, representation, arithmetic, scale)
     axis = cut_axis(net, partition)
     layer, shift = _choose(net, partition, layer, shift)
     base, digits = template_base(net, layer), shift_digits(net, layer, shift, axis)
@@ -237,7 +237,7 @@ def overlap_construction(
     for offset in product(*map(range, net.strides[layer])):
         weight[(0, used, *offset)] = 2
     weights += [(weight, bias), *product_layers(net, layer + 1, 1, scale)]
-    return OverlapConstruction(net, weights, representation, arithmetic,
+    return OverlapConstruction(net, weights, representation.clone(), arithmetic,
                                layer, axis, shift, base, digits, scale)
 
 

@@ -130,7 +130,7 @@ def matching_construction(
     >>> built.pairs, str(built.rank()), tuple(built.weights[0][0].shape)
     (((0, 1), (2, 3)), '2^2', (2, 2, 2, 2, 2, 2))
     """
-    require_network("matching_construction", net, representation, arithmetic, scale)
+    scale = require_network("matching_construction", net, representation, arithmetic, scale)
     flag("matching_construction: shared", shared)
     missing = missing_hypotheses(net, 1)
     if missing or set(net.strides[0]) != {1}:
@@ -151,7 +151,7 @@ def matching_construction(
         base = read = min(net.channels, net.widths[1])
         first = _unshared_layer(net, pairs, cells, base, representation, arithmetic)
     weights = [first, *product_layers(net, 1, read, scale)]
-    return MatchingConstruction(net, weights, representation, arithmetic,
+    return MatchingConstruction(net, weights, representation.clone(), arithmetic,
                                 pairs, base, shared, scale)
 
 

@@ -57,18 +57,18 @@ def fit(
     """
     kind("fit: arithmetic", arithmetic, Real, Modular)
     kind("fit: targets", targets, torch.Tensor)
-    kind("fit: padding", padding, int, float, torch.Tensor)
+    padding = kind("fit: padding", padding, int, float, torch.Tensor)
     inverse = arithmetic.inverse(representation)
     if targets.ndim != 2 or targets.shape[1] != len(inverse) or targets.dtype != inverse.dtype:
         raise ValueError(f"fit: targets={shown(targets)}; need {inverse.dtype} and shape "
                          f"(k, {len(inverse)})")
-    return arithmetic.matmul(arithmetic.reduce(targets - padding), inverse.T)
+    return arithmetic.matmul(arithmetic.tensor(targets - padding), inverse.T)
 
 
 def require_network(
     operation: str, net: Architecture, representation: torch.Tensor, arithmetic, scale=2
-) -> None:
-    """Raise an error unless a construction can begin: a network, an M × M matrix, an arithmetic.
+) -> int | torch.Tensor:
+    """The scale, or an error unless a construction can begin: with a network, an M × M matrix.
 
     Examples
     --------
@@ -80,11 +80,12 @@ def require_network(
     """
     kind(f"{operation}: net", net, Architecture)
     kind(f"{operation}: arithmetic", arithmetic, Real, Modular)
-    kind(f"{operation}: scale", scale, int, torch.Tensor)
+    scale = kind(f"{operation}: scale", scale, int, torch.Tensor)
     kind(f"{operation}: representation", representation, torch.Tensor)
     if tuple(representation.shape) != (net.channels, net.channels):
         raise ValueError(f"{operation}: representation={shown(representation)}; need shape "
                          f"{net.channels, net.channels}")
+    return scale if isinstance(arithmetic, Real) else scale % arithmetic.prime
 
 
 def idle_layer(

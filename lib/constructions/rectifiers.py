@@ -15,7 +15,7 @@ from math import prod
 import torch
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import choice, integer, kind
+from ..checks import choice, counted, integer, kind
 from ..exact.arithmetic import DEFAULT_PRIME, Modular, Real
 from ..exact.ranks import Certificate, exact_rank
 from ..grids.grid import place
@@ -26,6 +26,7 @@ from ..trees.tensors import indices
 __all__ = ["RectifierConstruction", "certify_rectifier", "rectifier_construction",
            "rectifier_outputs"]
 
+LARGEST = 2**26  # entries of a matrix
 LARGEST_EXACT = 2**53
 
 
@@ -164,6 +165,7 @@ def rectifier_outputs(
         raise ValueError(f"rectifier_outputs: templates of shape {tuple(templates.shape)}; need "
                          f"(batch, {cells})")
     x = x.movedim(-1, 1).unflatten(2, net.size)
+    weights = net.map_weights(torch.Tensor.double, weights)   # sums of small integers wrap around
     largest = shown.abs().max()
     for layer, (weight, bias) in enumerate(weights, 1):
         for part in (weight, bias):
@@ -177,8 +179,7 @@ def rectifier_outputs(
         if largest >= LARGEST_EXACT:
             raise ValueError(f"rectifier_outputs: numbers after layer {layer} could reach "
                              f"{largest:.1e}; float64 is exact below 2**53")
-    doubled = net.map_weights(torch.Tensor.double, weights)
-    return forward(net, doubled, x, Real(), pooling, "relu").flatten(1)[:, 0]
+    return forward(net, weights, x, Real(), pooling, "relu").flatten(1)[:, 0]
 
 
 def certify_rectifier(
@@ -222,11 +223,14 @@ def certify_rectifier(
     rank 3 of 3 × 3, full, mod 8388593
     """
     kind("certify_rectifier: net", net, Architecture).check_weights(weights)
-    field = Modular(prime)
+    Modular(prime)                                 # refuses what is no prime before any work
     rows, columns = split_modes(partition, net.grid)
+    entries = net.channels ** (len(rows) + len(columns))
+    if entries > LARGEST:
+        raise ValueError(f"certify_rectifier: a matrix of {counted(entries)} entries; at most "
+                         f"{LARGEST} are evaluated, take fewer cells or templates")
     left, right = (indices(net.channels, len(modes)) for modes in (rows, columns))
-    shown = torch.empty(len(left), len(right), len(rows) + len(columns), dtype=torch.int64)
+    shown = left.new_empty(len(left), len(right), len(rows) + len(columns))
     shown[:, :, list(rows)], shown[:, :, list(columns)] = left[:, None], right[None]
     outputs = rectifier_outputs(net, weights, shown.flatten(0, 1), pooling, representation)
-    matrix = field.reduce(outputs.reshape(len(left), len(right)))
-    return exact_rank(matrix, prime)
+    return exact_rank(outputs.reshape(len(left), len(right)), prime)

@@ -180,7 +180,7 @@ def two_layer_construction(
         write(*first, used, place, fit(representation, targets, 1, arithmetic), 1)
     for channel, coefficient in enumerate(coefficients[constant:]):
         last[0][(0, channel, *inside)] = coefficient
-    return TwoLayerConstruction(net, [first, last], representation, arithmetic, axis, root,
+    return TwoLayerConstruction(net, [first, last], representation.clone(), arithmetic, axis, root,
                                 coefficients, exact)
 
 

@@ -7,7 +7,7 @@ run on Colab, where nothing is displayed.
 """
 
 from ..bounds.bound import Bound
-from ..checks import kind
+from ..checks import kind, native
 
 PREFIX = "application/papermill.record/"  # a type that no front end displays
 
@@ -38,6 +38,7 @@ def glue(name: str, value: object) -> None:
     """
     if not kind("glue: name", name, str).strip():
         raise ValueError(f"glue: name={name!r}; need a name such as '01-rank'")
+    value = native(value)
     if not isinstance(value, (int, str, Bound)):
         raise TypeError(f"glue({name!r}): got a {type(value).__name__}; "
                         "pass an int, a bool, a str or a Bound (format floats)")

@@ -37,7 +37,12 @@ class Real:
         self, shape, generator: torch.Generator, device: torch.device | None = None
     ) -> torch.Tensor:
         """Independent standard normal entries, drawn from a CPU `generator`."""
-        return torch.randn(shape, generator=generator, dtype=torch.float64).to(device)
+        return torch.randn(
+            shape, generator=generator, dtype=torch.float64, device=generator.device).to(device)
+
+    def taken(self, values: torch.Tensor) -> torch.Tensor:
+        """What a caller gives, as it is; see `Modular.taken`."""
+        return values
 
     def reduce(self, x: torch.Tensor) -> torch.Tensor:
         """`x`: real numbers need no reduction."""
@@ -152,8 +157,13 @@ class Modular:
         self, shape, generator: torch.Generator, device: torch.device | None = None
     ) -> torch.Tensor:
         """Independent uniform residues, drawn from a CPU `generator`."""
-        draws = torch.randint(0, self.prime, tuple(shape), generator=generator)
+        draws = torch.randint(
+            0, self.prime, tuple(shape), generator=generator, device=generator.device)
         return draws.to(torch.float64).to(device)
+
+    def taken(self, values: torch.Tensor) -> torch.Tensor:
+        """What a caller gives, as residues: the other methods would compute with fractions too."""
+        return self.tensor(values)
 
     def reduce(self, x: torch.Tensor) -> torch.Tensor:
         """The residues 0..p-1 of float64 integers with |x| <= 2**53 - p.
@@ -246,7 +256,7 @@ class Modular:
         Raises ValueError if the matrix is not square or is singular modulo p.
         """
         _require_square(matrix, "Modular.inverse")
-        size = len(matrix)
+        matrix, size = self.taken(matrix), len(matrix)
         work = torch.cat([matrix, torch.eye(size, dtype=matrix.dtype, device=matrix.device)], 1)
         for k in range(size):
             nonzero = work[k:, k].nonzero()
@@ -284,8 +294,10 @@ def real_tensor(operation: str, values, device: torch.device | None = None) -> t
     True
     """
     values = plain(operation, values)
+    if device is None:  # not the default device, on which there may be no numbers
+        device = values.device if isinstance(values, torch.Tensor) else "cpu"
     try:
-        kind = torch.as_tensor(values).dtype
+        kind = torch.as_tensor(values, device=getattr(values, "device", "cpu")).dtype
     except (RuntimeError, TypeError, ValueError) as error:
         raise TypeError(f"{operation}: entries must be real numbers: {error}") from None
     if kind.is_complex:  # a conversion would drop the imaginary parts

@@ -188,7 +188,8 @@ def _small_block(matrix, field):
         columns.append(j)
         free[j] = 0
     inverse = _center_array(work[np.ix_(rows, columns)], prime)
-    return torch.tensor(rows), torch.tensor(columns), torch.from_numpy(inverse)
+    rows, columns = (torch.tensor(places, device="cpu") for places in (rows, columns))
+    return rows, columns, torch.from_numpy(inverse)
 
 
 def _center_array(x, prime):

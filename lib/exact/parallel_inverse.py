@@ -94,7 +94,7 @@ def _newton(traces, field):
 def _inverses(count, prime):
     """The inverses of 1..count modulo a prime, centered."""
     inverses = [_centered(pow(k, -1, prime), prime) for k in range(1, count + 1)]
-    return torch.tensor(inverses, dtype=torch.float64)
+    return torch.tensor(inverses, dtype=torch.float64, device="cpu")
 
 
 def _centered(integer, prime):

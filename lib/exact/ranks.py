@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import integers, is_integer, real
+from ..checks import counted, integers, is_integer, real
 from .arithmetic import DEFAULT_PRIME, Modular, real_tensor
 from .device import WORTH_MOVING, exact_device
 from .elimination import rank_in_place
@@ -65,7 +65,7 @@ class Certificate:
             return 0.0
         if self.degree is None:
             return None
-        return min(1.0, min(self.shape) * self.degree / self.prime)
+        return min(self.prime, min(self.shape) * self.degree) / self.prime
 
     @property
     def statement(self) -> str:
@@ -96,7 +96,7 @@ class Certificate:
         if not self.sampled:
             return f"rank {self.rank} of {height} × {width}{found}"
         return (f"AT LEAST {self.rank}: only a block of {height} × {width} entries was looked at, "
-                f"out of {self.whole[0]} × {self.whole[1]}; its rank is {self.rank}{found}")
+                f"out of {' × '.join(map(counted, self.whole))}; its rank is {self.rank}{found}")
 
     def __repr__(self) -> str:
         return f"<Certificate: {self}>"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..checks import is_integer
+
 PIECE = 1 << 20  # entries converted at a time: the temporaries stay small beside a large matrix
 
 
@@ -33,11 +35,11 @@ def _as_tensor(values, prime):
         values = values.cpu().numpy()  # int64 would not hold them
     if not isinstance(values, torch.Tensor):
         try:
-            values = np.asarray(values)
+            values = _as_array(values)
         except ValueError as error:  # rows of different lengths
             raise ValueError(f"Modular.tensor: {error}") from None
-        if values.dtype == object and all(isinstance(v, int) for v in values.flat):
-            values = np.asarray(values % prime).astype(np.int64)  # Python ints of any size
+        if values.dtype == object and all(map(_is_whole, values.flat)):
+            values = np.vectorize(lambda v: int(v) % prime, otypes=[np.int64])(values)
         elif values.dtype == np.uint64:
             values = (values % np.uint64(prime)).astype(np.int64)
         if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:  # long doubles
@@ -46,6 +48,19 @@ def _as_tensor(values, prime):
     if values.is_complex():
         raise TypeError(f"Modular.tensor: entries must be integers, got {values.dtype}")
     return values.cpu() if values.device.type == "mps" else values
+
+
+def _as_array(values):
+    """As NumPy has it, but integers stay integers: it makes floats of [10**19, -1]."""
+    array = np.asarray(values)
+    if array.dtype == np.float64 and array is not values and (abs(array) >= 2**53).any():
+        exact = np.asarray(values, dtype=object)
+        return exact if all(map(_is_whole, exact.flat)) else array
+    return array
+
+
+def _is_whole(value):
+    return isinstance(value, bool) or is_integer(value)
 
 
 def _piece(values, prime):

@@ -76,7 +76,7 @@ def matricization_block(
 
     def settled(weight: torch.Tensor) -> torch.Tensor:
         devices.append(weight.device)
-        return weight.detach().double()
+        return arithmetic.taken(weight.detach().double())
 
     weights = specification.map_weights(settled, weights)
     templates = _representation(representation, specification.channels, arithmetic).to(devices[0])
@@ -92,14 +92,14 @@ def matricization_block(
 def _representation(given, channels: int, arithmetic) -> torch.Tensor:
     """F as a float64 matrix of M columns."""
     if given is None:
-        return arithmetic.tensor(torch.eye(channels))
+        return arithmetic.tensor(torch.eye(channels, device="cpu"))
     kind("matricization_block: representation", given, torch.Tensor)
     if given.ndim != 2 or given.shape[1] != channels or len(given) == 0:
         raise ValueError(
             f"matricization_block: representation of shape {tuple(given.shape)}; need "
             f"(templates, {channels})"
         )
-    return given.detach().double()
+    return arithmetic.taken(given.detach().double())
 
 
 def _side(name: str, modes: tuple[int, ...], given, representation: torch.Tensor) -> Side:

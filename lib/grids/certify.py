@@ -192,7 +192,7 @@ def entry_degree(
 def _templates(representation, channels: int, field: Modular, draw) -> torch.Tensor:
     """F as residues."""
     if representation is None:
-        return field.tensor(torch.eye(channels))
+        return field.tensor(torch.eye(channels, device="cpu"))
     if isinstance(representation, str):
         if representation != "random":
             raise ValueError(

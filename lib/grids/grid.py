@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import integer, kind, shown
+from ..checks import floats, integer, kind, shown
 from ..trees.tensors import indices
 
 __all__ = ["change_basis", "grid_block", "grid_tensor", "place"]
@@ -138,7 +138,7 @@ def grid_block(
                 f"(any, {len(needed)}) for the modes {needed}"
             )
     n_rows, n_columns = len(row_indices), len(column_indices)
-    templates = torch.empty(n_rows, n_columns, len(row_modes) + len(column_modes)).long()
+    templates = row_indices.new_empty(n_rows, n_columns, len(row_modes) + len(column_modes))
     templates[:, :, list(row_modes)] = row_indices[:, None]
     templates[:, :, list(column_modes)] = column_indices[None]
     values = _evaluate(network, representation, templates.flatten(0, 1))
@@ -152,8 +152,12 @@ def _evaluate(
         return representation.new_empty(len(templates))
     templates = templates.to(representation.device)
     with torch.no_grad():
-        parts = [network(place(representation, part)) for part in templates.split(BATCH)]
-    return torch.cat(parts)
+        parts = [(part, network(place(representation, part))) for part in templates.split(BATCH)]
+    for part, values in parts:
+        if not isinstance(values, torch.Tensor) or values.numel() != len(part):
+            raise ValueError(f"grid tensor: the network made {shown(values)} of {len(part)} "
+                             f"inputs; need a tensor of shape ({len(part)},)")
+    return torch.cat([values.reshape(-1) for _, values in parts])
 
 
 def change_basis(tensor: torch.Tensor, matrix: torch.Tensor, arithmetic) -> torch.Tensor:
@@ -183,6 +187,9 @@ def change_basis(tensor: torch.Tensor, matrix: torch.Tensor, arithmetic) -> torc
     if matrix.ndim != 2 or set(tensor.shape) - {matrix.shape[1]}:
         raise ValueError(f"change_basis: a tensor of shape {tuple(tensor.shape)} and a matrix of "
                          f"shape {tuple(matrix.shape)}; need (M, ..., M) and (templates, M)")
+    tensor, matrix = arithmetic.taken(tensor), arithmetic.taken(matrix)
+    if tensor.dtype != matrix.dtype:
+        floats("change_basis: tensor and matrix", tensor, matrix)
     for _ in range(tensor.ndim):  # multiply mode 0, then move it to the end: N turns restore order
         rest = tensor.shape[1:]
         flat = arithmetic.matmul(matrix, tensor.reshape(tensor.shape[0], -1))

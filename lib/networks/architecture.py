@@ -8,7 +8,7 @@ axis, and a layer with stride S turns n cells into ceil(n / S).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..bounds import crossing, overlap, private, receptive, upper_bounds
 from ..bounds.bound import Bound
-from ..checks import integer, pairs
+from ..checks import integer, is_integer, kind, native, pairs, shown
 
 if TYPE_CHECKING:
     import torch
@@ -35,18 +35,16 @@ Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 def _positive(value, what):
     """Return ``value`` as a plain int, or say which quantity is not a positive integer."""
-    try:
-        number = value.__index__()
-    except AttributeError:
-        raise TypeError(f"{what} must be an integer, got {value!r}") from None
-    if isinstance(value, bool) or number < 1:
+    if not isinstance(value, bool) and not is_integer(value):
+        raise TypeError(f"{what} must be an integer, got {shown(value)}")
+    if isinstance(value, bool) or value < 1:
         raise ValueError(f"{what} must be a positive integer, got {value!r}")
-    return int(number)
+    return int(value)
 
 
 def _per_axis(value, what):
     """Validate an int or a tuple of ints, keeping which of the two it was."""
-    if isinstance(value, (tuple, list)) and value:
+    if (isinstance(value, (tuple, list)) or getattr(value, "ndim", 0) == 1) and len(value):
         return tuple(_positive(entry, f"every entry of {what}") for entry in value)
     return _positive(value, what)
 
@@ -144,11 +142,12 @@ class Architecture:
 
     def __post_init__(self):
         size = _per_axis(self.size, "Architecture size")
-        ndim = len(size) if isinstance(size, tuple) else 2 if self.ndim is None else self.ndim
-        if ndim not in (1, 2) or self.ndim not in (None, ndim):
+        asked = None if self.ndim is None else integer("Architecture ndim", self.ndim)
+        ndim = len(size) if isinstance(size, tuple) else 2 if asked is None else asked
+        if ndim not in (1, 2) or asked not in (None, ndim):
             raise ValueError(f"Architecture has one or two axes: size={self.size!r} with "
                              f"ndim={self.ndim!r} is neither (H, W), (N,) nor an int")
-        layers = tuple(_layer(layer) for layer in self.layers)
+        layers = tuple(map(_layer, kind("Architecture layers", self.layers, Iterable)))
         if not layers:
             raise TypeError("Architecture layers must be one Layer or more, got none")
         object.__setattr__(self, "size", size if isinstance(size, tuple) else (size,) * ndim)
@@ -322,14 +321,14 @@ class Architecture:
         >>> Architecture(4, 3, ((2, 2, 5), (2, 2, 1))).bias_flags(True)
         (True, True)
         """
-        biases = True if biases is None else biases
+        biases = True if biases is None else native(biases)
         flags = (biases,) * self.depth if isinstance(biases, bool) else biases
         if not isinstance(flags, (list, tuple)) or len(flags) != self.depth or not all(
-                isinstance(flag, bool) for flag in flags):
+                isinstance(native(flag), bool) for flag in flags):
             raise ValueError(
-                f"biases={biases!r}: give one bool, or one per layer ({self.depth} layers)"
+                f"biases={shown(biases)}: give one bool, or one per layer ({self.depth} layers)"
             )
-        return tuple(flags)
+        return tuple(map(native, flags))
 
     def random_weights(
         self,

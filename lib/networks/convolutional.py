@@ -124,6 +124,8 @@ def generalized_conv(
     stride = tuple(stride) if isinstance(stride, (list, tuple)) else (stride,) * axes
     _check_layer(x, weight, bias, stride)
     stride = tuple(map(int, stride))
+    x, weight = arithmetic.taken(x), arithmetic.taken(weight)
+    bias = None if bias is None else arithmetic.taken(bias)
     cells = x.movedim((0, 1), (-1, -2))  # (*cells, C, batch)
     pooled = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
     return pooled.movedim((-1, -2), (0, 1))
@@ -137,7 +139,7 @@ def _check_layer(
     whole = all(is_integer(s) and s > 0 for s in stride)
     if axes not in (1, 2) or len(stride) != axes or not whole:
         raise ValueError(
-            f"generalized_conv: input of shape {tuple(x.shape)} with stride {stride}; need "
+            f"generalized_conv: input of shape {tuple(x.shape)} with stride {shown(stride)}; need "
             "(batch, channels, cells) or (batch, channels, height, width) and one positive "
             "stride per axis"
         )
@@ -204,7 +206,8 @@ def forward(
     arithmetic = chosen_arithmetic("forward", arithmetic)
     activate = checked_activation(activation, pooling, arithmetic)
     require_input("forward", architecture, weights, x)
-    cells = x.movedim((0, 1), (-1, -2))  # (*cells, M, batch)
+    weights = architecture.map_weights(arithmetic.taken, weights)
+    cells = arithmetic.taken(x).movedim((0, 1), (-1, -2))  # (*cells, M, batch)
     for (weight, bias), stride in zip(weights, architecture.strides, strict=True):
         cells = _layer(cells, weight, bias, stride, arithmetic, pooling, activate)
     return cells.movedim((-1, -2), (0, 1))

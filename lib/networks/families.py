@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..bounds.bound import Bound
-from ..checks import integer, integers, is_integer
+from ..checks import integer, integers, is_integer, shown
 from .architecture import Architecture, Layer
 
 
 def _halvings(size, what):
     """log2 of a power of two, which is the number of blocks that reduce it to one cell."""
     if not is_integer(size) or size < 2 or int(size) & (int(size) - 1):
-        raise ValueError(f"{what}: size must be a power of two, at least 2, got {size!r}")
+        raise ValueError(f"{what}: size must be a power of two, at least 2, "
+                         f"got {shown(size)}")
     return int(size).bit_length() - 1
 
 

@@ -11,10 +11,10 @@ from itertools import product
 import torch
 from torch import nn
 
-from ..checks import flag, integers, kind, real, shown
+from ..checks import flag, integer, integers, kind, native, real, shown
 from .architecture import Architecture, Weights
 from .convolutional import require_input
-from .modules import ConvAC
+from .modules import ConvAC, standard_normal
 
 __all__ = ["LogConvAC", "Mex", "Similarity", "SimplexConvAC", "log_forward", "mex", "signed_log"]
 
@@ -89,20 +89,26 @@ def mex(values: torch.Tensor, beta: float | torch.Tensor, dim: int = -1) -> torc
     """
     if not isinstance(values, torch.Tensor):
         raise TypeError(f"mex: needs a tensor, got {type(values).__name__}")
+    last = max(values.ndim - 1, 0)
+    dim = integer("mex: dim", dim, -last - 1, last)
     if not values.is_floating_point() or values.ndim == 0 or values.shape[dim] == 0:
         raise ValueError(f"mex: values of type {values.dtype} and shape {tuple(values.shape)}; "
                          f"need floating point and at least one entry along axis {dim}")
     if bool((values.isnan() | (values == math.inf)).any()):
         raise ValueError("mex: a value is NaN or plus infinity; need numbers below infinity")
-    values = values.movedim(dim, -1)
+    values, beta = values.movedim(dim, -1), native(beta)
     if not isinstance(beta, torch.Tensor):
         if isinstance(beta, bool) or not isinstance(beta, (int, float)):
             raise TypeError(f"mex: beta={beta!r}; need a real number or a tensor of them")
         beta = torch.tensor(beta, dtype=values.dtype, device=values.device)
     if beta.is_complex() or beta.dtype == torch.bool or bool(beta.isnan().any()):
         raise ValueError(f"mex: beta={beta.tolist()}; need real numbers, infinite ones included")
-    beta = beta.to(values)
-    return _Mex.apply(values, beta.expand(values.shape[:-1])[..., None])
+    beta, shape = beta.to(values), values.shape[:-1]
+    sides = zip(reversed(beta.shape), reversed(shape))
+    if beta.ndim > len(shape) or any(side not in (1, needed) for side, needed in sides):
+        raise ValueError(f"mex: beta of shape {tuple(beta.shape)}; the result has shape "
+                         f"{tuple(shape)}, need a number or a shape that broadcasts to it")
+    return _Mex.apply(values, beta.expand(shape)[..., None])
 
 
 class Mex(nn.Module):
@@ -132,14 +138,15 @@ class Mex(nn.Module):
         super().__init__()
         integers("Mex: inputs and outputs", (inputs, outputs), 1)
         kind("Mex: generator", generator, torch.Generator)
-        if isinstance(kind("Mex: beta", beta, int, float), bool) or math.isnan(beta):
+        beta = kind("Mex: beta", beta, int, float)
+        if isinstance(beta, bool) or math.isnan(beta):
             raise ValueError(f"Mex: beta={beta}; need a real number, infinite ones included")
-        self.offsets = nn.Parameter(torch.randn(outputs, inputs, generator=generator))
+        self.offsets = nn.Parameter(standard_normal((outputs, inputs), generator))
         self.beta = nn.Parameter(torch.tensor(float(beta)), requires_grad=math.isfinite(beta))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., inputs) to (..., outputs)."""
-        return mex(x[..., None, :] + self.offsets, self.beta)
+        return mex(_last_axis("Mex", x, self.offsets) + self.offsets, self.beta)
 
 
 class Similarity(nn.Module):
@@ -182,12 +189,12 @@ class Similarity(nn.Module):
         if power is not None and not real("Similarity: power", power) >= 1:
             raise ValueError(f"Similarity: power {power!r}; need at least 1, or None for products")
         self.power = power
-        self.templates = nn.Parameter(torch.randn(templates, inputs, generator=generator))
+        self.templates = nn.Parameter(standard_normal((templates, inputs), generator))
         self.log_weights = nn.Parameter(torch.zeros(templates, inputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., inputs) to (..., templates)."""
-        x = x[..., None, :]
+        x = _last_axis("Similarity", x, self.templates)
         if self.power is None:
             return (self.log_weights.exp() * x * self.templates).sum(-1)
         return -(self.log_weights.exp() * (x - self.templates).abs().pow(self.power)).sum(-1)
@@ -205,6 +212,14 @@ class Similarity(nn.Module):
         """
         side = math.lgamma(1 + 1 / self.power) + math.log(2)  # the integral of exp(-|x|^p)
         return (self.log_weights / self.power - side).sum(-1)
+
+
+def _last_axis(layer, x, weights):
+    """The input beside the outputs; one of a single number would be spread over all inputs."""
+    if kind(f"{layer}: input", x, torch.Tensor).ndim == 0 or x.shape[-1] != weights.shape[-1]:
+        raise ValueError(f"{layer}: input of shape {tuple(x.shape)}; need "
+                         f"(..., {weights.shape[-1]})")
+    return x[..., None, :]
 
 
 class _SignedMix(torch.autograd.Function):
@@ -417,7 +432,7 @@ class SimplexConvAC(LogConvAC):
         kind("SimplexConvAC: architecture", architecture, Architecture)
         kind("SimplexConvAC: generator", generator, torch.Generator)
         flag("SimplexConvAC: shared", shared)
-        drawn = [(torch.randn(shape, generator=generator).softmax(-architecture.ndim - 1), None)
+        drawn = [(standard_normal(shape, generator).softmax(-architecture.ndim - 1), None)
                  for shape, _ in architecture.weight_shapes(shared)]
         self._set(architecture, drawn, "product", None)
 

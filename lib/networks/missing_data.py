@@ -70,9 +70,13 @@ class TensorialMixture(nn.Module):
                 n % k for n, k in zip(sizes, cells)):
             raise ValueError(f"TensorialMixture: images of shape {tuple(examples.shape)} do not "
                              f"split into {cells} cells; need (n, colors, height, width)")
-        self.patch = tuple(n // k for n, k in zip(sizes, cells))
+        self.patch, self.image = tuple(n // k for n, k in zip(sizes, cells)), examples.shape[1:]
         patches = self._patches(examples).flatten(1).T  # (all places, entries)
-        chosen = torch.randint(len(patches), (architecture.channels,), generator=generator)
+        if len(patches) < 2:
+            raise ValueError("TensorialMixture: images with a single patch; need two or more for "
+                             "a variance")
+        chosen = torch.randint(len(patches), (architecture.channels,), generator=generator,
+                               device=generator.device)
         self.means = nn.Parameter(patches[chosen].clone())
         start = -patches.var(0).clamp(min=1e-4).log()
         self.log_precisions = nn.Parameter(start.repeat(architecture.channels, 1))
@@ -92,7 +96,21 @@ class TensorialMixture(nn.Module):
         images : torch.Tensor, shape (n, colors, height, width)
         seen : torch.Tensor of bool, shape (n, height, width), optional
             All pixels unless given; what stands in the others has no influence.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If images or pixels have another shape, or the images another type than the means.
         """
+        floats("TensorialMixture: images and means", images, self.means)
+        wanted = len(images) if images.ndim else 0, *self.image
+        if images.shape != wanted:
+            raise ValueError(f"TensorialMixture: images of shape {tuple(images.shape)}; need "
+                             f"(n, {', '.join(map(str, self.image))})")
+        if seen is not None and kind("TensorialMixture: seen", seen, torch.Tensor).shape != (
+                wanted[0], *wanted[2:]):
+            raise ValueError(f"TensorialMixture: seen of shape {tuple(seen.shape)}; need "
+                             f"{(wanted[0], *wanted[2:])}")
         x = self._patches(images)
         known = torch.ones_like(images) if seen is None else seen[:, None].expand_as(images)
         known = self._patches(known.to(x.dtype))
@@ -129,7 +147,9 @@ def missing_pixels(
     kind("missing_pixels: generator", generator, torch.Generator)
     if not 0 <= real("missing_pixels: share", share) <= 1:
         raise ValueError(f"missing_pixels: share={share!r}; need a probability")
-    return torch.rand(count, *size, generator=generator, dtype=torch.float32) >= share
+    drawn = torch.rand(
+        count, *size, generator=generator, dtype=torch.float32, device=generator.device)
+    return drawn >= share
 
 
 def missing_rectangles(
@@ -154,12 +174,14 @@ def missing_rectangles(
     kind("missing_rectangles: generator", generator, torch.Generator)
     if not 1 <= side <= min(size):
         raise ValueError(f"missing_rectangles: side={side!r}; need a side from 1 to {min(size)}")
-    seen = torch.ones(count, *size, dtype=torch.bool)
+    device = generator.device
+    seen = torch.ones(count, *size, dtype=torch.bool, device=device)
     for _ in range(number):
         hit = []
         for length in size:
-            first = torch.randint(length - side + 1, (count, 1), generator=generator)
-            place = torch.arange(length)
+            first = torch.randint(
+                length - side + 1, (count, 1), generator=generator, device=device)
+            place = torch.arange(length, device=device)
             hit.append((place >= first) & (place < first + side))
         seen &= ~(hit[0][:, :, None] & hit[1][:, None, :])
     return seen

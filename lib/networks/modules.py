@@ -11,7 +11,19 @@ from ..exact.arithmetic import Real
 from .architecture import Architecture, Shapes, Weights
 from .convolutional import Activation, checked_activation, forward
 
-__all__ = ["ConvAC", "initial_weights"]
+__all__ = ["ConvAC", "initial_weights", "standard_normal"]
+
+
+def standard_normal(shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
+    """Standard normal numbers, drawn where the generator is, on the default device.
+
+    Examples
+    --------
+    >>> standard_normal((2, 3), torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3])
+    """
+    drawn = torch.randn(*shape, generator=generator, device=generator.device)
+    return drawn.to(torch.get_default_device())
 
 
 def initial_weights(
@@ -66,7 +78,7 @@ def initial_weights(
         "sum": 1 / (channels * moment),
         "mean": n**2 / (channels * moment),
     }[pooling]
-    weight = torch.randn(weight_shape, generator=generator) * variance**0.5
+    weight = standard_normal(weight_shape, generator) * variance**0.5
     start = 1.0 if pooling == "product" else 0.0
     if not bias:
         return weight + start / channels, None

@@ -66,6 +66,7 @@ def evaluate(
             f"(batch, {tree.modes}, {tree.dim})"
         )
     floats("evaluate: inputs and weights", inputs, *weights.values())
+    inputs, weights = arithmetic.taken(inputs), tree.map_weights(arithmetic.taken, weights)
 
     def channels(node: Node, path: Path) -> torch.Tensor:
         product = None
@@ -131,14 +132,14 @@ class TreeCircuit(nn.Module):
         if weights is None:
             kind("TreeCircuit: generator", generator, torch.Generator)
             drawn = tree.random_weights(Real(), generator, shared)
-            dtype = torch.get_default_dtype()
-            weights = {path: (w / w.shape[-1] ** 0.5).to(dtype) for path, w in drawn.items()}
+            like = torch.empty(0)  # of the default type, on the default device
+            weights = {path: (w / w.shape[-1] ** 0.5).to(like) for path, w in drawn.items()}
         tree.check_weights(weights)
         floats("TreeCircuit: weights", *weights.values())
         self.tree, self.operator = tree, operator
         self._owners = tree.weight_groups(shared)
         for path, owner in self._owners.items():
-            if not torch.equal(weights[path], weights[owner]):
+            if path != owner and not torch.equal(weights[path], weights[owner]):
                 raise ValueError(
                     f"TreeCircuit: shared weights at paths {owner} and {path} differ"
                 )

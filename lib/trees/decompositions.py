@@ -2,7 +2,7 @@
 
 import torch
 
-from ..checks import floats, kind
+from ..checks import counted, floats, kind
 from ..exact.arithmetic import chosen_arithmetic
 from .tensors import Operator, require_operator
 from .tree import ModeTree, Node, Path, Weights
@@ -68,11 +68,13 @@ def coefficient_tensor(
     combine = arithmetic.multiply if operator is None else operator
     if tree.dim**tree.modes > MAX_ENTRIES:
         raise ValueError(
-            f"coefficient_tensor: {tree.dim} ** {tree.modes} = {tree.dim**tree.modes} entries are "
+            f"coefficient_tensor: {tree.dim} ** {tree.modes} = "
+            f"{counted(tree.dim**tree.modes)} entries are "
             f"more than {MAX_ENTRIES}; use blocks of the matricization instead (lib.grids.blocks)"
         )
     tree.check_weights(weights)
     floats("coefficient_tensor: weights", *weights.values())
+    weights = tree.map_weights(arithmetic.taken, weights)
 
     def channels(node: Node, path: Path) -> torch.Tensor:
         """The tensors of all channels of a node, flattened: (width, M ** leaves below)."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..bounds.partitions import Partition
+from ..bounds.partitions import Partition, split_modes
 from ..checks import choice, flag, integer, integers, kind
 from .tree import ModeTree, Node, Path
 
@@ -117,8 +117,7 @@ def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
                          "at least one of each")
     choice("design_widths: by", by, ("level", "node"))
     flag("design_widths: shared", shared)
-    rows = [partition if isinstance(partition, str) else tuple(partition)
-            for partition in partitions]
+    rows = [split_modes(partition, tree.modes)[0] for partition in partitions]
     groups: dict[object, list[Path]] = {}
     for path, node in tree.inner_nodes():
         groups.setdefault(node.height if by == "level" else path, []).append(path)

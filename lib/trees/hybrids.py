@@ -64,11 +64,11 @@ def hybrid_in_mixture(
     parts = slice(0, half), slice(kept, kept + half)  # own channels, the other stream's
     masked = [[torch.zeros_like(layer) for layer in stream] for stream in weights]
     for s in (0, 1):  # below the exchange both streams, half of the channels on its level
-        masked[s][: level - 1] = weights[s][: level - 1]
+        masked[s][: level - 1] = map(torch.clone, weights[s][: level - 1])
         masked[s][level - 1][:, parts[s]] = weights[s][level - 1][:, parts[s]]
     for t in (0, 1):  # above it the first stream only
         masked[0][level][t][:, parts[taps[t]]] = weights[0][level][t][:, parts[taps[t]]]
-    masked[0][level + 1 :] = weights[0][level + 1 :]
+    masked[0][level + 1 :] = map(torch.clone, weights[0][level + 1 :])
 
     tree = hybrid_tree(*network.orders, network.dim, network.width, level,
                        tuple(taps) * 2 ** (depth - level - 1))

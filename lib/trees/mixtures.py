@@ -166,8 +166,10 @@ def hybrid_tree(
     >>> print(hybrid_tree((1, 2, 4), (2, 1, 4), dim=2, width=2, level=2, choice=(1, 0)))
     [[[0 2]:2 [1 3]:2]:1 [[4 5]:2 [6 7]:2]:1]:1 over dimension 2
     """
+    first, second = (integers("hybrid_tree: dilations", order, 1) for order in (first, second))
     levels = mixture_levels(first, second)
-    if integer("hybrid_tree: level", level) not in levels:
+    level = integer("hybrid_tree: level", level)
+    if level not in levels:
         raise ValueError(f"hybrid_tree: level={level}; need one of the mixture levels {levels}")
     nodes, choice = 2 ** (len(first) - level), integers("hybrid_tree: choice", choice, 0)
     integers("hybrid_tree: dim and width", (dim, width), 1)
@@ -175,7 +177,7 @@ def hybrid_tree(
     if half < 1 or len(choice) != nodes or max(choice) > 1:
         raise ValueError(f"hybrid_tree: width {half} on level {level}, choice {choice}; need a "
                          f"width of at least 1 there and {nodes} numbers 0 or 1")
-    return _tree((tuple(first), tuple(second)), dim, {level: half, len(first): 1}, width, choice)
+    return _tree((first, second), dim, {level: half, len(first): 1}, width, choice)
 
 
 def _tree(orders, dim, widths, width, choice=()) -> ModeTree:
@@ -368,7 +370,8 @@ class DilatedNetwork:
         self.check_weights(weights)
         floats("run: signal and weights", signal, weights[0][0])
 
-        streams = [signal for _ in self.orders]
+        weights = [list(map(arithmetic.taken, stream)) for stream in weights]
+        streams = [arithmetic.taken(signal) for _ in self.orders]
         for number in range(len(self.orders[0])):
             for s, order in enumerate(self.orders):
                 past, now = (arithmetic.matmul(streams[s], tap.mT)
@@ -416,7 +419,9 @@ class DilatedNetwork:
         if self.dim**tree.modes > MAX_ENTRIES:
             raise ValueError(f"tensor: {self.dim} ** {tree.modes} entries, more than {MAX_ENTRIES}")
         self.check_weights(weights)
-        streams = [arithmetic.tensor(torch.eye(self.dim)) for _ in self.orders]
+        weights = [list(map(arithmetic.taken, stream)) for stream in weights]
+        identity = torch.eye(self.dim, device=weights[0][0].device)
+        streams = [arithmetic.tensor(identity) for _ in self.orders]
         found = [[0] for _ in self.orders]  # the lags of the modes, the oldest first
         for number in range(len(self.orders[0])):
             for s, order in enumerate(self.orders):

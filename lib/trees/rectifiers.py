@@ -207,7 +207,7 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
         raise ValueError(f"single_channel: a tensor of shape {tuple(tensor.shape)}; need equal "
                          "dimensions and at least one entry")
     for sign in (1, -1):
-        values = sign * tensor
+        values = sign * tensor.double()  # of unsigned numbers the negatives would wrap around
         if bool((values < 0).any()):
             continue
         weights = {(): torch.tensor([float(sign)]).double()}

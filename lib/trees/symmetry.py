@@ -62,8 +62,9 @@ def random_symmetry(levels: int, generator: torch.Generator, pool: int = 4) -> t
     """
     levels, pool = _sizes("random_symmetry", levels, pool)
     if levels == 0:
-        return torch.zeros(1, dtype=torch.int64)
-    size, order = pool ** (levels - 1), torch.randperm(pool, generator=generator)
+        return torch.zeros(1, dtype=torch.int64, device="cpu")
+    order = torch.randperm(pool, generator=generator, device="cpu")
+    size = pool ** (levels - 1)
     return torch.cat([child * size + random_symmetry(levels - 1, generator, pool)
                       for child in order.tolist()])
 

@@ -63,13 +63,13 @@ def matricize(
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"matricize: needs a tensor, got {type(tensor).__name__}")
     grid = tensor.ndim if grid is None else grid
-    count = grid if isinstance(grid, int) else math.prod(grid)
+    row_modes, column_modes = split_modes(partition, grid)
+    count = len(row_modes) + len(column_modes)
     if count != tensor.ndim:
         raise ValueError(
             f"matricize: a tensor of order {tensor.ndim} and shape {tuple(tensor.shape)} "
             f"does not have the {count} modes of the grid {grid}"
         )
-    row_modes, column_modes = split_modes(partition, grid)
     height = math.prod(tensor.shape[m] for m in row_modes)
     width = math.prod(tensor.shape[m] for m in column_modes)
     return tensor.permute(row_modes + column_modes).reshape(height, width)
@@ -89,14 +89,14 @@ def indices(dim: int, count: int) -> torch.Tensor:
     """
     whole = is_integer(dim) and is_integer(count)
     if not whole or dim < 1 or count < 0:
-        raise ValueError(f"indices: dim={dim} and count={count}; need integers dim >= 1 and "
-                         "count >= 0")
+        raise ValueError(f"indices: dim={shown(dim)} and count={shown(count)}; need "
+                         "integers dim >= 1 and count >= 0")
     dim, count = int(dim), int(count)
     if dim**count * count > MOST_INDICES:
         raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} numbers do "
                          "not fit into memory, see sample_indices")
-    numbers = torch.arange(dim**count)  # (dim ** count,)
-    places = dim ** torch.arange(count - 1, -1, -1)  # (count,)
+    numbers = torch.arange(dim**count, device="cpu")  # (dim ** count,)
+    places = dim ** torch.arange(count - 1, -1, -1, device="cpu")  # (count,)
     return numbers[:, None] // places % dim  # (dim ** count, count)
 
 
@@ -128,13 +128,13 @@ def sample_indices(
             f"sample_indices: {samples} samples asked of {dim} ** {count} = {available} tuples"
         )
     if available <= 4 * samples:
-        order = torch.randperm(available, generator=generator)[:samples]
+        order = torch.randperm(available, generator=generator, device="cpu")[:samples]
         return indices(dim, count)[order.sort().values]
-    found = torch.empty(0, count, dtype=torch.int64)
+    found = torch.empty(0, count, dtype=torch.int64, device="cpu")
     while len(found) < samples:  # collisions are rare: at most a quarter of the tuples is taken
-        fresh = torch.randint(dim, (samples, count), generator=generator)
+        fresh = torch.randint(dim, (samples, count), generator=generator, device="cpu")
         found = torch.unique(torch.cat([found, fresh]), dim=0)
-    keep = torch.randperm(len(found), generator=generator)[:samples].sort().values
+    keep = torch.randperm(len(found), generator=generator, device="cpu")[:samples].sort().values
     return found[keep]
 
 
@@ -208,13 +208,26 @@ def activation_pooling(activation: str, pooling: str) -> Operator:
     return known[choice("activation_pooling: associative operator", name, known)]
 
 
+def _rectified_product(a, b):
+    return a.clamp_min(0) * b.clamp_min(0)
+
+
+def _rectified_max(a, b):
+    return torch.maximum(a, b).clamp_min(0)
+
+
+def _rectified_sum(a, b):
+    return a.clamp_min(0) + b.clamp_min(0)
+
+
+# No lambdas: a circuit is saved with its operator, and what is saved needs a name.
 OPERATORS: dict[tuple[str, str], Operator] = {
     ("linear", "product"): torch.mul,
     ("linear", "max"): torch.maximum,
     ("linear", "sum"): torch.add,
-    ("relu", "product"): lambda a, b: a.clamp_min(0) * b.clamp_min(0),
-    ("relu", "max"): lambda a, b: torch.maximum(a, b).clamp_min(0),
-    ("relu", "sum"): lambda a, b: a.clamp_min(0) + b.clamp_min(0),
+    ("relu", "product"): _rectified_product,
+    ("relu", "max"): _rectified_max,
+    ("relu", "sum"): _rectified_sum,
 }
 
 

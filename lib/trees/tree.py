@@ -486,7 +486,7 @@ class ModeTree:
 
 def _positive(what: str, value: object) -> None:
     if not is_integer(value) or value < 1:
-        raise ValueError(f"ModeTree: {what} is {value!r}; need an integer >= 1")
+        raise ValueError(f"ModeTree: {what} is {shown(value)}; need an integer >= 1")
 
 
 def _spread(width: int | Sequence[int], count: int, level: int) -> Sequence[int]:

@@ -1,0 +1,261 @@
+"""What callers bring along: numbers of NumPy, arrays, other devices, fractions as residues."""
+
+import copy
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from lib import (
+    Architecture,
+    Bound,
+    ConvAC,
+    DilatedNetwork,
+    Layer,
+    Mex,
+    ModeTree,
+    Modular,
+    Real,
+    Similarity,
+    TensorialMixture,
+    TreeCircuit,
+    activation_pooling,
+    certify,
+    certify_rectifier,
+    change_basis,
+    coefficient_tensor,
+    design_widths,
+    evaluate,
+    exact_rank,
+    fit,
+    forward,
+    generalized_conv,
+    grid_tensor,
+    hybrid_in_mixture,
+    hybrid_tree,
+    keeps_order,
+    matching_construction,
+    matricize,
+    mex,
+    missing_pixels,
+    missing_rectangles,
+    overlap_construction,
+    root_prime,
+    single_channel,
+    singular_values,
+    split_modes,
+    two_layer_construction,
+)
+from lib.checks import integers, native, real
+from lib.exact.ranks import Certificate
+from lib.grids.blocks import matricization_block
+from lib.tests.test_surroundings import described
+from lib.trees.symmetry import random_symmetry
+from lib.trees.tensors import OPERATORS, sample_indices
+
+FIELD, HALVES = Modular(101), torch.eye(2).double() / 2
+NET = Architecture((4,), 2, ((2, 1, 2), (4, 4, 1)))
+TREE = ModeTree.perfect(4, 2, 2, (2, 2))
+FIRST, SECOND = (1, 2, 4), (2, 1, 4)
+TENSOR = torch.zeros(2, 2)
+
+
+def draw():
+    return torch.Generator().manual_seed(0)
+
+
+def real_weights(subject):
+    return subject.random_weights(Real(), draw())
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, np.array, iter],
+                         ids=["tensor", "array", "iterator"])
+def test_orders_of_dilations_are_read_once_and_as_integers(kind):
+    expected = hybrid_tree(FIRST, SECOND, 2, 2, 2, (1, 0))
+    assert hybrid_tree(kind(FIRST), kind(SECOND), 2, 2, np.array(2), kind((1, 0))) == expected
+
+
+def test_single_numbers_of_numpy_are_numbers():
+    for value in (np.int64(3), np.bool_(True), np.float32(0.5), np.array(3)):
+        assert type(native(value)) in (int, bool, float)
+    assert keeps_order(TREE, np.int64(0), 0)
+    assert mex(torch.ones(2), np.float32(1)) == mex(torch.ones(2), np.int64(1)) == 1
+    expected = ConvAC(NET, True, (True, False), generator=draw()).state_dict()
+    found = ConvAC(NET, np.True_, (np.True_, np.False_), generator=draw()).state_dict()
+    assert described(dict(found)) == described(dict(expected))
+    assert Architecture(np.array([4, 4]), 2, [(torch.tensor([2, 2]), 1, 1)]) == Architecture(
+        (4, 4), 2, (((2, 2), 1, 1),))
+    assert matricize(TENSOR, [0], np.int64(2)).shape == (2, 2)
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: Architecture(4, 2, 5), "Architecture layers=5; need a value of type Iterable"),
+    (lambda: Architecture(4, 2, Layer(2, 1, 2)), "Architecture layers=Layer"),
+    (lambda: Architecture(4, 2, ((2, 1, 2),), 1.0), "ndim=1.0; need an integer"),
+    (lambda: Architecture(4, 2, ((2, 1, 2),), True), "Architecture ndim=True; need an integer"),
+    (lambda: Architecture(torch.ones(2, 2), 2, ((2, 1, 2),)), "must be an integer, got Tensor"),
+    (lambda: split_modes(torch.tensor(1), 4), "neither a name nor a list of row modes"),
+    (lambda: split_modes(np.array([[0, 1]]), 4), "neither a name nor a list of row modes"),
+    (lambda: integers("f: size", torch.tensor(2)), "f: size=tensor.2.; need several integers"),
+    (lambda: matricize(TENSOR, [0], 2.0), "grid 2.0 is neither a length nor a .height, width."),
+    (lambda: matricize(TENSOR, [0], "ab"), "grid 'ab' is neither a length nor a .height, width."),
+    (lambda: split_modes([0], torch.ones(2, 2)), "grid Tensor of .* is neither"),
+    (lambda: NET.total_stride(torch.ones(2, 2)), "layer Tensor of .* of an architecture"),
+    (lambda: design_widths(TREE, [0, 1], 40), "partition: 0 is neither a name nor a list"),
+    (lambda: change_basis(TENSOR, HALVES, Real()), "need one floating point type"),
+    (lambda: mex(torch.ones(3), 1, dim=5), "dim=5; need an integer from -1 to 0"),
+    (lambda: mex(torch.ones(3), 1, dim="a"), "mex: dim='a'; need an integer"),
+    (lambda: mex(torch.ones(2, 3), torch.ones(3)), r"beta of shape \(3,\); .*\(2,\)"),
+    (lambda: grid_tensor(lambda x: x[:, 0], torch.eye(2), 3), r"8 inputs; need .*\(8,\)"),
+    (lambda: grid_tensor(lambda x: 5, torch.eye(2), 3), "the network made 5 of 8 inputs"),
+    (lambda: certify_rectifier(Architecture((32,), 2, ((32, 32, 1),)),
+                               [(torch.ones(1, 2, 32), None)], "even-odd"), "4294967296 entries"),
+    (lambda: coefficient_tensor(ModeTree.star(20000, 2, 1), {}), "more than 10.6020 entries"),
+    (lambda: forward(NET, real_weights(NET), torch.ones(1, 2, 4).double().to("meta")),
+     "on cpu and meta; need one device"),
+])
+def test_mistakes_are_named(call, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
+
+
+IMAGES = torch.rand(3, 2, 4, 4, generator=draw())
+MIXTURE = TensorialMixture(Architecture(2, 2, ((2, 2, 2),)), IMAGES, generator=draw())
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: Mex(3, 2, 1.0, generator=draw())(torch.ones(5, 1)), r"shape \(5, 1\); need .*3\)"),
+    (lambda: Similarity(3, 2, generator=draw())(torch.ones(5, 1)), r"shape \(5, 1\); need .*3\)"),
+    (lambda: MIXTURE(IMAGES[:, :1]), r"shape \(3, 1, 4, 4\); need \(n, 2, 4, 4\)"),
+    (lambda: MIXTURE(IMAGES[0]), r"shape \(2, 4, 4\); need \(n, 2, 4, 4\)"),
+    (lambda: MIXTURE(IMAGES.double()), "need one floating point type"),
+    (lambda: MIXTURE(IMAGES, IMAGES > 0), r"seen of shape .*; need \(3, 4, 4\)"),
+    (lambda: TensorialMixture(Architecture((1, 1), 2, ((1, 1, 2),)), IMAGES[:1], generator=draw()),
+     "a single patch; need two or more")])
+def test_inputs_of_layers_in_log_space_are_named(call, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
+
+
+def test_what_was_built_does_not_change_with_what_it_was_built_from():
+    f, templates = FIELD.tensor([[1, 2], [3, 4]]), torch.tensor([[0, 1, 1, 0]])
+    root = Modular(root_prime(NET))
+    built = [overlap_construction(NET, f, FIELD), matching_construction(NET, [0, 1], f, FIELD),
+             two_layer_construction(NET, f, root)]
+    before = [construction.output(templates).item() for construction in built]
+    f.zero_()
+    assert [construction.output(templates).item() for construction in built] == before
+    network = DilatedNetwork((FIRST, SECOND), 2, 2, (2,))
+    weights = real_weights(network)
+    for masked in sum(hybrid_in_mixture(network, weights, (0, 1))[0], []):
+        masked.zero_()
+    assert all(bool(layer.all()) for stream in weights for layer in stream)
+
+
+def test_integers_of_any_size_and_sign_stand_side_by_side():
+    rows = [[10**19, -1], [2**63, 3]]
+    wanted = [[value % 101 for value in row] for row in rows]
+    assert FIELD.tensor(rows).tolist() == wanted
+    assert FIELD.tensor(np.array([[10**30, np.int64(2)]], dtype=object)).tolist() == [
+        [10**30 % 101, 2]]
+    with pytest.raises(ValueError, match="1e[+]19 is not an exact integer"):
+        FIELD.tensor([[1e19, 1]])
+    assert real("f", 10**400) == 10**400 and real("f", Fraction(10**400)) == 10**400
+
+
+def test_a_bound_compares_with_every_real_number():
+    assert 7.5 < Bound(2, 3) < 8.5 and Bound(2, 3) == 8.0 == Fraction(8) and Bound(2, 3) != 8.5
+    assert Bound(2, 5000) > 1e300 and Bound(2, 3) < float("inf")
+    assert Bound(0, 3).log10 == float("-inf") and Bound(0, 0).log10 == 0
+
+
+def test_what_is_printed_has_an_end():
+    found = Certificate(2, 101, (3, 3), (2**20000, 9), 10**400)
+    assert "out of more than 10^6020 × 9; its" in str(found)
+    assert found.failure_probability == 1
+
+
+@pytest.mark.parametrize("name", OPERATORS, ids="-".join)
+def test_circuits_are_saved_with_their_operator(name):
+    circuit = TreeCircuit(TREE, operator=activation_pooling(*name), generator=draw())
+    x = torch.randn(5, 4, 2, generator=draw())
+    for again in (copy.deepcopy(circuit), pickle.loads(pickle.dumps(circuit))):
+        assert torch.equal(again(x), circuit(x))
+
+
+def test_unsigned_numbers_have_negatives():
+    for kind in (torch.uint8, torch.int16):
+        assert single_channel(torch.tensor([[255, 254], [254, 254]]).to(kind)) is None
+
+
+def test_weights_of_a_module_are_certified():
+    net = Architecture((2,), 2, ((2, 2, 1),))
+    module = ConvAC.from_weights(net, [(torch.eye(2)[None].double(), None)], "max", "relu")
+    assert certify_rectifier(net, module.weights, [0]).rank == 2
+
+
+def test_sums_of_integer_weights_do_not_wrap_around():
+    weight = torch.full((1, 2, 2), 2**62 + 1)
+    with pytest.raises(ValueError, match="could reach 9.2e[+]18"):
+        certify_rectifier(Architecture((2,), 2, ((2, 2, 1),)), [(weight, None)], [0])
+
+
+@pytest.mark.parametrize("call", [
+    lambda: forward(NET, real_weights(NET), torch.ones(1, 2, 4).double(), FIELD),
+    lambda: generalized_conv(torch.ones(1, 2, 4).double() / 2, *NET.random_weights(
+        FIELD, draw())[0], 1, FIELD),
+    lambda: coefficient_tensor(TREE, real_weights(TREE), FIELD),
+    lambda: evaluate(TREE, real_weights(TREE), torch.ones(1, 4, 2).double(), FIELD),
+    lambda: DilatedNetwork((FIRST,), 2, 2).tensor(real_weights(DilatedNetwork((FIRST,), 2, 2)),
+                                                  FIELD),
+    lambda: DilatedNetwork((FIRST,), 2, 2).run(real_weights(DilatedNetwork((FIRST,), 2, 2)),
+                                               torch.ones(1, 8, 2).double(), FIELD),
+    lambda: matricization_block(TREE, real_weights(TREE), [0], arithmetic=FIELD),
+    lambda: matricization_block(TREE, TREE.random_weights(FIELD, draw()), [0],
+                                representation=HALVES, arithmetic=FIELD),
+    lambda: change_basis(HALVES, HALVES * 2, FIELD),
+    lambda: fit(HALVES, HALVES * 2, 0, FIELD),
+    lambda: fit(HALVES * 2, HALVES, 0, FIELD),
+    lambda: fit(HALVES * 2, HALVES * 2, 0.5, FIELD)])
+def test_fractions_are_no_residues(call):
+    with pytest.raises(ValueError, match="is not an exact integer"):
+        call()
+
+
+def test_integers_are_taken_modulo_the_prime():
+    weights = NET.random_weights(FIELD, draw())
+    x = torch.ones(1, 2, 4).double()
+    shifted = NET.map_weights(lambda w: w - 101 * 2**40, weights)
+    assert torch.equal(forward(NET, shifted, x, FIELD), forward(NET, weights, x, FIELD))
+    net = Architecture((5,), 2, ((2, 1, 2), (1, 1, 2), (2, 2, 2), (3, 3, 1)))
+    built = overlap_construction(net, FIELD.tensor(torch.eye(2)), FIELD, layer=1, scale=2**60 + 1)
+    templates = torch.tensor([[0, 1, 1, 0, 1], [1, 1, 0, 0, 0]])
+    assert torch.equal(built.output(templates), built.predicted_output(templates))
+    assert built.scale == (2**60 + 1) % 101
+
+
+ELSEWHERE = [
+    lambda: certify(NET, "left-right"), lambda: certify(TREE, [0], representation="random"),
+    lambda: certify(NET, "left-right", rows=3, columns=2),
+    lambda: exact_rank(torch.arange(900.0, device="cpu").reshape(30, 30)),
+    lambda: exact_rank(np.diag(np.arange(130))),
+    lambda: singular_values([[1.0, 2.0]]), lambda: real_weights(NET),
+    lambda: sample_indices(2, 20, 3, draw()), lambda: sample_indices(2, 3, 3, draw()),
+    lambda: random_symmetry(2, draw()), lambda: missing_pixels(2, (3, 3), 0.5, draw()),
+    lambda: missing_rectangles(2, (5, 5), 1, 2, draw()),
+    lambda: grid_tensor(lambda x: x.sum((1, 2)), TENSOR + 1, 2)]
+
+
+@pytest.mark.parametrize("call", ELSEWHERE)
+def test_numbers_do_not_depend_on_the_default_device(call):
+    expected = described(call())
+    with torch.device("meta"):
+        assert described(call()) == expected
+
+
+def test_modules_are_made_on_the_default_device():
+    with torch.device("meta"):
+        for module in (ConvAC(NET, generator=draw()), TreeCircuit(TREE, generator=draw())):
+            assert all(weight.is_meta for weight in module.parameters())
