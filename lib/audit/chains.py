@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import product
 from math import prod
 
@@ -46,8 +47,8 @@ class LayerBound:
         Its ``layer`` counts the chain's layers from 1.
     name : str
         Layer K.
-    chain : tuple of Step
-        From the first layer to the output.
+    steps : tuple of Step, or function
+        The chain, or what makes it when it is asked for: a deep network has as many as layers.
     size : tuple of int
         Cells of the map that the first layer reads: pixels, or blocks of pixels.
     theorem : {"overlap theorem", "crossing bound", "private pixels"}
@@ -59,7 +60,7 @@ class LayerBound:
 
     bound: Bound
     name: str
-    chain: tuple
+    steps: tuple | Callable
     size: tuple
     theorem: str = "crossing bound"
     representation: int = 0
@@ -67,6 +68,11 @@ class LayerBound:
 
     def __str__(self) -> str:
         return str(self.bound)
+
+    @cached_property
+    def chain(self) -> tuple[Step, ...]:
+        """From the first layer to the output."""
+        return self.steps() if callable(self.steps) else self.steps
 
     @property
     def path(self) -> str:
@@ -315,16 +321,16 @@ def _keep(table: dict, routes: Routes, route: Route, needed: int, bound: Bound,
         return
     onward = routes.beyond(route.node, needed, route.supply)
     if onward is not None:
-        chain, depth = _chain(route, onward, routes.size)
         block = prod(route.block)
         table[route.node.name] = LayerBound(
-            replace(bound, layer=depth), route.node.name, chain,
+            replace(bound, layer=route.depth), route.node.name,
+            partial(_chain, route, onward, routes.size),
             tuple(n // b for n, b in zip(routes.size, route.block, strict=True)), theorem,
             representation or 1 - (1 - bound.base) // block, route.block)
 
 
-def _chain(route: Route, onward: tuple, size: tuple) -> tuple[tuple[Step, ...], int]:
-    """The steps of a route and of what follows it; how many of them the route has."""
+def _chain(route: Route, onward: tuple, size: tuple) -> tuple[Step, ...]:
+    """The steps of a route and of what follows it."""
     before, strides = [], route.block
     while route.before is not None:
         before.append(route.node)
@@ -338,7 +344,7 @@ def _chain(route: Route, onward: tuple, size: tuple) -> tuple[tuple[Step, ...], 
     if not nodes[-1].cell:
         whole = tuple(-(-n // s) for n, s in zip(size, strides, strict=True))
         steps.append(Step("(added output)", whole, whole, (1,) * len(size), 1))
-    return tuple(steps), len(before)
+    return tuple(steps)
 
 
 def _obstacle(nodes: list[Node], routes: Routes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -395,15 +396,22 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
     if not isinstance(wanted, (list, tuple, set, frozenset)) or not {*wanted} <= set(IGNORABLE):
         raise ValueError(f"ignore={ignore!r}: valid are {', '.join(IGNORABLE)}")
     ignore = frozenset(wanted)
-    if upto is not None and upto not in dict(model.named_modules()):
-        raise ValueError(f"upto={upto!r}: {type(model).__name__} has no such module")
+    names = [name for name, _ in model.named_modules()]
+    if upto is not None and upto not in names:
+        near = difflib.get_close_matches(str(upto), names, cutoff=0.4) or names[1:4]
+        raise ValueError(f"upto={upto!r}: {type(model).__name__} has no such module"
+                         + f"; it has {', '.join(near)}" * bool(near))
     if inputs is None:
         recorded, size, remarks = _on_an_image(model, size, channels, upto)
     elif size is not None or channels is not None:
         raise ValueError("inputs and size or channels: inputs have a size of their own")
     else:
         args, kwargs, size = _given(inputs)
-        recorded, remarks = trace(model, args, kwargs, upto), []
+        recorded = trace(model, args, kwargs, upto)
+        shape, first = recorded.sources[0].shape, recorded.sources[0].first
+        remarks = [] if shape[0] == 1 else [
+            f"input of shape {shape} is read as a batch of {shape[0]} with axes "
+            f"{' x '.join(map(str, shape[first:]))}; strides and bounds need a batch of one"]
     if outputs is not None:
         select_outputs(recorded, outputs)
     return described(Audit(type(model).__name__, size, recorded, ignore, remarks=remarks))
@@ -422,7 +430,7 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         raise ValueError(f"channels={channels!r} of the input: a positive integer")
     sizes, channels = tuple(map(int, sizes)), channels and int(channels)
     first = next(((m.in_channels, name) for name, m in model.named_modules()
-                  if type(getattr(m, "in_channels", None)) is int), (3, None))
+                  if type(getattr(m, "in_channels", None)) is int and m.in_channels > 0), (3, None))
     guesses, failure = [channels] if channels else list(dict.fromkeys([first[0], 3])), None
     for guess in guesses:
         try:
@@ -444,7 +452,7 @@ def _given(inputs: object) -> tuple[tuple, dict, tuple]:
     kwargs = dict(inputs) if isinstance(inputs, Mapping) else {}
     args = () if kwargs else tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
-    images = [x for x in tensors if x.is_floating_point() and x.dim() > 2]
+    images = [x for x in tensors if (x.is_floating_point() or x.is_complex()) and x.dim() > 2]
     first = 2 if images else 1
     images = images or [x for x in tensors if not x.is_floating_point() and x.dim() > 1][:1]
     if not images or images[0].dim() - first > 3:

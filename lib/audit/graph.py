@@ -27,7 +27,7 @@ SAME = ("clone", "detach", "alias", "contiguous", "_to_copy", "native_dropout", 
         "as_strided")                               # its rule refuses all but a change of layout
 NORMS = ("native_layer_norm", "_fused_rms_norm", "rms_norm", "native_group_norm",
          "native_batch_norm", "_softmax", "_log_softmax", "_safe_softmax")
-POLYNOMIAL = ("add", "sub", "rsub", "mul", "div", "neg", "pow", "square")
+POLYNOMIAL = ("add", "sub", "rsub", "mul", "div", "neg", "pow", "square", "addcmul")
 PADS = ("pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d",
         "replication_pad1d", "replication_pad2d", "replication_pad3d")
 FILLS = (*PADS, "im2col", "strided", "cat", "stack")
@@ -244,9 +244,13 @@ def _pointwise(node: Node) -> bool:
 
 def _stem(node: Node) -> Node:
     """The tensor of which a tensor is an elementwise function."""
-    while _pointwise(node):
-        node = node.parents[0] if len(node.parents) == 1 else _stem(node.parents[0])
-    return node
+    way = [node]
+    while way[-1].stem is None and _pointwise(way[-1]):
+        way.append(way[-1].parents[0])
+    found = way[-1].stem or way[-1]
+    for step in way[:-1]:
+        step.stem = found
+    return found
 
 
 def _is_activation(node: Node, stem: Node) -> bool:
@@ -254,33 +258,38 @@ def _is_activation(node: Node, stem: Node) -> bool:
 
     ``y - y`` and ``y * 0`` are constant, ``y * y`` is a product like those of the surrogate.
     """
-    points, names = torch.linspace(-3.3, 3.7, 29, dtype=torch.float64), set()
-
-    def computed(value: Value, pick: int) -> torch.Tensor:
-        if value is stem.value:
-            return points.clone()
-        names.add(value.call.name)
-        arguments = {}
-        for key, entry in value.call.arguments.items():
-            if isinstance(entry, Value):
-                entry = computed(entry, pick)
-            elif isinstance(entry, torch.Tensor):
-                entry = _entry(entry, pick, bool(value.call.parameters))
-            arguments[key] = entry
-        result = invoke(value.call.function, arguments)
-        return result[0] if isinstance(result, (list, tuple)) else result
-
     try:
-        curves = [computed(node.value, pick).double() for pick in (0, 1)]
+        curves, polynomial = _curves(node, stem)
     except (RuntimeError, TypeError, NotImplementedError, LookupError, AttributeError):
         return False                                # numbers that are not known, or no function
     for curve in curves:
         if not curve.isfinite().sum() > 2 or curve[curve.isfinite()].unique().numel() < 2:
             return False
-        if curve.numel() == 1 or (names <= set(POLYNOMIAL)
+        if curve.numel() == 1 or (polynomial
                                   and curve.diff().diff().abs().max() > 1e-6 * curve.abs().max()):
             return False
     return True
+
+
+def _curves(node: Node, stem: Node) -> tuple[list[torch.Tensor], bool]:
+    """What becomes of some numbers on the way from one tensor to another, computed once.
+
+    For the least and for the greatest entries of constants, and whether all is polynomial.
+    """
+    if node is stem:
+        return [torch.linspace(-3.3, 3.7, 29, dtype=torch.float64)] * 2, True
+    if node.curves is None:
+        call, curves = node.value.call, []
+        before = {parent.value: _curves(parent, stem) for parent in node.parents}
+        for pick in (0, 1):
+            result = invoke(call.function, {
+                key: before[entry][0][pick] if isinstance(entry, Value) else
+                _entry(entry, pick, bool(call.parameters)) if isinstance(entry, torch.Tensor) else
+                entry for key, entry in call.arguments.items()})
+            curves.append((result[0] if isinstance(result, (list, tuple)) else result).double())
+        node.curves = curves, call.name in (*POLYNOMIAL, *SAME) and all(
+            plain for _, plain in before.values())
+    return node.curves
 
 
 def _entry(tensor: torch.Tensor, pick: int, generic: bool) -> torch.Tensor:

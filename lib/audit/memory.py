@@ -13,6 +13,9 @@ import torch
 
 from .seal import storage_of
 
+EARLIER = "upto= names the last module to look at, one before it"
+"""What helps where an operation is not known."""
+
 
 class UnsupportedOperation(NotImplementedError):
     """An operation whose receptive field this audit does not know: named, never guessed."""

@@ -30,7 +30,8 @@ class Node:
     ``dense`` one reads its cells in any order;
     ``partial`` are means along a part of the axes.
     ``copies`` halves the channels once per surrounding branch whose input is added to its output;
-    ``linear`` marks the last layer of such a branch.
+    ``linear`` marks the last layer of such a branch. A tensor that is a function, number by number,
+    of another one keeps that one as its ``stem``, and samples of the function as ``curves``.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Node:
     linear: bool = False
     uses: int = 0
     edges: list = field(default_factory=list)
+    stem: Node | None = None
+    curves: tuple | None = None
 
     @property
     def padded(self) -> bool:
@@ -104,20 +107,25 @@ def _moved(node: Node, labels: dict) -> Field | None:
     return result[call.outputs.index(node.value)] if isinstance(result, list) else result
 
 
-def raw_labels(nodes: list[Node]) -> dict[Node, Field]:
-    """Labels of tensors that are put together from the input: its channels and pixels."""
-    found = {nodes[0]: fresh(nodes[0])}
+def raw_labels(nodes: list[Node]) -> dict[Node, Field | None]:
+    """Labels of tensors that are put together from the input: its channels and pixels.
+
+    None stands for those of the input itself, which are many.
+    """
+    found = {nodes[0]: None}
     for node in nodes[1:]:
         known = {parent: found[parent] for parent in node.edges if parent in found}
         if not known or node.role == "layer":
             continue
         parent, units = next(iter(known.items()))
         if node.role in ("move", "cat"):
-            units = _moved(node, {parent.value: labels for parent, labels in known.items()})
+            units = _moved(node, {parent.value: fresh(nodes[0]) if labels is None else labels
+                                  for parent, labels in known.items()})
+            if units is None:
+                continue
         elif not (node.value.shape == parent.value.shape or node.role == "pass" and node.padded):
-            units = None
-        if units is not None:
-            found[node] = units
+            continue
+        found[node] = units
     return found
 
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from .fields import Field
-from .nodes import Layouts, Node, block_of, by_group, complete, count, in_groups, raw_labels
+from .nodes import Layouts, Node, block_of, by_group, complete, count, fresh, in_groups, raw_labels
 
 
 @dataclass
 class Route:
     """The best way found from the input to a node; all strides in pixels.
 
-    ``block`` are the pixels of one cell of the first layer's input, more than one after a
-    space-to-depth.
+    ``depth`` counts its layers. ``block`` are the pixels of one cell of the first layer's input,
+    more than one after a space-to-depth.
     """
 
     reach: int                                      # T_R - 1 along the cut
@@ -30,6 +30,7 @@ class Route:
     before: Route | None = None
     units: Field | None = None                      # where the last layer's units are by now
     supply: list | None = None                      # channels that each of its groups can carry
+    depth: int = 0
 
     def templates(self, representation: int | None, needed: int) -> int:
         """How many contents of a cell the first layer can tell apart, if that many are needed."""
@@ -77,7 +78,7 @@ class Routes:
         arranged = self.layouts.arrangement(node, source, units)
         if arranged is not None and count(arranged) == source.width:
             return (1,) * len(self.size)
-        block = block_of(node, source, units, self.size)
+        block = block_of(node, source, fresh(source) if units is None else units, self.size)
         if block is not None and self.size[self.axis] // 2 % block[self.axis]:
             self.divided = node
             return None
@@ -168,7 +169,8 @@ class Routes:
             shifts |= (route.shifts << hop * unit) & limit
         strides = tuple(a * b for a, b in zip(route.strides, stride, strict=True))
         return Route(route.reach + (window[self.axis] - 1) * unit, shifts, strides, node,
-                     route.block, route, supply=_supply(route.node, node, groups))
+                     route.block, route, supply=_supply(route.node, node, groups),
+                     depth=route.depth + 1)
 
     def beyond(self, node: Node, needed: int, supply: list | None) -> tuple[Node, ...] | None:
         """Layers from K to the output whose windows are at least their strides, if there are.

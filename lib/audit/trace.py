@@ -13,9 +13,9 @@ import logging
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 
 import numpy as np
@@ -23,11 +23,12 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .memory import Memory, UnsupportedOperation
+from .memory import EARLIER, Memory, UnsupportedOperation
 from .rewrites import REWRITES
 from .seal import sealed, storage_of
 
@@ -115,13 +116,13 @@ class _Recorder(TorchDispatchMode):
     names : dict
         Identity of every module to its name.
     fakes : FakeTensorMode
-    owners : dict
-        Memory of every parameter to its name.
+    owners, lazy : dict
+        Memory of every parameter to its name; identity of those that have no memory yet.
     """
 
-    def __init__(self, names: dict, fakes: FakeTensorMode, owners: dict) -> None:
+    def __init__(self, names: dict, fakes: FakeTensorMode, owners: dict, lazy: dict) -> None:
         super().__init__()
-        self.names, self.fakes, self.owners = names, fakes, owners
+        self.names, self.fakes, self.owners, self.lazy = names, fakes, owners, lazy
         self.stack, self.calls, self.known = [], [], {}
         self.memory = Memory(self.read_again)
         self.unknown = set()                        # memory that numbers were lost in
@@ -202,8 +203,11 @@ class _Recorder(TorchDispatchMode):
         for x in tensors:
             if id(x) in self.known:
                 found |= self.known[id(x)]
-            elif self.owners and (x not in self.memory or self.memory.values[id(x)] is None):
-                found.update(filter(None, [self.owners.get(self.memory.storage(x))]))
+            elif x not in self.memory or self.memory.values[id(x)] is None:
+                place = self.memory.storage(x)
+                if id(x) in self.lazy:              # it has got its memory by now
+                    self.owners[place] = self.lazy[id(x)]
+                found.update(filter(None, [self.owners.get(place)]))
         return frozenset(found)
 
     @property
@@ -349,6 +353,7 @@ def _surroundings() -> Iterator[None]:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.autocast("cpu", enabled=False))
+        stack.callback(torch.set_default_dtype, torch.get_default_dtype())
         if torch.get_default_device().type == "meta":
             stack.enter_context(torch.device("cpu"))
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
@@ -384,8 +389,10 @@ def trace(model: nn.Module, args: tuple, kwargs: dict, upto: str | None = None) 
     fakes, sources, reached = FakeTensorMode(allow_non_fake_inputs=True), [], []
     with _surroundings():
         private, owners = sealed(model, fakes)
-        anchor = next((p for p in private.parameters() if p.is_floating_point()), torch.zeros(()))
-        recorder = _Recorder({id(m): name for name, m in private.named_modules()}, fakes, owners)
+        anchor = next((p for p in private.parameters() if p.is_floating_point() or p.is_complex()),
+                      torch.zeros(()))
+        recorder = _Recorder({id(m): name for name, m in private.named_modules()}, fakes, owners, {
+            id(p): name for name, p in private.named_parameters() if is_lazy(p)})
 
         def made(entry):
             if not isinstance(entry, Image):
@@ -404,22 +411,32 @@ def trace(model: nn.Module, args: tuple, kwargs: dict, upto: str | None = None) 
             result = _run(private, args, kwargs, recorder, reached)
     if upto is not None and not reached:
         raise ValueError(f"upto={upto!r}: this module does not run")
-    found = [(_readable(path), x) for path, x in pytree.tree_flatten_with_path(result)[0]
-             if isinstance(x, torch.Tensor)]
-    found = [(name, recorder.look_up(x)) for name, x in found]
+    found = [(".".join(path) or "output", recorder.look_up(x)) for path, x in _tensors(result)]
     found = [(name, value) for name, value in found if value is not None]
     if not found:
         raise UnsupportedOperation(f"{type(model).__name__} returned {type(result).__name__} with "
-                                   "no tensor that depends on the input")
+                                   "no tensor that depends on the input, also not in tuples, "
+                                   "lists, dictionaries or data classes")
     names, outputs = zip(*found, strict=True)
     return Trace(sources, recorder.calls, list(outputs), list(names))
 
 
-def _readable(path: tuple) -> str:
-    """Where an output is in what the module returned: "0", "logits", "maps.2"."""
-    keys = [getattr(part, "key", getattr(part, "idx", getattr(part, "name", part)))
-            for part in path]
-    return ".".join(map(str, keys)) or "output"
+def _tensors(result: object, path: tuple = (), around: tuple = ()) -> Iterator[tuple]:
+    """Tensors in what a module returned, each with its place: ("0",), ("maps", "2")."""
+    inside = ()
+    if isinstance(result, torch.Tensor):
+        yield path, result
+    elif isinstance(result, Mapping):
+        inside = result.items()
+    elif is_dataclass(result) and not isinstance(result, type):
+        inside = vars(result).items()
+    elif isinstance(result, (tuple, list)):
+        inside = zip(getattr(result, "_fields", range(len(result))), result, strict=True)
+    elif type(result) in pytree.SUPPORTED_NODES:    # what others have told PyTorch how to open
+        inside = enumerate(pytree.tree_leaves(result))
+    for key, part in inside:
+        if not any(part is whole for whole in (*around, result)):
+            yield from _tensors(part, (*path, str(key)), (*around, result))
 
 
 def _run(model: Callable, args: tuple, kwargs: dict, recorder: _Recorder, reached: list) -> object:
@@ -441,10 +458,14 @@ def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception
     where = f"module {name or '(the model itself)'!r}"
     lines = str(error).strip().splitlines()
     first, kind = lines[0] if lines else type(error).__name__, type(error).__name__
-    signs = ("DataDependent", "DynamicOutput", "fake", "Fake", "tensor subclasses")
-    if any(sign in f"{kind} {first}" for sign in signs):
+    signs = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tensor subclasses")
+    if isinstance(error, RuntimeError) and "DeviceMismatch" not in kind and any(
+            sign in f"{kind} {first}" for sign in signs):
         return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
-                                    f"its shape ({kind}: {first}); upto= ends the audit before it")
+                                    f"its shape ({kind}: {first}); {EARLIER}")
+    first = first.replace("FakeTensor", "Tensor")   # the class that the module would have met
+    if lines and isinstance(error, (LookupError, AttributeError)):
+        first = f"{kind}: {first}"                  # else a name alone, say
     many = "inputs of shapes " + ", ".join(map(str, shapes))
     return ValueError(f"{where} fails on "
                       f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")

@@ -59,10 +59,21 @@ def read_twin(path: Path):
 
 
 def read_notebook(path: Path):
-    """A notebook with its outputs, as an ``nbformat.NotebookNode``."""
+    """A notebook with its outputs, as an ``nbformat.NotebookNode``.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, as a merge that was not finished leaves it.
+    """
     import nbformat
 
-    return nbformat.read(str(path), as_version=4)
+    try:
+        return nbformat.read(str(path), as_version=4)
+    except (ValueError, nbformat.ValidationError) as error:
+        path = Path(path)
+        raise ValueError(f"{path.name} is no notebook ({str(error).splitlines()[0]}); restore it, "
+                         f"or make it from its twin: make run NOTEBOOK={path.stem}") from None
 
 
 def cell_content(cell) -> tuple:
@@ -92,8 +103,11 @@ def problems(folder: Path = FOLDER) -> list[str]:
         elif not notebook.exists():
             found.append(f"{stem}: never run; `make run NOTEBOOK={stem}` makes the notebook")
         else:
-            stored = read_notebook(notebook).cells
-            lines = differences(stored, read_twin(twin).cells) + run_problems(stored)
+            stored = read_notebook(notebook)
+            lines = differences(stored.cells, read_twin(twin).cells) + run_problems(stored.cells)
+            if stored.metadata != METADATA:         # another kernel, or saved by an editor
+                lines.append("kernel and language are not those of every notebook; `make sync` "
+                             "restores them")
             found += [f"{stem}: {line}" for line in lines]
     return found
 
@@ -151,8 +165,9 @@ def sync(folder: Path = FOLDER) -> list[str]:
     for twin in twins(folder):
         stamp_setup(twin)
         path, notebook = twin.with_suffix(".ipynb"), read_twin(twin)
-        stored = read_notebook(path).cells if path.exists() else None
-        if stored is None or differences(stored, notebook.cells):
+        found = read_notebook(path) if path.exists() else None
+        stored = None if found is None else found.cells
+        if found is None or found.metadata != METADATA or differences(stored, notebook.cells):
             finish(notebook)
             outputs = {(cell.id, cell.source): cell for cell in stored or []}
             before = next(filter(is_setup, stored or []), None)
@@ -295,10 +310,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.action == "run":
         return run(options.stem, options.folder)
-    if options.action == "sync":
-        for name in sync(options.folder):
-            print(f"{name} rewritten from its twin; run it again before committing")
-    found = problems(options.folder)
+    try:
+        if options.action == "sync":
+            for name in sync(options.folder):
+                print(f"{name} rewritten from its twin; run it again before committing")
+        found = problems(options.folder)
+    except ValueError as error:
+        sys.exit(str(error))
     print("\n".join(found) or "notebooks and twins are in step, every code cell has run")
     sys.exit(bool(found))
 

@@ -362,7 +362,7 @@ def test_the_unknown_is_refused_by_name(what):
     with pytest.raises(UnsupportedOperation) as caught:
         audit(REFUSED[what], 16)
     message = str(caught.value)
-    assert {"boolean": "computes with the numbers", "boolean mask": "upto= ends the audit",
+    assert {"boolean": "computes with the numbers", "boolean mask": "upto= names the last module",
             "nonzero": "computes with the numbers",
             "states of a batch": "initial states of a batch",
             "letter twice": "a letter twice in one factor",

@@ -192,7 +192,7 @@ TARGET = "write package.module:factory or file.py:factory"
      "place as 7,7"),
     ([f"{HERE}:Small", "--size", "8", "--box", "conv", "--unit", "1,-1"], "--unit '1,-1': write "
      "its place as 7,7"),
-    ([f"{HERE}:Small", "--upto", "x"], "--upto 'x': Small has no such module"),
+    ([f"{HERE}:Small", "--upto", "x"], "--upto 'x': Small has no such module; it has conv, second"),
     ([f"{HERE}:Small", "--ignore", "x"], "--ignore ('x',): valid are gates, norms, attention"),
     ([f"{HERE}:Small", "--size", "8", "--outputs", "1"], "--outputs 1: there are 1, named output"),
     ([f"{HERE}:Small", "--size", "8", "--outputs=-2"], "--outputs -2: there are 1, named output"),

@@ -21,8 +21,9 @@ INPUTS = ("one floating tensor of shape (batch, channels, axes...), with one to 
 UNIT = ("of '0', whose map has the shape (8, 8, 10) after the batch: give 2 places along the axes "
         "of the image, or 3 in all, each within the map")
 DEPENDS = ("depends on numbers computed from the input, so that no field is fixed; audit the part "
-           "before it (upto=), or put an operation with fixed places here")
+           "before it (upto= names its last module), or put an operation with fixed places here")
 NUMBERS = "computes with the numbers in a tensor"
+EARLIER = "upto= names the last module to look at, one before it"
 
 
 @pytest.mark.parametrize("size", [0, -1, (), (8, 8, 8, 8), (8.0, 8), (8, True), "8", True, 8.0,
@@ -182,7 +183,8 @@ def test_shares(share, error, said):
     (lambda: audit(nn.Linear, 8), TypeError, "audit expects a torch.nn.Module, got type"),
     (lambda: audit(NET, 8, ignore="gate"), ValueError,
      "ignore='gate': valid are gates, norms, attention"),
-    (lambda: audit(NET, 8, upto="x"), ValueError, "upto='x': Sequential has no such module"),
+    (lambda: audit(NET, 8, upto="x"), ValueError,
+     "upto='x': Sequential has no such module; it has 0, 1"),
     (lambda: audit(NET, 8, outputs=[]), ValueError, "outputs: name at least one"),
     (lambda: audit(NET, 8, outputs=1), ValueError, "outputs=1: there are 1, named output"),
     (lambda: audit(NET, 8, outputs=-2), ValueError, "outputs=-2: there are 1, named output"),
@@ -249,7 +251,7 @@ WORDS = {
     "grid_sampler_2d": f"operation aten.grid_sampler_2d {IN}which pixels it reads {DEPENDS}",
     "max_unpool2d": "operation aten.max_unpool2d in module 'rest.1': it undoes no pooling that "
                     "stands before it unchanged, so its places are not known; audit the part "
-                    "before it (upto=)",
+                    "before it (upto= names its last module)",
     "several sequences": f"operation aten._pack_padded_sequence.default {IN}a packed batch of "
                          "several sequences is not followed, and lengths must not depend on the "
                          "input; give one sequence",
@@ -257,11 +259,12 @@ WORDS = {
                         "image at a time",
     "index": f"operation aten.index {IN}which units it moves {DEPENDS}",
     "convolution": f"operation aten.convolution {IN}the kernel itself depends on the input",
-    "does not depend": "Run returned Tensor with no tensor that depends on the input",
+    "does not depend": "Run returned Tensor with no tensor that depends on the input, also not in "
+                       "tuples, lists, dictionaries or data classes",
     "numpy": f"module '(the model itself)' {NUMBERS} (numpy), not only with its shape",
     "_fft": f"operation aten._fft_c2c {IN}its receptive field is not known here; replace the "
-            "operation by known ones, stop before it with upto=, or register a rule as in "
-            "lib.audit.rules",
+            "operation by known ones, register a rule as in lib.audit.rules, or stop before it: "
+            f"{EARLIER}",
     "bits are read as another type": f"operation aten.view {IN}the bits are read as another type",
     "addresses memory": f"operation aten.as_strided {IN}it addresses memory instead of units",
     "index_put": f"operation aten.index_put {IN}which units it writes to {DEPENDS}",

@@ -162,3 +162,21 @@ def test_the_command_reports_and_sync_rewrites(run_course, capsys):
     report = capsys.readouterr().out
     assert stopped.value.code == 1 and f"{STEM}.ipynb rewritten" in report
     assert "cell 2 has no stored run" in report and "differs" not in report
+
+
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD\n", "", "{}"])
+def test_a_damaged_notebook_is_named_in_one_line(run_course, text):
+    folder = run_course / "notebooks"
+    (folder / f"{STEM}.ipynb").write_text(text)
+    for arguments in ([], ["sync"]):
+        with pytest.raises(SystemExit, match=f"{STEM}.ipynb is no notebook .*: make run NOTEBOOK"):
+            main([*arguments, "--folder", str(folder)])
+
+
+def test_another_kernel_is_noticed_and_sync_restores_it(run_course, finished_notebook):
+    path = run_course / "notebooks" / f"{STEM}.ipynb"
+    for kernel in ({}, {"kernelspec": {"name": "other", "display_name": "Other"}}):
+        path.write_text(json.dumps(json.loads(finished_notebook) | {"metadata": kernel}))
+        assert problems(path.parent) == [f"{STEM}: kernel and language are not those of every "
+                                         "notebook; `make sync` restores them"]
+        assert sync(path.parent) == [path.name] and path.read_text() == finished_notebook

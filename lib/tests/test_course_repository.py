@@ -24,6 +24,16 @@ def test_notebooks_and_twins_are_in_step():
     assert problems() == []
 
 
+def test_a_checkout_has_the_same_bytes_on_every_system():
+    """Else a sweep begun on Windows would count as made by other code (`code_digest`)."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("no repository")
+    files = ["Makefile", "lib/experiments/pooled.py", "notebooks/01_grid_tensors.ipynb"]
+    said = subprocess.run(["git", "-C", ROOT, "-c", "core.autocrlf=true", "check-attr", "eol", "--",
+                           *files], check=True, capture_output=True, text=True).stdout
+    assert said.splitlines() == [f"{name}: eol: lf" for name in files]
+
+
 def test_the_ledger_is_complete():
     assert ledger.problems() == []
 

@@ -38,11 +38,14 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
     kept = [d for d, n in enumerate(x.shape) if d not in dims and n > 1] or [1 % len(x.shape)]
     channels = x.shape[kept[0]] if kept[0] not in dims else 1
     keepdim = len(shapes[0]) == len(x.shape) and bool(a.get("keepdim", True))
-    if len(kept) == 1 and prod(x.shape) > channels and call.name in POOLING:
+    columns = kept[0] not in dims and _carries(x, kept)     # what is left are places, no channels
+    if len(kept) == 1 and prod(x.shape) > channels and call.name in POOLING and not columns:
         place = kept[0] - (0 if keepdim else sum(d < kept[0] for d in dims))
         call.layer = LayerInfo("global pool", groups=0, channels_in=channels, channels=channels,
                                dims=(kept[0], min(place, max(0, len(shapes[0]) - 1))))
     elif any(x.shape[d] > 1 for d in spatial & set(dims)) or prod(x.shape) > prod(shapes[0]):
+        beside = [d for d in kept if d not in dims and not _carries(x, [d])]
+        channels = x.shape[beside[0]] if beside else 1
         call.layer = LayerInfo("reduce", groups=0, channels_in=x.shape[1], channels=channels)
     return [reduce(x, dims, keepdim) for _ in shapes]
 
@@ -186,7 +189,7 @@ def erased(call: Call, a: dict, shapes: list) -> Result:
     return [None for _ in shapes]
 
 
-@rule("_to_copy", "lift_fresh", "native_dropout", *ELEMENTWISE)
+@rule("_to_copy", "lift_fresh", "native_dropout", "_conj", "_neg_view", *ELEMENTWISE)
 def elementwise(call: Call, a: dict, shapes: list) -> Result:
     parts = [entry for entry in a.values() if isinstance(entry, Field)]
     return hull(parts, shapes[0])
@@ -205,6 +208,15 @@ def embedding(call: Call, a: dict, shapes: list) -> Result:
     if not isinstance(x, Field) or isinstance(a["weight"], Field):
         refuse(call, "the table itself depends on the input")
     call.layer = LayerInfo("embedding", channels_in=1, channels=shapes[0][-1])
+    return x.replace((*x.shape, 1), [edge.unsqueeze(-1) for edge in x.edges]).replace(shapes[0])
+
+
+@rule("view_as_real", "view_as_complex")
+def parts_of_numbers(call: Call, a: dict, shapes: list) -> Result:
+    """A complex number and its two parts see the same."""
+    x = a["self"]
+    if call.name == "view_as_complex":
+        return reduce(x, [-1], keepdim=False)
     return x.replace((*x.shape, 1), [edge.unsqueeze(-1) for edge in x.edges]).replace(shapes[0])
 
 

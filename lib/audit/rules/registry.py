@@ -10,6 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ..fields import Field, hull
+from ..memory import EARLIER
 from ..trace import Call, UnsupportedOperation, Value
 
 RULES = {}
@@ -70,7 +71,7 @@ def refuse(call: Call, reason: str) -> NoReturn:
 
 
 DEPENDS = ("depends on numbers computed from the input, so that no field is fixed; audit the part "
-           "before it (upto=), or put an operation with fixed places here")
+           "before it (upto= names its last module), or put an operation with fixed places here")
 
 
 def known(call: Call, entry: object) -> object:
@@ -114,12 +115,12 @@ def interpret(call: Call, fields: dict) -> list:
         except Exception as error:
             raise UnsupportedOperation(
                 f"{call.where}: its rule does not cover these arguments, a defect of the audit "
-                f"({type(error).__name__}: {error}); upto= ends the audit before it") from error
+                f"({type(error).__name__}: {error}); {EARLIER}") from error
     elif torch.Tag.pointwise in call.function.tags:
         result = hull(tracked, shapes[0])
     else:
         refuse(call, "its receptive field is not known here; replace the operation by known ones, "
-                     f"stop before it with upto=, or register a rule as in {__package__}")
+                     f"register a rule as in {__package__}, or stop before it: {EARLIER}")
     if isinstance(result, list):
         return result
     return [result if result is None or value.shape == tuple(result.shape) else

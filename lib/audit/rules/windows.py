@@ -125,11 +125,11 @@ def antialias(call: Call, a: dict, shapes: list) -> Result:
             far = [(Fraction(2 * p + 1, 2) - middle) / wide for p in range(low, high)]
             rows.append([p for p, t in zip(range(low, high), far, strict=True)
                          if abs(t) < reach and (t == 0 or t.denominator > 1)])
-            if not x.virtual:
-                rows[-1] = [p for p in rows[-1] if 0 <= p < x.shape[dim]]
+        taps.append(max(map(len, rows)))
+        if not x.virtual:
+            rows = [[p for p in row if 0 <= p < x.shape[dim]] for row in rows]
         x = gather(x, dim, _rows(rows), (ratio.denominator, ratio.numerator)
                    if ratio.denominator <= shape[dim] else None)
-        taps.append(max(map(len, rows)))
     call.layer = LayerInfo("resize", tuple(taps), (), (), (1, 1), 0, shape[1], shape[1])
     return x
 
@@ -163,18 +163,23 @@ def _ratio(size: int, outputs: int, scale: float | None, align: bool) -> Fractio
     """Input units per output unit, exactly."""
     if align:
         return Fraction(size - 1, max(1, outputs - 1))
-    return Fraction(size, outputs) if scale is None else 1 / Fraction(scale)
+    if scale is None:
+        return Fraction(size, outputs)
+    exact = Fraction(1 / scale)                     # 0.4 is no binary number, 2 / 5 was meant
+    near = exact.limit_denominator(2 ** 10)
+    return near if abs(near - exact) < 1e-12 else exact
 
 
 def _taps(name: str, x: Field, dim: int, outputs: int, ratio: Fraction, a: dict) -> torch.Tensor:
     """Positions that interpolation reads with a nonzero weight, clamped like the border is."""
     size, virtual = x.shape[dim], x.virtual
+    if "nearest" in name:                           # in single precision, as PyTorch rounds
+        half = ("exact" in name) / 2
+        step = torch.tensor(float(ratio)).float().double()
+        places = ((torch.arange(outputs).double() + half) * step - half).float() + half
+        return places.floor().long().clamp(max=size - 1)[:, None]
     rows = []
     for i in range(outputs):
-        if "nearest" in name:
-            source = ratio * i if "exact" not in name else ratio * (2 * i + 1) / 2
-            rows.append([min(floor(source), size - 1)])
-            continue
         source = ratio * i if a["align_corners"] else ratio * (2 * i + 1) / 2 - Fraction(1, 2)
         if "cubic" not in name and not virtual:
             source = max(source, Fraction(0))
@@ -253,7 +258,7 @@ def unpooled(call: Call, a: dict, shapes: list) -> Result:
     if made is None or made.name != "max_pool2d_with_indices" or (
             made.inputs[0].shape[-2:] != shapes[0][-2:]):
         refuse(call, "it undoes no pooling that stands before it unchanged, so its places are not "
-                     "known; audit the part before it (upto=)")
+                     "known; audit the part before it (upto= names its last module)")
     stride = made.arguments["stride"] or made.arguments["kernel_size"]
     numbers = [tuple_of(made.arguments["kernel_size"], 2), tuple_of(stride, 2),
                tuple_of(made.arguments["padding"], 2), tuple_of(made.arguments["dilation"], 2)]

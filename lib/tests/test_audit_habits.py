@@ -1,0 +1,177 @@
+"""What networks written elsewhere do: return odd things, fail, change settings, go very deep."""
+
+from collections import OrderedDict, deque, namedtuple
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from lib.audit import UnsupportedOperation, audit, chains, graph, nodes
+from lib.tests.test_audit_operations import Run
+
+
+@dataclass
+class Answer:
+    logits: object
+    maps: object
+
+
+class Odd(OrderedDict):
+    """A dictionary of a class of its own, as libraries return it."""
+
+
+Pair = namedtuple("Pair", "first second")
+
+
+def in_a_circle(x):
+    whole = [x]
+    whole += [whole, (whole, x * 2)]
+    return whole
+
+
+@pytest.mark.parametrize("function, names", [
+    (lambda x: Answer(x, {"low": [x, None]}), ["logits", "maps.low.0"]),
+    (lambda x: Odd(a=x), ["a"]), (lambda x: Pair(x, deque([x])), ["first", "second.0"]),
+    (lambda x: x.max(1), ["0", "1"]), (in_a_circle, ["0", "2.1"])])
+def test_what_a_module_returns_is_looked_into(function, names):
+    assert list(audit(Run(function), 6).outputs) == names
+
+
+FAILS = "module '(the model itself)' fails on an input of shape (1, 3, 6, 6): "
+
+
+@pytest.mark.parametrize("function, said", [
+    (lambda x: x.missing, "AttributeError: 'Tensor' object has no attribute 'missing'"),
+    (lambda x: {}["key"], "KeyError: 'key'"),
+    (lambda x: x + "a", "unsupported operand type(s) for +: 'Tensor' and 'str'"),
+    (lambda x: x + torch.ones(1, device="meta"), "Expected all tensors to be on the same device, "
+     "but found at least two devices, cpu and meta!"),
+    (lambda x: x.fake(), "AttributeError: 'Tensor' object has no attribute 'fake'")])
+def test_errors_of_a_module_are_its_own(function, said):
+    with pytest.raises(ValueError) as caught:
+        audit(Run(function), 6, 3)
+    assert not isinstance(caught.value, UnsupportedOperation) and str(caught.value) == FAILS + said
+
+
+def test_a_default_type_is_as_before():
+    def doubles(x):
+        torch.set_default_dtype(torch.double)
+        return x * torch.ones(2).sum()
+
+    audit(Run(doubles), 6)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float)
+    assert before is torch.float
+
+
+def deep(layers):
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), *layers, nn.Conv2d(4, 4, 3, padding=1))
+
+
+def rises(x):
+    for _ in range(9):
+        x = x + x.sin()
+    return x
+
+
+@pytest.mark.parametrize("layers, count", [([nn.ReLU()] * 40, 40), ([Run(rises)], 18)])
+def test_a_chain_of_activations_is_computed_once(layers, count, monkeypatch):
+    calls, invoke = [], graph.invoke
+    monkeypatch.setattr(graph, "invoke", lambda *a: calls.append(1) or invoke(*a))
+    layers[0].first = nn.Identity()                 # of `Run`; a rectifier has none
+    assert audit(deep(layers), 6).bounds().best is not None
+    assert len(calls) == 2 * count
+
+
+def test_chains_are_put_together_when_they_are_asked_for(monkeypatch):
+    asked, shape = [], chains.layer_shape
+    monkeypatch.setattr(chains, "layer_shape", lambda *a: asked.append(1) or shape(*a))
+    best = audit(deep([nn.Conv2d(4, 4, 1) for _ in range(10)]), 6).bounds().best
+    assert not asked and best.bound.layer == 12
+    assert [step.name for step in best.chain] == [*map(str, range(12)), "(added output)"]
+    assert len(asked) == 12
+
+
+def test_a_large_image_is_not_labelled_pixel_by_pixel(monkeypatch):
+    monkeypatch.setattr(nodes, "fresh", lambda last: pytest.fail("labels of all cells"))
+    assert audit(deep([nn.MaxPool2d(2), nn.ReLU()]), 4096).bounds().best is not None
+
+
+@pytest.mark.parametrize("square", [
+    lambda y: y.clone() * y, lambda y: torch.addcmul(y, y, y), lambda y: y * y.contiguous()])
+def test_a_product_with_itself_is_no_activation_however_it_is_written(square):
+    net = deep([Run(square)])
+    net[1].first = nn.Identity()
+    assert audit(net, 6).bounds().best is None
+
+
+class Twice(nn.Module):
+    """A layer that is used twice, with another one in between."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.twice, self.between, self.head = layer, nn.Conv2d(3, 3, 1), nn.Conv2d(3, 4, 6)
+
+    def forward(self, x):
+        return self.head(self.twice(self.between(self.twice(x))))
+
+
+def test_weights_that_are_made_late_are_tied_like_others():
+    for layer in (nn.Conv2d(3, 3, 3, padding=1), nn.LazyConv2d(3, 3, padding=1)):
+        assert "leads past twice" in audit(Twice(layer), 6).bounds().reason
+    late = audit(nn.Sequential(nn.LazyConv2d(4, 3, padding=1), nn.Flatten(), nn.LazyLinear(3)), 6)
+    assert [layer.name for layer in late.layers] == ["0", "2"]
+    assert late.bounds().best is not None and "fixed" not in " ".join(late.bounds().notes)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
+def test_nearest_cells_are_those_that_pytorch_rounds_to(mode):
+    for size, options in [(n, {"scale_factor": s}) for n in (8, 9, 11) for s in (0.4, 1.1, 1.3)] + [
+            (2, {"size": 41}), (5, {"size": 7})]:
+        places = F.interpolate(torch.arange(size * 1.)[None, None], mode=mode, **options)
+        found = audit(Run(lambda x, o=options: F.interpolate(x.mean(2), mode=mode, **o)),
+                      (1, size), 3)
+        seen = found.seen[found.trace.outputs[0]].full(1)[0, 0, 0] + 1     # a window of 3 around it
+        assert (seen.clamp(min=1) == places[0, 0].long().clamp(min=1)).all(), (size, options)
+    assert audit(nn.Upsample(scale_factor=0.4), 10, 3).output[0].stride == 2.5
+
+
+def test_windows_and_channels_of_small_layers():
+    small = audit(Run(lambda x: F.interpolate(x, size=2, mode="bilinear", antialias=True)), 4)
+    assert small.layers[1].window == (4, 4)
+    for dims, channels in ((1, 1), (2, 4), ((1, 2), 1)):
+        assert audit(Run(lambda x, d=dims: x.amax(d)), 6).layers[1].channels == channels
+    assert audit(Run(lambda x: x.flatten(1, 2).mean(1)), 6).layers[1].channels == 1
+
+
+@pytest.mark.parametrize("dims, seen", [((1, 2), (6, 3)), ((1, 3), (3, 6))])
+def test_a_mean_that_leaves_places_is_no_global_pooling(dims, seen):
+    """Each of its numbers sees one column, or one row, of the map: one of them has no such rank."""
+    for last in (nn.Identity(), nn.Linear(6, 3)):
+        found = audit(Run(lambda x, m: m(x.mean(dims)), last), 6)
+        assert found.layers[1].kind == "reduce" and found.bounds().best is None
+        assert found.bounds("top-bottom").best is None
+        assert tuple(axis.seen for axis in found.geometry(found.trace.calls[1].outputs[0])) == seen
+    assert audit(Run(lambda x: x.mean((2, 3))), 6).bounds().best is not None
+
+
+def test_a_batch_is_said_to_be_one():
+    for shape, axes in (((3, 8, 7), "7"), ((2, 3, 8, 7), "8 x 7")):
+        net = nn.Conv2d(3, 4, 3) if len(shape) > 3 else nn.Conv1d(8, 4, 3)
+        assert audit(net, inputs=torch.rand(shape)).remarks == [
+            f"input of shape {shape} is read as a batch of {shape[0]} with axes {axes}; strides "
+            "and bounds need a batch of one"]
+        assert audit(net, inputs=torch.rand(1, *shape[1:])).remarks == []
+
+
+def test_complex_images():
+    image = torch.zeros(1, 3, 6, 6, dtype=torch.complex64)
+    for function in (lambda x: x.conj().real * 1, lambda x: torch.view_as_real(x)[..., 1] + 0,
+                     lambda x: torch.view_as_complex(torch.view_as_real(x).flip(4)).abs()):
+        net = Run(function)
+        net.first = nn.Conv2d(3, 4, 3, padding=1, dtype=torch.complex64)
+        for found in (audit(net, inputs=image), audit(net, 6)):
+            assert found.size == (6, 6)
+            assert [(axis.size, axis.stride) for axis in found.output] == [(3, 1), (3, 1)]
