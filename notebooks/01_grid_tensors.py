@@ -109,7 +109,7 @@ def answers(tree, weights, F):
 
 
 def rank(tensor, partition, shape=None):
-    return exact_rank(matricize(tensor, partition, shape)).rank
+    return exact_rank(matricize(tensor, partition, shape), field.prime).rank
 
 
 trees = [
@@ -146,7 +146,7 @@ with checking("grid-change-of-basis",
               detail=f"{len(trees)} networks, every entry") as check:
     for (tree, F, A, G), (of_A, of_G) in zip(instances, ranks):
         check(torch.equal(G, change_basis(A, F, field)), tree)
-        check(exact_rank(F).full and of_A == of_G, tree)
+        check(exact_rank(F, field.prime).full and of_A == of_G, tree)
 
 # %% [markdown]
 # ## Templates from a photograph
@@ -514,7 +514,7 @@ degree = len(deep.weight_shapes())  # an entry adds products of 15 weights
 
 def even_odd(weights):
     A = coefficient_tensor(deep, weights, field)
-    return exact_rank(matricize(A, "even-odd"), degree=degree)
+    return exact_rank(matricize(A, "even-odd"), field.prime, degree=degree)
 
 
 certificate = even_odd(deep.random_weights(field, generator))
@@ -580,7 +580,8 @@ def plane(s, t, arithmetic):
 
 
 points = [(s, t) for s in range(-10, 11) for t in range(-10, 11)]
-singular = [p for p in points if not exact_rank(plane(*p, field)).full]
+singular = [p for p in points
+            if not exact_rank(plane(*p, field), field.prime).full]
 print(len(points), "integer points,", len(singular), "of them singular mod p")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-zero-set", "caption": "A plane through the weight space. Off the curves the rank is 4. The curves have no area, and they are closed: no point off them is a limit of points on them."}, "image": {"alt": "A square of parameters s and t between minus 2 and 2. A few curves cross it; everything else is white."}}

@@ -112,7 +112,7 @@ for modes, dim, width in sizes:
 
 ranks = {}
 for star, matrix, _ in matrices:
-    ranks.setdefault(star, []).append(exact_rank(matrix).rank)
+    ranks.setdefault(star, []).append(exact_rank(matrix, field.prime).rank)
 table([(star, star.root.width, max(found), len(found))
        for star, found in ranks.items()],
       ["network", "channels", "largest rank", "matricizations"])
@@ -147,7 +147,7 @@ def predicted(dim, width, k, shared):
 def measured(modes, dim, width, rows, shared):
     star = ModeTree.star(modes, dim, width)
     drawn = star.random_weights(field, generator, shared)
-    return exact_rank(factored(drawn, rows, modes)).rank
+    return exact_rank(factored(drawn, rows, modes), field.prime).rank
 
 
 print("predicted for M = 2, k = 3, Z = 8:",
@@ -188,7 +188,8 @@ for dim in (2, 3, 4):
                  for shared in (False, True)]
         tensors = [coefficient_tensor(star, w, field) for w in drawn]
         for rows in partitions(4):
-            ranks = [exact_rank(matricize(t, rows)).rank for t in tensors]
+            ranks = [exact_rank(matricize(t, rows), field.prime).rank
+                     for t in tensors]
             sweep.append((star, rows, *ranks, star.mincut(rows)))
 
 met = sum(unshared == cut for _, _, unshared, _, cut in sweep)
@@ -252,7 +253,8 @@ rebuilt = []
 for target in targets:
     star, weights = universal_weights(target)
     exact = torch.equal(coefficient_tensor(star, weights, field), target)
-    least = exact_rank(matricize(target, range(star.modes // 2))).rank
+    half = matricize(target, range(star.modes // 2))
+    least = exact_rank(half, field.prime).rank
     rebuilt.append((star.modes, star.dim, star.root.width, exact, least))
 table(rebuilt, ["N", "M", "channels", "rebuilt", "no fewer than"])
 
@@ -313,7 +315,7 @@ def powers(dim, modes, count):
 spans = {}
 for modes, dim in ((3, 2), (4, 2), (3, 3), (4, 3), (6, 2), (5, 3)):
     formula = binomial(dim + modes - 1, modes)
-    span = exact_rank(powers(dim, modes, formula + 10)).rank
+    span = exact_rank(powers(dim, modes, formula + 10), field.prime).rank
     orbits = {tuple(sorted(i)) for i in indices(dim, modes).tolist()}
     spans[modes, dim] = span, formula, len(orbits), dim**modes
 table([(*sizes, *numbers) for sizes, numbers in spans.items()],
@@ -368,7 +370,7 @@ print("reached by", channels, "shared channels:", reached)
 lonely = torch.zeros((dim,) * modes).double()
 lonely[0, 1, 2, 0] = 1
 columns = [powers(dim, modes, channels + 10), lonely.reshape(-1, 1)]
-joined = exact_rank(torch.cat(columns, dim=1)).rank
+joined = exact_rank(torch.cat(columns, dim=1), field.prime).rank
 print("dimensions of the powers:", channels, "| with this tensor:", joined)
 
 # %% tags=["hide-input"]

@@ -698,7 +698,8 @@ for M, L in ((3, 1), (2, 2), (3, 2), (2, 3)):
     draws = [tree.random_weights(field, generator, shared=True)
              for _ in range(40)]
     sample = [coefficient_tensor(tree, w, field).flatten() for w in draws]
-    spans[2**L, M] = exact_rank(torch.stack(sample)).rank, tau(M, L)
+    span = exact_rank(torch.stack(sample), field.prime).rank
+    spans[2**L, M] = span, tau(M, L)
 table([(N, M, span, expected, M**N)
        for (N, M), (span, expected) in spans.items()],
       ["N", "M", "dimensions spanned", "τ_L", "of all"])

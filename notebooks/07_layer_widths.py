@@ -154,7 +154,8 @@ def compare(trees, shared=False, sample=None):
         parts = halves(some.modes) if sample is None else [
             random_rows(some.modes) for _ in range(sample)]
         for rows in parts:
-            rank, cut = exact_rank(matricize(A, rows)).rank, some.mincut(rows)
+            rank = exact_rank(matricize(A, rows), field.prime).rank
+            cut = some.mincut(rows)
             above, below = above + (rank > cut), below + (rank < cut)
             checks += 1
     return checks, above, below
@@ -420,7 +421,7 @@ for w in (2, 3, 4):
             total = sum(torch.kron(x, y) % field.prime
                         for x, y in zip(left, right)) % field.prime
             cut = min(a * b, c * d, w * min(a, c) * min(b, d))
-            rank, looked = exact_rank(total).rank, looked + 1
+            rank, looked = exact_rank(total, field.prime).rank, looked + 1
             if rank < cut:
                 fallen.append((w, f"{a} × {c}", f"{b} × {d}", rank, cut))
 print(looked, "sizes")

@@ -71,7 +71,7 @@ for templates in range(2, 9):
         scaled = torch.cat([torch.ones(1).double(), 2 * gamma])
         half = field.reduce(field.reduce(x) * field.reduce(scaled))
         g = field.matmul(half, field.reduce(x).T)
-        full += exact_rank(g).rank == templates
+        full += exact_rank(g, field.prime).rank == templates
     outcomes.append((templates, determinant, (-2) ** (templates - 1), full))
 table(outcomes, ["D", "det X", "formula", "G invertible, of 20"])
 
@@ -131,7 +131,7 @@ print(by_hand.reshape(4, 4))
 pair = torch.tensor([[3, -1], [-1, 3]])
 print("Kronecker product:",
       torch.equal(by_hand.reshape(4, 4), torch.kron(pair, pair)))
-print(exact_rank(field.reduce(by_hand.reshape(4, 4).double())))
+print(exact_rank(by_hand.reshape(4, 4), field.prime))
 
 # %% [markdown]
 # ## Elimination
@@ -169,7 +169,7 @@ def block(built, background=0):
 
 
 matrix = block(built)
-print(exact_rank(matrix))
+print(exact_rank(matrix, field.prime))
 
 # %% [markdown]
 # $G_r^{-1}$, applied to $a_1$ for each $r$, leaves a block diagonal matrix: zero unless the new row
@@ -191,7 +191,7 @@ rows = torch.stack([
 diagonal = torch.eye(3).reshape(3, 1, 3, 1).bool()
 print("zero off the diagonal blocks:",
       not bool((rows * ~diagonal).any()))
-ranks = [exact_rank(rows[b, :, b]).rank for b in range(3)]
+ranks = [exact_rank(rows[b, :, b], field.prime).rank for b in range(3)]
 print("ranks of the blocks:", ranks, "| sum:", sum(ranks))
 
 # %% [markdown]
@@ -210,7 +210,8 @@ while len(blocks) < 60:
         continue
     representation = field.random((3, 3), generator)
     there = overlap_construction(net, representation, field)
-    rank = exact_rank(block(there, background=len(blocks) % 3)).rank
+    matrix = block(there, background=len(blocks) % 3)
+    rank = exact_rank(matrix, field.prime).rank
     blocks.append((net, there.digits, there.rank(), rank))
 table(blocks[:5], ["network", "hops", "D to the pairs", "rank of the block"])
 

@@ -173,13 +173,14 @@ first, second, rows = gap_family(3)
 mixture = DilatedNetwork((first, second), dim=2, width=4, exchange=(2,))
 weights = mixture.random_weights(field, generator)
 mixture_rank = exact_rank(
-    matricize(mixture.tensor(weights, field), rows)).rank
+    matricize(mixture.tensor(weights, field), rows), field.prime).rank
 hybrids = []
 for taps in ((0, 0), (0, 1), (1, 0), (1, 1)):
     masked, tree, tree_weights = hybrid_in_mixture(mixture, weights, taps)
     hybrid = coefficient_tensor(tree, tree_weights, field)
     same = torch.equal(mixture.tensor(masked, field), hybrid)
-    hybrids.append((taps, tree, same, exact_rank(matricize(hybrid, rows)).rank))
+    rank = exact_rank(matricize(hybrid, rows), field.prime).rank
+    hybrids.append((taps, tree, same, rank))
 table([*hybrids, ("mixture", "all weights random", None, mixture_rank)],
       ["below taps 0, 1", "tree", "tree = mixture", "rank"])
 
@@ -248,7 +249,7 @@ def network_rank(orders, M, r, rows, exchange=()):
         ran = grid_tensor(lambda s: network.run(weights, s, field)[:, 0],
                           field.tensor(torch.eye(M)), network.modes)
         assert torch.equal(tensor, ran)
-    return exact_rank(matricize(tensor, rows)).rank
+    return exact_rank(matricize(tensor, rows), field.prime).rank
 
 
 instances = {}

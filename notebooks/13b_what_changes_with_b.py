@@ -157,7 +157,7 @@ def spanned(channels):
     tree = ModeTree.perfect(modes=16, pool=4, dim=2, widths=(channels, 1))
     outputs = [evaluate(tree, tree.random_weights(field, draw, shared=True),
                         pixels, field) for _ in range(90)]
-    return exact_rank(torch.stack(outputs)).rank
+    return exact_rank(torch.stack(outputs), field.prime).rank
 
 
 span = {channels: spanned(channels) for channels in (1, 2, 3, 4)}
@@ -219,7 +219,8 @@ def squares(channels):
         maps = torch.nn.functional.conv2d(maps, weight, stride=2) + bias
         maps = field.reduce(field.reduce(maps).square())
     head = field.random((channels, 1), draw)
-    return exact_rank(field.matmul(maps.flatten(1), head).view(256, 256)).rank
+    matrix = field.matmul(maps.flatten(1), head).view(256, 256)
+    return exact_rank(matrix, field.prime).rank
 
 
 widths = (1, 2, 4, 8)

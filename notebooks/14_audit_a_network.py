@@ -428,7 +428,7 @@ def certified_rank(model, size=8, templates=3):
         return field.reduce(circuit(inputs.movedim(-1, 1)))[:, 0, 0]
 
     tensor = grid_tensor(network, shown, size)
-    return exact_rank(matricize(tensor, "left-right")).rank
+    return exact_rank(matricize(tensor, "left-right"), field.prime).rank
 
 
 # %% [markdown]

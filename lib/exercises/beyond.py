@@ -12,22 +12,21 @@ from ..networks.architecture import Architecture
 from ..networks.log_space import mex
 from ..trees.pooling import pooling_order, pooling_tree
 from .core import (
+    apart,
     array,
     ask,
+    close,
     compare,
     exercise,
     integer,
     number,
     positions,
+    rank_of,
     refuse,
     said,
     shown,
     truth,
 )
-
-
-def _close(found: float, expected: float, slack: float = 1e-9) -> bool:
-    return found == expected or abs(found - expected) <= slack * max(1.0, abs(expected))
 
 
 @exercise("04-maxima", "in which columns does row i show its own u_i, and in which not?")
@@ -38,7 +37,7 @@ def _maxima(answer):
     for i, j in combinations(range(3), 2):
         if torch.equal(matrix[i], matrix[j]):
             refuse(f"the matrix of maxima is {text}: its rows {i} and {j} are equal")
-    rank = int(torch.linalg.matrix_rank(matrix))
+    rank = rank_of(matrix)
     if rank < 3:
         refuse(f"the matrix of maxima is {text}, of rank {rank}")
     return f"the matrix of maxima {text} has rank 3"
@@ -63,9 +62,7 @@ def _numbers(answer):
             if value[i] == value[j]:
                 refuse(f"for M = {M} the windows {windows[i]} and {windows[j]} both get the number "
                        f"{shown(value[i])}: two rows of the matrix are equal")
-        column = torch.tensor([float(v) for v in value]).double()
-        matrix = torch.maximum(column[:, None], column)
-        rank = int(torch.linalg.matrix_rank(matrix))
+        rank = rank_of([[max(v, w) for w in value] for v in value])
         if rank < M * M:
             refuse(f"for M = {M} the numbers are {shown(value)}, and the matrix of their maxima "
                    f"has rank {rank} of {M * M}")
@@ -108,9 +105,10 @@ def _stable(answer):
         call = said(answer, (values,))
         found = number(ask(answer, list(values)), call)
         expected = mex(torch.tensor(values).double(), 1.0).item()
-        if not _close(found, expected):
-            refuse(f"{call} gives {shown(float(found))}, but the logarithm of the mean of the "
-                   f"exponentials is {shown(expected)}")
+        if not close(found, expected):
+            its, right = apart(found, expected)
+            refuse(f"{call} gives {its}, but the logarithm of the mean of the exponentials is "
+                   f"{right}")
     return f"{len(lists)} lists, from 1 to 700000 in size"
 
 
@@ -129,7 +127,7 @@ def _weights(answer):
         if not isinstance(found, list) or len(found) != n:
             refuse(f"{call} gives {shown(found)}, and {n} weights are asked for")
         for i, (one, other) in enumerate(zip(found, expected)):
-            if not _close(float(number(one, f"weight {i} of {call}")), float(other)):
+            if not close(float(number(one, f"weight {i} of {call}")), float(other)):
                 refuse(f"{call} gives number {i} the weight {shown(one)}, but the mean of the "
                        f"window means gives it {other}")
         tried += 1
@@ -156,7 +154,7 @@ def _marginal(answer):
             expected = sum(p for x, p in whole.items()
                            if all(a in (None, b) for a, b in zip(image, x)))
             found = number(ask(answer, list(prior), tables, image), "the probability")
-            if not _close(float(found), float(expected)):
+            if not close(float(found), float(expected)):
                 refuse(f"with components = {components} and pixels = {pixels}, the image {image} "
                        f"gets the probability {shown(found)}, but the images that agree with it "
                        f"have {expected} together")
@@ -183,7 +181,7 @@ def _signed(answer):
             refuse(f"{call} gives {shown(found)}, and a sign and a logarithm are asked for")
         sign = integer(found[0], "the sign")
         value = number(found[1], "the logarithm")
-        if sign != expected[0] or not _close(value, expected[1]):
+        if sign != expected[0] or not close(value, expected[1]):
             refuse(f"{call} gives ({sign}, {shown(value)}), but the sum has the sign "
                    f"{expected[0]} and the logarithm {shown(expected[1])}")
     return f"{len(cases)} sums, zeros and numbers beyond all floats among them"
@@ -216,9 +214,9 @@ def _palindrome(answer):
     for length in (2, 4):
         for line in product(range(3), repeat=length):
             h = math.prod(pair[line[i], line[-1 - i]].item() for i in range(length // 2))
-            if h != (line == line[::-1]):
-                refuse(f"on the line {line} the network gives {h:g}, and "
-                       f"{int(line == line[::-1])} is asked for")
+            if not close(h, line == line[::-1]):
+                its, right = apart(h, line == line[::-1])
+                refuse(f"on the line {line} the network gives {its}, and {right} is asked for")
     return f"90 lines with {len(left)} channels"
 
 

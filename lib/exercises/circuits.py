@@ -1,6 +1,7 @@
 """Questions of notebooks 01 to 03: grid tensors, the shallow and the deep network."""
 
 from itertools import combinations, product
+from math import isfinite
 
 import torch
 
@@ -45,6 +46,8 @@ def _templates(answer):
     if not isinstance(answer, list) or len(answer) != 3:
         refuse(f"your answer is {shown(answer)}, and three pixel values are asked for")
     x = [number(value, "a pixel value") for value in answer]
+    if not all(map(isfinite, x)):
+        refuse(f"one of the pixel values {shown(x)} is not finite")
     if len(set(x)) < 3:
         refuse(f"two of the pixel values {shown(x)} are equal, and so are two rows of F")
     for sign, name in ((1, "x"), (-1, "-x")):

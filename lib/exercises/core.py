@@ -15,9 +15,9 @@ from numbers import Rational
 
 import torch
 
-__all__ = ["EXERCISES", "Exercise", "Refusal", "Unsolved", "array", "ask", "compare", "exercise",
-           "has_gap", "integer", "integers", "number", "plain", "positions", "refuse", "said",
-           "shown", "truth"]
+__all__ = ["EXERCISES", "Exercise", "Refusal", "Unsolved", "apart", "array", "ask", "close",
+           "compare", "exercise", "has_gap", "integer", "integers", "number", "plain", "positions",
+           "rank_of", "refuse", "said", "shown", "truth"]
 
 
 class Unsolved(Exception):
@@ -109,6 +109,47 @@ def shown(value: object) -> str:
         return "{" + ", ".join(map(str, sorted(value))) + "}"
     text = repr(tupled(value))
     return text if len(text) <= 70 else text[:66] + " ..."
+
+
+def close(found: float, expected: float, slack: float = 5e-7) -> bool:
+    """Whether two numbers are equal up to what a few roundings to 32-bit floats leave."""
+    return found == expected or abs(found - expected) <= slack * max(1.0, abs(expected))
+
+
+def apart(found: float, expected: float) -> tuple[str, str]:
+    """Two different numbers, with as many digits as it takes to see that they differ.
+
+    Examples
+    --------
+    >>> apart(1 - 1e-8, 1.0)
+    ('0.99999999', '1')
+    """
+    texts = (shown(float(found)), shown(float(expected)))
+    for digits in range(7, 18):
+        if texts[0] != texts[1]:
+            break
+        texts = (f"{found:.{digits}g}", f"{expected:.{digits}g}")
+    return texts
+
+
+def rank_of(matrix: torch.Tensor | Sequence[Sequence[float | int | Fraction]]) -> int:
+    """The exact rank of a small table: a float is the fraction that it stands for.
+
+    Examples
+    --------
+    >>> rank_of([[1, 1e9], [1e9, 1e18 + 128]])
+    2
+    """
+    rest, rank = [[Fraction(x) for x in row] for row in plain(matrix)], 0
+    while rest and rest[0]:
+        pivot = next((row for row in rest if row[0]), None)
+        if pivot is None:
+            rest = [row[1:] for row in rest]
+            continue
+        rank += 1
+        rest = [[x - row[0] / pivot[0] * y for x, y in zip(row[1:], pivot[1:])]
+                for row in rest if row is not pivot]
+    return rank
 
 
 def said(answer: Callable, arguments: Sequence) -> str:

@@ -5,7 +5,7 @@ from itertools import product
 from ..grids.certify import certify
 from ..networks.architecture import Architecture
 from ..trees.tree import ModeTree, Node
-from .core import array, compare, exercise, integer, integers, refuse, shown
+from .core import apart, array, close, compare, exercise, integer, integers, refuse, shown
 
 
 def _blocks(j: int) -> list[int]:
@@ -139,9 +139,9 @@ def _imitate(answer):
     weights, biases = array(answer, (2, 3), "your pair of weights and biases")
     for x in sorted(product(range(3), repeat=3), key=lambda x: (sum(x), x)):
         found = float(((weights * array(list(x), (3,)) + biases)).prod())
-        if found != 2 * x[0] + 1:
-            refuse(f"on the pixels {x} the layer gives {shown(found)}, and {2 * x[0] + 1} is "
-                   "asked for")
+        if not close(found, 2 * x[0] + 1):
+            its, right = apart(found, 2 * x[0] + 1)
+            refuse(f"on the pixels {x} the layer gives {its}, and {right} is asked for")
     return "27 inputs, on which the larger window does what the smaller one does"
 
 

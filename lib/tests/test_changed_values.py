@@ -1,0 +1,76 @@
+"""What a curious reader changes: the prime of a notebook, the form of a right answer."""
+
+import ast
+import math
+from fractions import Fraction
+
+import pytest
+import torch
+
+from lib import Modular
+from lib.course import ROOT
+from lib.exercises.check import judged
+from lib.exercises.core import apart, rank_of
+
+
+def functions_of(stem, prime):
+    """The imports and the functions of a notebook, over another prime than the usual one."""
+    tree = ast.parse((ROOT / "notebooks" / f"{stem}.py").read_text(encoding="utf-8"))
+    kept = [node for node in tree.body if isinstance(node, ast.FunctionDef)
+            or isinstance(node, ast.ImportFrom) and node.module == "lib"
+            or isinstance(node, ast.Import) and node.names[0].name == "torch"]
+    names = {"field": Modular(prime), "generator": torch.Generator().manual_seed(0)}
+    exec(compile(ast.Module(kept, []), stem, "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("stem, call, rank", [
+    ("01_grid_tensors", "rank(answers(ModeTree.perfect(4, 2, 3, (3, 2)), ModeTree.perfect("
+     "4, 2, 3, (3, 2)).random_weights(field, generator), field.random((3, 3), generator)), "
+     "'left-right')", 2),
+    ("02_cp_shallow_network", "measured(4, 2, 3, (0, 1), False)", 3),
+    ("12_connectivity", "network_rank(((1, 2, 4),), 2, 2, (0, 1, 4, 5))", 4),
+])
+def test_a_notebook_takes_ranks_modulo_its_own_prime(stem, call, rank):
+    assert eval(call, functions_of(stem, 1000003)) == rank
+
+
+@pytest.mark.parametrize("name, answer", [
+    ("04-maxima", ((1, 10**9, 10**17), (2, 10**10, 0))),
+    ("04-numbers", lambda d, e, M: 10 ** (M * d + e)),
+    ("04-numbers", lambda d, e, M: 10 ** (100 * (M * d + e))),
+    ("04-numbers", lambda d, e, M: d + Fraction(e, M)),
+    ("05-stable", lambda x: torch.logsumexp(torch.tensor(x), 0) - math.log(len(x))),
+    ("05-weights", lambda n, R, S: torch.tensor(
+        [sum(s <= i < s + R for s in range(0, n - R + 1, S)) / R / len(range(0, n - R + 1, S))
+         for i in range(n)])),
+    ("06-palindrome", (torch.linalg.qr(torch.arange(9.0).view(3, 3).exp().double())[0],) * 2),
+    ("08-imitate", ((98, 0, 0), (49, 1 / 49, 1))),
+])
+def test_a_right_answer_in_another_form_is_right(name, answer):
+    assert judged(name, answer)[0] == "right", judged(name, answer)
+
+
+@pytest.mark.parametrize("name, answer, reason", [
+    ("01-templates", (-1, 1, math.inf), "not finite"),
+    ("04-numbers", lambda d, e, M: M * d + e - M * M + 1, "rank 3 of 4"),
+    ("05-stable", lambda x: max(x) - 2e-6, "but the logarithm"),
+    ("06-palindrome", (torch.eye(3) * 0.999999, torch.eye(3)), "gives 0.999999, and 1 is"),
+    ("08-imitate", ((2, 0, 0), (1, 1, 1 - 1e-6)), "gives 0.999999, and 1 is"),
+])
+def test_a_wrong_answer_close_by_is_refused_with_numbers_that_differ(name, answer, reason):
+    verdict, text = judged(name, answer)
+    assert verdict == "not yet" and reason in text
+
+
+def test_numbers_are_told_apart_and_ranks_are_exact():
+    assert apart(1 / 3, 1 / 3 + 1e-9) == ("0.333333333", "0.333333334")
+    assert apart(2.0, 3.0) == ("2", "3")
+    assert rank_of([[0, 0], [0, 0]]) == 0
+    assert rank_of([[0, 1, 2], [0, 2, 4], [1, 0, 0]]) == 2
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        left, right = (torch.randint(-9, 10, shape, generator=generator).double()
+                       for shape in ((5, 3), (3, 4)))
+        product = left @ right
+        assert rank_of(product) == int(torch.linalg.matrix_rank(product))
