@@ -54,9 +54,18 @@ def target(symbols: torch.Tensor, pairs: Pairs) -> torch.Tensor:
     >>> target(torch.tensor([1, 1, 0, 0, 2, 2, 1, 1, 0]), ((0, 1), (2, 3), (4, 5), (6, 7)))
     tensor([9., 0.], dtype=torch.float64)
     """
+    _check(pairs)
     last = symbols.unfold(-1, WINDOW, 1)
     match = torch.stack([last[..., i] == last[..., j] for i, j in pairs])
     return 9 * match.all(0).double()
+
+
+def _check(pairs: Pairs) -> None:
+    """Pairs that share a place make another spectrum, and the floor would be too high."""
+    places = [place for pair in pairs for place in pair]
+    if not pairs or len(set(places)) < len(places) or not set(places) <= set(range(WINDOW)):
+        raise ValueError(f"planted.dilated: pairs={pairs!r}; need at least one, of places from 0 "
+                         f"to {WINDOW - 1}, all different")
 
 
 def floor(network: DilatedNetwork, pairs: Pairs) -> float:
@@ -79,6 +88,7 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
     >>> [round(81 * floor(NETWORKS[name], TASKS["hybrid's pairs"])) for name in NETWORKS]
     [36, 36, 36, 0]
     """
+    _check(pairs)
     if network.exchange:
         return 0.0
     trees = [dilated_tree(order, network.dim, network.width) for order in network.orders]

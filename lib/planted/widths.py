@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from ..checks import choice, integer
 from ..exact.arithmetic import Real
 from ..exact.ranks import singular_values
 from ..trees.decompositions import coefficient_tensor
@@ -60,6 +61,10 @@ def matches(positions: int, dim: int, pairs: Sequence[tuple[int, int]], symbols:
             [0., 1., 0.],
             [1., 0., 1.]], dtype=torch.float64)
     """
+    integer("matches: symbols", symbols, 1)
+    if not pairs or not all(0 <= place < positions for pair in pairs for place in pair):
+        raise ValueError(f"matches: pairs={pairs!r}; need at least one, of places from 0 to "
+                         f"{positions - 1}")
     shown = indices(dim, positions) % symbols
     first, second = (list(side) for side in zip(*pairs))
     same = shown[:, first] == shown[:, second]
@@ -76,10 +81,12 @@ def designs(positions: int = 8, dim: int = 4, budget: int = 150, candidates=(1, 
     {'early': 147, 'middle': 85, 'deep': 132}
     """
     levels = positions.bit_length() - 1
-    names = ("early", "middle", "deep") if levels == 3 else ("early", "deep")
+    ranges = {"early": 0, "middle": 1, "deep": levels - 1}
+    if levels != 3:
+        del ranges["middle"]
     shape = ModeTree.perfect(positions, 2, dim, (1,) * levels)
     return {name: design_widths(shape, [blocks(positions, j)], budget, candidates).tree
-            for j, name in enumerate(names)}
+            for name, j in ranges.items()}
 
 
 def least_error(tree: ModeTree, target: torch.Tensor) -> float:
@@ -102,6 +109,7 @@ def least_error(tree: ModeTree, target: torch.Tensor) -> float:
     >>> least_error(tree, matches(4, 2, pairs, symbols=2))
     0.75
     """
+    _fits("least_error", tree, target)
     errors = []
     for j in range(tree.modes.bit_length() - 1):
         rows = blocks(tree.modes, j)
@@ -135,6 +143,8 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     >>> [round(error, 3) for error in fit_circuit(tree, one, starts=2, steps=300)]
     [0.0, 0.0]
     """
+    _fits("fit_circuit", tree, target)
+    _counts("fit_circuit", starts, steps)
     draw = torch.Generator().manual_seed(seed)
     weights = {path: (Real().random((starts, *shape), draw) / shape[-1] ** 0.5).requires_grad_()
                for path, shape in tree.weight_shapes().items()}
@@ -146,6 +156,18 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     errors = _descend(list(weights.values()), rate, steps,
                       lambda step: torch.vmap(error)(weights))
     return errors.tolist()
+
+
+def _fits(name: str, tree: ModeTree, target: torch.Tensor) -> None:
+    """A target of another shape would be broadcast, and its error be that of another task."""
+    if target.shape != (tree.dim,) * tree.modes:
+        raise ValueError(f"{name}: target of shape {tuple(target.shape)}; the tree {tree} needs "
+                         f"{tree.modes} dimensions of {tree.dim}")
+
+
+def _counts(name: str, starts: int, steps: int) -> None:
+    integer(f"{name}: starts", starts, 1)
+    integer(f"{name}: steps", steps, 1)
 
 
 def sign_products(signs: torch.Tensor, task: str) -> torch.Tensor:
@@ -166,6 +188,7 @@ def sign_products(signs: torch.Tensor, task: str) -> torch.Tensor:
     >>> [round(float(sign_products(signs, task)), 3) for task in ("near", "far")]
     [1.414, -1.414]
     """
+    choice("sign_products: task", task, ("near", "far"))
     half = signs.shape[1] // 2
     one, other = {"near": (signs[:, 0::2], signs[:, 1::2]),
                   "far": (signs[:, :half], signs[:, half:])}[task]
@@ -198,6 +221,8 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
     >>> len(fit_rectifiers((4, 2), "near", starts=3, steps=1))
     3
     """
+    choice("fit_rectifiers: task", task, ("near", "far"))
+    _counts("fit_rectifiers", starts, steps)
     draw, signs = torch.Generator().manual_seed(seed), 2 ** len(widths)
     weights, below = [], 1
     for width in (*widths, None):

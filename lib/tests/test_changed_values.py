@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from lib import Modular
+from lib import ModeTree, Modular, design_widths, planted
 from lib.course import ROOT
 from lib.exercises.check import judged
 from lib.exercises.core import apart, rank_of
@@ -74,3 +74,33 @@ def test_numbers_are_told_apart_and_ranks_are_exact():
                        for shape in ((5, 3), (3, 4)))
         product = left @ right
         assert rank_of(product) == int(torch.linalg.matrix_rank(product))
+
+
+def test_designs_of_every_size_go_from_the_shortest_to_the_longest_range():
+    found = planted.widths.designs(16, 2, 200, candidates=(1, 2, 4))
+    cuts = {name: tree.mincut("left-right") for name, tree in found.items()}
+    wanted = design_widths(found["deep"], ["left-right"], 200, (1, 2, 4))
+    assert list(cuts) == ["early", "deep"] and cuts["deep"] == wanted.cut > cuts["early"]
+
+
+ONE = ((0, 1),)
+SMALL, EIGHT = ModeTree.perfect(4, 2, 2, (2, 2)), torch.ones((2,) * 8).double()
+
+
+@pytest.mark.parametrize("call, reason", [
+    (lambda: planted.widths.least_error(SMALL, EIGHT), "needs 4 dimensions of 2"),
+    (lambda: planted.widths.fit_circuit(SMALL, EIGHT, 1, 1), "needs 4 dimensions of 2"),
+    (lambda: planted.widths.fit_circuit(SMALL, EIGHT[0, 0, 0, 0], 1, 0), "steps=0"),
+    (lambda: planted.widths.fit_circuit(SMALL, EIGHT[0, 0, 0, 0], 0, 1), "starts=0"),
+    (lambda: planted.widths.fit_rectifiers((2, 2), "middle", 1, 1), "'near', 'far'"),
+    (lambda: planted.widths.fit_rectifiers((2, 2), "near", 1, 0), "steps=0"),
+    (lambda: planted.widths.matches(4, 2, [], 2), "places from 0 to 3"),
+    (lambda: planted.widths.matches(4, 2, [(0, 4)], 2), "places from 0 to 3"),
+    (lambda: planted.widths.matches(4, 2, ONE, 0), "symbols=0"),
+    (lambda: planted.dilated.floor(planted.dilated.NETWORKS["first"], ((0, 1), (1, 2))),
+     "from 0 to 7, all different"),
+    (lambda: planted.dilated.target(torch.zeros(8), ((0, 8),)), "from 0 to 7, all different"),
+])
+def test_a_planted_task_that_cannot_be_is_refused_in_one_sentence(call, reason):
+    with pytest.raises(ValueError, match=reason):
+        call()
