@@ -451,7 +451,7 @@ for name, some in (("early", early), ("deep", deep)):
         entropy = abs(entanglement_entropy(matrix, base=2))
         entropies.append((name, rows, certify(some, rows).rank,
                           f"{entropy:.2f}",
-                          some.mincut(rows).bit_length() - 1))
+                          (some.mincut(rows) - 1).bit_length()))
 table(entropies, ["widths", "partition", "rank", "entropy in bits",
                   "at most"])
 
