@@ -210,7 +210,9 @@ parts = even_partitions(12)
 twelve = {rows: matching_number(rows, (3, 4)) for rows in parts}
 chosen = [rows for rows in parts if twelve[rows] < 6 or rows in parts[::60]]
 exponent = min(twelve[rows] for rows in chosen)
-print("smallest matching number:", exponent, "| promised at least", 3**exponent)
+base = min(small.channels, small.layers[0].channels)
+print("smallest matching number:", exponent, "| promised at least",
+      base**exponent)
 
 table([(bias, rank, count) for bias in (True, False)
        for rank, count in tally(

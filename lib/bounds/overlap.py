@@ -37,6 +37,8 @@ def cut_position(net, axis: int, cut: int | None = None) -> int:
     extent = net.size[axis]
     position = extent // 2 if cut is None else cut
     if not is_integer(position) or position not in range(1, extent):
+        if extent == 1:
+            raise ValueError(f"an axis of one cell cannot be cut: the size is {net.size}")
         raise ValueError(f"cut={shown(position)} along an axis of {extent} cells: valid are 1 to "
                          f"{extent - 1} cells before the cut")
     return int(position)

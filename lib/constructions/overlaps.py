@@ -256,4 +256,7 @@ def _choose(net, partition, layer, shift):
         raise ValueError(f"layer {layer} is not admissible: {'; '.join(missing)}")
     if shift is None:
         shift = {b.layer: b.shift for b in net.crossing_bounds(partition)}[layer]
+        if not shift:
+            raise ValueError(f"layer {layer} has no reachable shift: up to it no window is larger "
+                             "than 1 along the axis that is cut")
     return layer, shift

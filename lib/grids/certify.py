@@ -6,12 +6,13 @@ mode tree and an architecture, through what lib/grids/specification.py lists.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import torch
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integer
+from ..checks import counted, integer
 from ..exact.arithmetic import DEFAULT_PRIME, Modular
 from ..exact.device import WORTH_MOVING, exact_device, generator
 from ..exact.ranks import Certificate, exact_rank
@@ -206,6 +207,11 @@ def _chosen(split, templates: int, rows, columns, draw):
     """The row and the column indices, and the shape of the whole matrix if they are not all."""
     available = tuple(templates ** len(modes) for modes in split)
     default = max(available) if math.prod(available) <= LARGEST else SAMPLE
+    if rows is columns is None and default < max(available):  # a rank read off would look exact
+        block = " × ".join(str(min(n, SAMPLE)) for n in available)
+        warnings.warn(f"certify: the matrix has {' × '.join(map(counted, available))} entries; a "
+                      f"random block of {block} is taken, whose rank is only a lower bound (rows "
+                      "and columns choose the block)", stacklevel=3)
     counts = tuple(min(n, default if asked is None else integer("certify: rows, columns", asked))
                    for n, asked in zip(available, (rows, columns), strict=True))
     if min(counts) < 1:

@@ -2,12 +2,21 @@
 
 import ast
 import math
+import warnings
 from fractions import Fraction
 
 import pytest
 import torch
 
-from lib import ModeTree, Modular, design_widths, planted
+from lib import (
+    Architecture,
+    ModeTree,
+    Modular,
+    certify,
+    design_widths,
+    overlap_construction,
+    planted,
+)
 from lib.course import ROOT
 from lib.exercises.check import judged
 from lib.exercises.core import apart, rank_of
@@ -102,5 +111,30 @@ SMALL, EIGHT = ModeTree.perfect(4, 2, 2, (2, 2)), torch.ones((2,) * 8).double()
     (lambda: planted.dilated.target(torch.zeros(8), ((0, 8),)), "from 0 to 7, all different"),
 ])
 def test_a_planted_task_that_cannot_be_is_refused_in_one_sentence(call, reason):
+    with pytest.raises(ValueError, match=reason):
+        call()
+
+
+def test_a_block_that_nobody_asked_for_is_announced(monkeypatch):
+    monkeypatch.setattr("lib.grids.certify.LARGEST", 255)
+    monkeypatch.setattr("lib.grids.certify.SAMPLE", 8)
+    tree = ModeTree.perfect(8, 2, 2, (2, 2, 2))
+    with pytest.warns(UserWarning, match="16 × 16 entries; a random block of 8 × 8 is taken"):
+        found = certify(tree, "even-odd")
+    assert found.rank == 8 and found.sampled and tree.mincut("even-odd") == 16
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        certify(tree, "even-odd", rows=8, columns=8)
+        certify(ModeTree.star(4, 2, 2), "even-odd")
+
+
+@pytest.mark.parametrize("call, reason", [
+    (lambda: Architecture((3, 1), 2, ((2, 1, 1), ((3, 1), (3, 1), 1))).crossing_bound(),
+     r"an axis of one cell cannot be cut: the size is \(3, 1\)"),
+    (lambda: overlap_construction(Architecture((4,), 2, ((1, 1, 1), (4, 4, 1))),
+                                  Modular().tensor(torch.eye(2)), Modular(), layer=1),
+     "layer 1 has no reachable shift: up to it no window is larger than 1"),
+])
+def test_a_size_without_a_cut_or_a_shift_is_named(call, reason):
     with pytest.raises(ValueError, match=reason):
         call()
