@@ -212,9 +212,11 @@ class Audit:
             chosen, limits = list(unit), list(shape)
         if len(chosen) != len(shape) or not all(
                 is_integer(i) and -n <= i < n for i, n in zip(unit, limits, strict=False)):
+            along = f"{len(dims)} places along the axes of the image, or {len(shape)} in all"
+            if not len(dims) == len(self.size) < len(shape):  # flipped, adaptive: in all
+                along = f"{len(shape)} places in all"
             raise ValueError(f"unit {unit} of {name!r}, whose map has the shape {shape} after the "
-                             f"batch: give {len(self.size)} places along the axes of the image, or "
-                             f"{len(shape)} in all, each within the map")
+                             f"batch: give {along}, each within the map")
         ends = []
         for which in fields:
             with on_cpu():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import real
+from ..checks import integer, real
 from .kinds import SIZE
 from .networks import generator_for
 
@@ -247,6 +247,7 @@ class Stream:
     """
 
     def __init__(self, data, augmentation, seed, batch_size, strength=None, device="cpu"):
+        integer("Stream: batch_size", batch_size, 1)
         self.augmentation, self.seed = augmentation, seed
         self.batch_size, self.count = batch_size, len(data)
         self.device = torch.device(device)

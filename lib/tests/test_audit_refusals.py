@@ -321,3 +321,21 @@ def test_grids_of_a_batch_may_be_the_same():
     grids = torch.cat([GRID, GRID])
     net = Run(lambda x: F.grid_sample(torch.cat([x, x]), grids.to(x), align_corners=False))
     assert audit(net, 16).trace.outputs[0].shape == (2, 4, 6, 5)
+
+
+class Flipped(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = (torch.nn.Conv2d(n, 4, 3, s, 1) for n, s in ((3, 2), (4, 1)))
+
+    def forward(self, x):
+        return self.b(torch.flip(self.a(x), (3,)))
+
+
+def test_the_unit_of_a_flipped_map_is_asked_for_in_the_only_way_that_is_valid():
+    found = audit(Flipped(), (16, 12))
+    assert found.box("b", (0, 3, 2)).pixels == ((3, 9), (3, 9))
+    with pytest.raises(ValueError, match="give 3 places in all, each within the map"):
+        found.box("b", (3, 2))
+    with pytest.raises(ValueError, match="give 2 places along the axes of the image, or 3 in all"):
+        found.box("a", (99, 2))

@@ -20,6 +20,8 @@ from lib import (
 from lib.course import ROOT
 from lib.exercises.check import judged
 from lib.exercises.core import apart, rank_of
+from lib.experiments.augment import Stream
+from lib.experiments.images import dead_leaves
 
 
 def functions_of(stem, prime):
@@ -138,3 +140,8 @@ def test_a_block_that_nobody_asked_for_is_announced(monkeypatch):
 def test_a_size_without_a_cut_or_a_shift_is_named(call, reason):
     with pytest.raises(ValueError, match=reason):
         call()
+
+
+def test_batches_have_images():
+    with pytest.raises(ValueError, match="Stream: batch_size=0; need an integer >= 1"):
+        Stream(dead_leaves(10), "none", 0, 0)
