@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lib import (
+    Architecture,
     ModeTree,
     Modular,
     activation_pooling,
@@ -23,6 +24,10 @@ from lib import (
 from lib.experiments import analysis
 from lib.experiments.separation import effective_rank, interaction_share
 from lib.planted import widths
+from lib.plots.architectures import field_of_cell
+from lib.plots.style import figure
+from lib.plots.widths import draw_network
+from lib.plots.windows import draw_digits
 
 
 def seeded(seed=0):
@@ -109,3 +114,17 @@ def test_shares_of_ranks_do_not_depend_on_the_scale(scale):
     matrix = torch.randn(4, 3, generator=seeded()).double()
     for measure in (effective_rank, interaction_share):
         assert float(measure(scale * matrix)) == pytest.approx(float(measure(matrix)), rel=1e-12)
+
+
+def test_the_field_of_a_cell_ends_at_a_pixel_that_it_sees():
+    """Windows smaller than strides: the second window reads a cell that is not there."""
+    net = Architecture((4,), 1, ((2, 4, 1), (5, 2, 4)))
+    assert field_of_cell(net, 2, 0) == (0, 2) == field_of_cell(net, 1, 0)
+    assert field_of_cell(Architecture((8,), 2, ((3, 2, 2), (2, 2, 1))), 2, 1) == (4, 8)
+
+
+def test_figures_of_the_smallest_cases():
+    with figure() as (_, axes):
+        draw_digits(axes, window=1, extent=4, cut=2)                # no window lies over the cut
+        draw_network(axes, ModeTree.star(1, 2, 3), (0,), names=True)    # a root with one child
+    assert {"output weights", "weight matrix"} <= {text.get_text() for text in axes.texts}
