@@ -21,6 +21,7 @@ from lib import (
     proposition_2_exponent,
     rectifier_construction,
 )
+from lib.bounds.private import connected_fields
 from lib.experiments import analysis
 from lib.experiments.separation import effective_rank, interaction_share
 from lib.planted import widths
@@ -128,3 +129,12 @@ def test_figures_of_the_smallest_cases():
         draw_digits(axes, window=1, extent=4, cut=2)                # no window lies over the cut
         draw_network(axes, ModeTree.star(1, 2, 3), (0,), names=True)    # a root with one child
     assert {"output weights", "weight matrix"} <= {text.get_text() for text in axes.texts}
+
+
+def test_windows_far_beyond_the_image_cost_nothing():
+    """Their fields were listed one by one: a gigabyte for a window of ten million."""
+    huge, enough = (Architecture((8, 8), 3, ((window, 2, 5), (4, 4, 1))) for window in (10**12, 9))
+    assert str(huge.private_pixel_bound()) == str(enough.private_pixel_bound())
+    assert huge.crossing_bound() == enough.crossing_bound() > 1
+    assert connected_fields(enough, 1, most=4) == (1, 2, 3, 4)
+    assert connected_fields(enough, 1)[-1] == 9
