@@ -26,6 +26,7 @@ from lib.experiments import analysis
 from lib.experiments.separation import effective_rank, interaction_share
 from lib.planted import widths
 from lib.plots.architectures import field_of_cell
+from lib.plots.audit import draw_bounds_by_layer
 from lib.plots.style import figure
 from lib.plots.widths import draw_network
 from lib.plots.windows import draw_digits
@@ -128,6 +129,7 @@ def test_figures_of_the_smallest_cases():
     with figure() as (_, axes):
         draw_digits(axes, window=1, extent=4, cut=2)                # no window lies over the cut
         draw_network(axes, ModeTree.star(1, 2, 3), (0,), names=True)    # a root with one child
+        draw_bounds_by_layer(axes, ["a"], {"overlap theorem": [None], "crossing": [None]})
     assert {"output weights", "weight matrix"} <= {text.get_text() for text in axes.texts}
 
 
