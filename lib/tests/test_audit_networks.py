@@ -151,7 +151,8 @@ def test_where_the_stride_sits_changes_the_field():
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152", "Inception-v3") else name
+    pytest.param(name, marks=DEEP) if name in (
+        "ResNet-50", "ResNet-101", "ResNet-152", "GoogLeNet", "Inception-v3") else name
     for name in models.FAMOUS])
 def test_branches_of_famous_networks_are_aligned(name):
     found = famous(name, 299 if name == "Inception-v3" else 224)

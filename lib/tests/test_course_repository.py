@@ -214,6 +214,7 @@ def test_the_installed_package_has_a_name_of_its_own(installed):
     assert not (installed / "overlapping_convnets" / "tests").exists()
 
 
+@pytest.mark.slow       # the quick tests run it in a clone, and another installed command
 def test_the_example_of_the_readme_runs_where_it_is_installed(installed):
     assert len(run_installed(installed, "-c", readme_example()).splitlines()) >= 2
 
