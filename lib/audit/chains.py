@@ -86,11 +86,16 @@ class LayerBound:
         return " - ".join(parts)
 
     def architecture(self) -> Architecture:
-        """The chain as an `Architecture`; a dilated layer becomes one of window 1."""
+        """The chain as an `Architecture` over the templates that the bound needs.
+
+        A dilated layer becomes one of window 1. Without dilations the architecture has this bound.
+        """
         layers = [Layer(tuple(r if d == 1 else 1 for r, d in zip(step.window, step.dilation,
                                                                  strict=True)),
                         step.stride, step.channels) for step in self.chain]
-        return Architecture(self.size, max(step.channels for step in self.chain), layers)
+        shown = 1 + prod(self.block) * (self.representation - 1) if self.representation else max(
+            step.channels for step in self.chain)
+        return Architecture(self.size, shown, layers)
 
 
 @dataclass

@@ -93,7 +93,8 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     ------
     ValueError
         As by `audit` and `Audit.box`; also if the layer is no module, so that its output cannot be
-        caught, for a number of samples below 1, and for weights on the meta device.
+        caught, for a number of samples below 1, for weights on the meta device, and if no pixel
+        moves the unit, as behind weights that are zero, or a gradient is not finite.
     TypeError
         If the seed is no integer, or the model no module.
 
@@ -143,4 +144,7 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
             weights = torch.randn(chosen.shape, **drawn).to(chosen)
             gradient, = torch.autograd.grad((chosen * weights).sum(), image)
             total = total + gradient[0].abs().sum(0).double().cpu()
+    if not 0 < float(total.sum()) < float("inf"):
+        raise ValueError(f"unit {box.unit} of {name!r} has gradients that add up to "
+                         f"{float(total.sum())}: there is no influence to share out")
     return EffectiveField(total / total.sum(), box.pixels, box.unit)

@@ -18,11 +18,20 @@ __all__ = ["connected_fields", "private_columns", "private_pixel_bound",
            "private_pixel_bounds", "row_strips", "window_factors"]
 
 
-def connected_fields(net, layer: int, axis: int = -1) -> tuple[int, ...]:
+def connected_fields(
+    net, layer: int, axis: int = -1, most: int | None = None
+) -> tuple[int, ...]:
     """Extents without holes of what a cell of a layer sees, over windows no larger than R_l.
 
     Shrink the windows to ``1 <= t_l <= R_l``. The pixels that remain in view have no holes if
     every layer with ``t_l > 1`` joins fields at least as long as its steps.
+
+    Parameters
+    ----------
+    net : Architecture
+    layer, axis : int
+    most : int, optional
+        The longest of interest; by default all are listed, however large the windows are.
 
     Returns
     -------
@@ -38,8 +47,8 @@ def connected_fields(net, layer: int, axis: int = -1) -> tuple[int, ...]:
     """
     fields = {1}
     for unit, high in zip(*net.digits(layer, axis), strict=True):
-        fields |= {field + unit * more for field in fields if field >= unit
-                   for more in range(1, high + 1)}
+        fields |= {field + unit * more for field in fields if field >= unit for more in range(
+            1, 1 + (high if most is None else min(high, (most - field) // unit)))}
     return tuple(sorted(fields))
 
 
@@ -117,7 +126,7 @@ def row_strips(net, layer: int, axis: int) -> list[tuple[int, int]]:
     other = 1 - axis % 2
     extent, step = net.size[other], net.total_stride(layer, other)
     full, rest = divmod(extent, step)
-    rows = max(field for field in connected_fields(net, layer, other) if field <= step)
+    rows = max(connected_fields(net, layer, other, step))
     return [(number, times) for number, times in ((rows, full), (min(rows, rest), int(rest > 0)))
             if times]
 
@@ -135,8 +144,8 @@ def private_pixel_bounds(
     axis, cut = axis_and_cut(net, partition, cut)
     bounds = []
     for layer in admissible_layers(net):
-        limit = net.size[axis] + net.total_stride(layer, axis)    # beyond it nothing is private
-        fields = (field for field in connected_fields(net, layer, axis) if field < limit)
+        limit = net.size[axis] + net.total_stride(layer, axis)    # from it on nothing is private
+        fields = connected_fields(net, layer, axis, limit - 1)
         strips, top = row_strips(net, layer, axis), 1 + min(net.widths[1 : layer + 1])
         bounds.append(best(
             Bound.product(window_factors(net, layer, axis, cut, field, strips, top),

@@ -83,7 +83,7 @@ def exact_two_layer_rank(
 def non_overlapping_upper_bound(
     net, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
 ) -> Bound | None:
-    """The largest possible rank when no field crosses the cut before the map is a single cell.
+    """A rank that no weights exceed, if no field crosses the cut before the map is a single cell.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def non_overlapping_upper_bound(
 def linear_readout_upper_bound(
     net, partition: str = "left-right", cut: int | None = None
 ) -> int:
-    """The largest possible rank of a sum over the cells of the last map, whatever the layers are.
+    """A rank that no sum over the cells of the last map exceeds, whatever the layers are.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def rectifier_construction(levels: int, templates: int) -> RectifierConstruction
     Raises
     ------
     ValueError, TypeError
-        If one of the two is no integer from 1 on.
+        If one of the two is no integer from 1 on, or the numbers that a half shows exceed 2^53.
 
     Notes
     -----
@@ -95,6 +95,10 @@ def rectifier_construction(levels: int, templates: int) -> RectifierConstruction
     """
     integer("rectifier_construction: levels", levels, 1)
     integer("rectifier_construction: templates", templates, 1)
+    if templates > 1 and (levels > 6 or templates ** 2 ** (levels - 1) > LARGEST_EXACT):
+        raise ValueError(f"rectifier_construction: levels={levels}, templates={templates}; half of "
+                         "the inputs shows numbers below templates^(2^(levels - 1)), and float64 "
+                         "is exact below 2^53")
     widths = [2] * (levels - 1) + [1]
     net = Architecture((2**levels,), templates, tuple((2, 2, width) for width in widths))
     weights = []

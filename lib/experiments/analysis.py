@@ -20,6 +20,7 @@ STRIDED_CUBE = {
 # Student's t at 97.5 percent, by the number of values
 QUANTILES = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306,
              10: 2.262}
+NORMAL = 1.959964  # its limit
 
 
 def cells(records, field="accuracy"):
@@ -190,7 +191,16 @@ def interval(values):
     if len(values) == 1:
         return values[0], None
     spread = statistics.stdev(values) / len(values) ** 0.5
-    return statistics.fmean(values), QUANTILES.get(len(values), 2.2) * spread
+    return statistics.fmean(values), _quantile(len(values)) * spread
+
+
+def _quantile(count):
+    """Student's t at 97.5 percent; beyond the table by Fisher's series in 1 / (count - 1)."""
+    if count in QUANTILES:
+        return QUANTILES[count]
+    z, rest = NORMAL, count - 1
+    return (z + (z**3 + z) / (4 * rest) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * rest**2)
+            + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * rest**3))
 
 
 def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="accuracy"):

@@ -118,10 +118,16 @@ def effective_rank(matrices):
     >>> [round(float(effective_rank(matrix)), 6) for matrix in (torch.eye(4), torch.zeros(4, 4))]
     [4.0, 0.0]
     """
-    squares = torch.linalg.svdvals(matrices).square()
+    values = torch.linalg.svdvals(matrices)
+    squares = _scaled(values, values[..., :1]).square()  # nothing underflows or overflows
     total = squares.sum(-1, keepdim=True)
     shares = squares / total.where(total > 0, 1)
     return torch.exp(-torch.xlogy(shares, shares).sum(-1)).where(total[..., 0] > 0, 0)
+
+
+def _scaled(numbers, largest):
+    """Numbers divided by the largest of them, zeros left alone."""
+    return numbers / largest.where(largest > 0, 1)
 
 
 def decision_rank(matrices, share=0.95):
@@ -182,6 +188,7 @@ def interaction_share(matrices):
     >>> [float(interaction_share(scores)) for scores in (rows + columns, torch.eye(2), rows * 0)]
     [0.0, 1.0, 0.0]
     """
+    matrices = _scaled(matrices, matrices.abs().amax((-2, -1), keepdim=True))
     centered = matrices - matrices.mean((-2, -1), keepdim=True)
     alone = centered - centered.mean(-1, keepdim=True) - centered.mean(-2, keepdim=True)
     whole = centered.square().sum((-2, -1))

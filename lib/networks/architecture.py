@@ -275,7 +275,7 @@ class Architecture:
     def non_overlapping_upper_bound(
         self, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
     ) -> Bound | None:
-        """The largest possible rank if no field crosses the cut; None if one does."""
+        """A rank that no weights exceed if no field crosses the cut; None if one does."""
         return upper_bounds.non_overlapping_upper_bound(self, partition, cut, last_bias)
 
     # The interface shared with ModeTree -----------------------------------------------------------

@@ -157,7 +157,7 @@ def proposition_2_bound(window: int, size: int, channels: int) -> Bound:
 
 
 def proposition_2_exponent(window: int, size: int) -> Fraction:
-    """What the exponent of Proposition 2 exceeds: ``(2B - 1)^2 / 2 (1 + (2B - 2) / H)^(-2)``.
+    """The least that Proposition 2 gives: ``E >= (2B - 1)^2 / 2 (1 + (2B - 2) / H)^(-2)``.
 
     Returns
     -------

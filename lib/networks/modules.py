@@ -159,6 +159,8 @@ class ConvAC(nn.Module):
         architecture : Architecture
         weights : list of (weight, bias), one pair per layer
             A bias of None stands for a layer without biases.
+        pooling, activation
+            As for the class.
 
         Raises
         ------

@@ -75,18 +75,20 @@ def designs(positions: int = 8, dim: int = 4, budget: int = 150, candidates=(1, 
             ) -> dict[str, ModeTree]:
     """For every range the circuit with the largest minimum cut that fits the budget.
 
+    The ranges are neighbors (early), places half the input apart (deep), and for eight positions
+    those between (middle).
+
     Examples
     --------
     >>> {name: tree.parameter_count() for name, tree in designs().items()}
     {'early': 147, 'middle': 85, 'deep': 132}
     """
     levels = positions.bit_length() - 1
-    ranges = {"early": 0, "middle": 1, "deep": levels - 1}
-    if levels != 3:
-        del ranges["middle"]
+    places = {"early": 0, "middle": 1, "deep": 2} if levels == 3 else {
+        "early": 0, "deep": levels - 1}
     shape = ModeTree.perfect(positions, 2, dim, (1,) * levels)
     return {name: design_widths(shape, [blocks(positions, j)], budget, candidates).tree
-            for name, j in ranges.items()}
+            for name, j in places.items()}
 
 
 def least_error(tree: ModeTree, target: torch.Tensor) -> float:

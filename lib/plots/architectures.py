@@ -35,8 +35,10 @@ def field_of_cell(net: Architecture, layer: int, cell: int, axis: int = -1) -> t
     ((2, 5), (6, 8))
     """
     first = cell * net.total_stride(layer, axis)
-    end = first + net.total_receptive_field(layer, axis)
-    return first, min(end, net.size[axis])
+    room = net.size[axis] - first
+    # not by T_R alone: where windows are smaller than strides the field has holes, at its end too
+    return first, first + 1 + max((shift for shift in net.reachable_shifts(layer, axis)
+                                   if shift < room), default=room - 1)
 
 
 def draw_architecture(axes: Axes | None, net: Architecture, layer: int | None = None) -> Axes:

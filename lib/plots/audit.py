@@ -127,7 +127,8 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
     names : list of str
         The layers.
     bounds : dict from name to list of float or None
-        Base-ten logarithms, one entry per layer, None where the bound is silent.
+        Base-ten logarithms, one entry per layer, None where the bound is silent. At most two
+        names; one that is silent everywhere is left out.
 
     Examples
     --------
@@ -137,13 +138,14 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
     colors, markers = (COLORS["exact"], COLORS["bound"]), ("o", "s")
     for (name, values), color, marker in zip(bounds.items(), colors, markers, strict=False):
         points = [(place, value) for place, value in enumerate(values) if value is not None]
+        if not points:
+            continue
         axes.plot(*zip(*points, strict=True), marker + "-", color=color)
         peak = max(reversed(points), key=lambda point: point[1])
         label_line(axes, *peak, name, color, xytext=(10, 8))
     axes.set_yscale("log")
-    low = min(v for values in bounds.values() for v in values if v is not None)
-    high = max(v for values in bounds.values() for v in values if v is not None)
-    axes.set_ylim(low / 2, high * 3)
+    found = [v for values in bounds.values() for v in values if v is not None] or [1]
+    axes.set_ylim(min(found) / 2, max(found) * 3)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=9)
     axes.set_xlabel("layer K")
     axes.set_ylabel(r"$\log_{10}$ of the bound (log scale)")

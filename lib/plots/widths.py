@@ -86,9 +86,9 @@ def draw_network(axes: Axes, tree: ModeTree, partition: Partition = (),
             axes.plot([place], [0], "s", markersize=24, markerfacecolor="none",
                       markeredgecolor=COLORS["cut"], markeredgewidth=2.5, zorder=5)
     if names:
+        below = places[(min(1, len(tree.root.children) - 1),)]
         notes = (("output weights", top), ("channel index, price: its width", places[()]),
-                 ("weight matrix", ((places[()][0] + places[(1,)][0]) / 2,
-                                    (places[()][1] + places[(1,)][1]) / 2)))
+                 ("weight matrix", tuple((a + b) / 2 for a, b in zip(places[()], below))))
         for text, (x, y) in notes:
             axes.annotate(text, (x, y), xytext=(26, 4), textcoords="offset points", fontsize=10)
     axes.set_xlim(-0.7, tree.modes - 0.3)

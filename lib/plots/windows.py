@@ -121,14 +121,15 @@ def draw_digits(axes: Axes, window: int, extent: int, cut: int) -> None:
     net = Architecture((extent,), 2, ((window, 1, 1), (extent, extent, 1)))
     colors = [COLORS["rows" if x < cut else "columns"] for x in range(extent)]
     draw_cells(axes, [f"$d_{x}$" for x in range(extent)], colors)
-    for line, (first, last) in enumerate(reversed(crossing_windows(net, cut)), 1):
+    windows = crossing_windows(net, cut)[::-1]
+    for line, (first, last) in enumerate(windows, 1):
         texts = ["1", "$M$", *(f"$M^{o}$" for o in range(2, window))][:last - first + 1]
         draw_window(axes, (first - 0.47, -1.2 * line - 0.45), (last - first + 0.94, 0.9), True)
         for o, text in enumerate(texts):
             axes.text(first + o, -1.2 * line, text, ha="center", va="center", fontsize=11, zorder=5)
-    axes.plot([cut - 0.5] * 2, [0.7, -1.2 * line - 0.7], color=INK, linestyle="--", zorder=6,
-              linewidth=1.2)
-    fit_axes(axes, (-0.6, extent - 0.4), (-1.2 * line - 0.8, 0.8))
+    end = -1.2 * len(windows) - 0.7
+    axes.plot([cut - 0.5] * 2, [0.7, end], color=INK, linestyle="--", zorder=6, linewidth=1.2)
+    fit_axes(axes, (-0.6, extent - 0.4), (end - 0.1, 0.8))
 
 
 def _convolution() -> Figure:

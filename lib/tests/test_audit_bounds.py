@@ -73,6 +73,15 @@ def test_the_chain_behind_a_bound_is_an_architecture_with_that_bound(name):
         assert best.chain[best.bound.layer - 1].name == best.name
 
 
+def test_the_architecture_of_a_narrow_chain_has_that_bound_too():
+    """Two channels tell three templates apart: more than any layer has channels."""
+    found = audit(nn.Conv2d(1, 2, 4, 2, 1), 8, 1)
+    for bound in (found.bounds().crossing, found.bounds(representation=2).crossing):
+        assert str(bound.architecture().crossing_bound()) == str(bound)
+    assert str(found.bounds().crossing) == "3^4"
+    assert str(found.bounds(representation=2).crossing) == "2^4"
+
+
 @pytest.mark.slow                   # notebook 14 has them too
 def test_the_three_readings_of_googlenet():
     """One layer per module: 32^98. Its true 5x5 branches: 8^98. The 3x3 branches: 32^98 again."""

@@ -380,6 +380,13 @@ def test_gradients_are_inside_the_theoretical_field():
         effective_field(nn.Sequential(nn.Conv2d(3, 4, 3, device="meta")), 16)
 
 
+def test_a_unit_that_no_pixel_moves_has_no_influence_to_share_out():
+    net = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.BatchNorm2d(1))
+    nn.init.zeros_(net[1].weight)               # as the last norm of a residual branch may start
+    with pytest.raises(ValueError, match="no influence to share out"):
+        effective_field(net, 5, samples=1)
+
+
 def test_uniform_averages_have_the_effective_field_of_a_uniform_window():
     """One averaging window: influence is uniform, so 90 % of it takes 90 % of the width."""
     found = effective_field(nn.AvgPool2d(20, 1), 40, samples=1, channels=1)

@@ -5,7 +5,7 @@ from torch import nn
 
 from ..checks import flag, floats, kind
 from ..exact.arithmetic import Real, chosen_arithmetic
-from .tensors import Operator, require_operator
+from .tensors import Operator, combining, require_operator
 from .tree import ModeTree, Node, Path, Weights
 
 __all__ = ["TreeCircuit", "evaluate"]
@@ -29,7 +29,8 @@ def evaluate(
     arithmetic : Real or Modular, optional
         Real numbers unless given.
     operator : callable, optional
-        The activation-pooling operator; the product unless given.
+        The activation-pooling operator; the product unless given, see
+        :func:`lib.trees.decompositions.coefficient_tensor`.
 
     Returns
     -------
@@ -38,7 +39,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If inputs or weights do not have the shapes of the tree.
+        If inputs or weights do not have the shapes of the tree, or residues are asked to take a
+        maximum or a rectifier.
     TypeError
         If an argument is of another kind, or inputs and weights are not of one floating point type.
 
@@ -57,8 +59,8 @@ def evaluate(
     """
     kind("evaluate: tree", tree, ModeTree).check_weights(weights)
     arithmetic = chosen_arithmetic("evaluate", arithmetic)
-    require_operator("evaluate", operator)
-    combine = arithmetic.multiply if operator is None else operator
+    require_operator("evaluate", operator, arithmetic)
+    combine = combining(operator, arithmetic)
     kind("evaluate: inputs", inputs, torch.Tensor)
     if inputs.ndim != 3 or tuple(inputs.shape[1:]) != (tree.modes, tree.dim):
         raise ValueError(

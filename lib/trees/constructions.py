@@ -14,7 +14,8 @@ def even_odd_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
     Parameters
     ----------
     tree : ModeTree
-        A perfect tree with pool size 2. Write r for min(r_0, M) at every lowest node.
+        A perfect tree with pool size 2. Write r for min(r_0, M) at every lowest node. Where the
+        modes are permuted, read one mode of every lowest node for the even modes.
 
     Returns
     -------

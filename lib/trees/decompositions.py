@@ -4,7 +4,7 @@ import torch
 
 from ..checks import counted, floats, kind
 from ..exact.arithmetic import chosen_arithmetic
-from .tensors import Operator, require_operator
+from .tensors import Operator, combining, require_operator
 from .tree import ModeTree, Node, Path, Weights
 
 __all__ = ["MAX_ENTRIES", "coefficient_tensor"]
@@ -31,6 +31,8 @@ def coefficient_tensor(
     operator : callable, optional
         The activation-pooling operator g of the generalized tensor product, elementwise and
         broadcasting (:func:`lib.trees.tensors.activation_pooling`). By default the product.
+        A node with one child has nothing to pool and passes its channels on. Over residues the
+        operator must be a polynomial, as products and sums are.
 
     Returns
     -------
@@ -41,7 +43,8 @@ def coefficient_tensor(
     ------
     ValueError
         If a weight is missing, superfluous or of the wrong shape, or if the tensor would have
-        more than ``MAX_ENTRIES`` entries.
+        more than ``MAX_ENTRIES`` entries, or if residues are asked to take a maximum or a
+        rectifier.
     TypeError
         If an argument is of another kind, or the weights are not of one floating point type.
 
@@ -64,8 +67,8 @@ def coefficient_tensor(
     """
     kind("coefficient_tensor: tree", tree, ModeTree)
     arithmetic = chosen_arithmetic("coefficient_tensor", arithmetic)
-    require_operator("coefficient_tensor", operator)
-    combine = arithmetic.multiply if operator is None else operator
+    require_operator("coefficient_tensor", operator, arithmetic)
+    combine = combining(operator, arithmetic)
     if tree.dim**tree.modes > MAX_ENTRIES:
         raise ValueError(
             f"coefficient_tensor: {tree.dim} ** {tree.modes} = "

@@ -89,8 +89,9 @@ def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
     Raises
     ------
     ValueError
-        If there is no partition, a candidate is below 1, ``by`` is unknown, or not even the
-        smallest candidates fit the budget.
+        If there is no partition, a candidate is below 1, ``by`` is unknown, not even the smallest
+        candidates fit the budget, or weights are to be shared by nodes that may get different
+        widths.
     TypeError
         If an argument is of another kind.
 
@@ -122,6 +123,14 @@ def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
     for path, node in tree.inner_nodes():
         groups.setdefault(node.height if by == "level" else path, []).append(path)
     members = list(groups.values())
+    if shared and len(sizes) > 1:
+        apart = {path: number for number, paths in enumerate(members, 1) for path in paths}
+        try:
+            with_widths(tree, apart).weight_groups(True)
+        except ValueError:
+            raise ValueError(f"design_widths: shared=True and by={by!r}; nodes of one level of "
+                             f"{tree} may get different widths and cannot share weights then, "
+                             "take by='level' on a perfect tree, or shared=False") from None
     best: list[tuple[int, int, ModeTree]] = []  # (cut, -parameters, tree), at most one
     visited = 0
 

@@ -1,7 +1,8 @@
 """Rectifier networks over a mode tree: explicit weights, and what one maximum can be.
 
 The operator is ``activation_pooling("relu", "max")`` unless a function says otherwise: a channel of
-the shallow network is then ``max(0, v_0(d_0), ..., v_{N-1}(d_{N-1}))``.
+the shallow network is then ``max(0, v_0(d_0), ..., v_{N-1}(d_{N-1}))``, for N >= 2: a single mode
+is not pooled, and passed on as it is.
 """
 
 from fractions import Fraction
@@ -70,7 +71,8 @@ def pair_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
     Parameters
     ----------
     tree : ModeTree
-        A perfect tree with pool size 2.
+        A perfect tree with pool size 2. Where its modes are permuted, read one mode of every
+        lowest node for the even modes.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def pair_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
     Notes
     -----
     A lowest node holds ``r - [d = d' < r]`` and the tensor is r minus the product of these
-    indicators: rank ``r^(N/2)``, and one more if r < M. "A deep network out of reach" in
+    indicators: rank ``r^(N/2)`` if M >= 2, and one more if r < M. "A deep network out of reach" in
     book/rectifier-networks.md; existence is Claim 5 of Cohen et al., 2017.
 
     Examples
@@ -180,6 +182,7 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
     Parameters
     ----------
     tensor : torch.Tensor, shape (M, ..., M)
+        Of two modes or more, or of one without negative entries.
 
     Returns
     -------
@@ -227,13 +230,13 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     Parameters
     ----------
     tree : ModeTree
-        A star of width 1.
+        A star of width 1 over two modes or more.
     weights : dict from path to torch.Tensor
 
     Returns
     -------
     (ModeTree, dict from path to torch.Tensor)
-        A star of width at most ``(M - 1) N + 1``, for product pooling.
+        A star of width at most ``(M - 1) N + 1``, for product pooling; weights in float64.
 
     Raises
     ------
@@ -264,10 +267,11 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     floats("maximum_as_products: weights", *weights.values())
     for weight in weights.values():
         _require_finite("maximum_as_products", weight)
+    weights = tree.map_weights(torch.Tensor.double, weights)
     leaves = [weights[(t,)][0].clamp_min(0) for t in range(tree.modes)]
     lowest = torch.stack([leaf.min() for leaf in leaves]).max()
     steps = torch.unique(torch.cat(leaves).clamp_min(lowest))  # the values taken, increasing
-    below = {(t,): torch.cat([torch.ones(1, tree.dim), (leaf < steps[1:, None]).float()]).double()
+    below = {(t,): torch.cat([torch.ones(1, tree.dim).double(), (leaf < steps[1:, None]).double()])
              for t, leaf in enumerate(leaves)}
     below[()] = weights[()] * torch.cat([steps[-1:], -steps.diff()])
     products = ModeTree.star(tree.modes, tree.dim, len(steps)).permuted(tree.leaves)

@@ -12,6 +12,7 @@ import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
 from ..checks import choice, integer, is_integer, shown
+from ..exact.arithmetic import Modular
 
 __all__ = [
     "OPERATORS",
@@ -231,6 +232,9 @@ OPERATORS: dict[tuple[str, str], Operator] = {
 }
 
 
+_ORDERED = [operator for operator in OPERATORS.values() if operator not in (torch.mul, torch.add)]
+
+
 def generalized_product(a: torch.Tensor, b: torch.Tensor, operator: Operator) -> torch.Tensor:
     """The generalized tensor product: entry (d, d') is ``operator(a[d], b[d'])``.
 
@@ -255,8 +259,15 @@ def generalized_product(a: torch.Tensor, b: torch.Tensor, operator: Operator) ->
     return operator(a.reshape(*a.shape, *(1,) * b.ndim), b)
 
 
-def require_operator(operation: str, operator: object) -> None:
-    """Raise a TypeError unless an activation-pooling operator is given, or None.
+def require_operator(operation: str, operator: object, arithmetic: object = None) -> None:
+    """Raise an error unless an operator of an arithmetic is given, or None.
+
+    Raises
+    ------
+    TypeError
+        If it is no function.
+    ValueError
+        If residues are asked to take a maximum or a rectifier: they have no order.
 
     Examples
     --------
@@ -265,12 +276,30 @@ def require_operator(operation: str, operator: object) -> None:
     if operator is not None and not callable(operator):
         raise TypeError(f"{operation}: operator={shown(operator)}; need a function of two tensors, "
                         "see activation_pooling, or None for the product")
+    if isinstance(arithmetic, Modular) and operator in _ORDERED:
+        name = "/".join(next(names for names, known in OPERATORS.items() if known is operator))
+        raise ValueError(f"{operation}: operator {name} over {arithmetic}; residues have no order, "
+                         "need a polynomial such as linear/product, or Real()")
+
+
+def combining(operator: Operator | None, arithmetic) -> Operator:
+    """What a node makes of two channels: the operator, over residues with reduced results.
+
+    Examples
+    --------
+    >>> combining(torch.mul, Modular(7))(*torch.tensor([3.0, 4.0]).double()).item()
+    5.0
+    """
+    if operator is None:
+        return arithmetic.multiply
+    return lambda a, b: arithmetic.reduce(operator(a, b))
 
 
 def _check_products(operation, a, b):
     """Refuse products of integers that their type cannot hold: torch wraps them around."""
     kind = torch.result_type(a, b)
-    if kind.is_floating_point or kind.is_complex or not (a.numel() and b.numel()):
+    whole = not (kind == torch.bool or kind.is_floating_point or kind.is_complex)
+    if not whole or not (a.numel() and b.numel()):
         return
     largest = max(abs(int(x)) for x in (a.min(), a.max())) * max(
         abs(int(x)) for x in (b.min(), b.max()))
