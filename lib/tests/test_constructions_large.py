@@ -60,6 +60,7 @@ def test_googlenet_stack_to_its_output():
     assert bool((output == built.predicted_output(templates)).all()) and bool((output != 0).all())
 
 
+@pytest.mark.slow
 def test_sizes_that_no_layer_divides():
     """An odd, rectangular input whose later windows read padding: the nested product."""
     net = Architecture((27, 45), 16, (Layer((3, 5), (1, 2), 32), Layer(3, 2, 32), Layer(5, 3, 20),

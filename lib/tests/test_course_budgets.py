@@ -5,6 +5,8 @@ import subprocess
 import sys
 import types
 
+import pytest
+
 from lib.course import ROOT
 from lib.course.budgets import Budgets, peak_memory
 
@@ -25,6 +27,7 @@ def test_a_notebook_in_order_passes_and_is_measured(run_course):
     assert "notebooks: at most 60 s and 1500 MB" in report and " MB  " in report, report
 
 
+@pytest.mark.slow
 def test_a_notebook_over_its_time_fails(run_course):
     code, report = check(run_course, COURSE_TIME_SCALE="0.001")
     assert code == 1 and "OVER BUDGET" in report and "the limit is 0 s" in report, report

@@ -25,6 +25,7 @@ def test_a_run_notebook_is_in_step(run_course):
     assert problems(run_course / "notebooks") == []
 
 
+@pytest.mark.slow
 def test_running_again_changes_nothing(run_course, finished_notebook):
     execute(run_course / "notebooks" / f"{STEM}.py")
     path = run_course / "notebooks" / f"{STEM}.ipynb"

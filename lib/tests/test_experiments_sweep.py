@@ -469,6 +469,7 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(tmp_path, capsys):
     assert "holds results of other settings" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_code_digest_covers_what_determines_the_numbers():
     """Every module that the trainer and the data need, and nothing is missing from the list."""
     code = ("import sys, lib.experiments.training, lib.experiments.cifar\n"

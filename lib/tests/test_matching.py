@@ -137,6 +137,7 @@ def test_a_smaller_window_reaches_fewer_pairs():
         assert len(built.pairs) == number and exact_rank(built, rows) == 2**number
 
 
+@pytest.mark.slow
 def test_the_counterexample_in_exact_ranks():
     """Unshared, M = D = 2, no bias in layer 2: the corner partition has rank 128, not 256."""
     net, rng = network((4, 4), 2, 2), np.random.default_rng(4)

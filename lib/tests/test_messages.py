@@ -213,7 +213,7 @@ CALLS = [
     (lambda: cut_position(OBLONG, 0, True),
      "ValueError: cut=True along an axis of 12 cells: valid are 1 to 11 cells before the cut"),
     (lambda: cut_position(line(1, 2, (1, 1, 1)), 0),
-     "ValueError: cut=0 along an axis of 1 cells: valid are 1 to 0 cells before the cut"),
+     "ValueError: an axis of one cell cannot be cut: the size is (1,)"),
     (lambda: missing_hypotheses(LINE, 0),
      "ValueError: missing_hypotheses: layer=0; need an integer from 1 to 3"),
     (lambda: missing_hypotheses(LINE, 4),
