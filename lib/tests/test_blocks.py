@@ -13,16 +13,13 @@ from lib.grids.grid import change_basis, grid_block
 from lib.networks.architecture import Architecture, Layer
 from lib.networks.convolutional import grid_network
 from lib.networks.modules import ConvAC
+from lib.tests.draws import seeded
 from lib.trees.circuit import TreeCircuit
 from lib.trees.decompositions import coefficient_tensor
 from lib.trees.tensors import activation_pooling, matricize, sample_indices
 from lib.trees.tree import ModeTree, Node
 
 FIELD = Modular()
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def check_architecture(net, rows, arithmetic=FIELD, samples=40, seed=0, output=0, **choices):

@@ -51,6 +51,7 @@ from lib import (
 from lib.checks import integers, native, real
 from lib.exact.ranks import Certificate
 from lib.grids.blocks import matricization_block
+from lib.tests.draws import seeded
 from lib.tests.test_surroundings import described
 from lib.trees.symmetry import random_symmetry
 from lib.trees.tensors import OPERATORS, sample_indices
@@ -62,12 +63,8 @@ FIRST, SECOND = (1, 2, 4), (2, 1, 4)
 TENSOR = torch.zeros(2, 2)
 
 
-def draw():
-    return torch.Generator().manual_seed(0)
-
-
 def real_weights(subject):
-    return subject.random_weights(Real(), draw())
+    return subject.random_weights(Real(), seeded())
 
 
 @pytest.mark.parametrize("kind", [torch.tensor, np.array, iter],
@@ -82,8 +79,8 @@ def test_single_numbers_of_numpy_are_numbers():
         assert type(native(value)) in (int, bool, float)
     assert keeps_order(TREE, np.int64(0), 0)
     assert mex(torch.ones(2), np.float32(1)) == mex(torch.ones(2), np.int64(1)) == 1
-    expected = ConvAC(NET, True, (True, False), generator=draw()).state_dict()
-    found = ConvAC(NET, np.True_, (np.True_, np.False_), generator=draw()).state_dict()
+    expected = ConvAC(NET, True, (True, False), generator=seeded()).state_dict()
+    found = ConvAC(NET, np.True_, (np.True_, np.False_), generator=seeded()).state_dict()
     assert described(dict(found)) == described(dict(expected))
     assert Architecture(np.array([4, 4]), 2, [(torch.tensor([2, 2]), 1, 1)]) == Architecture(
         (4, 4), 2, (((2, 2), 1, 1),))
@@ -121,18 +118,19 @@ def test_mistakes_are_named(call, message):
         call()
 
 
-IMAGES = torch.rand(3, 2, 4, 4, generator=draw())
-MIXTURE = TensorialMixture(Architecture(2, 2, ((2, 2, 2),)), IMAGES, generator=draw())
+IMAGES = torch.rand(3, 2, 4, 4, generator=seeded())
+MIXTURE = TensorialMixture(Architecture(2, 2, ((2, 2, 2),)), IMAGES, generator=seeded())
 
 
 @pytest.mark.parametrize("call, message", [
-    (lambda: Mex(3, 2, 1.0, generator=draw())(torch.ones(5, 1)), r"shape \(5, 1\); need .*3\)"),
-    (lambda: Similarity(3, 2, generator=draw())(torch.ones(5, 1)), r"shape \(5, 1\); need .*3\)"),
+    (lambda: Mex(3, 2, 1.0, generator=seeded())(torch.ones(5, 1)), r"shape \(5, 1\); need .*3\)"),
+    (lambda: Similarity(3, 2, generator=seeded())(torch.ones(5, 1)), r"shape \(5, 1\); need .*3\)"),
     (lambda: MIXTURE(IMAGES[:, :1]), r"shape \(3, 1, 4, 4\); need \(n, 2, 4, 4\)"),
     (lambda: MIXTURE(IMAGES[0]), r"shape \(2, 4, 4\); need \(n, 2, 4, 4\)"),
     (lambda: MIXTURE(IMAGES.double()), "need one floating point type"),
     (lambda: MIXTURE(IMAGES, IMAGES > 0), r"seen of shape .*; need \(3, 4, 4\)"),
-    (lambda: TensorialMixture(Architecture((1, 1), 2, ((1, 1, 2),)), IMAGES[:1], generator=draw()),
+    (lambda: TensorialMixture(
+        Architecture((1, 1), 2, ((1, 1, 2),)), IMAGES[:1], generator=seeded()),
      "a single patch; need two or more")])
 def test_inputs_of_layers_in_log_space_are_named(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
@@ -179,8 +177,8 @@ def test_what_is_printed_has_an_end():
 
 @pytest.mark.parametrize("name", OPERATORS, ids="-".join)
 def test_circuits_are_saved_with_their_operator(name):
-    circuit = TreeCircuit(TREE, operator=activation_pooling(*name), generator=draw())
-    x = torch.randn(5, 4, 2, generator=draw())
+    circuit = TreeCircuit(TREE, operator=activation_pooling(*name), generator=seeded())
+    x = torch.randn(5, 4, 2, generator=seeded())
     for again in (copy.deepcopy(circuit), pickle.loads(pickle.dumps(circuit))):
         assert torch.equal(again(x), circuit(x))
 
@@ -205,7 +203,7 @@ def test_sums_of_integer_weights_do_not_wrap_around():
 @pytest.mark.parametrize("call", [
     lambda: forward(NET, real_weights(NET), torch.ones(1, 2, 4).double(), FIELD),
     lambda: generalized_conv(torch.ones(1, 2, 4).double() / 2, *NET.random_weights(
-        FIELD, draw())[0], 1, FIELD),
+        FIELD, seeded())[0], 1, FIELD),
     lambda: coefficient_tensor(TREE, real_weights(TREE), FIELD),
     lambda: evaluate(TREE, real_weights(TREE), torch.ones(1, 4, 2).double(), FIELD),
     lambda: DilatedNetwork((FIRST,), 2, 2).tensor(real_weights(DilatedNetwork((FIRST,), 2, 2)),
@@ -213,7 +211,7 @@ def test_sums_of_integer_weights_do_not_wrap_around():
     lambda: DilatedNetwork((FIRST,), 2, 2).run(real_weights(DilatedNetwork((FIRST,), 2, 2)),
                                                torch.ones(1, 8, 2).double(), FIELD),
     lambda: matricization_block(TREE, real_weights(TREE), [0], arithmetic=FIELD),
-    lambda: matricization_block(TREE, TREE.random_weights(FIELD, draw()), [0],
+    lambda: matricization_block(TREE, TREE.random_weights(FIELD, seeded()), [0],
                                 representation=HALVES, arithmetic=FIELD),
     lambda: change_basis(HALVES, HALVES * 2, FIELD),
     lambda: fit(HALVES, HALVES * 2, 0, FIELD),
@@ -225,7 +223,7 @@ def test_fractions_are_no_residues(call):
 
 
 def test_integers_are_taken_modulo_the_prime():
-    weights = NET.random_weights(FIELD, draw())
+    weights = NET.random_weights(FIELD, seeded())
     x = torch.ones(1, 2, 4).double()
     shifted = NET.map_weights(lambda w: w - 101 * 2**40, weights)
     assert torch.equal(forward(NET, shifted, x, FIELD), forward(NET, weights, x, FIELD))
@@ -242,9 +240,9 @@ ELSEWHERE = [
     lambda: exact_rank(torch.arange(900.0, device="cpu").reshape(30, 30)),
     lambda: exact_rank(np.diag(np.arange(130))),
     lambda: singular_values([[1.0, 2.0]]), lambda: real_weights(NET),
-    lambda: sample_indices(2, 20, 3, draw()), lambda: sample_indices(2, 3, 3, draw()),
-    lambda: random_symmetry(2, draw()), lambda: missing_pixels(2, (3, 3), 0.5, draw()),
-    lambda: missing_rectangles(2, (5, 5), 1, 2, draw()),
+    lambda: sample_indices(2, 20, 3, seeded()), lambda: sample_indices(2, 3, 3, seeded()),
+    lambda: random_symmetry(2, seeded()), lambda: missing_pixels(2, (3, 3), 0.5, seeded()),
+    lambda: missing_rectangles(2, (5, 5), 1, 2, seeded()),
     lambda: grid_tensor(lambda x: x.sum((1, 2)), TENSOR + 1, 2)]
 
 
@@ -257,5 +255,5 @@ def test_numbers_do_not_depend_on_the_default_device(call):
 
 def test_modules_are_made_on_the_default_device():
     with torch.device("meta"):
-        for module in (ConvAC(NET, generator=draw()), TreeCircuit(TREE, generator=draw())):
+        for module in (ConvAC(NET, generator=seeded()), TreeCircuit(TREE, generator=seeded())):
             assert all(weight.is_meta for weight in module.parameters())

@@ -35,15 +35,12 @@ from lib.constructions.rectifiers import (
     rectifier_outputs,
 )
 from lib.constructions.two_layers import root_prime
+from lib.tests.draws import seeded
 from lib.tests.networks import line
 
 FIELD, REAL = Modular(), Real()
 OBLONG = Architecture((5, 7), 3, (((2, 3), (1, 2), 4), ((2, 4), (2, 3), 3), ((3, 2), (3, 2), 2)))
 F = FIELD.tensor([[1, 2, 0], [0, 1, 4], [2, 0, 3]])
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def drawn(net, count, seed=0):

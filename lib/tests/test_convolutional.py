@@ -10,10 +10,7 @@ from lib.exact.arithmetic import Modular, Real
 from lib.networks.architecture import Architecture, Layer
 from lib.networks.convolutional import forward, generalized_conv, grid_network
 from lib.networks.modules import ConvAC
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from lib.tests.draws import seeded
 
 
 def loop(x, weight, bias, stride, pool, activation, unshared):

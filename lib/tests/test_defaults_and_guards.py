@@ -28,6 +28,7 @@ from lib.grids.certify import certify, certify_weights
 from lib.networks.families import block_network, proposition_2_bound
 from lib.networks.log_space import mex
 from lib.networks.modules import ConvAC, initial_weights
+from lib.tests.draws import seeded
 from lib.trees.designer import design_widths
 from lib.trees.symmetry import invariant_dimension, side_orbits
 from lib.trees.tensors import MOST_INDICES, activation_pooling
@@ -39,10 +40,6 @@ OBLONG = Architecture((12, 9), 2, (((2, 3), (2, 1), 3), ((3, 2), (1, 3), 2), ((6
 
 STAR, DILATED = ModeTree.star(2, 2, 1), DilatedNetwork(((1, 2), (2, 1)), 2, 2)
 ONES = {path: torch.ones(shape) for path, shape in STAR.weight_shapes().items()}
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("name, arguments", [

@@ -21,15 +21,12 @@ from lib.grids.certify import certify, certify_weights, entry_degree
 from lib.grids.grid import change_basis, grid_block, grid_tensor, place
 from lib.grids.pairs import _tile_side, evaluate_pairs
 from lib.grids.specification import Specification, require_specification
+from lib.tests.draws import seeded
 from lib.tests.networks import line
 
 FIELD, REAL = Modular(), Real()
 PAIR = line(2, 2, (2, 1, 2), (2, 2, 1))
 CPU = torch.device("cpu")
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 # The interface

@@ -34,13 +34,10 @@ from lib import (
 from lib.networks import log_space
 from lib.networks.families import block_network, proposition_2_exponent, proposition_2_layer
 from lib.networks.modules import initial_weights
+from lib.tests.draws import seeded
 
 NET = Architecture((4, 7), 2, (((3, 2), (2, 3), 3), ((2, 4), (1, 2), 2)))
 LINE = Architecture((7,), 3, ((2, 1, 4), (3, 2, 2)))
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal(*shape, seed=0):

@@ -30,10 +30,7 @@ from lib.plots.audit import draw_bounds_by_layer
 from lib.plots.style import figure
 from lib.plots.widths import draw_network
 from lib.plots.windows import draw_digits
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from lib.tests.draws import seeded
 
 
 @pytest.mark.parametrize("name", ["product", "sum"])

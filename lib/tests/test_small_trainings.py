@@ -25,12 +25,9 @@ from lib.experiments.training import Trainer
 from lib.photograph import photograph, photograph_patches
 from lib.planted.dilated import NETWORKS, TASKS, target, train
 from lib.planted.widths import fit_circuit, fit_rectifiers
+from lib.tests.draws import seeded
 from lib.trees.tensors import activation_pooling
 from lib.trees.tree import Node
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_a_circuit_is_fitted_with_its_operator():

@@ -41,6 +41,7 @@ from lib import (
     split_windows_rank,
     universal_weights,
 )
+from lib.tests.draws import seeded
 from lib.trees import decompositions, mixtures, rectifiers, tensors
 from lib.trees.pooling import pooling_tree
 from lib.trees.symmetry import moved, quadtree_places, random_symmetry, side_orbits, symmetry_order
@@ -48,10 +49,6 @@ from lib.trees.symmetry import moved, quadtree_places, random_symmetry, side_orb
 FIELD, LARGEST = Modular(), activation_pooling("relu", "max")
 LOPSIDED = ModeTree(Node((Node((3, Node((0, 5), 4)), 2), 1, Node((Node((4, 2), 4), 6), 2)), 3), 2)
 UNEVEN = ModeTree.perfect(8, 2, 3, ((2, 4, 5, 1), (3, 2), 4))
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_a_tree_tells_of_its_nodes_level_after_level():
