@@ -12,7 +12,7 @@ from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
 from ..experiments.records import STORED, read
 from ..trees.symmetry import moved, random_symmetry
-from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
+from .style import COLORS, INK, PHONE, RECEPTIVE_FIELD_COLORS, figure, label_line
 
 __all__ = ["draw_accuracy", "draw_controls", "draw_factors", "draw_four_panels", "draw_orbit",
            "draw_sight", "draw_usage", "draw_versions", "orbit", "seen"]
@@ -266,7 +266,7 @@ def draw_sight(axes: Axes, block: str) -> None:
                                  linewidth=1.8, zorder=3))
     combined = "Σ" if kind.mixing else "max"
     sign = f"max\n{combined}" if kind.mixing and kind.pool == "max" else combined
-    axes.text(1, side / 2, sign, ha="center", va="center", fontsize=9, fontweight="bold")
+    axes.text(1, side / 2, sign, ha="center", va="center")
     axes.set(xlim=(-0.1, 6.1), ylim=(4.1, -0.1), aspect="equal")
     axes.axis("off")
 
@@ -297,7 +297,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
             seen = "order,\nmixing" if kind.order and kind.mixing else "no order,\nno mixing"
             overlap = "overlap" if kind.overlap else "no overlap"
             axes.set_title(NAMES.get(block, block), fontsize=11, color=INK)
-            axes.text(0, 4.4, f"{overlap},\n{seen}", fontsize=10, va="top")
+            axes.text(0, 4.4, f"{overlap},\n{seen}", va="top")
         lower = grid[0][0].get_gridspec()
         for row, augmentation in zip((1, 2), ("color", "spatial")):
             for axes in grid[row]:
@@ -316,7 +316,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                         other and other[-1][0] == place and other[-1][1] > height
                         for other in lines.values())
                     label_line(axes, place, height, NAMES.get(block, block), INK,
-                               fontsize=10, xytext=(5, -9 if below else 5))
+                               xytext=(5, -9 if below else 5))
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
             axes.set(xscale="log", xlim=(90, 9e7), ylim=(0, 1.0), ylabel="training accuracy")
             axes.set_title(f"{augmentation} augmentation", fontsize=11)
@@ -399,7 +399,7 @@ def architecture() -> Figure:
     >>> drawing = architecture()
     """
     with figure(7.0, 2.6) as (drawing, axes):
-        x = 0.0
+        x, narrow = 0.0, drawing.get_figwidth() <= PHONE
         for block in range(BLOCKS + 1):
             side = 32 >> block
             size = 0.45 + 1.6 * (side / 32) ** 0.5
@@ -411,12 +411,13 @@ def architecture() -> Figure:
                 dot = size * 0.22
                 axes.add_patch(Rectangle((x + size * 0.2, -dot / 2), dot, dot,
                                          facecolor=RECEPTIVE_FIELD_COLORS[3], edgecolor="none"))
-            axes.text(x + size / 2 + 0.1, -1.32, f"{name}\n{side}×{side}", ha="center", va="top",
+            below = -1.32 - 1.1 * (narrow and block % 2)  # by turns: there is no room side by side
+            axes.text(x + size / 2 + 0.1, below, f"{name}\n{side}×{side}", ha="center", va="top",
                       fontsize=9)
             x += size + 0.62
         axes.text(x - 0.1, 0, "10 scores", va="center", fontsize=10)
         axes.set_xlim(-0.2, x + 1.4)
-        axes.set_ylim(-2.1, 1.5)
+        axes.set_ylim(-3.4 if narrow else -2.1, 1.5)
         axes.set_aspect("equal")
         axes.axis("off")
     return drawing

@@ -75,11 +75,12 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
     written = []
     for name in names:
         drawing = figures[name]()
-        variants = {name: drawing}
+        variants, drawn = {name: drawing}, [drawing]
         (folder / f"{name}-phone.svg").unlink(missing_ok=True)
         if drawing.get_figwidth() > PHONE:
             with portrait():
                 narrow = figures[name]()
+            drawn.append(narrow)
             if narrow.get_figwidth() < drawing.get_figwidth():
                 variants[f"{name}-phone"] = narrow
         for variant, picture in variants.items():
@@ -87,8 +88,9 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
             with matplotlib.rc_context({"svg.hashsalt": variant, "svg.fonttype": "path"}):
                 picture.savefig(path, bbox_inches="tight", pad_inches=0.04,
                                 metadata={"Date": None, "Creator": None})
-            matplotlib.pyplot.close(picture)
             written.append(path)
+        for picture in drawn:
+            matplotlib.pyplot.close(picture)
     return written
 
 

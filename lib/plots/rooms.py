@@ -74,7 +74,7 @@ def draw_rooms(axes: Axes) -> None:
                    / max(1, len(direct[room])))
         place |= {room: ((n + 0.5) / len(rooms), number) for n, room in enumerate(rooms)}
     for room, others in direct.items():
-        for other in others:
+        for other in sorted(others):  # sets have another order in every run
             arrow = FancyArrowPatch(place[room], place[other], arrowstyle="-|>", shrinkA=16,
                                     shrinkB=16, mutation_scale=12, color=COLORS["neutral"])
             axes.add_patch(arrow)

@@ -36,7 +36,7 @@ from lib.trees.pooling import pooling_tree
 from lib.trees.tensors import matricize
 
 ROOT = FOLDER.parents[2]
-STORED = sorted(path for path in FOLDER.glob("*.svg") if not path.name.startswith("experiment-"))
+STORED = sorted(FOLDER.glob("*.svg"))
 ON_PHONES = [path for path in STORED if not path.with_name(f"{path.stem}-phone.svg").exists()]
 PHONE = 350  # pixels that a page of 390 leaves for a figure
 
