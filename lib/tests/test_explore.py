@@ -90,6 +90,24 @@ def test_the_browser_computes_what_the_library_computes():
     assert exact > 40
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_the_channels_of_a_rank_are_one_less_and_more_than_the_power_shown():
+    """Also for 9 channels, whose ranks are powers of ten."""
+    cases = [(base, exponent) for base in range(2, 65) for exponent in range(1, 33)]
+    program = """
+        (0, eval)(require("fs").readFileSync(process.argv[1], "utf8"));
+        console.log(JSON.stringify(JSON.parse(process.argv[2]).map(
+          one => globalThis.overlapTheory.channelsWithout([one]))));"""
+    done = subprocess.run(["node", "-e", program, str(FOLDER / "theory.js"), json.dumps(cases)],
+                          text=True, check=True, capture_output=True)
+    for (base, exponent), shown in zip(cases, json.loads(done.stdout), strict=True):
+        needed = base**exponent - 1
+        if needed < 10**6:
+            assert shown == {"count": f"{needed:,}"}
+        else:
+            assert 10**shown["digits"] < needed < 10**(shown["digits"] + 1), (base, exponent)
+
+
 BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome")
                 if (found := shutil.which(name))), None)
 

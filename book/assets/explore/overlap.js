@@ -25,10 +25,9 @@
         value: channels, input: value => change({channels: value})}),
     };
 
-    /* Without overlap the rank is at most the channels and one. */
     function channelsFor(powers) {
-      const digits = Math.floor(theory.log10(powers) + 1e-9);
-      return digits < 6 ? [(theory.value(powers) - 1n).toLocaleString("en-US")]
+      const {count, digits} = theory.channelsWithout(powers);
+      return count ? [count]
         : ["more than ", html("span", {class: "explore-power"}, ["10", html("sup", {}, [String(digits)])])];
     }
 
@@ -106,7 +105,7 @@
         html("p", {class: "explore-result"}, [found.exact ? "Rank between the halves: " : "Rank, at least: ",
           power(found.powers)]),
         html("p", {}, theory.log10(found.powers) > Math.log10(channels + 1) + 1e-9
-          ? ["Without overlap it takes ", ...channelsFor(found.powers), " channels."]
+          ? ["Without overlap it takes ", found.exact ? "" : "at least ", ...channelsFor(found.powers), " channels."]
           : ["Without overlap the rank is at most one more than the channels, ", power(twin), "."]));
       drawScale([[["these windows"], found.powers, "these"],
                  [["no overlap: at most ", power(twin)], twin, "twin"],

@@ -158,6 +158,13 @@
     return {powers: windowFactors(net, 1, cut, window, rowStrips(net, 1), top), exact: true};
   }
 
+  /* The channels that a rank takes without overlap, one less than it: as a text, or from seven digits on the
+     power of ten that they exceed. */
+  function channelsWithout(powers) {
+    const needed = value(powers) - 1n, digits = String(needed).length - 1;
+    return digits < 6 ? {count: needed.toLocaleString("en-US")} : {digits};
+  }
+
   /* The largest set of disjoint pairs of comparable pixels, one on each side: [[p, q], ...], p <= q. */
   function matching(side, columns, window = [side.length / columns, columns]) {
     const place = p => [Math.floor(p / columns), p % columns];
@@ -216,5 +223,5 @@
   }
 
   root.overlapTheory = {rank, matching, smallestCut, minimumCut, totals, reachable, connectedFields, admissible, crossingBound, privateBound,
-                        upperBound, twoLayers, value, log10};
+                        upperBound, twoLayers, channelsWithout, value, log10};
 })(typeof window === "undefined" ? globalThis : window);
