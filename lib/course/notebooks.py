@@ -308,6 +308,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("stem", nargs="*", help="for run: notebooks/STEM.py; all when left out")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
+    if options.stem and options.action != "run":
+        parser.error(f"{options.action} takes all notebooks; {options.stem[0]} is for run")
     if options.action == "run":
         return run(options.stem, options.folder)
     try:

@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 from .links import launch_problems
 
 # Attributes whose target the browser fetches by itself when it shows the page.
-LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("video", "src")}
+LOADED = {(tag, "src") for tag in ("script", "img", "iframe", "source", "video", "audio", "track",
+                                   "embed")} | {("video", "poster"), ("object", "data")}
+LOADED_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "manifest"}
 
 
 class Page(HTMLParser):
@@ -28,11 +30,14 @@ class Page(HTMLParser):
         self.anchors.update(given[key] for key in ("id", "name") if key in given)
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
-        if tag == "link" and "stylesheet" in given.get("rel", ""):
+        if tag == "link" and LOADED_LINKS & set(given.get("rel", "").split()):
             self.loaded.append(given.get("href", ""))
         if tag == "img" and "alt" not in given:
             self.no_alt.append(given.get("src", "")[-60:])
         self.loaded += [given[key] for name, key in LOADED if name == tag and key in given]
+        if tag in ("img", "source"):   # the portraits of drawings: "a.svg 1x, b.svg 2x"
+            self.loaded += [one.split()[0] for one in given.get("srcset", "").split(",")
+                            if one.strip()]
 
 
 @cache
@@ -104,6 +109,8 @@ def resolves(link: str, page: Path) -> bool:
     bool
     """
     parts = urlsplit(link)
+    if parts.scheme == "file" or parts.path.startswith("/"):  # places of one machine
+        return False
     target = (page.parent / unquote(parts.path)).resolve() if parts.path else page.resolve()
     if target.is_dir():
         target = target / "index.html"
@@ -115,6 +122,8 @@ def resolves(link: str, page: Path) -> bool:
 
 
 def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("say where the built pages are: python -m lib.course.pages _build/html")
     found = page_problems(Path(sys.argv[1]))
     print("\n".join(found), end="\n" if found else "")
     sys.exit(bool(found))

@@ -437,6 +437,9 @@ def print_slides(pdf: Path = SLIDES, built: Path = BUILT) -> int:
 
 def main() -> None:
     slides = sys.argv[1:] == ["slides"]
+    if sys.argv[1:] and not slides:
+        sys.exit(f"lib.course.printed: {' '.join(sys.argv[1:])!r} is not known; "
+                 "nothing prints the book, slides the slides")
     try:
         pages = print_slides() if slides else make_pdf()
     except (BrowserError, FileNotFoundError) as error:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.course import links
+from lib.course import links, notebooks, pages, printed
 from lib.course.links import badges, launch_problems, parts_of, repository, stamp
 from lib.course.pages import is_remote, page_problems
 
@@ -128,6 +128,12 @@ def test_a_whole_book_has_no_problems(built):
         ('src="_static/a.css"', 'src="missing.png"', "broken link missing.png"),
         ('src="_static/a.css"', 'src="https://example.org/a.png"', "loads https://example.org/a.png"),
         ('href="_static/a.css"', 'href="//example.org/a.css"', "loads //example.org/a.css"),
+        ("<img", '<source srcset="a-phone.svg"><img', "broken link a-phone.svg"),
+        ("<img", '<img srcset="_static/a.css, //example.org/b.svg 2x"', "loads //example.org/b.svg"),
+        ("<img", '<object data="//example.org/a.svg"></object><img', "loads //example.org/a.svg"),
+        ('rel="stylesheet" href="', 'rel="icon" href="//example.org/', "loads //example.org/"),
+        ("book/two.html#part", __file__, "broken link"),
+        ("book/two.html#part", f"file://{__file__}", "broken link file:"),
         ("https://example.org", COLAB.format("nobody/none"), "Colab link to nobody/none"),
     ],
 )
@@ -147,6 +153,19 @@ def test_a_folder_without_pages_is_a_problem(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
         (line,) = page_problems(folder)
         assert "holds no pages" in line
+
+
+@pytest.mark.parametrize("module, words, said", [
+    (pages, [], "python -m lib.course.pages _build/html"),
+    (pages, ["a", "b"], "python -m lib.course.pages _build/html"),
+    (printed, ["slide"], "'slide' is not known"),
+    (notebooks, ["sync", "01_x"], "sync takes all notebooks; 01_x is for run")])
+def test_words_that_a_command_does_not_know(module, words, said, monkeypatch, capsys):
+    """The whole book was printed, all notebooks were rewritten."""
+    monkeypatch.setattr("sys.argv", [module.__name__, *words])
+    with pytest.raises(SystemExit) as stopped:
+        module.main()
+    assert stopped.value.code and said in str(stopped.value.code) + capsys.readouterr().err
 
 
 def test_addresses_outside_the_book():

@@ -32,7 +32,8 @@ def test_arrows_of_the_rooms_have_one_order():
 def test_a_picture_that_gets_no_portrait_is_closed_twice(tmp_path):
     """It is drawn a second time to see whether it turns."""
     before = pyplot.get_fignums()
-    assert [path.name for path in export(["experiment-orbit"], tmp_path)] == ["experiment-orbit.svg"]
+    (path,) = export(["experiment-orbit"], tmp_path)
+    assert path.name == "experiment-orbit.svg"
     assert pyplot.get_fignums() == before
 
 
