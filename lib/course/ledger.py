@@ -16,10 +16,11 @@ from .notebooks import notebooks, read_notebook
 from .tables import typeset_prose
 
 LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[([\w ]+)\] ?(.*)$", re.MULTILINE)
-STATEMENT = re.compile(r"^[`:]{3,}\{prf:(\w+)\}[^\n]*\n((?::[^\n]*\n)*)", re.MULTILINE)
+# Also in a list or a quotation, which are indented.
+STATEMENT = re.compile(r"^[ >]*[`:~]{3,}\{prf:(\w+)\}[^\n]*\n((?:[ >]*:[^\n]*\n)*)", re.MULTILINE)
 LITERAL = re.compile(r"^(`{3,})[\w-]+\n.*?^\1 *$", re.MULTILINE | re.DOTALL)  # ```python ... ```
-LABEL = re.compile(r"^:label: *(\S+) *$", re.MULTILINE)
-CLASS = re.compile(r"^:class: *(\S+) *$", re.MULTILINE)
+LABEL = re.compile(r"^[ >]*:label: *(\S+) *$", re.MULTILINE)
+CLASS = re.compile(r"^[ >]*:class: *(\S+) *$", re.MULTILINE)
 UNMARKED = status_class("as stated")  # what a statement without a class is
 # Statements that assert something; definitions, examples and remarks need no check.
 ASSERTING = ("theorem", "proposition", "lemma", "corollary", "claim")

@@ -161,6 +161,16 @@ def test_definitions_and_examples_need_no_check(ledger):
     assert problems(ledger) == []
 
 
+@pytest.mark.parametrize("before", ["", "  ", "> "])
+@pytest.mark.parametrize("fence", ["```", "~~~", ":::"])
+def test_a_statement_is_seen_wherever_it_stands(ledger, before, fence):
+    """In a list and in a quotation too."""
+    lines = [f"{fence}{{prf:lemma}} Another", ":label: another", "", "Text.", fence]
+    page = PAGE + "\n- item\n\n" + "".join(f"{before}{line}\n" for line in lines)
+    (ledger / "book" / "cp.md").write_text(page)
+    assert problems(ledger) == ["book/cp.md: lemma another is not in claims.yml"]
+
+
 def test_a_statement_shown_as_text_is_none(ledger):
     shown = "````md\n```{prf:theorem}\n:label: other\n```\n````\n\n```python\nx = 1\n```\n"
     (ledger / "book" / "cp.md").write_text(shown + PAGE + shown)
