@@ -1,5 +1,7 @@
 """Pictures of audits: paths that meet, fields that grow with depth, bounds by layer."""
 
+from itertools import cycle
+
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -44,17 +46,24 @@ def draw_paths(axes: Axes, paths: dict[str, WindowChain], size: int, unit: int, 
     ----------
     axes : matplotlib Axes
     paths : dict from name to list of (window, stride, padding)
-        Drawn in this order, the widest first.
+        One or two, drawn in this order, the widest first.
     size : int
         Pixels of the image, one axis.
     unit : int
     title : str
+
+    Raises
+    ------
+    ValueError
+        If there are more than two paths, or none.
 
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_paths(axes, {"branch": [(3, 2, 1)], "shortcut": [(1, 2, 0)]}, 8, 2, "aligned")
     """
+    if not 1 <= len(paths) <= 2:
+        raise ValueError(f"draw_paths: {len(paths)} paths ({', '.join(paths)}); draws one or two")
     fields = {name: path_field(path, unit) for name, path in paths.items()}
     colors = (COLORS["rows"], COLORS["columns"])
     top = (min(a for a, _ in fields.values()) + max(b for _, b in fields.values()) + 1) / 2
@@ -101,7 +110,7 @@ def draw_field_growth(
     >>> with figure() as (drawing, axes):
     ...     draw_field_growth(axes, {"plain": [3, 5, 10]}, 32)
     """
-    palette = list(RECEPTIVE_FIELD_COLORS.values())
+    palette = cycle(RECEPTIVE_FIELD_COLORS.values())
     longest = max(len(values) for values in fields.values())
     for (name, values), color in zip(fields.items(), palette, strict=False):
         axes.plot(range(1, len(values) + 1), values, color=color, drawstyle="steps-post")

@@ -133,7 +133,7 @@ def draw_private(axes: Axes, net: Architecture, field: int, cut: int) -> None:
     extent, step = net.size[0], net.total_stride(1)
     for x in range(extent):
         _cell(axes, x, 0, COLORS["rows" if x < cut else "columns"], str(x))
-    over = [start for start in range(0, cut, step) if cut < start + field <= extent]
+    over, y = [start for start in range(0, cut, step) if cut < start + field <= extent], -0.2
     for y, start in zip((-1.1 - 0.9 * n for n in range(len(over))), over, strict=True):
         before, after = private_columns(start, field, step, extent, cut)
         axes.add_patch(Rectangle((start - 0.46, y - 0.34), field - 0.08, 0.68, edgecolor=INK,

@@ -16,14 +16,15 @@ _CASING = (withStroke(linewidth=4.5, foreground="white"),)  # lines stand out fr
 
 
 def number(value: float) -> str:
-    """An integer as it is written in a figure, with a minus sign instead of a hyphen.
+    """A number as it is written in a figure, with a minus sign instead of a hyphen.
 
     Examples
     --------
-    >>> number(-2.0)
-    '−2'
+    >>> number(-2.0), number(0.25), number(2 / 3)
+    ('−2', '0.25', '0.667')
     """
-    return f"{int(value)}".replace("-", "−")
+    text = f"{int(value)}" if float(value).is_integer() else f"{value:.3g}"
+    return text.replace("-", "−")
 
 
 def power(value: int) -> str:

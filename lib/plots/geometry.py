@@ -83,16 +83,26 @@ def draw_regions(axes: Axes, partition: Partition, side: int, title: str = "") -
 def regions(side: int = 4) -> dict[str, tuple[int, ...]]:
     """Eight partitions of a small square image by name: the pixels of one region.
 
+    Parameters
+    ----------
+    side : int
+        A power of two, at least 4.
+
     Examples
     --------
     >>> regions()["left column"]
     (0, 4, 8, 12)
     """
+    def inner(line: int) -> bool:
+        return side // 4 <= line < side - side // 4
+
     parts = {"left-right": "left-right", "top-bottom": "top-bottom",
              "alternating columns": "even-odd", "checkerboard": "checkerboard",
-             "nested columns": nested_columns(side), "inner square": (5, 6, 9, 10),
+             "nested columns": nested_columns(side),
+             "inner square": [p for p in range(side**2) if inner(p // side) and inner(p % side)],
              "left column": range(0, side**2, side),
-             "diagonal quadrants": (0, 1, 4, 5, 10, 11, 14, 15)}
+             "diagonal quadrants": [p for p in range(side**2)
+                                    if (p // side < side // 2) == (p % side < side // 2)]}
     return {name: tuple(split_modes(part, (side, side))[0]) for name, part in parts.items()}
 
 

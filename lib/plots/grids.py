@@ -18,6 +18,7 @@ from ..trees.circuit import evaluate
 from ..trees.constructions import even_odd_weights
 from ..trees.tensors import indices, matricize
 from ..trees.tree import ModeTree
+from .drawing import number
 from .style import COLORS, INK, figure, label_line
 
 __all__ = [
@@ -70,7 +71,7 @@ def draw_grid_matrix(axes: Axes, matrix: torch.Tensor, partition: Partition) -> 
             pixels = dict(zip(row_modes + column_modes, row + column))
             x, y = 1.25 * (c + 1), -1.25 * (r + 1)
             _image(axes, x, y, pixels, row_modes)
-            axes.text(x + 0.34, y + 0.91, f"{int(matrix[r, c])}", ha="center", va="center",
+            axes.text(x + 0.34, y + 0.91, number(float(matrix[r, c])), ha="center", va="center",
                       fontsize=12, fontweight="bold")
     for c, column in enumerate(shown):
         _image(axes, 1.25 * (c + 1), 0.0, dict(zip(column_modes, column)), row_modes)
@@ -105,10 +106,10 @@ def draw_patches(axes: Sequence[Axes], patches: torch.Tensor) -> None:
     >>> with figure(columns=2) as (drawing, axes):
     ...     draw_patches(axes, torch.zeros(2, 48))
     """
-    for number, (ax, patch) in enumerate(zip(axes, patches, strict=True)):
+    for place, (ax, patch) in enumerate(zip(axes, patches, strict=True)):
         ax.imshow(_pixels(patch).numpy())
         ax.set_axis_off()
-        ax.set_title(f"template {number}", fontsize=11, fontweight="normal", loc="center")
+        ax.set_title(f"template {place}", fontsize=11, fontweight="normal", loc="center")
 
 
 def draw_mosaic(

@@ -45,7 +45,6 @@ def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound])
     ...     draw_threshold(axes, networks, ranks)
     """
     windows = [net.layers[0].window for net in networks]
-    half = networks[0].size[0] / 2
     heights = [log2(rank.value) for rank in ranks]
     axes.plot(windows, heights, "o-", color=COLORS["exact"], zorder=3)
     known = [(w, b.exponent * log2(b.base)) for w, net in zip(windows, networks, strict=True)
@@ -55,9 +54,12 @@ def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound])
                   fillstyle="none", markeredgewidth=2, zorder=4)
         label_line(axes, known[-1][0], known[-1][1], "overlap theorem", COLORS["bound"],
                    xytext=(-12, -20), ha="right")
-    axes.axvspan(windows[0] - 0.4, half + 0.5, color=COLORS["bound"], alpha=0.1, zorder=0)
-    axes.text(windows[0] - 0.3, max(heights) * 0.97, "the overlap theorem\nsays nothing here",
-              color=COLORS["bound"], va="top")
+    silent = set(windows) - {w for w, _ in known}
+    if silent:
+        axes.axvspan(windows[0] - 0.4, max(silent) + 0.5, color=COLORS["bound"], alpha=0.1,
+                     zorder=0)
+        axes.text(windows[0] - 0.3, max(heights) * 0.97, "the overlap theorem\nsays nothing here",
+                  color=COLORS["bound"], va="top")
     middle = len(windows) // 2 - 1
     label_line(axes, windows[middle], heights[middle], "exact rank", COLORS["exact"],
                xytext=(10, -6))

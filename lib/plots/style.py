@@ -163,7 +163,11 @@ def figure(
         )
         if upright and min(shape) > 1:
             axes = axes.T if columns > 1 else axes.reshape(shape)
-        yield drawing, axes
+        try:
+            yield drawing, axes
+        except BaseException:
+            plt.close(drawing)  # or a notebook would show what was begun
+            raise
         if plt.get_backend().lower() != "agg":  # agg only writes files
             plt.show()
 

@@ -66,9 +66,11 @@ def draw_row_of_windows(axes: Axes, net: Architecture, cut: int, title: str = ""
         depth = -0.95 - 0.55 * (number % -(-net.windows[0][0] // net.strides[0][0]))
         draw_window(axes, (start - 0.4, depth), (last - start + 0.8, 0.38),
                     crossing=(start, last) in crossing)
-    axes.plot([cut - 0.5] * 2, [0.7, -1.2 - 0.55 * (net.windows[0][0] > net.strides[0][0]) * 2],
+    overlap = net.windows[0][0] > net.strides[0][0]
+    low = min(-2.3, -1.2 - 0.55 * ((net.windows[0][0] - 1) // net.strides[0][0]))
+    axes.plot([cut - 0.5] * 2, [0.7, low if overlap else -1.2],
               color=INK, linestyle="--", linewidth=1.2, zorder=6)
-    fit_axes(axes, (-0.6, extent - 0.4), (-2.3, 0.8), title)
+    fit_axes(axes, (-0.6, extent - 0.4), (low, 0.8), title)
     return len(crossing)
 
 
@@ -120,10 +122,10 @@ def draw_digits(axes: Axes, window: int, extent: int, cut: int) -> None:
     """
     net = Architecture((extent,), 2, ((window, 1, 1), (extent, extent, 1)))
     colors = [COLORS["rows" if x < cut else "columns"] for x in range(extent)]
-    draw_cells(axes, [f"$d_{x}$" for x in range(extent)], colors)
+    draw_cells(axes, [f"$d_{{{x}}}$" for x in range(extent)], colors)
     windows = crossing_windows(net, cut)[::-1]
     for line, (first, last) in enumerate(windows, 1):
-        texts = ["1", "$M$", *(f"$M^{o}$" for o in range(2, window))][:last - first + 1]
+        texts = ["1", "$M$", *(f"$M^{{{o}}}$" for o in range(2, window))][:last - first + 1]
         draw_window(axes, (first - 0.47, -1.2 * line - 0.45), (last - first + 0.94, 0.9), True)
         for o, text in enumerate(texts):
             axes.text(first + o, -1.2 * line, text, ha="center", va="center", fontsize=11, zorder=5)

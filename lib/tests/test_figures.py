@@ -10,6 +10,7 @@ from math import log, log10
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 from matplotlib.colors import to_rgb
 
 from lib import Architecture, ModeTree, Modular, coefficient_tensor, matching_number
@@ -17,7 +18,9 @@ from lib.constructions.overlaps import overlap_construction
 from lib.course.finishing import finish_book
 from lib.experiments.images import dead_leaves
 from lib.plots import (
+    audit,
     choices,
+    crossing,
     depth,
     drawing,
     experiments,
@@ -26,6 +29,7 @@ from lib.plots import (
     log_space,
     matrices,
     moves,
+    overlaps,
     rectifiers,
     style,
     windows,
@@ -222,8 +226,76 @@ def test_sums_of_tiny_numbers():
     assert total == pytest.approx(exact.item()) and terms == [1.0, 0.5, 0.0625]
 
 
-def test_small_numbers_are_written_with_a_minus_sign():
+def test_numbers_are_written_with_a_minus_sign_and_what_they_are():
+    """0.9 and 2/3 were cut to 0."""
     assert drawing.number(-3.0) == "−3" and drawing.power(10) == "10"
+    matrix = torch.tensor([[0.9, -0.5, 2, 1e6]]).double()
+    with style.figure() as (_, axes):
+        drawing.draw_heatmap(axes, matrix, texts=True)
+        grids.draw_grid_matrix(axes, matrix.expand(4, 4), "left-right")
+    texts = [text.get_text() for text in axes.texts]
+    assert texts == 5 * ["0.9", "−0.5", "2", "1000000"]
+
+
+@pytest.mark.parametrize("window, stride", [(3, 1), (4, 1), (8, 1), (7, 2), (3, 3)])
+def test_no_window_lies_outside_the_picture(window, stride):
+    rest = -(-9 // stride)
+    with style.figure() as (_, axes):
+        windows.draw_row_of_windows(axes, Architecture((9,), 2, ((window, stride, 1),
+                                                                (rest, rest, 1))), 4)
+    assert all(axes.get_ylim()[0] < patch.get_y() for patch in axes.patches)
+
+
+def test_indices_of_two_digits_are_lowered_whole():
+    with style.figure() as (_, axes):
+        windows.draw_digits(axes, window=12, extent=24, cut=12)
+    texts = {text.get_text() for text in axes.texts}
+    assert {"$d_{23}$", "$M^{11}$"} <= texts and not any("_2" in text for text in texts)
+
+
+def test_every_network_has_its_line():
+    """The sixth was left out."""
+    with style.figure() as (_, axes):
+        audit.draw_field_growth(axes, {f"net {n}": [3, 5 + n] for n in range(7)}, 32)
+    assert {text.get_text() for text in axes.texts} >= {f"net {n}" for n in range(7)}
+    assert len(axes.lines) == 7 + 2
+    with pytest.raises(ValueError, match="3 paths .a, b, c.; draws one or two"):
+        audit.draw_paths(axes, dict.fromkeys("abc", [(3, 2, 1)]), 8, 2, "")
+
+
+@pytest.mark.parametrize("size", [4, 5, 7])
+def test_the_silence_of_the_theorem_is_shaded(size):
+    """At odd sizes it is silent at every window."""
+    networks = overlaps.window_sweep(size, 2, 2)
+    with style.figure() as (_, axes):
+        overlaps.draw_threshold(axes, networks, [net.exact_two_layer_rank() for net in networks])
+    silent = [net.windows[0][0] for net in networks if net.overlap_bound().silent]
+    (shade,) = [patch for patch in axes.patches if patch.get_alpha() == 0.1]
+    assert shade.get_x() + shade.get_width() == max(silent) + 0.5
+
+
+def test_a_picture_without_private_pixels_is_drawn():
+    with style.figure() as (_, axes):
+        crossing.draw_private(axes, Architecture((8,), 2, ((2, 2, 5), (4, 4, 1))), 2, 4)
+    assert len(axes.patches) == 8
+
+
+def test_regions_scale():
+    large = geometry.regions(8)
+    assert geometry.regions(4)["inner square"] == (5, 6, 9, 10)
+    assert geometry.regions(4)["diagonal quadrants"] == (0, 1, 4, 5, 10, 11, 14, 15)
+    for name, rows in geometry.regions(4).items():
+        if not name.startswith(("alternating", "checker", "nested", "left col")):
+            twice = {8 * i + j for p in rows for i in (2 * (p // 4), 2 * (p // 4) + 1)
+                     for j in (2 * (p % 4), 2 * (p % 4) + 1)}
+            assert set(large[name]) == twice, name
+
+
+def test_a_figure_that_fails_is_not_left_open():
+    before = pyplot.get_fignums()
+    with pytest.raises(ValueError), style.figure():
+        raise ValueError
+    assert pyplot.get_fignums() == before
 
 
 def test_pictures_are_versions_of_the_images():
