@@ -731,7 +731,7 @@ with checking("slides-exponent", evidence="closed form",
         possible = 2 * size**2 >= four  # 4 × the exponent of the row count
         check(reaches == possible, (window, size))
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-block-bounds", "caption": "Exponents of M for blocks of 3×3 convolutions. The bound for blocks levels off; the area law, from the same network, grows with the image."}, "image": {"alt": "Both axes logarithmic. The area law rises as a straight line from 8 at H=4 to 512 at H=256; the bound for blocks is 8 up to H=16 and 32 from there on; the gray line of the talk is constant at 6.25."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-block-bounds", "caption": "Exponents of M for blocks of 3×3 convolutions. The bound for blocks levels off; the area law, from the same network, grows with the image."}, "image": {"alt": "Both axes logarithmic. The area law rises as a straight line from 8 at H=4 to 512 at H=256; the bound for blocks is 8 up to H=16 and 32 from H=32 on; the gray line of the talk is constant at 6.25."}}
 sizes = [4, 8, 16, 32, 64, 128, 256]
 exponents = {
     "area law": [blocks(3, h).crossing_bound().exponent for h in sizes],

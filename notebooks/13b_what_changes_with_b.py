@@ -351,7 +351,7 @@ with checking("same-curves-on-a-gpu", evidence="trained",
                         for pair in ("CPU and GPU", "two seeds"))
         check(device < seed, place)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-controls", "caption": "Four networks: what two neighboring values of a block see, and training accuracy on augmented CIFAR-10 images against parameters. Points are means over the seeds trained, bars one standard deviation. Solid lines overlap, dashed lines do not; blue networks only take maxima of single pixels, orange ones add neighbors up."}, "image": {"alt": "Above, four small grids with two windows each. Below, two panels of training accuracy against parameters. In the color panel the two orange lines rise together, one solid and one dashed; the two blue lines, one solid and one dashed, stay low, and B=1 stays near 0.4 up to seventeen million parameters. In the spatial panel the order is the same with smaller distances."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-controls", "caption": "Four networks: what two neighboring values of a block see, and training accuracy on augmented CIFAR-10 images against parameters. Points are means over the seeds trained, bars one standard deviation. Solid lines overlap, dashed lines do not; blue networks only take maxima of single pixels, orange ones add neighbors up."}, "image": {"alt": "Above, four small grids with two windows each. Below, two panels of training accuracy against parameters. In the color panel the two orange lines rise together, one solid and one dashed; the two blue lines, one solid and one dashed, stay low, and B=1 stays below 0.4 up to seventeen million parameters. In the spatial panel the orange lines lie above the blue ones too, with smaller distances."}}
 controls = plots.draw_controls(found)
 
 # %% [markdown]
@@ -477,7 +477,7 @@ table([(name, kind, C, *(with_interval(analysis.averaged(walk)[factor])
 # difference. An interval holds 95 percent over seeds, where there is more than one. The four steps of
 # every factor from `B1` to `B2`, one by one:
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-factors", "caption": "What overlap, order and mixing add from B=1 to B=2, each with the others off (circle), after overlap (square), after order (triangle), after mixing (triangle on its tip), after both (diamond)."}, "image": {"alt": "Two panels, color and spatial. In both, the four points of overlap lie around zero, those of order far to the right, most so after mixing; mixing adds something only after order."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-factors", "caption": "What overlap, order and mixing add from B=1 to B=2, each with the others off (circle), after overlap (square), after order (triangle), after mixing (triangle on its tip), after both (diamond)."}, "image": {"alt": "Two panels, color and spatial. Overlap alone and after mixing adds nearly nothing; after order its points lie below zero in color and near zero in spatial. Those of order lie far to the right, most so with mixing; mixing adds something only after order."}}
 factors_figure = plots.stored_factors()
 
 # %% tags=["hide-input"]
@@ -832,7 +832,7 @@ usage(stored)
 # %%
 usage(on_photographs)
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-usage", "caption": "Training accuracy against the effective rank of the trained network's scores, all stored networks. Filled points overlap, open ones do not."}, "image": {"alt": "Points scattered between effective rank 1.4 and 3.2 and between accuracy 0.1 and 0.95, without a visible relation. The circuits offset2prod, open, lie above B2prod, filled."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-usage", "caption": "Training accuracy against the effective rank of the trained network's scores, all stored networks on dead leaves. Filled points overlap, open ones do not."}, "image": {"alt": "Points scattered between effective rank 1.4 and 3.2 and between accuracy 0.1 and 0.95, without a visible relation. The circuits offset2prod, open, lie above B2prod, filled."}}
 with plots.figure(5.6, 4.2) as (drawing, axes):
     plots.draw_usage(axes, stored)
 

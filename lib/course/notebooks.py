@@ -169,10 +169,14 @@ def sync(folder: Path = FOLDER) -> list[str]:
         stored = None if found is None else found.cells
         if found is None or found.metadata != METADATA or differences(stored, notebook.cells):
             finish(notebook)
-            outputs = {(cell.id, cell.source): cell for cell in stored or []}
+            # By source, not by id: an editor gives cells ids of its own, and keeps them.
+            outputs: dict[tuple[str, str], list] = {}
+            for cell in stored or []:
+                outputs.setdefault((cell.cell_type, cell.source), []).append(cell)
             before = next(filter(is_setup, stored or []), None)
             for cell in notebook.cells:
-                old = outputs.get((cell.id, cell.source), before if is_setup(cell) else None)
+                same = outputs.get((cell.cell_type, cell.source))
+                old = same.pop(0) if same else before if is_setup(cell) else None
                 if old is not None and cell.cell_type == "code":
                     cell.outputs, cell.execution_count = old.outputs, old.execution_count
             write(notebook, path)

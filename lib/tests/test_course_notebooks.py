@@ -84,6 +84,20 @@ def test_sync_takes_the_twin_and_keeps_outputs_of_cells_that_stayed(run_course):
     assert sync(folder) == []
 
 
+def test_sync_keeps_outputs_whatever_ids_an_editor_gave(run_course):
+    """Outputs were lost where the id of a cell was not that of its source."""
+    path = run_course / "notebooks" / f"{STEM}.ipynb"
+    twin = path.with_suffix(".py")
+    twin.write_text(twin.read_text().replace("total * 2", "total * 3"))
+    stored = json.loads(path.read_text())
+    for number, cell in enumerate(stored["cells"]):
+        cell["id"] = f"editor-{number}"
+    path.write_text(json.dumps(stored))
+    assert sync(path.parent) == [path.name]
+    assert read_notebook(path).cells[1].outputs[0].text == "total 7\n"
+    assert problems(path.parent) == ["90_trial: cell 2 has no stored run"]
+
+
 def test_a_new_set_up_cell_asks_for_no_new_run(tmp_path):
     """It is silent: a new address does not ask for new runs of everything."""
     for name in ("08_overlap_degree.py", "08_overlap_degree.ipynb"):

@@ -16,7 +16,10 @@ from matplotlib.colors import to_rgb
 from lib import Architecture, ModeTree, Modular, coefficient_tensor, matching_number
 from lib.constructions.overlaps import overlap_construction
 from lib.course.finishing import finish_book
+from lib.experiments.analysis import cells
 from lib.experiments.images import dead_leaves
+from lib.experiments.records import STORED as STORED_RUNS
+from lib.experiments.records import read
 from lib.plots import (
     audit,
     choices,
@@ -352,8 +355,8 @@ def test_sizes_and_ranks_of_depth_are_the_formulas():
     assert deep == [(8 * 4 * r + 4 * r * r + 2 * r * r + r, r**4) for r in (1, 2, 3, 4)]
     assert right.get_lines()[-1].get_data()[0] == [32]
     pair, four = (axes.get_images()[0].get_array() for axes in depth._point().axes)
-    for cells, places in ((pair, {0, 1}), (four, {0, 1, 3, 4})):
-        found = np.argwhere(cells[..., 0] < 1)
+    for shown, places in ((pair, {0, 1}), (four, {0, 1, 3, 4})):
+        found = np.argwhere(shown[..., 0] < 1)
         assert {tuple(place) for place in found} == {(p, p) for p in places}
 
 
@@ -413,6 +416,21 @@ def test_draws_of_rectifiers_are_those_of_the_text():
     assert sum(maxima) == sum(products) == products[16] == 100
     median = next(rank for rank in range(17) if sum(maxima[:rank + 1]) > 50)
     assert str(median) == glued["04-rectifier-median"]
+
+
+def test_what_stands_for_the_curves_says_where_they_cross():
+    """The text for who does not see the picture of the published networks."""
+    found = cells(read(STORED_RUNS / "laptop.jsonl")[1])
+    crossed = set()
+    for kind, channels in product(("spatial", "color"), (2, 4, 8, 16, 32, 64)):
+        means = [np.mean(found[kind, f"B{b}", channels]) for b in range(1, 6)]
+        if means != sorted(means):
+            crossed.add((kind, channels, tuple(sorted(range(1, 6), key=lambda b: means[b - 1]))))
+    assert {key[:2] for key in crossed} == {("spatial", 2), ("color", 2), ("color", 32)}
+    assert ("color", 32, (1, 2, 3, 5, 4)) in crossed
+    page = (ROOT / "book" / "convnet-experiments.md").read_text(encoding="utf-8")
+    assert "from four on, five lines" in page
+    assert "but that B=4 lies above B=5 at 32 channels and color" in page
 
 
 def test_only_one_table_is_meant():
