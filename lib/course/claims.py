@@ -94,7 +94,8 @@ def load_claims(path: str | Path | None = None) -> dict[str, dict]:
     Raises
     ------
     ValueError
-        If an entry lacks a field, has one too many, repeats an id or has an unknown status.
+        If the file is no YAML, or an entry lacks a field, has one too many, repeats an id or has
+        an unknown status.
 
     Examples
     --------
@@ -105,7 +106,11 @@ def load_claims(path: str | Path | None = None) -> dict[str, dict]:
 
     path = claims_file() if path is None else Path(path)
     claims = {}
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from None
+    for entry in entries:
         if not isinstance(entry, dict) or set(entry) != set(FIELDS):
             raise ValueError(f"{path.name}: an entry has exactly the fields {FIELDS}, got {entry}")
         if entry["status"] not in STATUS:

@@ -215,7 +215,10 @@ def ledger_row(claim: dict, checks: list[Check], linked: bool, documents) -> str
 
 
 def main() -> None:
-    found = problems()
+    try:
+        found = problems()
+    except ValueError as error:  # a list or a notebook that cannot be read
+        sys.exit(f"the ledger cannot be checked: {error}")
     print("\n".join(found) or f"the ledger is complete: {len(load_claims())} claims")
     sys.exit(bool(found))
 

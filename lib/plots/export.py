@@ -8,7 +8,7 @@ phone is drawn twice: ``NAME-phone.svg`` has its panels below each other.
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -42,6 +42,26 @@ def book_figures() -> dict[str, Callable]:
     return found
 
 
+def known_figures(names: Sequence[str]) -> dict[str, Callable]:
+    """Every figure of the prose pages, after a look whether these names are among them.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> "rooms" in known_figures(["rooms"])
+    True
+    """
+    figures = book_figures()
+    unknown = [name for name in names if name not in figures]
+    if unknown:
+        raise ValueError(f"export: no figures {unknown}; known: {', '.join(sorted(figures))}")
+    return figures
+
+
 def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
     """Draw figures and write them, the same bytes for the same picture.
 
@@ -65,11 +85,8 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
     >>> export([])
     []
     """
-    figures = book_figures()
+    figures = known_figures(names or ())
     names = sorted(figures) if names is None else names
-    unknown = [name for name in names if name not in figures]
-    if unknown:
-        raise ValueError(f"export: no figures {unknown}; known: {', '.join(sorted(figures))}")
     matplotlib.use("agg")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -94,6 +111,14 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
     return written
 
 
-if __name__ == "__main__":
+def main() -> None:
+    try:
+        known_figures(sys.argv[1:])
+    except ValueError as error:  # a name that was mistyped; an error of a drawing is shown whole
+        sys.exit(str(error))
     for path in export(sys.argv[1:] or None):
         print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -171,6 +171,17 @@ def test_a_statement_is_seen_wherever_it_stands(ledger, before, fence):
     assert problems(ledger) == ["book/cp.md: lemma another is not in claims.yml"]
 
 
+@pytest.mark.parametrize("text, said", [("- id: [a\n", "claims.yml: while parsing"),
+                                        ("- id: a\n", "has exactly the fields")])
+def test_a_list_that_cannot_be_read_is_said_in_one_line(ledger, text, said, monkeypatch):
+    (ledger / "book" / "claims.yml").write_text(text)
+    load_claims.cache_clear()
+    monkeypatch.setattr(ledger_module, "problems", lambda: problems(ledger))
+    with pytest.raises(SystemExit, match="the ledger cannot be checked: ") as stopped:
+        ledger_module.main()
+    assert said in stopped.value.code and "\n" not in stopped.value.code
+
+
 def test_a_statement_shown_as_text_is_none(ledger):
     shown = "````md\n```{prf:theorem}\n:label: other\n```\n````\n\n```python\nx = 1\n```\n"
     (ledger / "book" / "cp.md").write_text(shown + PAGE + shown)

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from matplotlib import pyplot
 
-from lib.plots.export import FOLDER, book_figures, export
+from lib.plots.export import FOLDER, book_figures, export, main
 
 
 def test_every_figure_of_the_prose_is_stored():
@@ -37,6 +37,9 @@ def test_a_picture_that_gets_no_portrait_is_closed_twice(tmp_path):
     assert pyplot.get_fignums() == before
 
 
-def test_unknown_figures_are_named():
+def test_unknown_figures_are_named(monkeypatch):
     with pytest.raises(ValueError, match="no figures \\['nothing'\\]"):
         export(["nothing"])
+    monkeypatch.setattr("sys.argv", ["export", "nothing"])
+    with pytest.raises(SystemExit, match="no figures .'nothing'.; known: "):
+        main()
