@@ -142,7 +142,7 @@ def multisets(symbols):
     >>> len(multisets(2)), len(multisets(5)), multisets(2)[1].tolist()
     (5, 70, [0, 0, 0, 1])
     """
-    return torch.tensor(list(itertools.combinations_with_replacement(range(symbols), 4)))
+    return torch.combinations(torch.arange(symbols), 4, with_replacement=True)
 
 
 def coded(images, geometry):
