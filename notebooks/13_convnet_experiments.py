@@ -218,7 +218,7 @@ assert not analysis.missing(stored, full)  # else say what is missing
 # %% [markdown]
 # Nothing is missing: in every cell of the grid all three seeds are trained.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-cifar", "caption": "Training accuracy on 2,000 augmented CIFAR-10 images against channels (left) and parameters (right). Points are means over the seeds trained, bars one standard deviation. The dashed line is chance."}, "image": {"alt": "Four panels. Against channels, the lines for B=1 to B=5 lie above one another in this order, and the line for B=1 stays below 0.45 up to 64 channels while the others reach 0.6 and more. Against parameters, the lines for B=2 to B=5 nearly fall together, and the line for B=1 bends away below them."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-cifar", "caption": "Training accuracy on 2,000 augmented CIFAR-10 images against channels (left) and parameters (right). Points are means over the seeds trained, bars one standard deviation. The dashed line is chance."}, "image": {"alt": "Four panels. Against channels, the lines for B=1 to B=5 lie above one another nearly in this order, and the line for B=1 stays below 0.45 up to 64 channels while the others reach 0.6 and more. Against parameters, the lines for B=2 to B=5 nearly fall together, and the line for B=1 bends away below them."}}
 panels = plots.draw_four_panels(found)
 
 # %% [markdown]
