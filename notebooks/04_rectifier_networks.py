@@ -559,7 +559,7 @@ table([(name, N, M, ", ".join(f"{rank}: {count}" for rank, count
        for (name, N, M), found in counted.items()],
       ["pooling", "N", "M", "rank: draws"])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-rectifier-ranks", "caption": "Even-odd ranks of 100 random deep networks with N = 8, M = 2 and two channels per level. All circuits have rank 16; the rectifier networks spread over smaller ranks."}, "image": {"alt": "Bars of the ranks with maxima, spread over small ranks with a peak at 2, and a single bar for products at rank 16."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-rectifier-ranks", "caption": "Even-odd ranks of 100 random deep networks with N = 8, M = 2 and two channels per level. All circuits have rank 16; the rectifier networks spread over smaller ranks."}, "image": {"alt": "Bars of the ranks with maxima, spread over small ranks with a peak at 3, and a single bar for products at rank 16."}}
 with style.figure(6, 3) as (drawing, axes):
     rectifiers.draw_rank_counts(axes, {
         name: counted[name, 8, 2] for name in ("maxima", "products")})

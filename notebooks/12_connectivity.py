@@ -535,7 +535,7 @@ table([(task, name, f"{floors[task, name]:.2f}",
        for (task, name), (median, low, high) in medians.items()],
       ["task", "network", "floor", "best of 12", "median", "95 % interval"])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mixture-task", "caption": "Errors of the trained networks, one circle for each of twelve starts, and in gray what no weights can go below. On the hybrid's pairs the mixture is exact while both parents and the sum stop at their floor or above it."}, "image": {"alt": "Four panels, one for each task, with four networks each. Hybrid's pairs: mixture at 0, the others between 0.44 and 0.56. First's pairs: first, sum and mixture at 0 but for two starts of the sum, second above 0.69. Second's pairs: the same with the parents exchanged. Other pairs: all above 0.77."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mixture-task", "caption": "Errors of the trained networks, one circle for each of twelve starts, and in gray what no weights can go below. On the hybrid's pairs the mixture is exact while both parents and the sum stop at their floor or above it."}, "image": {"alt": "Four panels, one for each task, with four networks each. Hybrid's pairs: mixture at 0, the others between 0.44 and 0.56. First's pairs: first, sum and mixture at 0 but for two starts of the sum, second above 0.69. Second's pairs: the same with the parents exchanged, but for one start each of second and sum. Other pairs: all above 0.77."}}
 with style.figure(7, 5.6, rows=2, columns=2) as (drawing, axes):
     for ax, task in zip(axes.flat, tasks):
         connectivity.draw_errors(

@@ -218,7 +218,7 @@ assert not analysis.missing(stored, full)  # else say what is missing
 # %% [markdown]
 # Nothing is missing: in every cell of the grid all three seeds are trained.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-cifar", "caption": "Training accuracy on 2,000 augmented CIFAR-10 images against channels (left) and parameters (right). Points are means over the seeds trained, bars one standard deviation. The dashed line is chance."}, "image": {"alt": "Four panels. Against channels, the lines for B=1 to B=5 lie above one another in this order, and the line for B=1 stays below 0.45 up to 64 channels while the others reach 0.6 and more. Against parameters, the lines for B=2 to B=5 nearly fall together, and the line for B=1 bends away below them."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-cifar", "caption": "Training accuracy on 2,000 augmented CIFAR-10 images against channels (left) and parameters (right). Points are means over the seeds trained, bars one standard deviation. The dashed line is chance."}, "image": {"alt": "Four panels. Against channels, the lines for B=1 to B=5 lie above one another nearly in this order, and the line for B=1 stays below 0.45 up to 64 channels while the others reach 0.6 and more. Against parameters, the lines for B=2 to B=5 nearly fall together, and the line for B=1 bends away below them."}}
 panels = plots.draw_four_panels(found)
 
 # %% [markdown]
@@ -432,7 +432,7 @@ with checking("convac-overlap-beats-channels", evidence="trained",
 #
 # To try: `settings.Settings(data="photograph-patches", images=100, epochs=40)` in the live run; other
 # seeds with `settings.Grid(..., seeds=(0, 1, 2))`; or your own CIFAR-10 runs with
-# `python -m lib.experiments --preset laptop`, which continues where it was stopped.
+# `python -m lib.experiments --preset laptop --output mine.jsonl`, which continues where it was stopped.
 
 # %% [markdown]
 # ## Try it

@@ -26,7 +26,7 @@ from ..exact.device import device_name
 from ..results import STORED, identifier, program
 from .blobs import TASKS, blobs
 from .networks import generator_for
-from .records import ResultsFile
+from .records import ResultsFile, read
 
 __all__ = ["GEOMETRIES", "KINDS", "PoolSettings", "PooledNetworks", "coded", "multisets",
            "run", "train", "window_order"]
@@ -399,6 +399,7 @@ def main(arguments=None):
         run(seeds=range(5), geometries=("square", "mirror"), output=output)
         run(seeds=range(5), output=output)
         run(output=output)
+        print(f"{len(read(output)[1])} networks are stored in {output}")
 
 
 if __name__ == "__main__":
