@@ -11,8 +11,8 @@ from lib.bounds.partitions import split_modes
 from lib.exact.arithmetic import Modular, Real
 from lib.grids.grid import change_basis, grid_block, grid_tensor
 from lib.photograph import photograph_patches
-from lib.trees.circuit import TreeCircuit, evaluate
 from lib.trees import decompositions
+from lib.trees.circuit import TreeCircuit, evaluate
 from lib.trees.constructions import even_odd_weights
 from lib.trees.decompositions import coefficient_tensor
 from lib.trees.mincut import multiplicative_mincut
