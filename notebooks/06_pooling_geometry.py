@@ -495,8 +495,8 @@ for _ in range(4):
     contents.append(len(pooled.multisets(contents[-1]))
                     if contents[-1] < 100 else None)
 known = {}
+small = torch.cartesian_prod(*[torch.tensor([False, True])] * 16)
 for geometry in ("square", "mirror"):
-    small = torch.tensor(list(itertools.product((False, True), repeat=16)))
     known[geometry] = len(pooled.coded(small.view(-1, 4, 4), geometry).unique())
 print("contents, level by level:", contents[:3])
 print("of 65536 images of 4 × 4 pixels it can tell apart:", known)

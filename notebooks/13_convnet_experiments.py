@@ -432,7 +432,7 @@ with checking("convac-overlap-beats-channels", evidence="trained",
 #
 # To try: `settings.Settings(data="photograph-patches", images=100, epochs=40)` in the live run; other
 # seeds with `settings.Grid(..., seeds=(0, 1, 2))`; or your own CIFAR-10 runs with
-# `python -m lib.experiments --preset laptop`, which continues where it was stopped.
+# `python -m lib.experiments --preset laptop --output mine.jsonl`, which continues where it was stopped.
 
 # %% [markdown]
 # ## Try it

@@ -356,7 +356,7 @@ controls = plots.draw_controls(found)
 
 # %% [markdown]
 # How much of the gap from $B=1$ to $B=2$ does each control close? One is all of it.
-# Below the table: how much of it lies between runs of $B=1$, or of $B=2$, that differ in the seed
+# Above the table: how much of it lies between runs of $B=1$, or of $B=2$, that differ in the seed
 # alone. Only differences well above that mean something.
 
 
@@ -889,5 +889,5 @@ glue("13b-effective-high", f"{max(effective):.1f}")
 # - In training it is the other way round: what closes the gap is mixing together with order, without
 #   any overlap; overlap without them closes nothing.
 #
-# To try: `python -m lib.experiments --preset factorial --kinds haar2 --seeds 1` continues the stored
-# runs with another seed.
+# To try: `python -m lib.experiments --preset factorial --kinds haar2 --seeds 3 --output mine.jsonl`
+# trains one control with another seed, on the published images.

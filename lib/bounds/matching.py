@@ -61,17 +61,22 @@ def maximum_matching(
         seen = {number[cell] for box in (ahead, behind) for cell in product(*box)}
         neighbors[p] = sorted(seen & side)
     partner, matched = {}, {}                  # other cell -> row cell, and the reverse
+    closed = set()                             # others from which no path leads to a free cell
     for p in chosen:
-        _augment(p, neighbors, partner, matched)
+        _augment(p, neighbors, partner, matched, closed)
     return tuple(sorted((min(pair), max(pair)) for pair in partner.items()))
 
 
-def _augment(start, neighbors, partner, matched):
-    """Match one more cell along a shortest alternating path, if there is one."""
+def _augment(start, neighbors, partner, matched, closed):
+    """Match one more cell along a shortest alternating path, if there is one.
+
+    A search that fails has seen all cells that alternating paths reach from what it saw. No later
+    path leaves them, so they stay closed: every edge is looked at in one failing search at most.
+    """
     came_from, queue = {}, [start]
     for p in queue:                            # grows while it is read: breadth first
         for q in neighbors[p]:
-            if q in came_from:
+            if q in came_from or q in closed:
                 continue
             came_from[q] = p
             if q in partner:
@@ -82,6 +87,7 @@ def _augment(start, neighbors, partner, matched):
                 partner[q] = p
                 matched[p], q = q, matched.get(p)
             return
+    closed.update(came_from)
 
 
 def matching_number(

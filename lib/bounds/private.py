@@ -47,6 +47,8 @@ def connected_fields(
     """
     fields = {1}
     for unit, high in zip(*net.digits(layer, axis), strict=True):
+        if len(fields) == most:                                   # all of 1..most: deep networks
+            break
         fields |= {field + unit * more for field in fields if field >= unit for more in range(
             1, 1 + (high if most is None else min(high, (most - field) // unit)))}
     return tuple(sorted(fields))
@@ -142,14 +144,18 @@ def private_pixel_bounds(
         By increasing layer, each with its best field; see `private_pixel_bound`.
     """
     axis, cut = axis_and_cut(net, partition, cut)
-    bounds = []
+    bounds, known = [], {}                       # in deep networks many layers ask the same
     for layer in admissible_layers(net):
         limit = net.size[axis] + net.total_stride(layer, axis)    # from it on nothing is private
         fields = connected_fields(net, layer, axis, limit - 1)
         strips, top = row_strips(net, layer, axis), 1 + min(net.widths[1 : layer + 1])
-        bounds.append(best(
-            Bound.product(window_factors(net, layer, axis, cut, field, strips, top),
-                          layer, field - 1) for field in fields))
+        asked = net.total_stride(layer, axis), tuple(strips), top
+        for field in fields:
+            if (asked, field) not in known:
+                powers = window_factors(net, layer, axis, cut, field, strips, top)
+                known[asked, field] = Bound.product(powers).value, powers
+        _, shift = max((known[asked, field][0], 1 - field) for field in fields)  # the shortest
+        bounds.append(Bound.product(known[asked, 1 - shift][1], layer, -shift))
     return tuple(bounds)
 
 

@@ -134,7 +134,7 @@ def rectifier_outputs(
     templates : torch.Tensor of int64, shape (batch, N)
         Which template every cell of the input shows, row by row.
     pooling : {"max", "sum"}
-    representation : torch.Tensor of integers, shape (M, M), optional
+    representation : torch.Tensor of integers, shape (templates, M), optional
         F; the identity by default.
 
     Returns
@@ -229,11 +229,13 @@ def certify_rectifier(
     kind("certify_rectifier: net", net, Architecture).check_weights(weights)
     Modular(prime)                                 # refuses what is no prime before any work
     rows, columns = split_modes(partition, net.grid)
-    entries = net.channels ** (len(rows) + len(columns))
+    count = net.channels if representation is None else len(kind(
+        "certify_rectifier: representation", representation, torch.Tensor))
+    entries = count ** (len(rows) + len(columns))
     if entries > LARGEST:
         raise ValueError(f"certify_rectifier: a matrix of {counted(entries)} entries; at most "
                          f"{LARGEST} are evaluated, take fewer cells or templates")
-    left, right = (indices(net.channels, len(modes)) for modes in (rows, columns))
+    left, right = (indices(count, len(modes)) for modes in (rows, columns))
     shown = left.new_empty(len(left), len(right), len(rows) + len(columns))
     shown[:, :, list(rows)], shown[:, :, list(columns)] = left[:, None], right[None]
     outputs = rectifier_outputs(net, weights, shown.flatten(0, 1), pooling, representation)

@@ -21,9 +21,8 @@ import torch
 from .. import results
 from ..exact.device import training_device
 from . import sweep
-from .cifar import archive_path
 from .kinds import KINDS
-from .records import ResultsFile, as_network
+from .records import ResultsFile, as_network, refuse_download
 from .settings import DATA_SETS, PRESETS, Grid
 
 MOST_WORKERS = 256
@@ -135,6 +134,8 @@ def check_writable(output):
     path = Path(output).absolute()
     if output.startswith("~"):
         raise OSError(f"--output {output}: there is no such home folder")
+    if output.endswith(("/", os.sep)):
+        raise OSError(f"--output {output}: is a folder, must be the path of a file")
     if not path.exists():
         path = next(parent for parent in path.parents if parent.exists())
         if not path.is_dir():
@@ -147,8 +148,9 @@ def plan(grid, settings, arguments, output, device, threads):
     """The text of a dry run, which refuses whatever the run would refuse."""
     source = arguments.data_folder, arguments.cache
     note = ""
-    if settings.data == "cifar-10" and not (source[0] or archive_path(source[1]).exists()):
+    if sweep.must_download(settings, source):
         stored = ResultsFile(output, settings)  # what would be downloaded is not compared
+        refuse_download(output)
         note = "\ndata will be downloaded first (170 MB)"
     else:
         stored = sweep.open_results(settings, output, source, make=False)

@@ -26,7 +26,7 @@ from ..exact.device import device_name
 from ..results import STORED, identifier, program
 from .blobs import TASKS, blobs
 from .networks import generator_for
-from .records import ResultsFile
+from .records import ResultsFile, read
 
 __all__ = ["GEOMETRIES", "KINDS", "PoolSettings", "PooledNetworks", "coded", "multisets",
            "run", "train", "window_order"]
@@ -142,7 +142,7 @@ def multisets(symbols):
     >>> len(multisets(2)), len(multisets(5)), multisets(2)[1].tolist()
     (5, 70, [0, 0, 0, 1])
     """
-    return torch.tensor(list(itertools.combinations_with_replacement(range(symbols), 4)))
+    return torch.combinations(torch.arange(symbols), 4, with_replacement=True)
 
 
 def coded(images, geometry):
@@ -399,6 +399,7 @@ def main(arguments=None):
         run(seeds=range(5), geometries=("square", "mirror"), output=output)
         run(seeds=range(5), output=output)
         run(output=output)
+        print(f"{len(read(output)[1])} networks are stored in {output}")
 
 
 if __name__ == "__main__":

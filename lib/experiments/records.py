@@ -3,7 +3,7 @@
 from ..results import STORED, Results, ResultsError, is_share
 from ..results import read as read_results
 
-__all__ = ["STORED", "RecordsError", "ResultsFile", "as_network", "read"]
+__all__ = ["STORED", "RecordsError", "ResultsFile", "as_network", "read", "refuse_download"]
 
 FIELDS = {"name", "block", "channels", "augmentation", "seed", "accuracy"}
 RecordsError = ResultsError
@@ -82,6 +82,26 @@ def read(path):
         or no record.
     """
     return read_results(path, as_network)[:2]
+
+
+def refuse_download(path):
+    """Say before a download that a results file belongs to other images than the published ones.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    RecordsError
+        If the file holds results of a local folder, which is not known to be the published one.
+    """
+    data = (read_results(path).header or {}).get("data")
+    if isinstance(data, dict) and data.get("official") is False:
+        raise RecordsError(
+            f"refuse_download: {path} holds results of images from a local folder, not of the "
+            "published ones, which would be downloaded now; name the folder (--data-folder), or "
+            "another results file (--output)")
 
 
 class ResultsFile(Results):

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import torch
 
-from ..results import STORED, Results, program
+from ..results import STORED, Results, program, read
 from .cifar import load_data
 from .images import dead_leaves
 from .kinds import BLOCKS, CLASSES, SIZE
 from .networks import Network
+from .records import refuse_download
 from .settings import PRESETS, Settings
+from .sweep import must_download
 from .training import Trainer
 
 COMPARED = ("B1prod", "offset2prod", "B2prod", "offset3prod",
@@ -307,14 +309,18 @@ def main(arguments=None):
 
 
 def _measure_chosen(chosen):
+    output = chosen.output or STORED / ("ranks-cifar.jsonl" if chosen.cifar else "ranks.jsonl")
     if chosen.cifar:
         settings = PRESETS["laptop"][0]
+        if must_download(settings, (chosen.data_folder, None)):
+            refuse_download(output)
         data = load_data(settings.data, settings.images, chosen.data_folder)
-        of_kind, width, name = (lambda block: settings), CIFAR_CHANNELS, "ranks-cifar.jsonl"
+        of_kind, width = (lambda block: settings), CIFAR_CHANNELS
     else:
-        data, of_kind, width, name = dead_leaves(100), protocol, CHANNELS, "ranks.jsonl"
+        data, of_kind, width = dead_leaves(100), protocol, CHANNELS
     networks = [Network(block, width, "color", seed) for seed in chosen.seeds for block in COMPARED]
-    measure(networks, of_kind, data, chosen.output or STORED / name)
+    measure(networks, of_kind, data, output)
+    print(f"{len(read(output).records)} networks are stored in {output}")
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from . import jobs as work
 from .checkpoints import remove, remove_stored
-from .cifar import load_data, load_test_data
+from .cifar import archive_path, load_data, load_test_data
 from .images import dead_leaves
 from .jobs import weight
-from .records import RecordsError, ResultsFile
+from .records import RecordsError, ResultsFile, refuse_download
 from .training import Trainer
 from .workers import run
 
@@ -33,9 +33,17 @@ def missing_jobs(grid, results):
     return work.make_jobs(rest, min(grid.seeds))
 
 
+def must_download(settings, source):
+    """Whether the images of a sweep would be fetched now."""
+    folder, cache = source
+    return settings.data == "cifar-10" and folder is None and not archive_path(cache).exists()
+
+
 def open_results(settings, output, source, make=True):
     """The results file of a sweep, after its data were loaded and compared with the file's."""
     ResultsFile(output, settings)  # what is no place for results is said before a download
+    if must_download(settings, source):
+        refuse_download(output)
     data = load_data(settings.data, settings.images, *source)
     load_test_data(settings.data, *source)  # what is damaged shall be said before the training
     return ResultsFile(output, settings, {

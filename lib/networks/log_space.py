@@ -414,7 +414,7 @@ class SimplexConvAC(LogConvAC):
     -----
     The parameters are logits; `weights` are their softmax over the channels of the layer below.
     `from_weights` takes the probabilities. On log-densities the outputs are log-densities as long
-    as windows do not overlap (book/log-space.md).
+    as windows neither overlap nor read padding, the log of 0 (book/log-space.md).
 
     Examples
     --------

@@ -22,8 +22,8 @@ class TensorialMixture(nn.Module):
     Parameters
     ----------
     architecture : Architecture
-        Windows without overlap; its channels are the components of the mixture, its output
-        channels the classes.
+        Windows that split the cells below, without overlap, gap or padding; its channels are the
+        components of the mixture, its output channels the classes.
     examples : torch.Tensor, shape (n, colors, height, width)
         Images whose patches the components start from; they fix colors and size.
     generator : torch.Generator
@@ -32,8 +32,8 @@ class TensorialMixture(nn.Module):
     Raises
     ------
     ValueError
-        If windows overlap or leave more than one output cell, or there are no images, or they do
-        not split into the cells of the architecture.
+        If windows overlap, leave cells out, read padding or leave more than one output cell, or
+        there are no images, or they do not split into the cells of the architecture.
     TypeError
         If an argument is of another kind.
 
@@ -65,6 +65,7 @@ class TensorialMixture(nn.Module):
         if architecture.is_overlapping or architecture.output_sizes[-1] != (1, 1):
             raise ValueError(f"TensorialMixture: {architecture}; need windows without overlap and "
                              "one output cell, or the sum over a pixel is not a sum over leaves")
+        _require_split(architecture)
         cells, sizes = architecture.size, tuple(examples.shape[2:])
         if len(cells) != 2 or len(sizes) != 2 or not examples.numel() or any(
                 n % k for n, k in zip(sizes, cells)):
@@ -124,6 +125,19 @@ class TensorialMixture(nn.Module):
     def forward(self, images: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
         """log P(seen pixels | class): (n, classes); arguments as `components`."""
         return self.circuit(self.components(images, seen))[0][:, :, 0, 0]
+
+
+def _require_split(architecture: Architecture) -> None:
+    """Refuse windows without overlap that leave cells out or read padding, the log of 0."""
+    layers = zip(architecture.windows, architecture.strides, architecture.output_sizes,
+                 architecture.output_sizes[1:], strict=False)
+    for layer, axes in enumerate((zip(*sizes, strict=True) for sizes in layers), 1):
+        for window, stride, cells, outputs in axes:
+            if outputs * window != cells or (outputs - 1) * stride + window > cells:
+                raise ValueError(f"TensorialMixture: {architecture}; layer {layer} does not split "
+                                 f"{cells} cells into windows of {window} with stride {stride}; "
+                                 "need windows that leave no cell out and read no padding, which "
+                                 "is the log of 0")
 
 
 def missing_pixels(

@@ -177,7 +177,7 @@ def test_a_plan_looks_at_what_is_there_and_makes_nothing(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(sweep, "open_results", open_results)
     monkeypatch.setattr(sweep, "connected", lambda address: seen.append(address) or io.StringIO())
-    monkeypatch.setattr(command, "archive_path", lambda cache: seen.append(cache) or archive)
+    monkeypatch.setattr(sweep, "archive_path", lambda cache: seen.append(cache) or archive)
     monkeypatch.setattr(sweep, "describe", lambda *values: f"plan {sorted(values[2])} {values[3:]}")
     options = parsed(*arguments)
     text = command.plan(*command.configure(options), options, str(tmp_path / "a"), "mps", 7)
@@ -412,3 +412,9 @@ def test_the_archive_is_looked_for_in_the_cache(tmp_path, monkeypatch):
     assert cifar.archive_path(tmp_path) == tmp_path / "c.tar.gz"
     monkeypatch.setenv(cifar.CACHE_VARIABLE, str(tmp_path / "d"))
     assert cifar.archive_path() == tmp_path / "d" / "c.tar.gz"
+
+
+def test_a_folder_to_come_is_no_results_file(tmp_path, capsys):
+    assert command.main(["--output", f"{tmp_path}/new/", "--device", "cpu"]) == 2
+    assert "/new/: is a folder, must be the path of a file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lib import results
+from lib.experiments import pooled, separation
 from lib.experiments.ensembles import Ensemble
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network, generator_for
@@ -146,3 +147,18 @@ def test_a_folder_of_images_needs_the_option_for_them(capsys):
     with pytest.raises(SystemExit):
         main(["--data-folder", "somewhere"])
     assert "belongs to --cifar-10" in capsys.readouterr().err
+
+
+def test_ranks_of_a_local_folder_are_named_before_a_download(monkeypatch, tmp_path):
+    monkeypatch.setattr(separation, "load_data", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setenv("OVERLAPS_DATA", str(tmp_path))
+    with pytest.raises(SystemExit, match="ranks-cifar.jsonl holds results of images from a local"):
+        main(["--cifar-10"])
+
+
+def test_a_program_with_nothing_to_do_says_so(capsys, monkeypatch):
+    monkeypatch.setattr(pooled, "run", lambda **options: None)
+    main([])
+    pooled.main([])
+    assert [line.split(" are ")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "33 networks", "90 networks"]

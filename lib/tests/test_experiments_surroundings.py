@@ -248,7 +248,8 @@ def test_programs_end_in_one_line(monkeypatch, capsys, raised, code, said):
     monkeypatch.setattr(missing_data, "cifar10", raised)
     monkeypatch.setattr(sys, "argv", ["x"])
     for main, arguments in ((planted_command.main, [["widths"]]), (pooled.main, [[]]),
-                            (separation.main, [["--cifar-10"]]), (missing_data.main, [])):
+                            (separation.main, [["--cifar-10", "--output", "x"]]),
+                            (missing_data.main, [])):
         with pytest.raises(SystemExit) as ended:
             main(*arguments)
         assert ended.value.code == code and capsys.readouterr().err.strip() == said

@@ -19,7 +19,7 @@ from lib.experiments import checkpoints, jobs, sweep, training
 from lib.experiments.images import dead_leaves
 from lib.experiments.kinds import KINDS
 from lib.experiments.networks import Network
-from lib.experiments.records import STORED, RecordsError, ResultsFile, read
+from lib.experiments.records import STORED, RecordsError, ResultsFile, read, refuse_download
 from lib.experiments.settings import PRESETS, PUBLISHED, Grid, Settings
 
 QUICK = Settings(images=20, batch_size=10, epochs=2, evaluations=1)
@@ -467,6 +467,24 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(tmp_path, capsys):
     ResultsFile(path, QUICK, {"fingerprint": "0"})
     assert command.main(["--dry-run", "--output", str(path)]) == 2
     assert "holds results of other settings" in capsys.readouterr().err
+
+
+def test_results_of_a_local_folder_are_named_before_a_download(tmp_path, monkeypatch, capsys):
+    path, arguments = tmp_path / "a.jsonl", ["--preset", "laptop", "--cache", str(tmp_path)]
+    ResultsFile(path, PRESETS["laptop"][0], {"fingerprint": "0", "official": False})
+    monkeypatch.setattr(sweep, "load_data", lambda *_: pytest.fail("fetched"))
+    before = path.read_bytes()
+    for more in ([], ["--dry-run"]):
+        assert command.main([*arguments, "--output", str(path), *more]) == 2
+        assert "name the folder (--data-folder), or another results file (--output)" in (
+            capsys.readouterr().err)
+    assert path.read_bytes() == before
+    with pytest.raises(RecordsError, match="a local folder, not of the published ones"):
+        sweep.open_results(PRESETS["laptop"][0], STORED / "laptop.jsonl", (None, tmp_path))
+    ResultsFile(tmp_path / "b", PRESETS["laptop"][0], {"fingerprint": "0", "official": True})
+    assert refuse_download(tmp_path / "b") is refuse_download(tmp_path / "none") is None
+    assert not sweep.must_download(PRESETS["laptop"][0], ("x", None))
+    assert not sweep.must_download(QUICK, (None, tmp_path))
 
 
 @pytest.mark.slow

@@ -290,6 +290,11 @@ def test_marginals_of_a_mixture_by_integration():
     (Architecture(4, 2, ((3, 1, 2), (4, 4, 2))), torch.zeros(2, 1, 4, 4), "without overlap"),
     (Architecture(4, 2, ((2, 2, 2),)), torch.zeros(2, 1, 4, 4), "one output cell"),
     (Architecture(4, 2, ((4, 4, 2),)), torch.zeros(2, 1, 6, 6), "do not split"),
+    (Architecture(6, 2, ((2, 2, 2), (2, 2, 2), (2, 2, 2))), torch.zeros(2, 1, 6, 6),
+     "layer 2 does not split 3 cells into windows of 2 with stride 2"),
+    (Architecture(4, 2, ((2, 3, 2), (2, 2, 2))), torch.zeros(2, 1, 4, 4), "layer 1 does not split"),
+    (Architecture(6, 2, (((1, 2), 2, 2), (3, 3, 2))), torch.zeros(2, 1, 6, 6), "leave no cell out"),
+    (Architecture(1, 2, ((1, 1, 2), (2, 2, 2))), torch.zeros(2, 1, 2, 2), "layer 2 does not split"),
 ])
 def test_mixtures_refuse(architecture, examples, message):
     with pytest.raises(ValueError, match=message):

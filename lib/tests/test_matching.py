@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lib import Architecture, Layer, matching_construction
-from lib.bounds.matching import matching_number, maximum_matching
+from lib.bounds.matching import _augment, matching_number, maximum_matching
 from lib.exact.arithmetic import Modular
 from lib.grids.certify import certify
 from lib.tests import brute_force
@@ -176,3 +176,16 @@ def test_errors_say_what_is_missing():
         matching_construction(Architecture((4,), 2, (Layer(4, 1, 2),)), (0, 1), identity, FIELD)
     with pytest.raises(ValueError, match=r"lie outside 0..15"):
         matching_number((3, 16), (4, 4))
+
+
+def test_what_a_failed_search_has_seen_is_not_searched_again():
+    class Read(dict):
+        def __getitem__(self, p):
+            reads[p] += 1
+            return super().__getitem__(p)
+
+    reads, partner, matched, closed = Counter(), {}, {}, set()
+    neighbors = Read((p, [100, 101]) for p in range(20))
+    for p in range(20):
+        _augment(p, neighbors, partner, matched, closed)
+    assert sorted(partner) == [100, 101] and sum(reads.values()) <= 20 + 4

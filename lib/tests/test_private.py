@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lib import Architecture
+from lib.bounds import private as bounds
 from lib.bounds.bound import Bound
 from lib.bounds.private import (
     connected_fields,
@@ -251,3 +252,16 @@ def test_silent_without_an_admissible_layer():
     assert private_pixel_bound(line(4, 2, (4, 4, 2))) == 1
     with pytest.raises(ValueError, match="cut=0"):
         private_pixel_bound(line(4, 2, (2, 1, 2), (4, 4, 1)), cut=0)
+
+
+def test_deep_networks_ask_for_a_field_once(monkeypatch):
+    asked = Counter()
+
+    def counted(net, layer, axis, cut, field, strips, top):
+        asked[field] += 1
+        return window_factors(net, layer, axis, cut, field, strips, top)
+
+    monkeypatch.setattr(bounds, "window_factors", counted)
+    net = Architecture((40,), 2, (*[(3, 1, 3)] * 60, (40, 40, 1)))
+    assert private_pixel_bound(net) == 2**20
+    assert set(asked) == set(range(1, 41)) and set(asked.values()) == {1}

@@ -126,3 +126,13 @@ def test_errors_say_what_is_not_exact():
         certify_rectifier(built.architecture, large, "left-right")
     with pytest.raises(ValueError, match="levels=0"):
         rectifier_construction(0, 2)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_all_templates_of_a_representation_are_shown(count):
+    net = Architecture((2,), 2, ((2, 2, 1),))
+    weights = [(torch.tensor([[[1.0, 2.0], [3.0, 1.0]]]), None)]       # 1, 3 and 2, 1 at the places
+    shown = [(1, 0), (0, 1), (1, 1), (2, 1)][:count]
+    outputs = [[max(a + 3 * b, 2 * c + d, 0) for c, d in shown] for a, b in shown]
+    found = certify_rectifier(net, weights, "left-right", representation=torch.tensor(shown))
+    assert (found.shape, found.rank) == ((count, count), brute_force.rank(np.array(outputs)))

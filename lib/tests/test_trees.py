@@ -11,6 +11,7 @@ from lib.bounds.partitions import split_modes
 from lib.exact.arithmetic import Modular, Real
 from lib.grids.grid import change_basis, grid_block, grid_tensor
 from lib.photograph import photograph_patches
+from lib.trees import decompositions
 from lib.trees.circuit import TreeCircuit, evaluate
 from lib.trees.constructions import even_odd_weights
 from lib.trees.decompositions import coefficient_tensor
@@ -258,3 +259,22 @@ def test_even_odd_weights_reach_the_largest_rank(widths, order):
 def test_even_odd_weights_need_pairs():
     with pytest.raises(ValueError, match="does not join two modes"):
         even_odd_weights(ModeTree.star(4, 2, 2))
+
+
+@pytest.mark.parametrize("tree", TREES, ids=str)
+def test_a_wide_root_is_multiplied_some_channels_at_a_time(tree, monkeypatch):
+    wide = ModeTree(Node(tree.root.children, 13), tree.dim)
+    for arithmetic in (Real(), Modular()):
+        weights = wide.random_weights(arithmetic, generator())
+        whole = coefficient_tensor(wide, weights, arithmetic)
+        largest = []
+
+        def product(a, b):
+            largest.append(torch.broadcast_shapes(a.shape, b.shape).numel())  # noqa: B023
+            return a * b
+
+        with monkeypatch.context() as small:
+            small.setattr(decompositions, "MAX_ENTRIES", 2 * whole.numel())
+            parts = coefficient_tensor(wide, weights, arithmetic, operator=product)
+        assert torch.allclose(parts, whole, rtol=1e-12, atol=1e-12)
+        assert max(largest) == 2 * whole.numel()

@@ -79,20 +79,32 @@ def coefficient_tensor(
     floats("coefficient_tensor: weights", *weights.values())
     weights = tree.map_weights(arithmetic.taken, weights)
 
-    def channels(node: Node, path: Path) -> torch.Tensor:
-        """The tensors of all channels of a node, flattened: (width, M ** leaves below)."""
+    def below(node: Node, path: Path) -> list[torch.Tensor | None]:
+        """What stands below each child, (its width, M ** leaves); at a mode the identity: None."""
+        return [joined(child, (*path, t), below(child, (*path, t)))
+                if isinstance(child, Node) else None for t, child in enumerate(node.children)]
+
+    def joined(
+        node: Node, path: Path, tensors: list[torch.Tensor | None], part: slice = slice(None)
+    ) -> torch.Tensor:
+        """The tensors of all channels of a node, or of some, flattened: (width, M ** leaves)."""
         product = None
-        for t, child in enumerate(node.children):
-            mixed = weights[(*path, t)]  # (width, M): the mode itself is the identity
-            if isinstance(child, Node):
-                mixed = arithmetic.matmul(mixed, channels(child, (*path, t)))
+        for t, tensor in enumerate(tensors):
+            mixed = weights[(*path, t)][part]
+            if tensor is not None:
+                mixed = arithmetic.matmul(mixed, tensor)
             if product is None:
                 product = mixed
             else:  # the generalized tensor product, channel by channel
                 product = combine(product[:, :, None], mixed[:, None, :]).flatten(1)
         return product
 
-    total = arithmetic.matmul(weights[()][None], channels(tree.root, ()))  # (1, M ** N)
+    total, tensors = None, below(tree.root, ())
+    step = max(1, MAX_ENTRIES // tree.dim**tree.modes)  # of a wide root some channels at a time
+    for start in range(0, tree.root.width, step):
+        part = slice(start, start + step)
+        added = arithmetic.matmul(weights[()][None, part], joined(tree.root, (), tensors, part))
+        total = added if total is None else arithmetic.add(total, added)  # (1, M ** N)
     in_tree_order = total.reshape((tree.dim,) * tree.modes)
     position = {mode: axis for axis, mode in enumerate(tree.leaves)}
     return in_tree_order.permute([position[mode] for mode in range(tree.modes)]).contiguous()
