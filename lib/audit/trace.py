@@ -354,7 +354,7 @@ def _surroundings() -> Iterator[None]:
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.autocast("cpu", enabled=False))
         stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-        if torch.get_default_device().type == "meta":
+        if torch.empty(0).device.type == "meta":
             stack.enter_context(torch.device("cpu"))
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
         stack.callback(setattr, log, "disabled", silent)
@@ -459,7 +459,7 @@ def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception
     lines = str(error).strip().splitlines()
     first, kind = lines[0] if lines else type(error).__name__, type(error).__name__
     signs = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tensor subclasses")
-    if isinstance(error, RuntimeError) and "DeviceMismatch" not in kind and any(
+    if isinstance(error, RuntimeError) and "Device" not in f"{kind} {first}" and any(
             sign in f"{kind} {first}" for sign in signs):
         return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
                                     f"its shape ({kind}: {first}); {EARLIER}")
