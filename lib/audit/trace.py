@@ -458,7 +458,8 @@ def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception
     where = f"module {name or '(the model itself)'!r}"
     lines = str(error).strip().splitlines()
     first, kind = lines[0] if lines else type(error).__name__, type(error).__name__
-    signs = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tensor subclasses")
+    signs = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tensor subclasses",
+             "'quantized::")
     if isinstance(error, RuntimeError) and "Device" not in f"{kind} {first}" and any(
             sign in f"{kind} {first}" for sign in signs):
         return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "

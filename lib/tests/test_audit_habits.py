@@ -57,6 +57,15 @@ def test_errors_of_a_module_are_its_own(function, said):
     assert not isinstance(caught.value, UnsupportedOperation) and str(caught.value) == FAILS + said
 
 
+def test_a_quantized_layer_is_not_run_on_shapes():
+    def packed(x):
+        raise NotImplementedError("Could not run 'quantized::conv2d.new' with arguments from the "
+                                  "'CPU' backend.")
+
+    with pytest.raises(UnsupportedOperation, match="quantized::conv2d"):
+        audit(Run(packed), 6)
+
+
 def test_a_default_type_is_as_before():
     def doubles(x):
         torch.set_default_dtype(torch.double)
