@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from itertools import product
-from math import prod
+from math import log10, prod
 
 from ..bounds.bound import Bound
 from ..bounds.crossing import farthest_reaching
@@ -284,7 +284,7 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
         first = route.before.before is None
         strips = _strips(sizes[other], steps[other], first, _fields(*route.digits(size, other),
                                                                    steps[other]))
-    best = Bound(1, 0)
+    best, most = Bound(1, 0), 0.0
     for seen, ways in product(columns, strips):
         found = Counter()
         for rows, whole, times in ways:
@@ -292,19 +292,21 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
                 pixels = min(rows * (private if whole else 1), top.bit_length())
                 found[min(top, templates ** pixels)] += windows * times
         powers = tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
-        if powers:
-            bound = Bound(*powers[0], None, (seen - 1) * route.block[axis], powers)
-            best = max(best, bound, key=lambda b: b.log10)
+        digits = sum(n * log10(base) for base, n in powers)
+        if digits > most:                           # a `Bound` of every candidate would be slow
+            best = Bound(*powers[0], None, (seen - 1) * route.block[axis], powers)
+            most = digits
     return best
 
 
 def _fields(units: list[int], highs: list[int], limit: int) -> list[int]:
     """Extents without holes of what a cell of layer K sees, over smaller windows too."""
-    fields = {1}
+    fields, within = 2, (2 << limit) - 1            # bit f of an integer: field f is there
     for unit, high in zip(units, highs, strict=True):
-        fields |= {field + unit * more for field in fields if field >= unit
-                   for more in range(1, min(high, (limit - field) // unit) + 1)}
-    return sorted(fields)
+        wide = fields >> unit << unit
+        for more in range(1, min(high, limit // unit) + 1):
+            fields |= wide << unit * more & within
+    return [field for field in range(limit + 1) if fields >> field & 1]
 
 
 def _strips(extent: int, step: int, first: bool, fields: list[int]) -> list[list[tuple]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 
@@ -105,6 +107,7 @@ def plain(operation: str, values: object) -> object:
     return values
 
 
+@lru_cache  # every certificate makes its field anew, of the same few primes
 def is_prime(number: int) -> bool:
     """Whether an int is prime, by trial division (fast enough below 2**23).
 
