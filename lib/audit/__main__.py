@@ -179,6 +179,8 @@ def _imported(home: str) -> ModuleType:
     file = Path(home)
     if file.suffix == ".py" and not file.is_file():
         raise ValueError(f"there is no file {home!r}")
+    if file.suffix not in (".py", "") and file.is_file():       # weights, say, or a notebook
+        raise ValueError(f"{home!r} is no Python file: name one in which the network is defined")
     sys.path.insert(0, str(file.parent.resolve()) if file.suffix == ".py" else "")
     try:
         if file.suffix != ".py":

@@ -195,7 +195,10 @@ class Audit:
         >>> audit(net, 32).box("1", (0, 5)).pixels
         ((0, 2), (9, 12))
         """
-        value, name = self._value(layer)
+        return self._box(*self._value(layer), unit)
+
+    def _box(self, value: Value, name: str, unit: object) -> Box:
+        """The pixels that one unit of a recorded tensor sees."""
         fields = self.fields(value)
         shape = value.shape[1:]
         dims = [s[0] - 1 for s in fields[0].step if s is not None]

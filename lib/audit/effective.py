@@ -7,13 +7,18 @@ Luo et al. (2016) do: the gradient of one unit with respect to the pixels, over 
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from ..checks import integer, is_integer, real
 from .core import audit
+from .geometry import is_map
+from .seal import _tensors as held_tensors
+from .trace import _tensors
 
 TWO_SIGMA = 0.9545
 
@@ -76,9 +81,9 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     size : int or tuple of int
         Size of the input.
     layer : str, optional
-        Name of a layer or module; the last grid over the image by default.
+        Name of a layer or module; by default the last grid over the image that a module returns.
     unit : tuple of int, optional
-        Its place in the map, one index per axis; the one in the middle by default.
+        Its place in the map, as for `Audit.box`; the one in the middle by default.
     samples : int
         Random images, standard normal.
     seed : int
@@ -92,9 +97,10 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     Raises
     ------
     ValueError
-        As by `audit` and `Audit.box`; also if the layer is no module, so that its output cannot be
-        caught, for a number of samples below 1, for weights on the meta device, and if no pixel
-        moves the unit, as behind weights that are zero, or a gradient is not finite.
+        As by `audit` and `Audit.box`; also if the layer is no module, or is not what its module
+        returns, so that it cannot be caught, for a number of samples below 1, for weights on the
+        meta device or not made yet, for a module of which PyTorch gives no gradients, and if no
+        pixel moves the unit, as behind weights that are zero, or a gradient is not finite.
     TypeError
         If the seed is no integer, or the model no module.
 
@@ -114,21 +120,88 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
         raise ValueError(f"samples={samples!r}: a positive number of random images")
     seed = integer("effective_field: seed", seed)
     report = audit(model, size, channels)
-    if any(x.is_meta for x in model.parameters()):
-        raise ValueError(f"{type(model).__name__} is on the meta device and has no weights: "
-                         "nothing can be measured")
+    model = getattr(model, "_orig_mod", model)      # a compiled module wraps the original
+    weightless = "on the meta device" if any(x.is_meta for x in model.parameters()) else (
+        "to be run once" if any(map(is_lazy, model.parameters())) else "")
+    if weightless:
+        raise ValueError(f"{type(model).__name__} is {weightless} and has no weights: nothing can "
+                         "be measured")
+    value, name, scope, turn, place = _returned(report, layer, dict(model.named_modules()))
+    box, index = _unit(report, value, name, unit)
+    caught = []
+
+    def catch(module: nn.Module, args: tuple, result: object) -> None:
+        here = len(caught) == turn                  # a copy: what follows may write to it
+        caught.append([x for _, x in _tensors(result)][place][index].clone() if here else None)
+
+    try:
+        private = _copied(model)
+        private.get_submodule(scope).register_forward_hook(catch, prepend=True)
+        total = _influence(private, report, caught, turn, samples, seed)
+    except RuntimeError as error:
+        raise ValueError(f"{type(model).__name__} gives no gradients that could be measured: "
+                         f"{str(error).strip().partition(chr(10))[0]}") from error
+    if not 0 < float(total.sum()) < float("inf"):
+        raise ValueError(f"unit {box.unit} of {name!r} has gradients that add up to "
+                         f"{float(total.sum())}: there is no influence to share out")
+    return EffectiveField(total / total.sum(), box.pixels, box.unit)
+
+
+def _returned(report: object, layer: str | None, modules: dict) -> tuple:
+    """The tensor to measure: value, name, module, in which of its calls, which of its results."""
+    found, turns = {}, Counter()
+    for scope, values in report.trace.results:
+        if scope not in modules:                    # held by a function, say
+            continue
+        for place, value in enumerate(values):
+            found.setdefault((value, scope), (turns[scope], place))
+        turns[scope] += 1
+    if layer is None:
+        scopes = {value: scope for value, scope in reversed(found)}     # the innermost module
+        value = next((v for call in reversed(report.trace.calls) for v in call.outputs
+                      if v in scopes and is_map(report.virtual.get(v))), None)
+        if value is None:
+            raise ValueError("no module returns a grid over the image; name one of the modules")
+        scope = scopes[value]
+        return value, report.names.get(value.call, scope), scope, *found[value, scope]
     value, name = report._value(layer)
-    scope = value.call.scope if layer is None and value.call else name.partition(" #")[0]
-    middle = tuple(n // 2 for n in value.shape[2:])
-    unit = middle if unit is None else (unit,) if is_integer(unit) else tuple(unit)
-    box = report.box(layer, unit)
-    with torch.inference_mode(False):               # whose tensors know no gradients
-        private, caught = copy.deepcopy(model).eval(), []
-    modules = dict(private.named_modules())
+    scope = name.partition(" #")[0]
     if scope not in modules:
         raise ValueError(f"layer {name!r} is no module, and its output cannot be caught; name one "
                          "of the modules")
-    modules[scope].register_forward_hook(lambda module, args, out: caught.append(out))
+    if (value, scope) not in found:
+        raise ValueError(f"layer {name!r} is not what module {scope!r} returns, and cannot be "
+                         "caught; name a module that returns it")
+    return value, name, scope, *found[value, scope]
+
+
+def _unit(report: object, value: object, name: str, unit: object) -> tuple:
+    """The box of a unit, by default the one in the middle, and its index with all channels."""
+    field, rank = report.fields(value)[0], len(value.shape)
+    dims = [step[0] for step in field.step if step is not None]
+    grid = len({*dims}) == len(report.size) < rank - 1
+    if unit is None and grid:
+        unit = tuple(value.shape[d] // 2 for d in dims)
+    box = report._box(value, name, unit)
+    if len(box.unit) == rank - 1:
+        return box, (0, *box.unit)
+    index = [0] + [slice(None)] * (rank - 1)
+    for dim, place in zip(dims, box.unit, strict=True):
+        index[dim] = place
+    return box, tuple(index)
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """A copy in evaluation mode; weights that are computed anew in every run come along."""
+    with torch.inference_mode(False):               # whose tensors know no gradients
+        memo = {id(x): x.detach().clone() for module in model.modules()
+                for x in held_tensors(vars(module), set()) if not x.is_leaf}
+        return copy.deepcopy(model, memo).eval()
+
+
+def _influence(private: nn.Module, report: object, caught: list, turn: int, samples: int,
+               seed: int) -> torch.Tensor:
+    """Sum of absolute gradients over random images, per pixel."""
     anchor = next(private.parameters(), torch.zeros((), device="cpu"))
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(report.size, dtype=torch.float64, device="cpu")
@@ -140,11 +213,8 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
             image = torch.randn(report.trace.sources[0].shape, **drawn)
             image = image.to(anchor).requires_grad_()
             private(image)
-            chosen = caught[-1][(0, slice(None), *unit)]
+            chosen = caught[turn]
             weights = torch.randn(chosen.shape, **drawn).to(chosen)
             gradient, = torch.autograd.grad((chosen * weights).sum(), image)
             total = total + gradient[0].abs().sum(0).double().cpu()
-    if not 0 < float(total.sum()) < float("inf"):
-        raise ValueError(f"unit {box.unit} of {name!r} has gradients that add up to "
-                         f"{float(total.sum())}: there is no influence to share out")
-    return EffectiveField(total / total.sum(), box.pixels, box.unit)
+    return total

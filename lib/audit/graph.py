@@ -344,7 +344,7 @@ def _layer(node: Node, info: object, source: Field, result: Field, pools: str, w
             notes.add("valid")
     node.role = "layer"
     if pooled and set(node.window) == set(node.stride) == {1} and not node.closing:
-        node.role = "pass"
+        node.role = "pass" if source.shape == result.shape else "opaque"    # it pools channels
         return
     node.groups = max(1, info.groups)
     if pooled:

@@ -81,12 +81,13 @@ class Image:
 
 @dataclass(repr=False)
 class Trace:
-    """What a run recorded: the images, the calls in order, the outputs and their names."""
+    """What a run recorded: images, calls in order, outputs, their names; what modules returned."""
 
     sources: list
     calls: list
     outputs: list
     names: list
+    results: list = field(default_factory=list)     # (module, values), call by call
 
 
 COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
@@ -123,7 +124,7 @@ class _Recorder(TorchDispatchMode):
     def __init__(self, names: dict, fakes: FakeTensorMode, owners: dict, lazy: dict) -> None:
         super().__init__()
         self.names, self.fakes, self.owners, self.lazy = names, fakes, owners, lazy
-        self.stack, self.calls, self.known = [], [], {}
+        self.stack, self.calls, self.results, self.known = [], [], [], {}
         self.memory = Memory(self.read_again)
         self.unknown = set()                        # memory that numbers were lost in
         self.failed, self.failure = ("", False), None
@@ -331,6 +332,8 @@ def _scopes(recorder: _Recorder, upto: nn.Module | None, reached: list) -> Itera
         place, failure = recorder.stack.pop(), sys.exception()
         if failure is not None and failure is not recorder.failure:
             recorder.failed, recorder.failure = place, failure
+        recorder.results.append((place[0], [recorder.memory.values.get(id(x))
+                                            for _, x in _tensors(result)]))
         if module is upto:
             reached.append(result)
             raise _Reached
@@ -354,7 +357,7 @@ def _surroundings() -> Iterator[None]:
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.autocast("cpu", enabled=False))
         stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-        if torch.get_default_device().type == "meta":
+        if torch.empty(0).device.type == "meta":
             stack.enter_context(torch.device("cpu"))
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
         stack.callback(setattr, log, "disabled", silent)
@@ -418,7 +421,7 @@ def trace(model: nn.Module, args: tuple, kwargs: dict, upto: str | None = None) 
                                    "no tensor that depends on the input, also not in tuples, "
                                    "lists, dictionaries or data classes")
     names, outputs = zip(*found, strict=True)
-    return Trace(sources, recorder.calls, list(outputs), list(names))
+    return Trace(sources, recorder.calls, list(outputs), list(names), recorder.results)
 
 
 def _tensors(result: object, path: tuple = (), around: tuple = ()) -> Iterator[tuple]:
@@ -458,8 +461,9 @@ def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception
     where = f"module {name or '(the model itself)'!r}"
     lines = str(error).strip().splitlines()
     first, kind = lines[0] if lines else type(error).__name__, type(error).__name__
-    signs = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tensor subclasses")
-    if isinstance(error, RuntimeError) and "DeviceMismatch" not in kind and any(
+    signs = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tensor subclasses",
+             "'quantized::")
+    if isinstance(error, RuntimeError) and "Device" not in f"{kind} {first}" and any(
             sign in f"{kind} {first}" for sign in signs):
         return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
                                     f"its shape ({kind}: {first}); {EARLIER}")

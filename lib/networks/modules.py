@@ -23,7 +23,7 @@ def standard_normal(shape: Sequence[int], generator: torch.Generator) -> torch.T
     torch.Size([2, 3])
     """
     drawn = torch.randn(*shape, generator=generator, device=generator.device)
-    return drawn.to(torch.get_default_device())
+    return drawn.to(torch.empty(0).device)
 
 
 def initial_weights(

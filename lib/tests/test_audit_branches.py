@@ -276,6 +276,14 @@ def test_commands(arguments, code, said, capsys):
     assert said in (written.err if code else written.out)
 
 
+def test_a_pooling_of_channels_is_no_activation():
+    maxout = conv(3), nn.Unflatten(1, (4, 2)), nn.MaxPool3d((2, 1, 1)), nn.Flatten(1, 2)
+    found = audit(nn.Sequential(*maxout, nn.Conv2d(4, 8, 3, 2, 1)), 16)
+    assert found.bounds().reason.endswith("leads past 2") and found.output[0].size == 5
+    plain = bounds(conv(3), nn.Unflatten(1, (8, 1)), nn.MaxPool3d(1), nn.Flatten(1, 2), conv(8))
+    assert str(plain.best) == str(bounds(conv(3), nn.Identity(), conv(8)).best)
+
+
 def test_a_picture_needs_two_axes(tmp_path):
     with pytest.raises(ValueError, match="--picture draws images, not an input of 1 axes"):
         command._draw(Box("a", (0,), ((0, 1),), ((0, 1),)), (8,), str(tmp_path / "a.png"), None)

@@ -103,6 +103,13 @@ def test_the_command_line_says_what_is_wrong(arguments, said, capsys):
     assert len(captured.err.splitlines()) == 1
 
 
+def test_a_file_of_weights_is_no_program(tmp_path, capsys):
+    weights = tmp_path / "weights.pt"
+    torch.save(nn.Conv2d(3, 4, 3).state_dict(), weights)
+    assert main([f"{weights}:Net"]) == 2
+    assert "weights.pt' is no Python file: name one in which" in capsys.readouterr().err
+
+
 def test_the_command_line(capsys):
     assert main(["lib.audit.models:dilated_stack", "--size", "32x48"]) == 0
     title = capsys.readouterr().out.splitlines()[0]

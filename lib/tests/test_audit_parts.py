@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils import prune
 
 from lib.audit import (
     EffectiveField,
@@ -282,6 +283,49 @@ def test_influence_is_the_mean_absolute_gradient():
     assert torch.allclose(effective_field(net, (4, 6), unit=(0, 0)).influence[0, :3],
                           torch.tensor([3 / 4, 1 / 4, 0], dtype=torch.float64))
     assert net.training
+
+
+class Ends(nn.Module):
+    """A convolution, used twice, and what becomes of its map in functions."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.conv, self.function = nn.Conv2d(3, 3, 3, padding=1), function
+
+    def forward(self, x):
+        return self.function(self.conv(self.conv(x)))
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: F.adaptive_avg_pool2d(F.relu(x), 1).flatten(1), lambda x: {"a": [x.tanh()]},
+    lambda x: x.mul_(2), lambda x: torch.roll(x, (3, 2), (2, 3)).permute(0, 3, 1, 2).flatten(2)])
+def test_the_influence_is_that_on_the_tensor_whose_field_is_told(function):
+    torch.manual_seed(0)
+    net = Ends(function)
+    for layer, reach in ((None, 2), ("conv", 1), ("conv #2", 2)):
+        found = effective_field(net, 11, layer, samples=1)
+        inside = tuple(slice(first, last + 1) for first, last in found.theoretical)
+        if layer:
+            assert found.unit == (5, 5) and found.theoretical == ((5 - reach, 5 + reach),) * 2
+        assert abs(float(found.influence[inside].sum()) - 1) < 1e-12
+
+
+def test_effective_fields_of_wrapped_modules():
+    overwritten = Ends(lambda x: x.mul_(0))
+    assert effective_field(overwritten, 9, "conv #2", samples=1).unit == (4, 4)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1))
+    plain = effective_field(net, 8, samples=1).influence
+    assert torch.equal(effective_field(torch.compile(net), 8, samples=1).influence, plain)
+    prune.identity(net[0], "weight")       # a weight that is no parameter any more
+    assert torch.equal(effective_field(net, 8, samples=1).influence, plain)
+    with pytest.raises(ValueError, match="Sequential is to be run once and has no weights"):
+        effective_field(nn.Sequential(nn.LazyConv2d(4, 3)), 8)
+    with pytest.raises(ValueError, match="Ends gives no gradients that could be measured: "):
+        effective_field(Ends(torch.no_grad()(torch.tanh)), 8)
+    with pytest.raises(ValueError, match="'conv' is not what module 'conv' returns, and cannot"):
+        net = Ends(lambda x: x)
+        net.conv.forward = lambda x: F.conv2d(x, net.conv.weight, padding=1) * 2
+        effective_field(net, 8, "conv")
 
 
 def test_effective_fields_are_drawn_with_a_seed():

@@ -151,6 +151,8 @@ def upsample(call: Call, a: dict, shapes: list) -> Result:
     for axis, name in enumerate(names[axes]):
         dim = 2 + axis
         ratio = _ratio(x.shape[dim], shape[dim], a[name], a.get("align_corners", False))
+        if call.name == "upsample_nearest2d" and shape[dim] in (x.shape[dim], 2 * x.shape[dim]):
+            ratio = Fraction(x.shape[dim], shape[dim])      # PyTorch has kernels of its own for it
         index = _taps(call.name, x, dim, shape[dim], ratio, a)
         regular = ratio is not None and ratio.denominator <= shape[dim]
         x = gather(x, dim, index, (ratio.denominator, ratio.numerator) if regular else None)
