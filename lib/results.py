@@ -344,11 +344,14 @@ class Results:
             If they cannot be written or read back; what was stored before is intact.
         """
         for record in records:
+            if not isinstance(record, Mapping):
+                raise ResultsError(f"append: {record!r:.60} is no record; need dictionaries, one "
+                                   "by one")
             try:
                 _as_record({**record}, self.parse)
-                _checksum(record)
                 if "check" in record:
                     raise ValueError("has an entry named check, which is the name of the checksum")
+                _take_checksum({**record})
             except (ValueError, TypeError) as error:
                 raise ResultsError(f"append: {record.get('name')!r} {error}") from error
         try:

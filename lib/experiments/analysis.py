@@ -4,6 +4,7 @@ import itertools
 import math
 import statistics
 
+from ..checks import shown
 from .kinds import KINDS
 
 FACTORS = ("overlap", "order", "mixing")
@@ -29,7 +30,8 @@ def cells(records, field="accuracy"):
     Parameters
     ----------
     records : iterable of dict
-        As read by `records.read` or returned by `jobs.train_job`; diverged networks are left out.
+        The second that `records.read` returns, or those of `jobs.train_job`; diverged networks are
+        left out.
     field : str
         ``"accuracy"`` on augmented training images, or ``"test_accuracy"``.
 
@@ -44,6 +46,11 @@ def cells(records, field="accuracy"):
     >>> cells([record, {**record, "seed": 1, "accuracy": 0.7}])
     {('color', 'B2', 4): [0.5, 0.7]}
     """
+    records = list(records)
+    for record in records:
+        if not isinstance(record, dict) or "seed" not in record:
+            raise TypeError(f"cells: {shown(record)} is no record of a network; need those that "
+                            "records.read(path)[1] has")
     found = {}
     for record in sorted(records, key=lambda record: record["seed"]):
         if record.get(field) is not None:

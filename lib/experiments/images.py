@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..checks import integer
 from ..photograph import photograph
 from .kinds import CLASSES, SIZE
 from .networks import generator_for
@@ -91,6 +92,7 @@ class ImageSet:
         """
         if count is None or count == len(self):
             return self
+        count = integer("ImageSet.subset: count", count)
         if not CLASSES <= count < len(self):
             raise ValueError(
                 f"ImageSet.subset: count={count}, must lie between {CLASSES} and {len(self)}"
@@ -142,6 +144,7 @@ def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):
     >>> dead_leaves(20).images.shape
     torch.Size([20, 3, 32, 32])
     """
+    count, leaves = integer("dead_leaves: count", count), integer("dead_leaves: leaves", leaves)
     if count < CLASSES or leaves < 1 or not 0 < smallest < largest:
         raise ValueError(
             f"dead_leaves: count={count}, leaves={leaves}, radii {smallest} to {largest}; must "
@@ -194,6 +197,7 @@ def photograph_patches(count=200, seed=0):
     >>> photograph_patches(20).labels.bincount().tolist()
     [2, 2, 2, 2, 2, 2, 2, 2, 2, 2]
     """
+    count = integer("photograph_patches: count", count)
     pixels = photograph()  # (H, W, 3)
     height, width = (int(length) - SIZE + 1 for length in pixels.shape[:2])
     if not CLASSES <= count <= height * width:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..checks import is_integer
+from ..checks import choice, integer
 from .kinds import BLOCKS, CLASSES, COLORS, KINDS
 
 AUGMENTATIONS = ("spatial", "color")
@@ -74,7 +74,8 @@ def mixed_seed(*parts):
     >>> mixed_seed("weights", 0) == mixed_seed("weights", 0) != mixed_seed("weights", 1)
     True
     """
-    parts = tuple(int(part) if is_integer(part) else part for part in parts)  # NumPy's are equal
+    parts = tuple(part if isinstance(part, str) else integer("mixed_seed: part of the seed", part)
+                  for part in parts)  # a generator is printed with its place in memory
     digest = hashlib.sha256(repr(parts).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -111,7 +112,7 @@ def initial_weights(block, channels, seed):
     >>> tuple(initial_weights("B3", 4, seed=0)["conv1"].shape)
     (4, 4, 3, 3)
     """
-    kind = KINDS[block]
+    kind = KINDS[choice("initial_weights: block", block, KINDS)]
     generator = generator_for("weights", kind.side, channels, seed)
     weights = {}
     inputs = COLORS
@@ -153,6 +154,7 @@ def plain_network(window, channels, seed=0):
     >>> plain_network(3, 8)(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 10])
     """
+    window = integer("plain_network: window", window, 1, 5)
     layers, inputs = [], COLORS
     for _ in range(BLOCKS):
         layers += [

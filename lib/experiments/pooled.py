@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 
 from ..checks import integers, is_integer
+from ..checks import kind as kind_of
 from ..exact.device import device_name
 from ..results import STORED, identifier, program
 from .blobs import TASKS, blobs
@@ -361,7 +362,8 @@ def run(settings=None, seeds=range(10), geometries=GEOMETRIES, output=STORED / "
     RecordsError
         If the file belongs to other settings or other data, or cannot be written.
     """
-    settings, seeds = settings or PoolSettings(), integers("run: seeds", seeds)
+    settings = kind_of("run: settings", settings or PoolSettings(), PoolSettings)
+    seeds = integers("run: seeds", seeds)
     data, test = blobs(settings.images, "train"), blobs(settings.test_images, "test")
     results = ResultsFile(output, settings, {
         "name": "blobs", "official": False, "count": settings.images,

@@ -141,4 +141,6 @@ class ResultsFile(Results):
 
     def append(self, *records):
         """Store finished networks, all or none, each once; the names that were not stored."""
-        return super().append(*({"kind": "network", **record} for record in records))
+        return super().append(*(
+            {"kind": "network", **record} if isinstance(record, dict) else record
+            for record in records))

@@ -6,9 +6,11 @@ import time
 import torch
 import torch.nn.functional as F
 
+from ..checks import kind
 from . import checkpoints, products
 from .augment import Stream
 from .ensembles import Ensemble, arrange
+from .images import ImageSet
 
 
 class Diverged(ArithmeticError):
@@ -59,6 +61,8 @@ class Trainer:
 
     @torch.inference_mode(False)  # whose tensors know no gradients
     def __init__(self, networks, settings, data, device="cpu"):
+        kind("Trainer: networks", networks, list, tuple)
+        kind("Trainer: data", data, ImageSet)
         self.settings, self.device = settings, torch.device(device)
         self.fingerprint = data.fingerprint
         pairs = {(network.augmentation, network.seed) for network in networks}

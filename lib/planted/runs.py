@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from ..checks import real
 from ..results import STORED, Results, read
 
 __all__ = ["continue_runs", "fisher_exact", "median_interval", "read_runs", "results_path"]
@@ -113,7 +114,7 @@ def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, fl
     Raises
     ------
     ValueError
-        If the errors are too few for the level.
+        If the errors are too few for the level, or one is not finite.
 
     Notes
     -----
@@ -126,7 +127,7 @@ def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, fl
     >>> median_interval([9.0, 3.0, 5.0, 1.0, 7.0, 2.0])
     (4.0, 1.0, 9.0)
     """
-    n, ordered = len(errors), sorted(errors)
+    n, ordered = len(errors), sorted(real("median_interval: error", error) for error in errors)
 
     def fails(k: int) -> float:
         return 2 * sum(math.comb(n, heads) for heads in range(k)) / 2**n

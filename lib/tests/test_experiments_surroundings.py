@@ -17,19 +17,23 @@ from lib import results
 from lib.benchmarks import missing_data
 from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep
+from lib.experiments.analysis import cells
 from lib.experiments.augment import Strength
 from lib.experiments.blobs import blobs
 from lib.experiments.images import dead_leaves
 from lib.experiments.jobs import failure, train_grid, train_job
-from lib.experiments.networks import Network, mixed_seed
+from lib.experiments.networks import Network, initial_weights, mixed_seed, plain_network
+from lib.experiments.records import ResultsFile
 from lib.experiments.settings import Grid, Settings
 from lib.planted import __main__ as planted_command
 from lib.planted import widths
+from lib.planted.runs import median_interval
 from lib.planted.widths import fit_rectifiers
 from lib.results import Results, ResultsError, read
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = Settings(images=10, epochs=1, batch_size=5, evaluations=1)
+LEAVES = dead_leaves(20, leaves=1)
 
 
 @pytest.fixture
@@ -318,7 +322,42 @@ def test_results_name_the_code_that_ran_whatever_its_files_hold_now(module, monk
     (lambda: train_grid(QUICK, Grid({"B1": (2,)})), "train_grid: grid=Settings"),
     (lambda: sweep.run_sweep(Grid({"B1": (2,)}), None, ""), "run_sweep: settings=None"),
     (lambda: sweep.run_sweep(Grid({"B1": (2,)}), QUICK, "", workers="2"), "workers='2'"),
-    (lambda: Grid(["B1"]), "Grid: channels=..B1..; need a value of type dict")])
-def test_what_is_exchanged_or_no_grid_is_named(call, message):
+    (lambda: Grid(["B1"]), "Grid: channels=..B1..; need a value of type dict"),
+    (lambda: train_job(Network("B1", 2, "none", 0), QUICK, LEAVES), "Trainer: networks=Network"),
+    (lambda: train_job((Network("B1", 2, "none", 0),), LEAVES, QUICK), "Trainer: data=Settings"),
+    (lambda: train_job((Network("B1", 2, "none", 0),), QUICK, LEAVES.images), "Trainer: data=Ten"),
+    (lambda: pooled.run(QUICK), "run: settings=Settings.*PoolSettings"),
+    (lambda: cells((None, [])), "cells: None is no record of a network"),
+    (lambda: plain_network("B3", 2), "plain_network: window='B3'; need an integer from 1 to 5"),
+    (lambda: dead_leaves(20.5), "dead_leaves: count=20.5"),
+    (lambda: dead_leaves(20, torch.Generator(), leaves=1), "seed=<torch._C.Generator"),
+    (lambda: plain_network(3, 2, torch.Generator()), "seed=<torch._C.Generator"),
+    (lambda: mixed_seed("a", None), "part of the seed=None"),
+    (lambda: LEAVES.subset("12"), "ImageSet.subset: count='12'"),
+    (lambda: median_interval(["1"] * 6), "median_interval: error='1'")])
+def test_what_is_exchanged_or_of_another_kind_is_named(call, message):
+    """A generator in place of a seed gave other images on every run: its address was mixed in."""
     with pytest.raises(TypeError, match=message):
         call()
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: median_interval([1.0] * 6 + [float("nan")]), "error=nan; need a finite number"),
+    (lambda: plain_network(7, 2), "window=7; need an integer from 1 to 5"),
+    (lambda: initial_weights("B7", 2, 0), "initial_weights: block='B7'; need one of 'B1'"),
+    (lambda: Results(os.devnull, {}, make=False), "not a regular file")])
+def test_values_out_of_range_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("record, message", [
+    ([{"name": "a"}], "is no record; need dictionaries"), (None, "None is no record"),
+    ({"name": "a", "x": float("nan")}, "'a' holds a number that is not finite")])
+def test_what_is_no_record_is_named(tmp_path, record, message):
+    with pytest.raises(ResultsError, match=message):
+        Results(tmp_path / "a", {}).append(record)
+    data = {"fingerprint": "0"}
+    if not isinstance(record, dict):
+        with pytest.raises(ResultsError, match=message):
+            ResultsFile(tmp_path / "b", QUICK, data).append(record)
