@@ -505,6 +505,10 @@ for kind in ("color", "spatial"):
     assert all((value > 0.03) == (kind == "spatial" and len(before) == 2)
                for (before, factor), value in step.items()
                if factor == "overlap")
+    walk = analysis.contributions(stored_all, kind, width,
+                                  analysis.STRIDED_CUBE)
+    assert all((sum(parts["overlap"]) / len(parts["overlap"]) > 0.03)
+               == (order[-1] == "overlap") for order, parts in walk.items())
 for kind in ("color", "spatial"):
     at = width
     glue(f"13b-cube-width-{kind}", at)
