@@ -783,7 +783,7 @@ for name, median in learned.items():
 #   mean only as a sum.
 # - Maxima are universal and averages are not; depth with maxima is efficient for some weights and
 #   buys nothing on an open set of others.
-# - With maxima, two channels and no overlap already reach every rank: ranks cannot show what overlap
+# - With maxima, two channels and no overlap already reach full rank: ranks cannot show what overlap
 #   is good for there.
 #
 # **Try this.** Raise `widths` in the count of single channels. Replace $-100..100$ by positive

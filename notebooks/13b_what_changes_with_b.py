@@ -889,7 +889,7 @@ glue("13b-effective-high", f"{max(effective):.1f}")
 # - $B=1$ cannot tell apart the images of one orbit of a group with $24^{341}$ elements, with any
 #   number of channels. This is exact.
 # - Without overlap, ranks are at most $D+1$ or $D+2$ whether or not order is seen and neighbors are
-#   mixed: ranks see overlap and nothing else.
+#   mixed: such bounds see overlap, not order and not mixing.
 # - In training it is the other way round: what closes the gap is mixing together with order, without
 #   any overlap; overlap without them closes nothing.
 #
