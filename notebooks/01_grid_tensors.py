@@ -16,7 +16,7 @@
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/01_grid_tensors.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/01_grid_tensors.ipynb)
 #
 # A network is shown all images that a few templates can form, and its answers become a matrix
-# whose rank says how strongly it ties one part of the image to another. Everything is computed in
+# whose rank counts the products that tie one part of the image to another. Everything is computed in
 # exact arithmetic. The definitions and proofs are on [the page](../book/grid-tensors.md).
 
 # %% tags=["setup", "remove-cell"]
@@ -718,8 +718,8 @@ for (low, high), count in below.items():
 # %% [markdown]
 # ## What to remember
 #
-# - A grid tensor is a list of answers; with as many templates as representation functions it is the
-#   coefficient tensor in another basis, and all ranks agree.
+# - A grid tensor is a list of answers; on templates with nonsingular $F$ it is the coefficient tensor
+#   in another basis, and all ranks agree.
 # - The rank along a partition counts the terms needed to separate the two sides. Dependent
 #   functions, biases and overlaps need a closer look.
 # - One exact instance proves a lower bound for almost all weights; for weights from a short list it
