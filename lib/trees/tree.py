@@ -359,7 +359,8 @@ class ModeTree:
         (torch.Size([4]), True)
         """
         if biases is not None:
-            raise ValueError(f"random_weights: biases={biases!r}, but mode trees have no biases")
+            raise ValueError(f"random_weights: biases={shown(biases)}, but mode trees "
+                             "have no biases")
         draw, shapes = drawing("random_weights", arithmetic, generator), self.weight_shapes()
         drawn: dict[Path, torch.Tensor] = {}
         for path, owner in self.weight_groups(shared is not None and shared).items():
