@@ -1,5 +1,7 @@
 """What mode trees and architectures have in common, and what a bound and a certificate say."""
 
+import dataclasses
+import json
 import math
 
 import pytest
@@ -93,6 +95,14 @@ def test_modules_bring_their_own_weights():
 def test_triples_are_layers():
     assert Architecture(4, 2, ((3, 1, 2), Layer(4, 4, 1))) == NETS[0]
     assert Architecture(4, 2, [[3, 1, 2], [4, 4, 1]]) == NETS[0]
+
+
+@pytest.mark.parametrize("net", NETS, ids=repr)
+def test_an_architecture_comes_back_from_json(net):
+    stored = json.loads(json.dumps(dataclasses.asdict(net)))
+    assert Architecture(**stored) == net
+    with pytest.raises(TypeError, match="unexpected keyword argument 'padding'"):
+        Architecture(4, 2, [{**stored["layers"][0], "padding": 1}])
 
 
 def test_bounds_compare_by_value():
