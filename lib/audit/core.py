@@ -55,6 +55,10 @@ class Audit:
     surrogates: dict = field(default_factory=dict, repr=False)
     remarks: list = field(default_factory=list, repr=False)
 
+    def __reduce__(self):
+        raise TypeError("an Audit holds operations and tensors of this process and cannot be saved "
+                        "or sent; save to_dict(), records(), layers or bounds()")
+
     @property
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of the input."""
