@@ -105,6 +105,15 @@ def test_an_architecture_comes_back_from_json(net):
         Architecture(4, 2, [{**stored["layers"][0], "padding": 1}])
 
 
+def test_bounds_and_certificates_come_back_from_json():
+    net = Architecture(9, 2, ((3, 2, 3), (5, 5, 1)))
+    found = net.private_pixel_bound(), certify(net, "left-right", rows=3, columns=2)
+    assert found[0].powers and found[1].sampled
+    for result in (*found, certify(NETS[0], [0])):
+        stored = type(result)(**json.loads(json.dumps(dataclasses.asdict(result))))
+        assert (stored, hash(stored), repr(stored)) == (result, hash(result), repr(result))
+
+
 def test_bounds_compare_by_value():
     large, equal, small = Bound(2, 120, layer=1), Bound(64, 20, layer=2), Bound(3, 2)
     assert large == equal == 2**120 and hash(large) == hash(equal) == hash(2**120)
