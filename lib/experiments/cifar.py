@@ -287,7 +287,9 @@ def _image_set(contents, split, provenance):
 
 @functools.lru_cache(maxsize=2)
 def load_data(name, count, folder=None, cache=None):
-    """The training images of a sweep; every process loads them once.
+    """The training images of a sweep; every process loads them once, whoever asks for them.
+
+    So what is to be changed must be cloned first: the next training would see the change.
 
     Parameters
     ----------

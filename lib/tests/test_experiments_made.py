@@ -1,7 +1,9 @@
 """Images made here and downloaded ones, by definition: pixel by pixel, byte by byte, in words."""
 
 import colorsys
+import dataclasses
 import hashlib
+import json
 import math
 
 import numpy as np
@@ -226,6 +228,7 @@ WRONG = {
         lambda d: Settings("cifar-10", 9),
     "Settings: images=None, must be an integer from 10 to 100000 for 'dead-leaves'":
         lambda d: Settings(images=None),
+    "Settings: strength=4, must be a Strength": lambda d: Settings(strength=4),
     "Grid: channels of B1 (2, 2), must be at least one, all different":
         lambda d: Grid({"B1": (2, 2)}),
     "Grid: kinds (), must be at least one, all different": lambda d: Grid({}),
@@ -245,6 +248,12 @@ def test_what_is_wrong_is_said_in_one_sentence(message):
     with pytest.raises(ValueError) as refused:
         WRONG[message](numbered(20))
     assert str(refused.value) == message
+
+
+def test_settings_come_back_from_json():
+    settings = Settings(strength=Strength(2, 0.2))
+    stored = json.loads(json.dumps(dataclasses.asdict(settings)))
+    assert Settings(**stored) == settings and Settings(**stored).identifier == settings.identifier
 
 
 @pytest.mark.parametrize("one, other", [
