@@ -4,6 +4,7 @@ import itertools
 import math
 import statistics
 
+from ..checks import choice
 from .kinds import KINDS
 
 FACTORS = ("overlap", "order", "mixing")
@@ -91,6 +92,7 @@ def size_of(block, channels, axis):
     >>> size_of("conv2", 4, "parameters"), size_of("conv2", 4, "operations")
     (374, 35536)
     """
+    choice("size_of: axis", axis, ("channels", "parameters", "operations"))
     if axis == "channels":
         return channels
     if axis == "parameters":
