@@ -70,6 +70,14 @@ def test_trainings_are_the_same_in_every_mode():
             assert found() == expected
 
 
+def test_ranks_of_trained_networks_are_the_same_in_every_mode():
+    data, network = dead_leaves(10, leaves=3), Network("B2", 2, "none", 0)
+    expected = separation.trained_usage(network, QUICK, data, 10)
+    for mode in (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu", torch.bfloat16)):
+        with mode:
+            assert separation.trained_usage(network, QUICK, data, 10) == expected
+
+
 @pytest.mark.parametrize("kind", pooled.KINDS)
 def test_networks_on_blobs_are_the_same_in_every_mode(kind):
     """What one mode keeps for the next call must serve a training."""
