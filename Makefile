@@ -41,7 +41,7 @@ help:
 	@echo 'make test                  set up, check code, notebooks, claims and links'
 	@echo 'make test-slow             the checks that take minutes: once a week, before a release'
 	@echo 'make check-pages           open every page in a browser: cut, pale, noisy, heavy, accessible?'
-	@echo 'make run [NOTEBOOK=stem]   run notebooks and store their outputs'
+	@echo 'make run [NOTEBOOK=stem]   run the scripts of notebooks and store their outputs'
 	@echo 'make sync                  copy edited cells from the .py twins into the notebooks'
 	@echo 'make lint                  check the style of lib and notebooks'
 	@echo 'make budgets               time and memory of every notebook'

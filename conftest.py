@@ -1,8 +1,15 @@
 """Settings of every test run."""
 
+import gc
+
 import pytest
 
 pytest_plugins = ["lib.course.budgets"]
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays: the garbage collector need not look again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

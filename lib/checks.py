@@ -3,10 +3,10 @@
 import math
 import numbers
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-__all__ = ["choice", "counted", "flag", "floats", "integer", "integers", "is_integer", "kind",
-           "native", "pairs", "real", "shown"]
+__all__ = ["choice", "counted", "drawing", "flag", "floats", "integer", "integers", "is_integer",
+           "kind", "native", "pairs", "real", "shown"]
 
 
 def integer(what: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -236,3 +236,22 @@ def pairs(what: str, weights: object) -> list[tuple]:
             raise TypeError(f"{what} of layer {layer} are {shown(pair)}; need (weight, bias), "
                             "tensors or None for no bias")
     return list(weights)
+
+
+def drawing(operation: str, arithmetic: object, generator: object) -> Callable:
+    """A function that draws a tensor of a shape; a seed or a class in place of either is refused.
+
+    Examples
+    --------
+    >>> drawing("f", 7, None)
+    Traceback (most recent call last):
+    ...
+    TypeError: f: arithmetic=7; need Real() or Modular(prime)
+    """
+    from torch import Generator
+
+    if isinstance(arithmetic, type) or not hasattr(arithmetic, "taken"):
+        raise TypeError(f"{operation}: arithmetic={shown(arithmetic)}; need Real() or "
+                        "Modular(prime)")
+    kind(f"{operation}: generator", generator, Generator)
+    return lambda shape: arithmetic.random(shape, generator)

@@ -196,6 +196,8 @@ def _parsed(raw, path, parse):
             if header is None:
                 header = _as_header(entry, checked)
             else:
+                if entry.get("kind") == "header":
+                    raise ResultsError(f"read: {path}, line {number} {_second(header, entry)}")
                 if not checked and header.get("format", 1) > 1:
                     raise ValueError("has no checksum")
                 entry = _as_record(entry, parse)
@@ -203,11 +205,23 @@ def _parsed(raw, path, parse):
                 if _measured(records.setdefault(name, entry)) != _measured(entry):
                     raise ValueError(f"and line {place} hold different results of {name}")
                 unchecked += not checked and place == number
+        except ResultsError:
+            raise
         except ValueError as error:
             raise ResultsError(
                 f"read: {path}, line {number} {error}; {_advice(header)}") from error
         whole = min(end, len(raw))
     return Contents(header, list(records.values()), unchecked), whole
+
+
+def _second(header, other):
+    """What is wrong with one more header, and what to do: files were put one behind the other."""
+    first, second = ({"settings": found.get("settings"), "identifier": found.get("identifier"),
+                      **dict(_fingerprints(found))} for found in (header, other))
+    if first == second:
+        return "is a second header, of the same settings; delete this line alone"
+    return ("is the header of another file, whose settings or data differ; delete it and the lines "
+            "that came with it")
 
 
 def _advice(header):

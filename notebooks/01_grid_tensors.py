@@ -718,8 +718,8 @@ for (low, high), count in below.items():
 # %% [markdown]
 # ## What to remember
 #
-# - A grid tensor is a list of answers; with as many templates as representation functions it is the
-#   coefficient tensor in another basis, and all ranks agree.
+# - A grid tensor is a list of answers; on templates with nonsingular $F$ it is the coefficient tensor
+#   in another basis, and all ranks agree.
 # - The rank along a partition counts the terms needed to separate the two sides. Dependent
 #   functions, biases and overlaps need a closer look.
 # - One exact instance proves a lower bound for almost all weights; for weights from a short list it

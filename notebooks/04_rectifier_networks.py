@@ -731,8 +731,8 @@ print("a shallow circuit reaches the target:", hit)
 # %% [markdown]
 # The third row of that table, optimization methods, reads "well studied and developed" against
 # "addressed only recently". This describes the literature of 2016. What can be run is one trial: the
-# same optimizer with the same settings on both. A teacher with random weights makes a tensor, and a
-# network of its own shape learns it from twelve random starts.
+# same optimizer with the same settings on both. Each of five teachers with random weights
+# makes a tensor, and a network of its own shape learns it from twelve random starts.
 
 # %%
 shape = ModeTree.perfect(4, 2, 3, (3, 3))
@@ -783,7 +783,7 @@ for name, median in learned.items():
 #   mean only as a sum.
 # - Maxima are universal and averages are not; depth with maxima is efficient for some weights and
 #   buys nothing on an open set of others.
-# - With maxima, two channels and no overlap already reach every rank: ranks cannot show what overlap
+# - With maxima, two channels and no overlap already reach full rank: ranks cannot show what overlap
 #   is good for there.
 #
 # **Try this.** Raise `widths` in the count of single channels. Replace $-100..100$ by positive

@@ -981,7 +981,7 @@ with style.figure(7, 2.8, columns=8, rows=3) as (drawing, axes):
 # %% [markdown]
 # ## The larger comparison, stored
 #
-# CIFAR-10 averaged to 16 × 16, 10,000 images to train, 2,000 to test, all classifiers trained on whole
+# CIFAR-10 averaged to 16 × 16, 8,000 images to train, 1,000 to test, all classifiers trained on whole
 # images in the same number of steps; one ConvNet more is trained on images with missing pixels and told
 # which they are. `python -m lib.benchmarks.missing_data` repeats it.
 

@@ -645,7 +645,8 @@ glue("06-blobs-steps", f"{header['settings']['steps']:,}")
 # ## What to remember
 #
 # - A geometry decides which partitions get large ranks; it only moves the ranks among the partitions.
-# - The exact rank of evenly split windows is $\min(r_j,\kappa_j^m)$ for each window, and products of them.
+# - Where all windows of a level are split alike, each multiplies the rank by $\min(r_j,\kappa_j^q)$ exactly,
+#   with $q$ children on its smaller side; with shared weights a binomial stands in place of the power.
 # - On blobs, square windows are ahead at closedness and mirror windows at symmetry, with the same
 #   number of weights.
 #

@@ -404,8 +404,9 @@ with checking("cheap-partition",
 # ## What to remember
 #
 # - The rank is at least $\min(M,D)$ to the matching number, for all partitions at once.
-# - The full rank fails where one side holds the first row and the last column.
-# - Every pooling geometry has a partition of small rank, at most the width of its root.
+# - The full rank can fail where one side holds the first row and the last column.
+# - Every pooling geometry with an even number of equal blocks at the root has a partition of small
+#   rank, at most the width of the root.
 #
 # **Try it:** another grid in `network`; other widths in `geometries`; `shared=True` on the $3\times4$ grid.
 

@@ -505,6 +505,10 @@ for kind in ("color", "spatial"):
     assert all((value > 0.03) == (kind == "spatial" and len(before) == 2)
                for (before, factor), value in step.items()
                if factor == "overlap")
+    walk = analysis.contributions(stored_all, kind, width,
+                                  analysis.STRIDED_CUBE)
+    assert all((sum(parts["overlap"]) / len(parts["overlap"]) > 0.03)
+               == (order[-1] == "overlap") for order, parts in walk.items())
 for kind in ("color", "spatial"):
     at = width
     glue(f"13b-cube-width-{kind}", at)
@@ -885,7 +889,7 @@ glue("13b-effective-high", f"{max(effective):.1f}")
 # - $B=1$ cannot tell apart the images of one orbit of a group with $24^{341}$ elements, with any
 #   number of channels. This is exact.
 # - Without overlap, ranks are at most $D+1$ or $D+2$ whether or not order is seen and neighbors are
-#   mixed: ranks see overlap and nothing else.
+#   mixed: such bounds see overlap, not order and not mixing.
 # - In training it is the other way round: what closes the gap is mixing together with order, without
 #   any overlap; overlap without them closes nothing.
 #

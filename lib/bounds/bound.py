@@ -8,7 +8,7 @@ from functools import total_ordering
 from math import inf, log10, prod
 from numbers import Real
 
-from ..checks import integer
+from ..checks import integer, kind, shown
 
 __all__ = ["Bound", "best"]
 
@@ -103,6 +103,10 @@ class Bound:
 
 
 def _plain(powers):
+    powers = tuple(kind("Bound: powers", powers, Iterable))
+    for pair in powers:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(f"Bound: power {shown(pair)}; need a pair (base, exponent)")
     return tuple((integer("Bound: base", base, 0), integer("Bound: exponent", exponent, 0))
                  for base, exponent in powers)
 

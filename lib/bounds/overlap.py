@@ -17,12 +17,12 @@ from math import prod
 
 from ..checks import integer, is_integer, shown
 from .bound import Bound, best
+from .receptive import require_architecture
 
 
 def cut_axis(net, partition: str) -> int:
     """The axis that a named partition cuts: the last for left-right, the first for top-bottom."""
-    if not hasattr(net, "output_sizes"):
-        raise TypeError(f"overlap bounds: {shown(net)} is not an Architecture")
+    require_architecture("overlap bounds", net)
     if isinstance(partition, str) and partition == "left-right":
         return net.ndim - 1
     if isinstance(partition, str) and partition == "top-bottom" and net.ndim == 2:
@@ -59,6 +59,7 @@ def admissible_layers(net) -> list[int]:
     >>> admissible_layers(Architecture((8,), 2, ((3, 1, 2), (1, 2, 2), (3, 1, 2), (4, 4, 1))))
     [2, 3]
     """
+    require_architecture("admissible_layers", net)
     return [layer for layer in range(1, net.depth) if not missing_hypotheses(net, layer)]
 
 
@@ -89,6 +90,7 @@ def missing_hypotheses(net, layer: int) -> list[str]:
     >>> missing_hypotheses(net, 1)
     ['layer 2 has window (1, 1) smaller than its stride (4, 4)']
     """
+    require_architecture("missing_hypotheses", net)
     missing = []
     if integer("missing_hypotheses: layer", layer, 1, net.depth) == net.depth:
         missing.append(f"layer {layer} is not followed by another layer")

@@ -73,7 +73,7 @@ def split_modes(
 
 def _mode(value: object) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ValueError(f"partition: row mode {value!r} is not an integer")
+        raise ValueError(f"partition: row mode {shown(value)} is not an integer")
     return value.__index__()
 
 

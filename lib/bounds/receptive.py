@@ -14,7 +14,14 @@ from ..checks import is_integer, real, shown
 from . import shifts
 
 
+def require_architecture(operation: str, net: object) -> None:
+    """Raise a TypeError unless a network is an `Architecture`."""
+    if not hasattr(net, "output_sizes"):
+        raise TypeError(f"{operation}: {shown(net)} is not an Architecture")
+
+
 def _check(net, layer, axis):
+    require_architecture("receptive fields", net)
     if not is_integer(layer) or layer not in range(net.depth + 1):
         raise ValueError(f"layer {shown(layer)} of an architecture of {net.depth} layers: valid "
                          f"are 0 (the representation) to {net.depth}")
@@ -141,7 +148,8 @@ def alpha_minimal(
     True
     """
     if t_min not in ("stride", "one"):
-        raise ValueError(f"t_min={t_min!r}: valid are 'stride' (S_i <= t_i) and 'one' (1 <= t_i)")
+        raise ValueError(f"t_min={shown(t_min)}: valid are 'stride' (S_i <= t_i) and 'one' "
+                         "(1 <= t_i)")
     real("alpha_minimal: alpha", alpha)
     units, highs = digits(net, layer, axis)
     lows = [stride[axis] - 1 if t_min == "stride" else 0 for stride in net.strides[:layer]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..checks import flag
 from .bound import Bound
 from .crossing import crossing_pairs
 from .overlap import axis_and_cut, sampled_rows
@@ -59,6 +60,7 @@ def exact_two_layer_rank(
     True
     """
     axis, cut = axis_and_cut(net, partition, cut)
+    last_bias = flag("exact_two_layer_rank: last_bias", last_bias)
     if net.depth != 2:
         return None
     cells = net.output_sizes[1]
@@ -67,7 +69,7 @@ def exact_two_layer_rank(
         if stride < extent or window < extent or (padded and not last_bias):
             return None
     window, step, extent = net.windows[0][axis], net.strides[0][axis], net.size[axis]
-    top = net.widths[1] + bool(last_bias)
+    top = net.widths[1] + last_bias
     if set(net.strides[0]) == {1}:
         rows = sampled_rows(net, 1, axis)
         before, after = min(window - 1, cut), min(window - 1, extent - cut)
@@ -121,6 +123,7 @@ def non_overlapping_upper_bound(
     True
     """
     axis, cut = axis_and_cut(net, partition, cut)
+    last_bias = flag("non_overlapping_upper_bound: last_bias", last_bias)
     single = [layer for layer, sizes in enumerate(net.output_sizes) if set(sizes) == {1}]
     if not single:
         return None
@@ -130,7 +133,7 @@ def non_overlapping_upper_bound(
         return None
     if merging == net.depth:
         return Bound(1, 1, merging)
-    return Bound(net.widths[merging] + bool(last_bias), 1, merging)
+    return Bound(net.widths[merging] + last_bias, 1, merging)
 
 
 def linear_readout_upper_bound(

@@ -2,7 +2,8 @@
 
 The twin, a py:percent script, is the source. ``python -m lib.course.notebooks`` reports where a
 notebook is out of step; ``sync`` rewrites the cells of the notebooks, whose outputs stay where the
-source stayed; ``run [STEM ...]`` runs the named twins, or all, and stores their outputs.
+source stayed; ``run [STEM ...]`` runs the named twins, or all, and stores their outputs. A notebook
+with cells that were written in it and not in its twin is kept beside the new one.
 """
 
 import argparse
@@ -224,6 +225,11 @@ def execute(twin: Path) -> float:
     return time.perf_counter() - started
 
 
+def cell_digest(cell) -> str:
+    """What the id of a cell begins with that was written from a twin: an edit leaves the old id."""
+    return hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+
+
 def finish(notebook):
     """The same notebook with the metadata and cell ids that every stored one has.
 
@@ -232,7 +238,7 @@ def finish(notebook):
     """
     seen: dict[str, int] = {}
     for cell in notebook.cells:
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        digest = cell_digest(cell)
         seen[digest] = seen.get(digest, 0) + 1
         cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         kept = {key: cell.metadata[key] for key in ("tags", "mystnb") if key in cell.metadata}
@@ -278,10 +284,44 @@ def without_text(png: bytes) -> bytes:
     return b"".join(kept)
 
 
+def keep_edits(path: Path, cells: list) -> Path | None:
+    """A copy of a stored notebook whose edits would be lost with it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The notebook that is about to be replaced.
+    cells : list
+        The cells that replace its own.
+
+    Returns
+    -------
+    pathlib.Path or None
+        ``NAME.ipynb.edited``, with a number where that name is taken; None if all of its cells
+        are among the new ones or were written from an earlier twin.
+    """
+    try:
+        stored = read_notebook(path).cells
+    except (FileNotFoundError, ValueError):
+        return None                     # nothing there, or damaged: nothing that can be read
+    new = {(cell.cell_type, cell.source) for cell in cells}
+    if not any(cell.source.strip() and not is_setup(cell)
+               and (cell.cell_type, cell.source) not in new
+               and str(cell.get("id", "")).partition("-")[0] != cell_digest(cell)
+               for cell in stored):
+        return None
+    names = (path.with_name(f"{path.name}.edited{end}") for end in ("", *range(2, 1000)))
+    kept = next(name for name in names if not name.exists())
+    kept.write_bytes(path.read_bytes())
+    print(f"{path.name} had cells that are not in {path.stem}.py; it is kept as {kept.name}")
+    return kept
+
+
 def write(notebook, path: Path) -> None:
-    """A notebook written at once or not at all."""
+    """A notebook written at once or not at all; one that was edited is kept beside it."""
     import nbformat
 
+    keep_edits(path, notebook.cells)
     partial = path.with_name(path.name + ".partial")
     nbformat.write(notebook, str(partial))
     partial.replace(path)

@@ -37,6 +37,7 @@ class Real:
         self, shape, generator: torch.Generator, device: torch.device | None = None
     ) -> torch.Tensor:
         """Independent standard normal entries, drawn from a CPU `generator`."""
+        kind("Real.random: generator", generator, torch.Generator)
         return torch.randn(
             shape, generator=generator, dtype=torch.float64, device=generator.device).to(device)
 
@@ -115,7 +116,7 @@ class Modular:
 
     def __post_init__(self):
         if not is_integer(self.prime):
-            raise TypeError(f"Modular: prime must be an int, got {self.prime!r}")
+            raise TypeError(f"Modular: prime must be an int, got {shown(self.prime)}")
         object.__setattr__(self, "prime", int(self.prime))
         if self.prime >= 2**23:
             raise ValueError(
@@ -157,6 +158,7 @@ class Modular:
         self, shape, generator: torch.Generator, device: torch.device | None = None
     ) -> torch.Tensor:
         """Independent uniform residues, drawn from a CPU `generator`."""
+        kind("Modular.random: generator", generator, torch.Generator)
         draws = torch.randint(
             0, self.prime, tuple(shape), generator=generator, device=generator.device)
         return draws.to(torch.float64).to(device)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ..checks import is_integer
+from ..checks import is_integer, shown
 
 WORTH_MOVING = 1 << 18  # entries from which a matrix is sent to a GPU without being asked
 
@@ -58,7 +58,7 @@ def exact_device(name: str | torch.device | None = None) -> torch.device:
     Raises
     ------
     ValueError
-        If the device asked for has no float64, or is not there.
+        If the device asked for has no float64, is not there, or is none.
 
     Examples
     --------
@@ -67,7 +67,11 @@ def exact_device(name: str | torch.device | None = None) -> torch.device:
     """
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"exact_device: {shown(name)} is no device of torch; use 'cpu' or 'cuda'"
+                         ) from None
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"exact_device: {device} has no exact float64; use 'cpu' or 'cuda'")
     if device.type == "cuda" and not torch.cuda.is_available():
@@ -92,7 +96,7 @@ def generator(seed: int) -> torch.Generator:
     tensor([4, 9, 3, 0])
     """
     if not is_integer(seed):
-        raise TypeError(f"generator: seed must be an int, got {seed!r}")
+        raise TypeError(f"generator: seed must be an int, got {shown(seed)}")
     seed = int(seed)
     if not 0 <= seed < 2**63:
         raise ValueError(f"generator: seed must lie between 0 and 2**63 - 1, got {seed}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import counted, integers, is_integer, real
+from ..checks import counted, integers, is_integer, real, shown
 from .arithmetic import DEFAULT_PRIME, Modular, real_tensor
 from .device import WORTH_MOVING, exact_device
 from .elimination import rank_in_place
@@ -165,7 +165,7 @@ def exact_rank(
     """
     field = Modular(prime)
     if degree is not None and not is_integer(degree):
-        raise TypeError(f"exact_rank: degree must be an int or None, got {degree!r}")
+        raise TypeError(f"exact_rank: degree must be an int or None, got {shown(degree)}")
     degree = degree if degree is None else int(degree)
     if degree is not None and degree < 0:
         raise ValueError(f"exact_rank: degree must not be negative, got {degree}")
@@ -268,4 +268,4 @@ def numerical_rank(matrix, tolerance: float | None = None) -> int:
     if tolerance is None:
         shape = torch.as_tensor(matrix).shape
         tolerance = values[0] * max(shape) * torch.finfo(torch.float64).eps
-    return int((values > tolerance).sum())
+    return int((values > float(tolerance)).sum())

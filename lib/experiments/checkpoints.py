@@ -28,6 +28,9 @@ def code_digest():
     return digest.hexdigest()[:12]
 
 
+code_digest()  # now: when results are stored, the files may be of a newer version than what runs
+
+
 def _made_by():
     """What a training is not continued by another version of: results name one of each."""
     return {"code": code_digest(), "torch": str(torch.__version__)}

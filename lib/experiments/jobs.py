@@ -10,6 +10,7 @@ import torch
 from ..exact.device import device_name
 from .checkpoints import code_digest
 from .cifar import load_data, load_test_data
+from .settings import check_plan
 from .training import Diverged, Trainer
 
 JOB_CHANNELS = 32  # of the narrow networks that one job trains together
@@ -133,6 +134,7 @@ def train_grid(grid, settings, device="cpu"):
     list of dict
         One record per network; `sweep.run_sweep` is the same for grids worth a file.
     """
+    check_plan("train_grid", grid, settings)
     data = load_data(settings.data, settings.images)
     jobs = make_jobs(grid.networks())
     return [record for job in jobs for record in train_job(job, settings, data, device)]

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+from ..checks import kind
 from ..results import identifier
 from .augment import Strength
 from .kinds import CLASSES, KINDS
@@ -53,6 +54,8 @@ class Settings:
     def __post_init__(self):
         if self.data not in DATA_SETS:
             raise ValueError(f"Settings: data={self.data!r}, must be one of {DATA_SETS}")
+        if not isinstance(self.strength, Strength):
+            raise ValueError(f"Settings: strength={self.strength!r}, must be a Strength")
         for name in ("epochs", "batch_size", "evaluations"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
@@ -107,6 +110,7 @@ class Grid:
     seeds: tuple = (0,)
 
     def __post_init__(self):
+        kind("Grid: channels", self.channels, dict)
         lists = {"augmentations": self.augmentations, "seeds": self.seeds, "kinds": self.channels}
         lists |= {f"channels of {kind}": widths for kind, widths in self.channels.items()}
         for what, values in lists.items():
@@ -125,6 +129,12 @@ class Grid:
             for block, widths in self.channels.items() if width in widths
             for augmentation in self.augmentations
         ]
+
+
+def check_plan(operation, grid, settings):
+    """Raise a TypeError unless these are a grid and its settings; `PRESETS` has them exchanged."""
+    kind(f"{operation}: grid", grid, Grid)
+    kind(f"{operation}: settings", settings, Settings)
 
 
 PUBLISHED = ("B1", "B2", "B3", "B4", "B5")

@@ -11,12 +11,14 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from ..checks import integer
 from . import jobs as work
 from .checkpoints import remove, remove_stored
 from .cifar import archive_path, load_data, load_test_data
 from .images import dead_leaves
 from .jobs import weight
 from .records import RecordsError, ResultsFile, refuse_download
+from .settings import check_plan
 from .training import Trainer
 from .workers import run
 
@@ -87,6 +89,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
 
     Raises
     ------
+    TypeError
+        If the grid and the settings are exchanged, or a number of workers is none.
     RecordsError
         If the results file belongs to other settings or cannot be written.
     OSError
@@ -94,6 +98,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     KeyboardInterrupt
         After Ctrl-C; what was finished is stored, long jobs continue from their checkpoint.
     """
+    check_plan("run_sweep", grid, settings)
+    integer("run_sweep: workers", workers)
     with connected(scheduler) as client:
         results = open_results(settings, output, source)
         checkpoints = checkpoint_folder(output)

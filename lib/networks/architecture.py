@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..bounds import crossing, overlap, private, receptive, upper_bounds
 from ..bounds.bound import Bound
-from ..checks import integer, is_integer, kind, native, pairs, shown
+from ..checks import drawing, flag, integer, is_integer, kind, native, pairs, shown
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +90,7 @@ def _layer(value):
         window, stride, channels = value
     except (TypeError, ValueError):
         raise TypeError(f"Architecture layers must be Layers or (window, stride, channels), got "
-                        f"{value!r}") from None
+                        f"{shown(value)}") from None
     return Layer(window, stride, channels)
 
 
@@ -311,7 +311,7 @@ class Architecture:
         shapes = []
         for below, window in enumerate(self.windows):
             inputs, outputs = self.widths[below : below + 2]
-            cells = () if shared else self.output_sizes[below + 1]
+            cells = () if flag("weight_shapes: shared", shared) else self.output_sizes[below + 1]
             shapes.append(((*cells, outputs, inputs, *window), (*cells, outputs, *window)))
         return shapes
 
@@ -361,12 +361,10 @@ class Architecture:
         >>> [(tuple(weight.shape), bias is None) for weight, bias in drawn]
         [((5, 3, 2, 2), False), ((1, 5, 2, 2), True)]
         """
-        drawn = []
+        draw = drawing("random_weights", arithmetic, generator)
         shapes = self.weight_shapes(shared is None or shared)
-        for (weight, bias), flag in zip(shapes, self.bias_flags(biases), strict=True):
-            matrix = arithmetic.random(weight, generator)
-            drawn.append((matrix, arithmetic.random(bias, generator) if flag else None))
-        return drawn
+        return [(draw(weight), draw(bias) if biased else None)
+                for (weight, bias), biased in zip(shapes, self.bias_flags(biases), strict=True)]
 
     def check_weights(self, weights: Weights) -> None:
         """Raise a ValueError unless the weights are those of the architecture.

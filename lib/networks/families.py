@@ -208,7 +208,7 @@ def googlenet_stack(
     '32^98'
     """
     if start not in ("conv1", "pixels"):
-        raise ValueError(f"googlenet_stack: start={start!r}; valid are 'conv1' and 'pixels'")
+        raise ValueError(f"googlenet_stack: start={shown(start)}; valid are 'conv1' and 'pixels'")
 
     def modules(*widths):
         return [Layer(window, 1, width) for width in widths]

@@ -107,7 +107,7 @@ def mex(values: torch.Tensor, beta: float | torch.Tensor, dim: int = -1) -> torc
     values, beta = values.movedim(dim, -1), native(beta)
     if not isinstance(beta, torch.Tensor):
         if isinstance(beta, bool) or not isinstance(beta, (int, float)):
-            raise TypeError(f"mex: beta={beta!r}; need a real number or a tensor of them")
+            raise TypeError(f"mex: beta={shown(beta)}; need a real number or a tensor of them")
         beta = torch.tensor(beta, dtype=values.dtype, device=values.device)
     if beta.is_complex() or beta.dtype == torch.bool or bool(beta.isnan().any()):
         raise ValueError(f"mex: beta={beta.tolist()}; need real numbers, infinite ones included")

@@ -172,7 +172,7 @@ def missing_pixels(
         raise ValueError(f"missing_pixels: share={share!r}; need a probability")
     drawn = torch.rand(
         count, *size, generator=generator, dtype=torch.float32, device=generator.device)
-    return drawn >= share
+    return drawn >= float(share)
 
 
 def missing_rectangles(

@@ -90,7 +90,7 @@ def continue_runs(path: Path, settings: Mapping[str, object],
     stored = results.names()
     missing = [name for name in trainings if name not in stored]
     for name in missing:
-        errors = [round(error, 5) for error in trainings[name]()]
+        errors = [round(float(error), 5) for error in trainings[name]()]
         results.append({"kind": "run", "name": name, "errors": errors})
     return missing
 

@@ -63,7 +63,8 @@ def triple(geometry):
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=DEEP) if name in ("resnet_v1_101", "resnet_v1_152") else name
+    pytest.param(name, marks=DEEP) if name in (     # notebook 14 has two of them as well
+        "resnet_v1_50", "resnet_v1_101", "resnet_v1_152", "inception_v3") else name
     for name in PUBLISHED])
 def test_published_tables_come_out(name):
     factory, layer, *expected = PUBLISHED[name]
@@ -108,7 +109,8 @@ def thin(factory):
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=DEEP) if name in ("ResNet-101", "ResNet-152", "Inception-v3") else name
+    pytest.param(name, marks=DEEP) if name in (
+        "ResNet-101", "ResNet-152", "Inception-v3", "GoogLeNet") else name
     for name in OURS])
 def test_fields_of_networks_as_pytorch_users_know_them(name):
     found = famous(name)

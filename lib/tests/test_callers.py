@@ -49,7 +49,7 @@ from lib import (
     two_layer_construction,
 )
 from lib.checks import integers, native, real
-from lib.exact.ranks import Certificate
+from lib.exact.ranks import Certificate, numerical_rank
 from lib.grids.blocks import matricization_block
 from lib.tests.draws import seeded
 from lib.tests.test_surroundings import described
@@ -85,6 +85,9 @@ def test_single_numbers_of_numpy_are_numbers():
     assert Architecture(np.array([4, 4]), 2, [(torch.tensor([2, 2]), 1, 1)]) == Architecture(
         (4, 4), 2, (((2, 2), 1, 1),))
     assert matricize(TENSOR, [0], np.int64(2)).shape == (2, 2)
+    half = missing_pixels(2, (3, 3), Fraction(1, 2), seeded())
+    assert torch.equal(half, missing_pixels(2, (3, 3), 0.5, seeded()))
+    assert numerical_rank(torch.eye(2), Fraction(1, 2)) == 2
 
 
 @pytest.mark.parametrize("call, message", [

@@ -1,6 +1,7 @@
 """Budgets, and what the comparison of stored outputs notices: pytest runs on a small course."""
 
 import os
+import re
 import subprocess
 import sys
 import types
@@ -21,23 +22,23 @@ def check(course, **environment):
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_notebook_in_order_passes_and_is_measured(run_course):
+def test_one_changed_digit_in_a_stored_output_fails_and_notebooks_are_measured(run_course):
+    folder = run_course / "notebooks"
+    text = (folder / "90_trial.ipynb").read_text()
+    (folder / "91_changed.ipynb").write_text(text.replace("total 7", "total 8"))
     code, report = check(run_course)
-    assert code == 0 and "2 passed" in report, report
-    assert "notebooks: at most 60 s and 1500 MB" in report and " MB  " in report, report
+    assert code == 1 and "1 failed, 3 passed" in report, report
+    assert "FAILED" in report and "91_changed.ipynb::Cell 0" in report, report
+    assert "notebooks: at most 60 s and 1500 MB" in report, report
+    for name in ("90_trial", "91_changed"):
+        assert re.search(rf"^ +\d+\.\d s +\d+ MB  .*{name}.ipynb$", report, re.MULTILINE), report
+    assert "OVER BUDGET" not in report, report
 
 
 @pytest.mark.slow
 def test_a_notebook_over_its_time_fails(run_course):
     code, report = check(run_course, COURSE_TIME_SCALE="0.001")
     assert code == 1 and "OVER BUDGET" in report and "the limit is 0 s" in report, report
-
-
-def test_one_changed_digit_in_a_stored_output_fails(run_course):
-    path = run_course / "notebooks" / "90_trial.ipynb"
-    path.write_text(path.read_text().replace("total 7", "total 8"))
-    code, report = check(run_course)
-    assert code == 1 and "1 failed" in report, report
 
 
 def reports(name, seconds, megabytes):

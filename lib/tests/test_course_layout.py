@@ -110,6 +110,15 @@ def test_the_page_places_every_module_beside_the_folders():
     assert all(f"`{name}`" in PAGE for name in loose)
 
 
+def test_both_pages_on_licenses_name_what_has_its_own():
+    """Fonts stood under CC BY in one of them."""
+    own = {path.parent.name for path in (ROOT / "book" / "assets").rglob("LICENSE*")}
+    assert own == {"fonts", "mathjax"}
+    for page in ("LICENSE-TEXT", "book/cite.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert {name for name in own if f"book/assets/{name}" in text} == own
+
+
 def test_a_folder_imports_only_from_the_rows_above_it():
     row = {name: number for number, names in enumerate(rows()) for name in names}
     wrong = [f"{name}:{line} imports {target}" for name, target, line in arrows()

@@ -98,6 +98,24 @@ def test_sync_keeps_outputs_whatever_ids_an_editor_gave(run_course):
     assert problems(path.parent) == ["90_trial: cell 2 has no stored run"]
 
 
+def test_what_was_written_in_a_notebook_is_kept(run_course, capsys):
+    """A reader's lines were lost, without a word, when the twin was run or copied over them."""
+    path = run_course / "notebooks" / f"{STEM}.ipynb"
+    twin = path.with_suffix(".py")
+    for source, name in (("sum = 7 * 6", ".edited"), ("sum = 8 * 8", ".edited2")):
+        edit(run_course, lambda cells, source=source: cells[1].update(source=source))
+        assert sync(path.parent) == [path.name]
+        assert source in path.with_name(path.name + name).read_text()
+        assert (f"{path.name} had cells that are not in {twin.name}; it is kept as "
+                f"{path.name}{name}\n") == capsys.readouterr().out
+    before = sorted(path.parent.iterdir())
+    for old, new in (("3 + 4", "1"), ("total * 2", "total * 3")):
+        twin.write_text(twin.read_text().replace(old, new))
+        assert sync(path.parent)            # what came from an earlier twin is in no danger
+        edit(run_course, lambda cells: cells[1].update(id="editor"))    # nor what is in both
+    assert sorted(path.parent.iterdir()) == before and not capsys.readouterr().out
+
+
 def test_a_new_set_up_cell_asks_for_no_new_run(tmp_path):
     """It is silent: a new address does not ask for new runs of everything."""
     for name in ("08_overlap_degree.py", "08_overlap_degree.ipynb"):

@@ -221,6 +221,12 @@ def test_the_example_of_the_readme_runs_where_it_is_installed(installed):
 
 def test_the_installed_audit_is_a_command(installed):
     script = next((installed / "bin").glob("overlap-audit*"))
+    assert "usage: overlap-audit" in run_installed(installed, script, "--help")
+
+
+@pytest.mark.slow       # the quick tests run the command of a clone
+def test_the_installed_audit_audits(installed):
+    script = next((installed / "bin").glob("overlap-audit*"))
     said = run_installed(installed, script, "overlapping_convnets.audit.models:dilated_stack",
                          "--size", "32", "--summary")
     assert "field 63, stride 1" in said

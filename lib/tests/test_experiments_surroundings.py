@@ -20,7 +20,7 @@ from lib.experiments import checkpoints, cifar, pooled, separation, sweep
 from lib.experiments.augment import Strength
 from lib.experiments.blobs import blobs
 from lib.experiments.images import dead_leaves
-from lib.experiments.jobs import failure, train_job
+from lib.experiments.jobs import failure, train_grid, train_job
 from lib.experiments.networks import Network, mixed_seed
 from lib.experiments.settings import Grid, Settings
 from lib.planted import __main__ as planted_command
@@ -114,6 +114,7 @@ def test_equal_settings_are_written_in_one_way():
 @pytest.mark.parametrize("make, message", [
     (lambda: Settings(learning_rate="1e-3"), "learning_rate='1e-3', must be a float in"),
     (lambda: Settings(learning_rate=np.float32(1e-3)), "learning_rate=np.float32"),
+    (lambda: Settings(strength={"translation": 4}), "strength={'translation': 4}, must be a Str"),
     (lambda: Strength(2.5), "translation=2.5"), (lambda: Strength(True), "translation=True"),
     (lambda: Strength(color_shift="0.1"), "color_shift=0.1, .* must have"),
     (lambda: Strength(color_factor=(1, 1, 1)), r"color_factor=\(1, 1, 1\); must have"),
@@ -324,3 +325,25 @@ def test_a_sweep_outlives_the_terminal_that_shows_its_progress(tmp_path, monkeyp
     arguments = ["--kinds", "B1", "--images", "10", "--output", str(output)]
     assert sweep_command.main(arguments) == 0 and len(names(output)) == 2
     assert sweep_command.main([*arguments, "--epochs", "3"]) == 2  # which nobody hears
+
+
+@pytest.mark.parametrize("module", [checkpoints, pooled])
+def test_results_name_the_code_that_ran_whatever_its_files_hold_now(module, monkeypatch):
+    """A version that is checked out while a sweep runs made nothing, and continues nothing."""
+    spec = importlib.util.spec_from_file_location("lib.experiments.again", module.__file__)
+    again = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, again)
+    spec.loader.exec_module(again)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: b"newer")
+    assert again.code_digest() == module.code_digest()
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: sweep.run_sweep(QUICK, Grid({"B1": (2,)}), ""), "run_sweep: grid=Settings"),
+    (lambda: train_grid(QUICK, Grid({"B1": (2,)})), "train_grid: grid=Settings"),
+    (lambda: sweep.run_sweep(Grid({"B1": (2,)}), None, ""), "run_sweep: settings=None"),
+    (lambda: sweep.run_sweep(Grid({"B1": (2,)}), QUICK, "", workers="2"), "workers='2'"),
+    (lambda: Grid(["B1"]), "Grid: channels=..B1..; need a value of type dict")])
+def test_what_is_exchanged_or_no_grid_is_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()

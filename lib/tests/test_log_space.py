@@ -13,6 +13,7 @@ import torch
 
 from lib import Architecture, ConvAC
 from lib.benchmarks import missing_data as measured
+from lib.course import ROOT
 from lib.experiments.records import STORED
 from lib.networks import log_space
 from lib.networks.log_space import (
@@ -353,6 +354,9 @@ def test_the_stored_comparison_is_whole():
     text = json.dumps(header["settings"], sort_keys=True)
     assert header["identifier"] == hashlib.sha256(text.encode()).hexdigest()[:12]
     assert header["settings"] == measured.SETTINGS
+    sizes = "{images:,} images to train, {test_images:,} to test".format_map(header["settings"])
+    for place in ("book/log-space.md", "notebooks/05_log_space.py"):
+        assert sizes in (ROOT / place).read_text(encoding="utf-8"), place
     names = [f"{model}-s{seed}" for model in measured.MAIN + measured.VARIANTS for seed in range(5)]
     assert sorted(network["name"] for network in networks) == sorted(names)
     for network in networks:

@@ -99,6 +99,7 @@ def test_failure_probability_bounds_the_observed_frequency():
     assert np.mean(observed) < certificate.failure_probability == 0.4
 
 
+@pytest.mark.slow
 def test_memory_stays_below_three_copies():
     pytest.importorskip("resource")  # Windows does not report the peak
     command = [sys.executable, "-m", "lib.benchmarks.memory", "2000"]

@@ -52,7 +52,7 @@ from lib import (
     stacked_blocks,
     universal_weights,
 )
-from lib.bounds import crossing, shifts
+from lib.bounds import crossing, overlap, receptive, shifts, upper_bounds
 from lib.exact.arithmetic import Modular, Real
 from lib.exact.ranks import numerical_rank
 from lib.grids.blocks import matricization_block
@@ -385,6 +385,31 @@ CALLS = [
      [((1.0, 2), (0, 2), (2, 3), (1,), None), ((1.0, 3), (-1, 3), (1,), None), (*WHOLE, -1)]),
     ("digits_of", shifts.digits_of, [(1, 2), (1, 3), 5],
      [((1.0, 2), (0, 2), (2, 3), (1,), None), ((1.0, 3), (-1, 3), (1,), None), WHOLE]),
+    *[("random_weights", subject.random_weights, [Real(), draw(), *more],
+       [("real", 7, None, Real, draw()), NO_GENERATOR, *wrong])
+      for subject, more, wrong in ((NET, [True, True], [FLAGS, (1, "no")]),
+                                   (TREE, [False], [FLAGS]), (MIXTURE, [], []))],
+    ("weight_shapes", NET.weight_shapes, [True], [(*FLAGS, None)]),
+    ("weight_groups", TREE.weight_groups, [True], [(*FLAGS, None)]),
+    *[("last_bias", lambda last, bound=bound: bound(GLOBAL, last_bias=last), [True],
+       [(*FLAGS, None)])
+      for bound in (upper_bounds.exact_two_layer_rank, upper_bounds.non_overlapping_upper_bound)],
+    ("random_symmetry", symmetry.random_symmetry, [1, draw()], [(), NO_GENERATOR]),
+    ("moved", symmetry.moved, [TENSOR[0, 0], torch.arange(4)],
+     [(None, "ab", NET, TREE), (None, [0, 1, 2, 3], NET)]),
+    ("sample_indices", tensors.sample_indices, [2, 3, 4, draw()], [(), (), (), NO_GENERATOR]),
+    ("generalized_product", lambda *a: tensors.generalized_product(*a, torch.mul), [VECTOR, VECTOR],
+     [(None, 2, NET, [1.0]), (None, 2, NET, [1.0])]),
+    ("Bound.product", Bound.product, [[(2, 3)]], [(None, 5, [5], [Bound(2, 3)], [(2, 3, 4)])]),
+    *[(f"receptive.{call.__name__}", call, [NET, 1], [(*NO_NET, lib.ConvAC(NET, generator=draw()))])
+      for call in (receptive.total_stride, receptive.digits, receptive.reachable_shifts,
+                   overlap.missing_hypotheses)],
+    ("exact_rank", lambda where: exact_rank(M, device=where), ["cpu"],
+     [("gpu", NET, -1, (3, 4), "mps", torch.eye(2))]),
+    ("Modular", Modular, [101], [(torch.eye(2), [M, M], (M,))]),  # in one line
+    ("split_modes", split_modes, [[0], 4], [([M], [[M]]), ()]),
+    ("Node", Node, [(0, 1), 2], [([M, M], M)]),
+    ("certify", lambda seed: certify(GLOBAL, "left-right", prime=101, seed=seed), [0], [(M, [M])]),
     ("glue", lib.glue, ["00-x", 1], [(None, 3, "", " "), (1.5, None, [1], torch.eye(2))]),
     ("table", lib.table, [[(1, "a")], ["x", "y"]],
      [(None, 5, [1], [(1,)], [(1, 2.5)], [(1, M)]), (None, 5, ["x"])]),

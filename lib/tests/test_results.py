@@ -11,12 +11,14 @@ import sys
 import threading
 import types
 
+import numpy as np
 import pytest
+import torch
 
 from lib import results
 from lib.benchmarks.missing_data import as_classifier
 from lib.experiments.records import as_network
-from lib.planted.runs import read_runs
+from lib.planted.runs import continue_runs, read_runs
 from lib.results import STORED, Results, ResultsError, identifier, locked, read
 from lib.tests.faults import Steps
 
@@ -271,3 +273,23 @@ def test_an_interrupt_while_the_disk_is_busy_takes_nothing_back(tmp_path, monkey
         kept.append({"name": "one", "error": 0.5})
     monkeypatch.undo()
     assert kept.names() == {"one"} and kept.append({"name": "one", "error": 0.5}) == []
+
+
+@pytest.mark.parametrize("settings, about, advice", [
+    (SETTINGS, {"n": 1}, "is a second header, of the same settings; delete this line alone"),
+    ({**SETTINGS, "steps": 3}, {}, "is the header of another file, whose settings or data differ"),
+    (SETTINGS, {"fingerprint": "b"}, "is the header of another file")])
+def test_files_put_one_behind_the_other_are_told_apart(path, tmp_path, settings, about, advice):
+    """The advice to delete the header alone would mix results of several settings."""
+    other = Results(tmp_path / "b.jsonl", settings, about)
+    other.append({"name": "three"})
+    path.write_bytes(path.read_bytes() + other.path.read_bytes())
+    with pytest.raises(ResultsError, match=f"line 4 {advice}") as refused:
+        read(path)
+    assert "computed again" not in str(refused.value)
+
+
+def test_errors_of_runs_may_be_numbers_of_numpy_or_torch(tmp_path):
+    trained = {"a": lambda: list(np.array([0.25])), "b": lambda: list(torch.tensor([0.5]))}
+    assert continue_runs(tmp_path / "a", SETTINGS, trained) == ["a", "b"]
+    assert read_runs(tmp_path / "a")[1] == {"a": [0.25], "b": [0.5]}

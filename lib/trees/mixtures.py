@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import floats, integer, integers, kind
+from ..checks import drawing, floats, integer, integers, kind
 from ..exact.arithmetic import chosen_arithmetic
 from .decompositions import MAX_ENTRIES
 from .tree import ModeTree, Node, Path
@@ -288,8 +288,8 @@ class DilatedNetwork:
         ...  for stream in network.random_weights(Real(), torch.Generator().manual_seed(0))]
         [[torch.Size([2, 3]), torch.Size([1, 2])]]
         """
-        return [[arithmetic.random(shape, generator) for shape in self.weight_shapes()]
-                for _ in self.orders]
+        draw = drawing("random_weights", arithmetic, generator)
+        return [[draw(shape) for shape in self.weight_shapes()] for _ in self.orders]
 
     def tree_weights(self, layers: Layers) -> dict[Path, torch.Tensor]:
         """The weights of one stream on the edges of its mode tree, the same for all instants.

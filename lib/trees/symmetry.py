@@ -10,7 +10,7 @@ from math import comb, factorial
 
 import torch
 
-from ..checks import integer
+from ..checks import integer, kind
 
 __all__ = ["invariant_dimension", "moved", "quadtree_places", "random_symmetry", "side_orbits",
            "symmetry_order"]
@@ -61,6 +61,7 @@ def random_symmetry(levels: int, generator: torch.Generator, pool: int = 4) -> t
     True
     """
     levels, pool = _sizes("random_symmetry", levels, pool)
+    kind("random_symmetry: generator", generator, torch.Generator)
     if levels == 0:
         return torch.zeros(1, dtype=torch.int64, device="cpu")
     order = torch.randperm(pool, generator=generator, device="cpu")
@@ -107,6 +108,8 @@ def moved(images: torch.Tensor, symmetry: torch.Tensor) -> torch.Tensor:
     >>> bool((moved(image, torch.arange(16)) == image).all())
     True
     """
+    kind("moved: images", images, torch.Tensor)
+    kind("moved: symmetry", symmetry, torch.Tensor)
     side = images.shape[-1]
     levels = side.bit_length() - 1
     if images.shape[-2:] != (2**levels, 2**levels) or len(symmetry) != 4**levels:

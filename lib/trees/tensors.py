@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import choice, integer, is_integer, shown
+from ..checks import choice, integer, is_integer, kind, shown
 from ..exact.arithmetic import Modular
 
 __all__ = [
@@ -128,6 +128,7 @@ def sample_indices(
         raise ValueError(
             f"sample_indices: {samples} samples asked of {dim} ** {count} = {available} tuples"
         )
+    kind("sample_indices: generator", generator, torch.Generator)
     if available <= 4 * samples:
         order = torch.randperm(available, generator=generator, device="cpu")[:samples]
         return indices(dim, count)[order.sort().values]
@@ -255,6 +256,8 @@ def generalized_product(a: torch.Tensor, b: torch.Tensor, operator: Operator) ->
     >>> generalized_product(torch.tensor([1, 2]), torch.tensor([10, 20]), torch.mul).tolist()
     [[10, 20], [20, 40]]
     """
+    kind("generalized_product: a", a, torch.Tensor)
+    kind("generalized_product: b", b, torch.Tensor)
     if operator is torch.mul:
         _check_products("generalized_product", a, b)
     return operator(a.reshape(*a.shape, *(1,) * b.ndim), b)

@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integer, integers, is_integer, kind, shown
+from ..checks import drawing, flag, integer, integers, is_integer, kind, shown
 from .mincut import multiplicative_mincut
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class Node:
     def __post_init__(self) -> None:
         if not isinstance(self.children, tuple) or not all(
                 isinstance(child, Node) or is_integer(child) for child in self.children):
-            raise TypeError(f"Node: children={self.children!r}; need a tuple of nodes and modes")
+            raise TypeError(f"Node: children={shown(self.children)}; need a tuple of nodes and "
+                            "modes")
         object.__setattr__(self, "children", tuple(
             child if isinstance(child, Node) else int(child) for child in self.children))
         if is_integer(self.width):  # plain, so that no product of widths overflows
@@ -303,7 +304,7 @@ class ModeTree:
         {(): (), (0,): (0,), (1,): (0,), (2,): (0,)}
         """
         shapes = self.weight_shapes()
-        if not shared:
+        if not flag("weight_groups: shared", shared):
             return {path: path for path in shapes}
         first: dict[tuple[int, bool], Path] = {}
         groups: dict[Path, Path] = {(): ()}
@@ -359,13 +360,10 @@ class ModeTree:
         """
         if biases is not None:
             raise ValueError(f"random_weights: biases={biases!r}, but mode trees have no biases")
-        shapes = self.weight_shapes()
+        draw, shapes = drawing("random_weights", arithmetic, generator), self.weight_shapes()
         drawn: dict[Path, torch.Tensor] = {}
-        for path, owner in self.weight_groups(bool(shared)).items():
-            if owner == path:
-                drawn[path] = arithmetic.random(shapes[path], generator)
-            else:
-                drawn[path] = drawn[owner]
+        for path, owner in self.weight_groups(shared is not None and shared).items():
+            drawn[path] = draw(shapes[path]) if owner == path else drawn[owner]
         return drawn
 
     def check_weights(self, weights: Weights) -> None:
