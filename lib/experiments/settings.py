@@ -54,6 +54,8 @@ class Settings:
     def __post_init__(self):
         if self.data not in DATA_SETS:
             raise ValueError(f"Settings: data={self.data!r}, must be one of {DATA_SETS}")
+        if isinstance(self.strength, dict):  # of `as_dict`, or read from JSON
+            object.__setattr__(self, "strength", Strength(**self.strength))
         if not isinstance(self.strength, Strength):
             raise ValueError(f"Settings: strength={self.strength!r}, must be a Strength")
         for name in ("epochs", "batch_size", "evaluations"):
@@ -63,10 +65,6 @@ class Settings:
         if not isinstance(self.learning_rate, float) or not 0 < self.learning_rate < 1:
             raise ValueError(f"Settings: learning_rate={self.learning_rate!r}, must be a float in "
                              "(0, 1)")
-        if isinstance(self.strength, dict):  # of `as_dict`, or read from JSON
-            object.__setattr__(self, "strength", Strength(**self.strength))
-        if not isinstance(self.strength, Strength):
-            raise ValueError(f"Settings: strength={self.strength!r}, must be a Strength")
         if self.images is None and self.data == "cifar-10":
             return
         if type(self.images) is not int or not CLASSES <= self.images <= MOST_IMAGES:
