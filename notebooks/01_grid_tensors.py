@@ -16,7 +16,7 @@
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/01_grid_tensors.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/01_grid_tensors.ipynb)
 #
 # A network is shown all images that a few templates can form, and its answers become a matrix
-# whose rank says how strongly it ties one part of the image to another. Everything is computed in
+# whose rank counts the products that tie one part of the image to another. Everything is computed in
 # exact arithmetic. The definitions and proofs are on [the page](../book/grid-tensors.md).
 
 # %% tags=["setup", "remove-cell"]

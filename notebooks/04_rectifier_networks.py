@@ -680,8 +680,8 @@ with checking("maximum-without-overlap",
 # %% [markdown]
 # ## An average at the end
 #
-# If the last layer adds up cells, only cells that see both sides of the cut count. Without overlap
-# across the cut the rank is at most 2; a crossing cell that sees $a$ positions on one side and $b$ on
+# If the last layer adds up cells, only cells that see both sides of the cut count. If none
+# does, the rank is at most 2; a crossing cell that sees $a$ positions on one side and $b$ on
 # the other adds at most $M^{\min(a,b)}-1$. Random integer networks, at least 20 each and more until
 # the bound is reached:
 

@@ -15,7 +15,7 @@
 #
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/07_layer_widths.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/07_layer_widths.ipynb)
 #
-# How much two groups of positions can depend on each other is bounded by the smallest cut of the
+# The rank between two groups of positions is bounded by the smallest cut of the
 # network between them. This notebook finds smallest cuts, writes down weights that reach them,
 # shows where they are out of reach, and designs widths for a budget. The proofs are on
 # [the page](../book/layer-widths.md).
