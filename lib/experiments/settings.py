@@ -54,8 +54,6 @@ class Settings:
     def __post_init__(self):
         if self.data not in DATA_SETS:
             raise ValueError(f"Settings: data={self.data!r}, must be one of {DATA_SETS}")
-        if isinstance(self.strength, dict):  # of `as_dict`, or read from JSON
-            object.__setattr__(self, "strength", Strength(**self.strength))
         if not isinstance(self.strength, Strength):
             raise ValueError(f"Settings: strength={self.strength!r}, must be a Strength")
         for name in ("epochs", "batch_size", "evaluations"):

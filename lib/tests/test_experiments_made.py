@@ -1,9 +1,7 @@
 """Images made here and downloaded ones, by definition: pixel by pixel, byte by byte, in words."""
 
 import colorsys
-import dataclasses
 import hashlib
-import json
 import math
 
 import numpy as np
@@ -248,12 +246,6 @@ def test_what_is_wrong_is_said_in_one_sentence(message):
     with pytest.raises(ValueError) as refused:
         WRONG[message](numbered(20))
     assert str(refused.value) == message
-
-
-def test_settings_come_back_from_json():
-    settings = Settings(strength=Strength(2, 0.2))
-    stored = json.loads(json.dumps(dataclasses.asdict(settings)))
-    assert Settings(**stored) == settings and Settings(**stored).identifier == settings.identifier
 
 
 @pytest.mark.parametrize("one, other", [
