@@ -4,6 +4,7 @@ It has oblong windows, a gate, a join that padding misaligns, layers that add no
 (one with a name that Markdown must not read), and bounds of all kinds.
 """
 
+import copy
 import csv
 import json
 import pickle
@@ -193,6 +194,9 @@ def test_bounds_of_two_audits_compare_and_are_saved():
     assert stored == again and stored.best.path == again.best.path
     with pytest.raises(TypeError, match="cannot be saved or sent; save to_dict.., records"):
         pickle.dumps(FOUND)
+    for twin in (copy.copy(FOUND), copy.deepcopy(FOUND)):
+        assert twin is not FOUND and twin.to_dict() == FOUND.to_dict()
+    assert copy.deepcopy(FOUND).layers is not FOUND.layers is copy.copy(FOUND).layers
 
 
 def test_json():
