@@ -60,7 +60,7 @@ class LayerBound:
 
     bound: Bound
     name: str
-    steps: tuple | Callable
+    steps: tuple | Callable = field(compare=False)      # a function is new in every audit
     size: tuple
     theorem: str = "crossing bound"
     representation: int = 0
@@ -68,6 +68,17 @@ class LayerBound:
 
     def __str__(self) -> str:
         return str(self.bound)
+
+    def __eq__(self, other: object) -> bool:
+        return self._known == other._known if isinstance(other, LayerBound) else NotImplemented
+
+    def __getstate__(self) -> dict:
+        return {**vars(self), "steps": self.chain}      # functions cannot be saved
+
+    @property
+    def _known(self) -> tuple:
+        return (self.bound, self.name, self.size, self.theorem, self.representation, self.block,
+                self.chain)
 
     @cached_property
     def chain(self) -> tuple[Step, ...]:

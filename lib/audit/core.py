@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,6 +55,22 @@ class Audit:
     names: dict = field(default_factory=dict, repr=False)
     surrogates: dict = field(default_factory=dict, repr=False)
     remarks: list = field(default_factory=list, repr=False)
+
+    def __reduce__(self):
+        raise TypeError("an Audit holds operations and tensors of this process and cannot be saved "
+                        "or sent; save to_dict(), records(), layers or bounds()")
+
+    def __copy__(self) -> Audit:
+        return self.__deepcopy__()
+
+    def __deepcopy__(self, memo: dict | None = None) -> Audit:
+        twin = object.__new__(type(self))           # by hand, as copying asks `__reduce__` too
+        if memo is None:
+            vars(twin).update(vars(self))
+        else:
+            memo[id(self)] = twin
+            vars(twin).update(copy.deepcopy(vars(self), memo))
+        return twin
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -428,7 +428,7 @@ def to_dict(audit: object) -> dict:
                           "chain": [step.name for step in found.chain]}
 
     names = ("left-right", "top-bottom")[:len(audit.size)] if len(audit.size) < 3 else ()
-    return {
+    return _listed({
         "name": audit.name, "size": audit.size, "axes": audit.axes, "remarks": audit.remarks,
         "ignore": sorted(audit.ignore), "layers": audit.records(),
         "last_map": [axis(g) for g in audit.last_map],
@@ -442,4 +442,11 @@ def to_dict(audit: object) -> dict:
                           "raw_input": bound(raw_bounds(audit, name).best),
                           "notes": audit.bounds(name).notes,
                           "reason": audit.bounds(name).reason} for name in names},
-    }
+    })
+
+
+def _listed(value: object) -> object:
+    """A copy with lists for tuples: equal to what JSON gives back, and the caller's to change."""
+    if isinstance(value, dict):
+        return {key: _listed(inner) for key, inner in value.items()}
+    return [_listed(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..exact.device import same_in_every_mode
 from ..experiments.cifar import cifar10
 from ..experiments.networks import generator_for
 from ..networks import log_space, missing_data
@@ -105,6 +106,7 @@ def loss_of(kind, model, images, labels, generator):
     return decision * F.cross_entropy(found, labels) + likelihood * fit
 
 
+@same_in_every_mode
 def train(kind, seed, images, labels):
     """A trained classifier and the seconds it took."""
     generator = generator_for("missing data", kind, seed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -24,6 +26,23 @@ def training_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def same_in_every_mode(training: Callable) -> Callable:
+    """A training on the CPU that computes the same whatever modes of torch the caller is in.
+
+    Examples
+    --------
+    >>> with torch.no_grad():
+    ...     same_in_every_mode(torch.is_grad_enabled)()
+    True
+    """
+    @functools.wraps(training)
+    def same(*args, **options):
+        with (torch.inference_mode(False), torch.enable_grad(),
+              torch.autocast("cpu", enabled=False)):
+            return training(*args, **options)
+    return same
 
 
 def exact_device(name: str | torch.device | None = None) -> torch.device:

@@ -44,6 +44,11 @@ class Certificate:
     whole: tuple[int, int] | None = None
     degree: int | None = None
 
+    def __post_init__(self):
+        for name in ("shape", "whole"):  # JSON gives lists back
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
+
     @property
     def sampled(self) -> bool:
         """Whether the matrix is a block of a larger one."""

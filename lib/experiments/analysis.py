@@ -4,7 +4,7 @@ import itertools
 import math
 import statistics
 
-from ..checks import shown
+from ..checks import choice, shown
 from .kinds import KINDS
 
 FACTORS = ("overlap", "order", "mixing")
@@ -98,6 +98,7 @@ def size_of(block, channels, axis):
     >>> size_of("conv2", 4, "parameters"), size_of("conv2", 4, "operations")
     (374, 35536)
     """
+    choice("size_of: axis", axis, ("channels", "parameters", "operations"))
     if axis == "channels":
         return channels
     if axis == "parameters":

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ..checks import choice
 from ..results import locked
 from .images import ImageSet, dead_leaves, photograph_patches
 from .kinds import CLASSES, SIZE
@@ -287,7 +288,9 @@ def _image_set(contents, split, provenance):
 
 @functools.lru_cache(maxsize=2)
 def load_data(name, count, folder=None, cache=None):
-    """The training images of a sweep; every process loads them once.
+    """The training images of a sweep; every process loads them once, whoever asks for them.
+
+    So what is to be changed must be cloned first: the next training would see the change.
 
     Parameters
     ----------
@@ -307,6 +310,7 @@ def load_data(name, count, folder=None, cache=None):
     >>> len(load_data("dead-leaves", 20))
     20
     """
+    choice("load_data: name", name, ("dead-leaves", "photograph-patches", "cifar-10"))
     if name == "dead-leaves":
         return dead_leaves(count)
     if name == "photograph-patches":

@@ -9,6 +9,8 @@ of the three at a time.
 
 from dataclasses import dataclass
 
+COMBINATIONS = ("sum", "same", "depth", "haar", "max", "product")
+POOLS = ("max", "mean", "product", "none")
 BLOCKS = 5
 COLORS = 3
 SIZE = 32
@@ -49,6 +51,13 @@ class Kind:
     pool_window : int
         2 or 3.
 
+    Raises
+    ------
+    ValueError
+        If a value is none of these, a block does not halve the image, or the combination is not
+        implemented: ``"haar"`` has windows of 2, ``"max"`` windows up to 3, and of products there
+        is one, over the offsets at stride 2 or over 2 x 2 values that are sums.
+
     Notes
     -----
     A bias belongs to every affine map.  ReLU follows the combination, and the order of ReLU and
@@ -68,6 +77,22 @@ class Kind:
     combine: str = "sum"
     pool: str = "max"
     pool_window: int = 2
+
+    def __post_init__(self):
+        sides = self.window, self.stride, self.pool_window
+        valid = (all(type(side) is int and side >= 1 for side in sides)
+                 and self.combine in COMBINATIONS and self.pool in POOLS
+                 and self.stride == (2 if self.pool == "none" else 1) and self.pool_window in (2, 3)
+                 and (self.combine != "haar" or self.window == 2)
+                 and (self.combine != "max" or self.window**2 in MOMENTS)
+                 and (self.combine != "product" or self.pool == "none")
+                 and (self.pool != "product" or not self.separate and self.pool_window == 2))
+        if not valid:
+            raise ValueError(
+                f"{self}: a window of at least 1, stride 1 with a pool of {', '.join(POOLS[:-1])} "
+                "and window 2 or 3, or stride 2 with pool='none'; combine must be one of "
+                f"{', '.join(COMBINATIONS)}, haar with window 2, max with a window up to 3; no "
+                "product with another product or maximum, product pools of 2 x 2 sums")
 
     @property
     def field(self):

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 
 from ..checks import integers, is_integer
 from ..checks import kind as kind_of
-from ..exact.device import device_name
+from ..exact.device import device_name, same_in_every_mode
 from ..results import STORED, identifier, program
 from .blobs import TASKS, blobs
 from .networks import generator_for
@@ -125,6 +125,7 @@ def window_order(side, geometry):
 
 
 @cache
+@torch.inference_mode(False)  # what is kept is for trainings too
 def multisets(symbols):
     """The contents of a window of four places, up to their order.
 
@@ -277,6 +278,7 @@ def accuracies(nets, codes, labels, seeds, size=1000):
     return (right / len(labels)).tolist()
 
 
+@same_in_every_mode
 def train(kind, geometry, settings, data, test, seeds):
     """Train one network per seed and describe them.
 

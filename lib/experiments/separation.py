@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ..exact.device import same_in_every_mode
 from ..results import STORED, Results, program, read
 from .cifar import load_data
 from .images import dead_leaves
@@ -224,6 +225,7 @@ def rank_usage(ensemble, images):
     }
 
 
+@same_in_every_mode
 def trained_usage(network, settings, data, halves=HALVES):
     """Train one network and measure what it uses of its rank, before and after.
 

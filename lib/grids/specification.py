@@ -58,5 +58,5 @@ def require_specification(subject: object, operation: str) -> None:
     ...
     TypeError: certify: 'a tree' is not a ModeTree or an Architecture
     """
-    if not isinstance(subject, Specification):
+    if isinstance(subject, type) or not isinstance(subject, Specification):
         raise TypeError(f"{operation}: {shown(subject)} is not a ModeTree or an Architecture")

@@ -84,6 +84,8 @@ def _layer(value):
     """A Layer, given as one or as (window, stride, channels)."""
     if isinstance(value, Layer):
         return value
+    if isinstance(value, Mapping):  # of dataclasses.asdict, or read from JSON
+        return Layer(**value)
     try:
         window, stride, channels = value
     except (TypeError, ValueError):
@@ -104,7 +106,7 @@ class Architecture:
         value is always the tuple.
     channels : int
         Representation channels per cell, M in the paper.
-    layers : sequence of Layer or of (window, stride, channels)
+    layers : sequence of Layer, of (window, stride, channels), or of dicts of these three
         From the first layer after the representation to the output.
     ndim : int, optional
         1 or 2. Only needed to read an int ``size`` as one-dimensional.

@@ -61,7 +61,8 @@ def offset_factors(
         factor = arithmetic.matmul(matrix[within] if lead else matrix, seen)
         if seen.shape[:axes] != outputs:  # the other windows see padding at this offset
             padding = torch.zeros_like(matrix[..., -1]) if bias is None else matrix[..., -1]
-            whole = padding[..., None].expand(*outputs, -1, cells.shape[-1]).clone()
+            whole = padding[..., None].expand(*outputs, -1, cells.shape[-1])
+            whole = whole + factor.new_zeros(())  # a copy, batched by vmap where the factor is
             whole[within] = factor
             factor = whole
         yield offset, factor  # (*outputs, D, batch)

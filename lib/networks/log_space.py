@@ -19,6 +19,13 @@ from .modules import ConvAC, standard_normal
 __all__ = ["LogConvAC", "Mex", "Similarity", "SimplexConvAC", "log_forward", "mex", "signed_log"]
 
 
+def _require_first(operation):
+    """Refuse a derivative that is to be differentiated: what was saved would count as constant."""
+    if torch.is_grad_enabled():  # by create_graph=True
+        raise RuntimeError(f"{operation}: second derivatives (create_graph=True) are not known here"
+                           + ", where a sum underflows or is 0" * (operation == "log_forward"))
+
+
 class _Mex(torch.autograd.Function):
     """MEX over the last axis, with a gradient that neither cancels nor overflows."""
 
@@ -47,6 +54,7 @@ class _Mex(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
+        _require_first("mex")
         shares, slope = ctx.saved_tensors
         gradient = gradient[..., None]
         return gradient * shares, gradient * slope
@@ -77,9 +85,9 @@ def mex(values: torch.Tensor, beta: float | torch.Tensor, dim: int = -1) -> torc
 
     Notes
     -----
-    First derivatives by values and exponent; they are the limits where beta is 0 or infinite, and
-    equal entries that are all the maximum share the derivative. Cohen, Sharir & Shashua, Deep
-    SimNets (2016); book/log-space.md.
+    First derivatives by values and exponent, and no second ones; they are the limits where beta is
+    0 or infinite, and equal entries that are all the maximum share the derivative. Cohen, Sharir &
+    Shashua, Deep SimNets (2016); book/log-space.md.
 
     Examples
     --------
@@ -244,6 +252,7 @@ class _SignedMix(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient, _):
+        _require_first("log_forward")
         shares, per_unit = ctx.saved_tensors
         gradient = gradient.unsqueeze(-2)  # (*cells, D, 1, batch)
         to_log, to_weight = (gradient * shares).sum(-3), (gradient * per_unit).sum(-1)
@@ -309,7 +318,8 @@ def log_forward(
     -----
     A product is a sum of logarithms, a sum of products a logarithm of a sum of exponentials whose
     largest term is taken out first. Padding is the log of 0. The derivative of log|y| is 1/y: where
-    y is exactly 0 there is none, and 0 is returned in its place. book/log-space.md.
+    y is exactly 0 there is none, and 0 is returned in its place. There are no second derivatives
+    where a sum underflows or is 0. book/log-space.md.
 
     Examples
     --------
@@ -439,8 +449,10 @@ class SimplexConvAC(LogConvAC):
     def _set(self, architecture, weights, pooling, activation) -> None:
         axis = -architecture.ndim - 1
         for layer, (weight, bias) in enumerate(weights, 1):
-            off = (weight.sum(axis) - 1).abs().max().item()
-            if bias is not None or weight.min() < 0 or not off < 1e-4:
+            wide = torch.promote_types(weight.dtype, torch.float32)
+            off = (weight.sum(axis, dtype=wide) - 1).abs().max().item()
+            allowed = max(1e-4, torch.finfo(weight.dtype).eps)  # half precision rounds more
+            if bias is not None or weight.min() < 0 or not off < allowed:
                 raise ValueError(f"SimplexConvAC: layer {layer} has weights from "
                                  f"{weight.min().item():.3g} whose sums are off 1 by {off:.3g}, "
                                  f"bias {bias is not None}; need probabilities and no bias")

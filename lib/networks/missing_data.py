@@ -4,6 +4,7 @@
 `missing_rectangles` draw what is not seen.
 """
 
+import contextlib
 import math
 
 import torch
@@ -81,7 +82,7 @@ class TensorialMixture(nn.Module):
         self.means = nn.Parameter(patches[chosen].clone())
         start = -patches.var(0).clamp(min=1e-4).log()
         self.log_precisions = nn.Parameter(start.repeat(architecture.channels, 1))
-        self.circuit = SimplexConvAC(architecture, generator=generator)
+        self.circuit = SimplexConvAC(architecture, generator=generator).to(examples)
 
     def _patches(self, images: torch.Tensor) -> torch.Tensor:
         """(n, colors, height, width) to (entries of a patch, n, *cells)."""
@@ -119,12 +120,20 @@ class TensorialMixture(nn.Module):
         tau, mu = self.log_precisions.exp(), self.means
         constant = tau * mu**2 - self.log_precisions + math.log(2 * math.pi)
         linear = torch.cat([tau, -2 * tau * mu, constant], dim=1)  # (M, 3 entries)
-        return -(linear @ torch.cat([x**2, x, known]).flatten(1)).unflatten(1, x.shape[1:]).movedim(
-            0, 1) / 2
+        with _full_precision(x.device.type):  # squares cancel here, half precision leaves nothing
+            sums = linear @ torch.cat([x**2, x, known]).flatten(1)
+        return -sums.unflatten(1, x.shape[1:]).movedim(0, 1) / 2
 
     def forward(self, images: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
         """log P(seen pixels | class): (n, classes); arguments as `components`."""
         return self.circuit(self.components(images, seen))[0][:, :, 0, 0]
+
+
+def _full_precision(device: str) -> contextlib.AbstractContextManager:
+    """Where a caller's autocast does not reach."""
+    if not torch.amp.is_autocast_available(device):
+        return contextlib.nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _require_split(architecture: Architecture) -> None:

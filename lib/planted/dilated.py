@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 
 from ..exact.arithmetic import Real
+from ..exact.device import same_in_every_mode
 from ..trees.mixtures import DilatedNetwork, dilated_tree
 from ..trees.tensors import indices
 
@@ -100,6 +101,7 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
     return max(0.0, 1 - min(ranks) / network.dim ** len(pairs))
 
 
+@same_in_every_mode
 def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: float = 0.02,
           length: int = 519, seed: int = 0) -> list[float]:
     """Train a network from several random starts at once.

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ..checks import choice, integer
+from ..checks import choice, integer, kind
 from ..exact.arithmetic import Real
+from ..exact.device import same_in_every_mode
 from ..exact.ranks import singular_values
 from ..trees.decompositions import coefficient_tensor
 from ..trees.designer import design_widths
@@ -120,6 +121,7 @@ def least_error(tree: ModeTree, target: torch.Tensor) -> float:
     return max(errors)
 
 
+@same_in_every_mode
 def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, rate: float = 0.03,
                 seed: int = 0, operator: Operator | None = None) -> list[float]:
     """Fit a circuit with unshared weights to a tensor by Adam, from several random starts.
@@ -147,6 +149,7 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     """
     _fits("fit_circuit", tree, target)
     _counts("fit_circuit", starts, steps)
+    target = target.clone()  # one made in inference mode knows no gradients
     draw = torch.Generator().manual_seed(seed)
     weights = {path: (Real().random((starts, *shape), draw) / shape[-1] ** 0.5).requires_grad_()
                for path, shape in tree.weight_shapes().items()}
@@ -162,7 +165,7 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
 
 def _fits(name: str, tree: ModeTree, target: torch.Tensor) -> None:
     """A target of another shape would be broadcast, and its error be that of another task."""
-    if target.shape != (tree.dim,) * tree.modes:
+    if kind(f"{name}: target", target, torch.Tensor).shape != (tree.dim,) * tree.modes:
         raise ValueError(f"{name}: target of shape {tuple(target.shape)}; the tree {tree} needs "
                          f"{tree.modes} dimensions of {tree.dim}")
 
@@ -197,6 +200,7 @@ def sign_products(signs: torch.Tensor, task: str) -> torch.Tensor:
     return (one * other).sum(1) / half**0.5
 
 
+@same_in_every_mode
 def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, rate: float = 0.005,
                    batch: int = 128, seed: int = 0) -> list[float]:
     """Train a rectifier network on products of signs, from several random starts at once.

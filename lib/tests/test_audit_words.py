@@ -4,8 +4,10 @@ It has oblong windows, a gate, a join that padding misaligns, layers that add no
 (one with a name that Markdown must not read), and bounds of all kinds.
 """
 
+import copy
 import csv
 import json
+import pickle
 
 import pytest
 import torch
@@ -182,9 +184,29 @@ def test_records_and_csv():
         "center,crossing,overlap_theorem,padding,start,overlap_degree,alpha_minimal"])
 
 
+def test_bounds_of_two_audits_compare_and_are_saved():
+    again, longer = audit(Net(), (16, 12), 3).bounds(), FOUND.bounds(representation=2)
+    assert again == FOUND.bounds() != longer
+    assert hash(again.best) == hash(FOUND.bounds().best) and again.best != "9^48"
+    same = FOUND.bounds().best.bound, FOUND.bounds().best.name
+    assert (again.crossing.bound, again.crossing.name) == same and again.crossing != again.private
+    stored = pickle.loads(pickle.dumps(FOUND.bounds()))
+    assert stored == again and stored.best.path == again.best.path
+    with pytest.raises(TypeError, match="cannot be saved or sent; save to_dict.., records"):
+        pickle.dumps(FOUND)
+    for twin in (copy.copy(FOUND), copy.deepcopy(FOUND)):
+        assert twin is not FOUND and twin.to_dict() == FOUND.to_dict()
+    assert copy.deepcopy(FOUND).layers is not FOUND.layers is copy.copy(FOUND).layers
+
+
 def test_json():
     everything = FOUND.to_dict()
-    assert json.loads(json.dumps(everything["layers"])) == json.loads(json.dumps(FOUND.records()))
+    assert everything["layers"] == json.loads(json.dumps(FOUND.records()))
+    assert everything == json.loads(json.dumps(everything))
+    changed = FOUND.to_dict()
+    changed["bounds"]["left-right"]["notes"].clear()
+    changed["remarks"].append("a remark of the caller's")
+    assert FOUND.to_dict() == everything
     height = {"receptive_field": 9, "typical": 9, "total_stride": 2, "start": -3, "center": 1,
               "seen": 9, "sees_everything": False}
     whole = {"receptive_field": 12, "typical": 12, "total_stride": None, "start": 0, "center": None,
@@ -195,12 +217,12 @@ def test_json():
     notes = FOUND.bounds().notes
     assert len(notes) == 3
     expected = {
-        "name": "Net", "size": (16, 12), "axes": ("height", "width"), "remarks": [], "ignore": [],
+        "name": "Net", "size": [16, 12], "axes": ["height", "width"], "remarks": [], "ignore": [],
         "global_from": "mean",
         "joins": [{"name": "add", "operation": "add", "aligned": False, "compared": True,
-                   "problems": ("height: centers 0.0, 2.0",)},
+                   "problems": ["height: centers 0.0, 2.0"]},
                   {"name": "mul", "operation": "mul", "aligned": True, "compared": False,
-                   "problems": ()}]}
+                   "problems": []}]}
     assert {key: everything[key] for key in expected} == expected
     assert everything["last_map"][0] == height and everything["outputs"]["y"][1] == whole
     assert list(everything["outputs"]) == ["a|b", "y"]

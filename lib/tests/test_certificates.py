@@ -206,6 +206,7 @@ def test_degree_of_the_entries(net):
 
 @pytest.mark.parametrize("arguments, error, message", [
     ({"subject": torch.nn.Linear(2, 2)}, TypeError, "is not a ModeTree or an Architecture"),
+    ({"subject": ModeTree}, TypeError, "is not a ModeTree or an Architecture"),
     ({"representation": "identity"}, ValueError, "give None, 'random' or a matrix"),
     ({"representation": torch.ones(2, 3)}, ValueError, r"need \(templates, 2\)"),
     ({"biases": (True,)}, ValueError, "one per layer"),

@@ -259,3 +259,21 @@ def test_weights_that_do_not_fit_the_architecture_are_refused():
         forward(net, weights, torch.ones(1, 2, 4, 5))
     with pytest.raises(ValueError, match="one per layer"):
         net.random_weights(Real(), seeded(), biases=(True,))
+
+
+@pytest.mark.parametrize("shared, pooling, activation", [
+    (True, "product", None), (False, "max", "relu")])
+def test_gradients_of_every_example_by_vmap(shared, pooling, activation):
+    """Windows at the border read padding, which no example brings along."""
+    net = ConvAC(Architecture(5, 2, ((3, 2, 3), (2, 1, 2), (3, 3, 1))), shared, pooling=pooling,
+                 activation=activation, generator=seeded()).double()
+    x = torch.rand(3, 2, 5, 5, generator=seeded()).double()
+
+    def score(parameters, example):
+        return torch.func.functional_call(net, parameters, (example[None],)).sum()
+
+    kept = {name: parameter.detach() for name, parameter in net.named_parameters()}
+    found = torch.func.vmap(torch.func.grad(score), (None, 0))(kept, x)
+    for place in range(len(x)):
+        expected = torch.autograd.grad(net(x[place:place + 1]).sum(), list(net.parameters()))
+        torch.testing.assert_close([part[place] for part in found.values()], list(expected))

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lib.experiments.ensembles import Ensemble
-from lib.experiments.kinds import BLOCKS, KINDS, MOMENTS
+from lib.experiments.kinds import BLOCKS, KINDS, MOMENTS, Kind
 from lib.experiments.networks import Network, generator_for, initial_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -240,3 +240,25 @@ def test_moments_are_those_of_the_largest_of_independent_normal_values():
     for count, moment in MOMENTS.items():
         values = torch.randn((200_000, count), generator=generator, dtype=torch.float64)
         assert float(values.amax(1).clamp_min(0).square().mean()) == pytest.approx(moment, rel=0.02)
+
+
+@pytest.mark.parametrize("values", [
+    (3, 1, "summ"), (3, 1, "sum", "min"), (3, 3, "sum", "none"), (3, 1, "sum", "none"), (3, 2),
+    (0,), (2.0,), (True,), (3, 1, "sum", "max", 4), (3, 2, "haar", "none"), (4, 2, "max", "none"),
+    (2, 1, "product", "max"), (2, 1, "product", "product"), (2, 1, "max", "product"),
+    (2, 1, "sum", "product", 3)], ids=str)
+def test_kinds_that_would_compute_something_else_are_refused(values):
+    """A name with a slip trained ordinary convolutions, windows of a pool were passed over."""
+    with pytest.raises(ValueError, match=r"Kind\(name='own', window=.*: a window of at least 1"):
+        Kind("own", *values)
+
+
+def test_a_kind_of_ones_own_is_trained_like_the_others(monkeypatch):
+    monkeypatch.setitem(KINDS, "own", Kind("own", 4, pool="mean", pool_window=3))
+    found, images = Ensemble([Network("own", 2, "none", 0)]), torch.randn(2, 3, 32, 32)
+    expected = images
+    for w, b in zip(found.conv, found.bias, strict=True):
+        expected = F.relu(F.conv2d(F.pad(expected, (1, 2, 1, 2)), w, b))
+        total = clipped(expected, 3, 0.0).sum((4, 5))
+        expected = total / clipped(torch.ones_like(expected), 3, 0.0).sum((4, 5))
+    torch.testing.assert_close(found(images)[:, 0], expected.flatten(1) @ found.head)

@@ -226,6 +226,7 @@ WRONG = {
         lambda d: Settings("cifar-10", 9),
     "Settings: images=None, must be an integer from 10 to 100000 for 'dead-leaves'":
         lambda d: Settings(images=None),
+    "Settings: strength=4, must be a Strength": lambda d: Settings(strength=4),
     "Grid: channels of B1 (2, 2), must be at least one, all different":
         lambda d: Grid({"B1": (2, 2)}),
     "Grid: kinds (), must be at least one, all different": lambda d: Grid({}),

@@ -43,6 +43,8 @@ def test_cells_are_sorted_and_hold_their_seeds_in_order():
     assert analysis.curve(found, "none", "B1") == []
     assert [analysis.size_of("B2", 3, axis) for axis in ("channels", "parameters", "operations")
             ] == [3, KINDS["B2"].parameter_count(3), KINDS["B2"].forward_operations(3)]
+    with pytest.raises(ValueError, match="size_of: axis='params'; need one of 'channels', 'para"):
+        analysis.curve(found, "color", "B2", "params")  # it gave operations
 
 
 def test_ratios_compare_a_kind_with_its_base_along_an_axis():

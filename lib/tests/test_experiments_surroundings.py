@@ -74,6 +74,31 @@ def test_trainings_are_the_same_in_every_mode():
             assert found() == expected
 
 
+def test_ranks_of_trained_networks_are_the_same_in_every_mode():
+    data, network = dead_leaves(10, leaves=3), Network("B2", 2, "none", 0)
+    expected = separation.trained_usage(network, QUICK, data, 10)
+    for mode in (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu", torch.bfloat16)):
+        with mode:
+            assert separation.trained_usage(network, QUICK, data, 10) == expected
+
+
+@pytest.mark.parametrize("kind", pooled.KINDS)
+def test_networks_on_blobs_are_the_same_in_every_mode(kind):
+    """What one mode keeps for the next call must serve a training."""
+    pooled.multisets.cache_clear()
+    settings = pooled.PoolSettings(images=4, test_images=4, steps=10, batch_size=2, channels=2)
+
+    def found():
+        task = torch.ones(4, 32, 32).tril().bool() ^ torch.eye(32).bool(), torch.arange(4) % 2
+        return pooled.train(kind, "square", settings, task, task, (0,))
+
+    with torch.inference_mode():
+        expected = found()
+    for mode in (torch.enable_grad(), torch.no_grad(), torch.autocast("cpu", torch.bfloat16)):
+        with mode:
+            assert found() == expected
+
+
 def test_seeds_of_numpy_and_torch_are_the_seeds_they_equal():
     assert mixed_seed("a", np.int64(1)) == mixed_seed("a", torch.tensor(1)) == mixed_seed("a", 1)
     assert dead_leaves(10, np.uint8(3), leaves=1).fingerprint == dead_leaves(

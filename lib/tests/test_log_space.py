@@ -240,6 +240,30 @@ def test_simplex_weights_are_probabilities_and_refuse_others():
         LogConvAC(architecture, pooling="max", generator=torch.Generator())
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_probabilities_of_half_precision_are_probabilities(kind):
+    architecture = Architecture(4, 3, ((2, 2, 40), (2, 2, 40)))
+    net = SimplexConvAC(architecture, generator=torch.Generator().manual_seed(0)).to(kind)
+    again = SimplexConvAC.from_weights(architecture, net.weights)
+    torch.testing.assert_close(again.weights, net.weights, rtol=0.03, atol=0)
+    with pytest.raises(ValueError, match="need probabilities"):
+        SimplexConvAC.from_weights(architecture, [(w * 1.02, None) for w, _ in net.weights])
+
+
+def test_second_derivatives_are_refused_where_they_would_be_wrong():
+    """A Hessian of `mex` was 0 everywhere, what it is multiplied with stayed."""
+    x = draw((2, 3)).requires_grad_()
+    zeros = torch.full((1, 3, 2), -math.inf, dtype=DOUBLE)  # their sums are 0
+    net = LogConvAC.from_weights(Architecture((2,), 3, ((2, 2, 2),)), [(draw((2, 3, 2)), None)])
+    for output in (mex(x, 2.0), Mex(3, 2, 1.0, generator=torch.Generator().manual_seed(0)).double()(
+            x), net(zeros)[0]):
+        with pytest.raises(RuntimeError, match="second derivatives .create_graph=True. are not"):
+            torch.autograd.grad(output.sum(), [x] if output.shape[0] == 2 else net.weight1,
+                                create_graph=True)
+    inner = draw((1, 3, 2), seed=1)
+    assert torch.autograd.gradgradcheck(lambda y: net(y)[0], inner.requires_grad_())
+
+
 @pytest.mark.parametrize("log, sign, message", [
     (torch.zeros(1, 2, 5), None, "the architecture needs"),
     (torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 3), "input of shape"),
@@ -285,6 +309,18 @@ def test_marginals_of_a_mixture_by_integration():
     with torch.no_grad():
         integral = model(filled).exp().sum(0) * (grid[1] - grid[0])
         torch.testing.assert_close(model(images[:1], seen)[0].exp(), integral)
+
+
+def test_a_mixture_has_the_type_of_its_images_and_keeps_its_digits_under_autocast():
+    images, generator = draw((20, 1, 4, 4)) + 30, torch.Generator().manual_seed(1)
+    architecture = Architecture(2, 4, ((2, 2, 3),))
+    assert TensorialMixture(architecture, images, generator=generator)(images).dtype == DOUBLE
+    model = TensorialMixture(architecture, images.float(), generator=generator)
+    expected = model.components(images.float())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(model.components(images.float()), expected)
+        scores = model(images.float())
+    torch.testing.assert_close(scores, model(images.float()), rtol=0, atol=0.1)
 
 
 @pytest.mark.parametrize("architecture, examples, message", [

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from lib import exact_rank, matricize, planted
+from lib import ModeTree, exact_rank, matricize, planted
 from lib.planted import dilated, runs, widths
 
 STORED = {"widths": widths, "dilated": dilated}
@@ -156,3 +156,25 @@ def test_a_stored_run_comes_out_again(name, training):
     again = planted.__dict__[name].trainings()[training]()
     low, high = runs.median_interval(stored)[1:]
     assert low <= runs.median_interval(again)[0] <= high
+
+
+def test_trainings_are_the_same_in_every_mode():
+    tree, network = ModeTree.perfect(4, 2, 2, (2, 2)), dilated.NETWORKS["first"]
+    pairs = dilated.TASKS["first's pairs"]
+
+    def found():
+        goal = widths.matches(4, 2, [(0, 1), (2, 3)], 2)
+        return widths.fit_circuit(tree, goal, 2, 3), widths.fit_rectifiers((4, 2), "near", 2, 3)
+
+    expected = found()
+    for mode in (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu", torch.bfloat16)):
+        with mode:
+            assert found() == expected
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        inside = dilated.train(network, pairs, 1, 1, length=20)
+    assert inside == dilated.train(network, pairs, 1, 1, length=20)
+    with torch.inference_mode():
+        goal = widths.matches(4, 2, [(0, 1), (2, 3)], 2)
+    assert widths.fit_circuit(tree, goal, 2, 3) == expected[0]
+    with pytest.raises(TypeError, match="fit_circuit: target=ndarray of float64 and shape"):
+        widths.fit_circuit(tree, goal.numpy(), 2, 3)

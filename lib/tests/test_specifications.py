@@ -1,5 +1,7 @@
 """What mode trees and architectures have in common, and what a bound and a certificate say."""
 
+import dataclasses
+import json
 import math
 
 import pytest
@@ -93,6 +95,23 @@ def test_modules_bring_their_own_weights():
 def test_triples_are_layers():
     assert Architecture(4, 2, ((3, 1, 2), Layer(4, 4, 1))) == NETS[0]
     assert Architecture(4, 2, [[3, 1, 2], [4, 4, 1]]) == NETS[0]
+
+
+@pytest.mark.parametrize("net", NETS, ids=repr)
+def test_an_architecture_comes_back_from_json(net):
+    stored = json.loads(json.dumps(dataclasses.asdict(net)))
+    assert Architecture(**stored) == net
+    with pytest.raises(TypeError, match="unexpected keyword argument 'padding'"):
+        Architecture(4, 2, [{**stored["layers"][0], "padding": 1}])
+
+
+def test_bounds_and_certificates_come_back_from_json():
+    net = Architecture(9, 2, ((3, 2, 3), (5, 5, 1)))
+    found = net.private_pixel_bound(), certify(net, "left-right", rows=3, columns=2)
+    assert found[0].powers and found[1].sampled
+    for result in (*found, certify(NETS[0], [0])):
+        stored = type(result)(**json.loads(json.dumps(dataclasses.asdict(result))))
+        assert (stored, hash(stored), repr(stored)) == (result, hash(result), repr(result))
 
 
 def test_bounds_compare_by_value():

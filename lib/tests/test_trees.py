@@ -103,6 +103,14 @@ def test_sharing_unequal_widths_is_refused():
         uneven.random_weights(Real(), generator(), shared=True)
 
 
+@pytest.mark.parametrize("operator", [torch.maximum, torch.max, torch.minimum, torch.fmin])
+def test_no_maximum_of_residues_whatever_it_is_called(operator):
+    tree = ModeTree.star(2, 2, 1)
+    weights = tree.random_weights(Modular(7), torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="over Modular.prime=7.; residues have no order"):
+        coefficient_tensor(tree, weights, Modular(7), operator)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [

@@ -234,6 +234,7 @@ OPERATORS: dict[tuple[str, str], Operator] = {
 
 
 _ORDERED = [operator for operator in OPERATORS.values() if operator not in (torch.mul, torch.add)]
+_ORDERED += [torch.minimum, torch.max, torch.min, torch.fmax, torch.fmin]
 
 
 def generalized_product(a: torch.Tensor, b: torch.Tensor, operator: Operator) -> torch.Tensor:
@@ -280,7 +281,8 @@ def require_operator(operation: str, operator: object, arithmetic: object = None
         raise TypeError(f"{operation}: operator={shown(operator)}; need a function of two tensors, "
                         "see activation_pooling, or None for the product")
     if isinstance(arithmetic, Modular) and operator in _ORDERED:
-        name = "/".join(next(names for names, known in OPERATORS.items() if known is operator))
+        name = next(("/".join(names) for names, known in OPERATORS.items() if known is operator),
+                    operator.__name__)
         raise ValueError(f"{operation}: operator {name} over {arithmetic}; residues have no order, "
                          "need a polynomial such as linear/product, or Real()")
 
