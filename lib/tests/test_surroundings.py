@@ -58,7 +58,8 @@ def test_integers_of_numpy_are_integers(name, function, good):
 
     expected = outcome(good)
     for place, value in enumerate(good):
-        assert outcome([*good[:place], swapped(value), *good[place + 1:]]) == expected, (name, place)
+        changed = [*good[:place], swapped(value), *good[place + 1:]]
+        assert outcome(changed) == expected, (name, place)
 
 
 def test_no_bound_overflows():
