@@ -206,6 +206,7 @@ def test_options_are_checked_before_anything_runs(option, value, capsys):
     assert caught.value.code == 2 and option in error and len(error.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_reading_is_no_error():
     command = [sys.executable, "-m", "lib.audit", "lib.audit.models:dilated_stack", "--size", "64"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -190,7 +190,7 @@ def test_workflows_are_valid():
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A folder into which pip installed the course."""
+    """A folder into which pip installed the course; the quick tests use a clone."""
     pytest.importorskip("setuptools")
     folder = tmp_path_factory.mktemp("installed")
     sources, target = copy_of_sources(folder / "source"), folder / "to"
@@ -208,30 +208,27 @@ def run_installed(folder, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_installed_package_has_a_name_of_its_own(installed):
     packages = {path.name for path in installed.iterdir() if path.is_dir()}
     assert {name for name in packages if "." not in name} == {"bin", "overlapping_convnets"}
     assert not (installed / "overlapping_convnets" / "tests").exists()
 
 
-@pytest.mark.slow       # the quick tests run it in a clone, and another installed command
+@pytest.mark.slow
 def test_the_example_of_the_readme_runs_where_it_is_installed(installed):
     assert len(run_installed(installed, "-c", readme_example()).splitlines()) >= 2
 
 
+@pytest.mark.slow
 def test_the_installed_audit_is_a_command(installed):
-    script = next((installed / "bin").glob("overlap-audit*"))
-    assert "usage: overlap-audit" in run_installed(installed, script, "--help")
-
-
-@pytest.mark.slow       # the quick tests run the command of a clone
-def test_the_installed_audit_audits(installed):
     script = next((installed / "bin").glob("overlap-audit*"))
     said = run_installed(installed, script, "overlapping_convnets.audit.models:dilated_stack",
                          "--size", "32", "--summary")
     assert "field 63, stride 1" in said
 
 
+@pytest.mark.slow
 def test_the_installed_package_knows_the_claims_and_the_stored_results(installed):
     program = ("from overlapping_convnets.course import claims\n"
                "print(claims.__file__, len(claims.load_claims()))")
