@@ -53,12 +53,12 @@ def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound])
         axes.plot(*zip(*known, strict=True), "s", color=COLORS["bound"], markersize=13,
                   fillstyle="none", markeredgewidth=2, zorder=4)
         label_line(axes, known[-1][0], known[-1][1], "overlap theorem", COLORS["bound"],
-                   xytext=(-12, -20), ha="right")
+                   xytext=(8, -20), ha="right")
     silent = set(windows) - {w for w, _ in known}
     if silent:
         axes.axvspan(windows[0] - 0.4, max(silent) + 0.5, color=COLORS["bound"], alpha=0.1,
                      zorder=0)
-        axes.text(windows[0] - 0.3, max(heights) * 0.97, "the overlap theorem\nsays nothing here",
+        axes.text(windows[0] - 0.3, max(heights) * 0.97, "the overlap\ntheorem says\nnothing here",
                   color=COLORS["bound"], va="top")
     middle = len(windows) // 2 - 1
     label_line(axes, windows[middle], heights[middle], "exact rank", COLORS["exact"],
