@@ -18,7 +18,7 @@ from math import log10, prod
 
 from ..bounds.bound import Bound
 from ..bounds.crossing import farthest_reaching
-from ..bounds.private import private_columns
+from ..bounds.private import joined_fields, private_columns
 from ..checks import is_integer
 from ..networks.architecture import Architecture, Layer
 from .graph import POOLS, build_graph
@@ -288,13 +288,13 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
     steps = [s // b for s, b in zip(route.strides, route.block, strict=True)]
     extent, step = sizes[axis], steps[axis]
     limit = extent + step                           # beyond it nothing is private
-    columns = _fields(*route.digits(size, axis), limit)
+    columns = joined_fields(*route.digits(size, axis), limit)
     strips = [[(1, True, 1)]]
     if len(size) > 1:
         other = 1 - axis
         first = route.before.before is None
-        strips = _strips(sizes[other], steps[other], first, _fields(*route.digits(size, other),
-                                                                   steps[other]))
+        strips = _strips(sizes[other], steps[other], first,
+                         joined_fields(*route.digits(size, other), steps[other]))
     best, most = Bound(1, 0), 0.0
     for seen, ways in product(columns, strips):
         found = Counter()
@@ -308,16 +308,6 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
             best = Bound(*powers[0], None, (seen - 1) * route.block[axis], powers)
             most = digits
     return best
-
-
-def _fields(units: list[int], highs: list[int], limit: int) -> list[int]:
-    """Extents without holes of what a cell of layer K sees, over smaller windows too."""
-    fields, within = 2, (2 << limit) - 1            # bit f of an integer: field f is there
-    for unit, high in zip(units, highs, strict=True):
-        wide = fields >> unit << unit
-        for more in range(1, min(high, limit // unit) + 1):
-            fields |= wide << unit * more & within
-    return [field for field in range(limit + 1) if fields >> field & 1]
 
 
 def _strips(extent: int, step: int, first: bool, fields: list[int]) -> list[list[tuple]]:

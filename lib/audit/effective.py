@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ..checks import integer, is_integer, real
+from ..exact.device import usual_modes
 from .core import audit
 from .geometry import is_map
 from .seal import _tensors as held_tensors
@@ -206,8 +207,7 @@ def _influence(private: nn.Module, report: object, caught: list, turn: int, samp
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(report.size, dtype=torch.float64, device="cpu")
     drawn = {"generator": generator, "dtype": torch.float32, "device": "cpu"}
-    with (torch.inference_mode(False), torch.enable_grad(),
-          torch.autocast(anchor.device.type, enabled=False)):
+    with usual_modes(anchor.device.type):
         for _ in range(samples):
             caught.clear()
             image = torch.randn(report.trace.sources[0].shape, **drawn)

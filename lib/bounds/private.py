@@ -10,11 +10,12 @@ the number of channels.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from .bound import Bound, best
 from .overlap import admissible_layers, axis_and_cut
 
-__all__ = ["connected_fields", "private_columns", "private_pixel_bound",
+__all__ = ["connected_fields", "joined_fields", "private_columns", "private_pixel_bound",
            "private_pixel_bounds", "row_strips", "window_factors"]
 
 
@@ -45,13 +46,35 @@ def connected_fields(
     >>> connected_fields(net, 2)                    # not 3: pixels 0 and 2 without pixel 1
     (1, 2, 4, 6)
     """
-    fields = {1}
-    for unit, high in zip(*net.digits(layer, axis), strict=True):
-        if len(fields) == most:                                   # all of 1..most: deep networks
-            break
-        fields |= {field + unit * more for field in fields if field >= unit for more in range(
-            1, 1 + (high if most is None else min(high, (most - field) // unit)))}
-    return tuple(sorted(fields))
+    return joined_fields(*net.digits(layer, axis), most)
+
+
+def joined_fields(
+    units: Sequence[int], highs: Sequence[int], most: int | None = None
+) -> tuple[int, ...]:
+    """Extents 1 + sum of unit * digit, digits up to ``highs``, each joining fields >= its unit.
+
+    Parameters
+    ----------
+    units, highs : sequence of int
+        Steps of the layers in input cells, from the first on, and their windows less one.
+    most : int, optional
+        The longest of interest.
+
+    Examples
+    --------
+    >>> joined_fields([1, 2], [1, 2]), joined_fields([1, 2], [1, 2], most=4)
+    ((1, 2, 4, 6), (1, 2, 4))
+    """
+    fields = 2                                  # bit f of this integer: extent f is there
+    for unit, high in zip(units, highs, strict=True):
+        high = high if most is None else min(high, most // unit)
+        long, count = fields >> unit << unit, 1             # all sums with digits below `count`
+        while long and count <= high:
+            step = min(count, high + 1 - count)
+            long, count = long | long << unit * step, count + step
+        fields |= long if most is None else long & (2 << most) - 1
+    return tuple(place for place, bit in enumerate(reversed(f"{fields:b}")) if bit == "1")
 
 
 def private_columns(

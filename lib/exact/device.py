@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -28,6 +29,20 @@ def training_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+@contextmanager
+def usual_modes(device: str = "cpu") -> Iterator[None]:
+    """Gradients are known and nothing is rounded, whatever modes of torch the caller is in.
+
+    Examples
+    --------
+    >>> with torch.no_grad(), usual_modes():
+    ...     torch.is_grad_enabled()
+    True
+    """
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
+        yield
+
+
 def same_in_every_mode(training: Callable) -> Callable:
     """A training on the CPU that computes the same whatever modes of torch the caller is in.
 
@@ -39,8 +54,7 @@ def same_in_every_mode(training: Callable) -> Callable:
     """
     @functools.wraps(training)
     def same(*args, **options):
-        with (torch.inference_mode(False), torch.enable_grad(),
-              torch.autocast("cpu", enabled=False)):
+        with usual_modes():
             return training(*args, **options)
     return same
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from ..checks import kind
+from ..exact.device import usual_modes
 from . import checkpoints, products
 from .augment import Stream
 from .ensembles import Ensemble, arrange
@@ -26,8 +27,7 @@ def _same_in_every_mode(method):
     """A method that computes the same whatever the caller has switched on."""
     @functools.wraps(method)
     def same(self, *given):
-        with (torch.inference_mode(False), torch.enable_grad(),
-              torch.autocast(self.device.type, enabled=False)):
+        with usual_modes(self.device.type):
             return method(self, *given)
     return same
 

@@ -22,8 +22,13 @@ HERE = Path(__file__).resolve().parent
 FOLDER = Path(__file__).resolve().parents[2] / "book" / "assets" / "figures"
 
 
-def book_figures() -> dict[str, Callable]:
-    """Every figure of the prose pages by name.
+def book_figures(names: Sequence[str] = ()) -> dict[str, Callable]:
+    """Every figure of the prose pages by name, and whether these names are among them.
+
+    Raises
+    ------
+    ValueError
+        If one of the names is unknown, or two modules draw the same figure.
 
     Examples
     --------
@@ -39,27 +44,10 @@ def book_figures() -> dict[str, Callable]:
             if repeated:
                 raise ValueError(f"book_figures: {sorted(repeated)} are drawn by two modules")
             found.update(drawn)
-    return found
-
-
-def known_figures(names: Sequence[str]) -> dict[str, Callable]:
-    """Every figure of the prose pages, after a look whether these names are among them.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown.
-
-    Examples
-    --------
-    >>> "rooms" in known_figures(["rooms"])
-    True
-    """
-    figures = book_figures()
-    unknown = [name for name in names if name not in figures]
+    unknown = [name for name in names if name not in found]
     if unknown:
-        raise ValueError(f"export: no figures {unknown}; known: {', '.join(sorted(figures))}")
-    return figures
+        raise ValueError(f"export: no figures {unknown}; known: {', '.join(sorted(found))}")
+    return found
 
 
 def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
@@ -85,7 +73,7 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
     >>> export([])
     []
     """
-    figures = known_figures(names or ())
+    figures = book_figures(names or ())
     names = sorted(figures) if names is None else names
     matplotlib.use("agg")
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +101,7 @@ def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
 
 def main() -> None:
     try:
-        known_figures(sys.argv[1:])
+        book_figures(sys.argv[1:])
     except ValueError as error:  # a name that was mistyped; an error of a drawing is shown whole
         sys.exit(str(error))
     for path in export(sys.argv[1:] or None):

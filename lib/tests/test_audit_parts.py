@@ -22,12 +22,13 @@ from lib.audit import (
     models,
     seal,
 )
-from lib.audit.chains import Step, _fields, _overlap, _rows, _shared_columns, _strips
+from lib.audit.chains import Step, _overlap, _rows, _shared_columns, _strips
 from lib.audit.fields import EMPTY, Field, _continued, _moved, common_step, gather, reduce
 from lib.audit.geometry import _center, is_map
 from lib.audit.nodes import by_group, count, in_groups
 from lib.audit.routes import Route, _ends_well, _passes, _supply, _usable
 from lib.bounds.bound import Bound
+from lib.bounds.private import joined_fields
 from lib.tests.test_audit_operations import Run
 
 
@@ -137,7 +138,7 @@ def test_extents_without_holes():
                 extent = extent + unit * times if extent and (not times or extent >= unit) else 0
             if extent and extent <= limit:
                 found.add(extent)
-        assert _fields(units, highs, limit) == sorted(found)
+        assert [*joined_fields(units, highs, limit)] == sorted(found)
 
 
 def test_strips_of_rows():
