@@ -287,7 +287,8 @@ class Audit:
         ------
         ValueError
             For a partition that the input does not have, inputs of more than two axes, a pattern
-            that is no regular expression or matches no module.
+            that is no regular expression or matches no module, a module that cannot be read as
+            one layer.
 
         Notes
         -----
