@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
-from itertools import product
 from math import log10, prod
 
 from ..bounds.bound import Bound
@@ -288,19 +287,17 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
     steps = [s // b for s, b in zip(route.strides, route.block, strict=True)]
     extent, step = sizes[axis], steps[axis]
     limit = extent + step                           # beyond it nothing is private
-    columns = joined_fields(*route.digits(size, axis), limit)
-    strips = [[(1, True, 1)]]
+    strips = [(1, 1)]
     if len(size) > 1:
         other = 1 - axis
-        first = route.before.before is None
-        strips = _strips(sizes[other], steps[other], first,
-                         joined_fields(*route.digits(size, other), steps[other]))
+        strips = _strips(sizes[other], steps[other],
+                         joined_fields(*route.digits(size, other), steps[other])[-1])
     best, most = Bound(1, 0), 0.0
-    for seen, ways in product(columns, strips):
+    for seen in joined_fields(*route.digits(size, axis), limit):
         found = Counter()
-        for rows, whole, times in ways:
+        for rows, times in strips:
             for private, windows in _shared_columns(seen, step, extent):
-                pixels = min(rows * (private if whole else 1), top.bit_length())
+                pixels = min(rows * private, top.bit_length())
                 found[min(top, templates ** pixels)] += windows * times
         powers = tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
         digits = sum(n * log10(base) for base, n in powers)
@@ -310,15 +307,10 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
     return best
 
 
-def _strips(extent: int, step: int, first: bool, fields: list[int]) -> list[list[tuple]]:
-    """Ways to give each row of windows rows of pixels: (rows, whether whole, how many such)."""
+def _strips(extent: int, step: int, rows: int) -> list[tuple[int, int]]:
+    """The rows that each row of windows has to itself, inside the map: (rows, how many such)."""
     full, rest = divmod(extent, step)
-    ways = []
-    for limit in sorted({step, rest} - {0}):        # rest: what the last row of windows has
-        rows = max(field for field in fields if field <= limit)
-        last = [(min(rows, rest), first or rows <= rest, 1)] if rest else []
-        ways.append([(rows, True, full), *last] if full else last)
-    return ways
+    return [way for way in ((rows, full), (min(rows, rest), int(rest > 0))) if way[1]]
 
 
 def _keep(table: dict, routes: Routes, route: Route, needed: int, bound: Bound,
