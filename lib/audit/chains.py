@@ -20,6 +20,7 @@ from ..bounds.crossing import farthest_reaching
 from ..bounds.private import joined_fields, private_columns
 from ..checks import is_integer
 from ..networks.architecture import Architecture, Layer
+from .collapse import whole_name
 from .graph import POOLS, build_graph
 from .nodes import Node
 from .routes import Route, Routes, layer_shape
@@ -167,8 +168,8 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
     representation : int, optional
         Representation channels per pixel, M; as many as needed by default.
     avoid, collapse : sequence of str
-        Regular expressions on module names: modules that the path must not enter, and modules
-        that are read as a single layer.
+        Regular expressions: parts of the names of modules that the path must not enter, and whole
+        names of modules that are read as a single layer.
     pools : {"mixing", "channelwise"}
         Whether pooling layers of the surrogate mix channels.
 
@@ -239,10 +240,15 @@ def _check_patterns(audit: object, name: str, patterns: tuple) -> None:
     for pattern in patterns:
         try:
             found = re.compile(pattern)
+            asked = re.compile(whole_name(pattern)).match if name == "collapse" else found.search
         except re.error as error:
             raise ValueError(f"{name}={pattern!r} is no regular expression: {error}") from None
-        if not any(found.search(call.scope) for call in audit.trace.calls):
-            raise ValueError(f"{name}={pattern!r} matches no module that runs")
+        scopes = [call.scope for call in audit.trace.calls]
+        if not any(map(asked, scopes)):
+            near = [re.match(rf".{{{at.end()}}}[^.]*", at.string)[0]
+                    for at in map(found.search, scopes) if at]
+            raise ValueError(f"{name}={pattern!r} matches no module that runs"
+                             + "".join(f"; give its whole name, such as {n!r}" for n in near[:1]))
 
 
 def _crossing(route: Route, size: tuple, axis: int, base: int) -> Bound:

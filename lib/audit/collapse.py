@@ -11,12 +11,23 @@ from .nodes import Node
 from .trace import Value
 
 
+def whole_name(pattern: str) -> str:
+    """A pattern that matches a module's whole name at the beginning of the name of what is in it.
+
+    Examples
+    --------
+    >>> [bool(re.match(whole_name("body.1"), name)) for name in ("body.1.conv", "body.10", "1")]
+    [True, False, False]
+    """
+    return rf"(?:{pattern})(?=\.|$)"
+
+
 def modules_of(audit: object, live: set, collapse: tuple) -> dict:
     """Output tensor of every module to be treated as one layer, with its name and input."""
     found = {}
     for call in audit.trace.calls:
         for pattern in collapse:
-            match = re.match(rf"(?:{pattern})(?=\.|$)", call.scope)
+            match = re.match(whole_name(pattern), call.scope)
             if match and call.outputs and call.outputs[0] in live:
                 first = found.get(match[0], (call.inputs[0],))[0]
                 found[match[0]] = (first, call.outputs[0])

@@ -120,6 +120,16 @@ def test_modules_that_are_no_layer_are_not_read_as_one():
         audit(OneLevel(conv(8)), 16).bounds(collapse=("decoder",))
 
 
+def test_collapse_asks_for_whole_names():
+    """A part of a name was taken, and did nothing."""
+    found = audit(nn.Sequential(nn.Sequential(conv(3), nn.Sequential(conv(8), conv(8)))), 16)
+    for part, whole in (("1", "0.1"), (r"\.1", "0.1"), ("0.1.", "0.1.0")):
+        with pytest.raises(ValueError, match=f"that runs; give its whole name, such as '{whole}'"):
+            found.bounds(collapse=(part,))
+    assert [len(found.bounds(collapse=(name,)).best.chain) for name in ("0.1", r"\d.1", "0")] == [
+        3, 3, 2]
+
+
 def test_numbers_that_are_not_known_may_be_zero():
     """A parameter is taken to be generic, whatever it holds; a buffer on meta holds nothing."""
     plain, start = str(bounds(conv(3), conv(8)).best), torch.arange(8.0).view(8, 1, 1)
