@@ -116,8 +116,9 @@ def _total_strides(node: Node, size: tuple) -> tuple | None:
         if len(maps) > 1:                           # real padding makes them fit, ours does not
             node.role = "opaque"
         return known[0] if len(set(known)) == 1 else None
-    if node.role == "move" and not _keeps_cells(node):
-        return None
+    if node.role == "move" and not _keeps_cells(node) or node.role == "opaque" and any(
+            parent.value.shape[2:] != node.value.shape[2:] for parent in node.parents):
+        return None                                 # enlarged maps, say
     steps = [parent.steps for parent in node.parents]
     return steps[0] if steps and len(set(steps)) == 1 else None
 

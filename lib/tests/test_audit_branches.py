@@ -120,6 +120,13 @@ def test_modules_that_are_no_layer_are_not_read_as_one():
         audit(OneLevel(conv(8)), 16).bounds(collapse=("decoder",))
 
 
+def test_the_skip_of_a_unet_is_a_chain():
+    """What is enlarged beside it is ignored; its size was taken for that of the map below."""
+    found = audit(OneLevel(Decoder()), 16).bounds()
+    assert str(found.crossing) == "9^64"
+    assert [part.name for part in found.crossing.chain[:2]] == ["first", "decoder.conv"]
+
+
 def test_collapse_asks_for_whole_names():
     """A part of a name was taken, and did nothing."""
     found = audit(nn.Sequential(nn.Sequential(conv(3), nn.Sequential(conv(8), conv(8)))), 16)
