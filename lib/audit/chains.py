@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
-from itertools import product
 from math import log10, prod
 
 from ..bounds.bound import Bound
@@ -21,6 +20,7 @@ from ..bounds.crossing import farthest_reaching
 from ..bounds.private import joined_fields, private_columns
 from ..checks import is_integer
 from ..networks.architecture import Architecture, Layer
+from .collapse import whole_name
 from .graph import POOLS, build_graph
 from .nodes import Node
 from .routes import Route, Routes, layer_shape
@@ -168,8 +168,8 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
     representation : int, optional
         Representation channels per pixel, M; as many as needed by default.
     avoid, collapse : sequence of str
-        Regular expressions on module names: modules that the path must not enter, and modules
-        that are read as a single layer.
+        Regular expressions: parts of the names of modules that the path must not enter, and whole
+        names of modules that are read as a single layer.
     pools : {"mixing", "channelwise"}
         Whether pooling layers of the surrogate mix channels.
 
@@ -240,10 +240,15 @@ def _check_patterns(audit: object, name: str, patterns: tuple) -> None:
     for pattern in patterns:
         try:
             found = re.compile(pattern)
+            asked = re.compile(whole_name(pattern)).match if name == "collapse" else found.search
         except re.error as error:
             raise ValueError(f"{name}={pattern!r} is no regular expression: {error}") from None
-        if not any(found.search(call.scope) for call in audit.trace.calls):
-            raise ValueError(f"{name}={pattern!r} matches no module that runs")
+        scopes = [call.scope for call in audit.trace.calls]
+        if not any(map(asked, scopes)):
+            near = [re.match(rf".{{{at.end()}}}[^.]*", at.string)[0]
+                    for at in map(found.search, scopes) if at]
+            raise ValueError(f"{name}={pattern!r} matches no module that runs"
+                             + "".join(f"; give its whole name, such as {n!r}" for n in near[:1]))
 
 
 def _crossing(route: Route, size: tuple, axis: int, base: int) -> Bound:
@@ -288,19 +293,17 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
     steps = [s // b for s, b in zip(route.strides, route.block, strict=True)]
     extent, step = sizes[axis], steps[axis]
     limit = extent + step                           # beyond it nothing is private
-    columns = joined_fields(*route.digits(size, axis), limit)
-    strips = [[(1, True, 1)]]
+    strips = [(1, 1)]
     if len(size) > 1:
         other = 1 - axis
-        first = route.before.before is None
-        strips = _strips(sizes[other], steps[other], first,
-                         joined_fields(*route.digits(size, other), steps[other]))
+        strips = _strips(sizes[other], steps[other],
+                         joined_fields(*route.digits(size, other), steps[other])[-1])
     best, most = Bound(1, 0), 0.0
-    for seen, ways in product(columns, strips):
+    for seen in joined_fields(*route.digits(size, axis), limit):
         found = Counter()
-        for rows, whole, times in ways:
+        for rows, times in strips:
             for private, windows in _shared_columns(seen, step, extent):
-                pixels = min(rows * (private if whole else 1), top.bit_length())
+                pixels = min(rows * private, top.bit_length())
                 found[min(top, templates ** pixels)] += windows * times
         powers = tuple(sorted(((base, n) for base, n in found.items() if base > 1), reverse=True))
         digits = sum(n * log10(base) for base, n in powers)
@@ -310,15 +313,10 @@ def _private(route: Route, size: tuple, axis: int, top: int, templates: int) -> 
     return best
 
 
-def _strips(extent: int, step: int, first: bool, fields: list[int]) -> list[list[tuple]]:
-    """Ways to give each row of windows rows of pixels: (rows, whether whole, how many such)."""
+def _strips(extent: int, step: int, rows: int) -> list[tuple[int, int]]:
+    """The rows that each row of windows has to itself, inside the map: (rows, how many such)."""
     full, rest = divmod(extent, step)
-    ways = []
-    for limit in sorted({step, rest} - {0}):        # rest: what the last row of windows has
-        rows = max(field for field in fields if field <= limit)
-        last = [(min(rows, rest), first or rows <= rest, 1)] if rest else []
-        ways.append([(rows, True, full), *last] if full else last)
-    return ways
+    return [way for way in ((rows, full), (min(rows, rest), int(rest > 0))) if way[1]]
 
 
 def _keep(table: dict, routes: Routes, route: Route, needed: int, bound: Bound,

@@ -274,7 +274,7 @@ class Audit:
         avoid : sequence of str
             Regular expressions on module names: the chain does not enter these modules.
         collapse : sequence of str
-            Regular expressions on module names: each such module is read as one layer.
+            Regular expressions for whole names of modules: each such module is read as one layer.
         pools : {"mixing", "channelwise"}
             Whether the layers that stand for poolings mix channels, as in the paper, or not.
 
@@ -287,7 +287,8 @@ class Audit:
         ------
         ValueError
             For a partition that the input does not have, inputs of more than two axes, a pattern
-            that is no regular expression or matches no module.
+            that is no regular expression or matches no module, a module that cannot be read as
+            one layer.
 
         Notes
         -----

@@ -15,6 +15,7 @@ from math import prod
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
+from .collapse import as_one_layer, modules_of
 from .fields import EMPTY, Field
 from .nodes import Node, after_move, labels_of
 from .rules.mixing import POOLING
@@ -72,7 +73,7 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
     nodes = {source: Node("input", "source", [], source, source.shape[1], prod(audit.size),
                           audit.size, places=tuple(range(2, 2 + len(audit.size))),
                           steps=(1,) * len(audit.size))}
-    notes, merged = set(), _modules(audit, live, collapse)
+    notes, merged = set(), modules_of(audit, live, collapse)
     uses = Counter(name for call in audit.trace.calls for name in call.parameters)
     tied = {name for name, count in uses.items() if count > 1}
     for call in audit.trace.calls:
@@ -83,7 +84,7 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
             name = audit.names.get(call, f"{call.scope}.{call.name}".strip("."))
             node = Node(name, "opaque", parents, value)
             if value in merged:
-                node = _merged(audit, *merged[value], value, nodes)
+                node = as_one_layer(audit, *merged[value], value, nodes)
             elif not any(re.search(pattern, call.scope) for pattern in avoid):
                 _describe(node, call, audit, tied, pools, notes)
             if node.role == "layer":
@@ -115,8 +116,9 @@ def _total_strides(node: Node, size: tuple) -> tuple | None:
         if len(maps) > 1:                           # real padding makes them fit, ours does not
             node.role = "opaque"
         return known[0] if len(set(known)) == 1 else None
-    if node.role == "move" and not _keeps_cells(node):
-        return None
+    if node.role == "move" and not _keeps_cells(node) or node.role == "opaque" and any(
+            parent.value.shape[2:] != node.value.shape[2:] for parent in node.parents):
+        return None                                 # enlarged maps, say
     steps = [parent.steps for parent in node.parents]
     return steps[0] if steps and len(set(steps)) == 1 else None
 
@@ -137,37 +139,6 @@ def _ancestors(value: Value) -> set[Value]:
             found.add(value)
             todo.extend(value.call.inputs if value.call else ())
     return found
-
-
-def _modules(audit: object, live: set, collapse: tuple) -> dict:
-    """Output tensor of every module to be treated as one layer, with its name and input."""
-    found = {}
-    for call in audit.trace.calls:
-        for pattern in collapse:
-            match = re.match(rf"(?:{pattern})(?=\.|$)", call.scope)
-            if match and call.outputs and call.outputs[0] in live:
-                first = found.get(match[0], (call.inputs[0],))[0]
-                found[match[0]] = (first, call.outputs[0])
-    return {output: (name, source) for name, (source, output) in found.items()}
-
-
-def _merged(audit: object, name: str, source: Value, value: Value, nodes: dict) -> Node:
-    """A whole module as one layer: how much field and stride it adds."""
-    node = Node(name, "layer", [nodes[source]], value, prod(value.shape[1:2]))
-    before, after = audit.geometry(source), audit.geometry(value)
-    ones = node.window = node.stride = node.dilation = (1,) * len(before)
-    if prod(value.shape) == node.width:             # a head: one window over all that is left
-        node.closing = node.dense = True
-        return node
-    if any(g.stride is None for g in (*before, *after)):
-        raise ValueError(f"collapse: module {name!r} leads from a grid over the image to none, or "
-                         "begins without one; it cannot be read as one layer")
-    node.window = tuple(int((b.size - a.size) / a.stride) + 1
-                        for a, b in zip(before, after, strict=True))
-    node.stride = tuple(int(b.stride / a.stride) for a, b in zip(before, after, strict=True))
-    node.grid, node.dilation = tuple(value.shape[2:]), ones
-    node.places = tuple(range(2, len(value.shape)))
-    return node
 
 
 def _describe(node: Node, call: object, audit: object, tied: set, pools: str, notes: set) -> None:

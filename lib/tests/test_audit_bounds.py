@@ -82,6 +82,18 @@ def test_the_architecture_of_a_narrow_chain_has_that_bound_too():
     assert str(found.bounds(representation=2).crossing) == "2^4"
 
 
+@pytest.mark.parametrize(("size", "partition", "found"), [
+    ((7, 7), "left-right", "4^5 2^1"), ((10, 7), "left-right", "4^7 2^1"),
+    ((7, 8), "top-bottom", "4^4"), ((7, 7), "top-bottom", "4^4")])
+def test_rows_that_the_border_cuts_off_count_as_the_theorem_says(size, partition, found):
+    """The last row of windows of a second layer has fewer rows to itself, all its columns."""
+    net = nn.Sequential(nn.Conv2d(3, 3, 2, padding=1), nn.Conv2d(3, 5, 4, (3, 2), 2),
+                        nn.Conv2d(5, 5, 3, padding=1))
+    bound = audit(net, size).bounds(partition, representation=2).private_by_layer["1"]
+    same = private_pixel_bounds(bound.architecture(), partition)
+    assert str(bound) == found == str(same[1])
+
+
 @pytest.mark.slow                   # notebook 14 has them too
 def test_the_three_readings_of_googlenet():
     """One layer per module: 32^98. Its true 5x5 branches: 8^98. The 3x3 branches: 32^98 again."""

@@ -71,6 +71,72 @@ def test_a_module_on_the_grid_is_read_as_one_layer():
         ("0", (3, 3), (1, 1)), ("1", (3, 3), (3, 1))]
 
 
+class ChannelsLast(nn.Conv2d):
+    """A convolution whose result has its channels last."""
+
+    def forward(self, x):
+        return super().forward(x).permute(0, 2, 3, 1)
+
+
+class Decoder(nn.Module):
+    """What a U-Net does on its way up."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.conv = nn.ConvTranspose2d(8, 8, 2, 2), conv(16)
+
+    def forward(self, x, skip):
+        return self.conv(torch.cat([self.up(x), skip], 1))
+
+
+class OneLevel(nn.Module):
+    """A U-Net of one level, or one layer before and after a pooling."""
+
+    def __init__(self, decoder):
+        super().__init__()
+        self.first, self.pool, self.decoder = conv(3), nn.MaxPool2d(2), decoder
+
+    def forward(self, x):
+        x = self.first(x)
+        if isinstance(self.decoder, Decoder):
+            return self.decoder(self.pool(x), x)
+        return self.decoder(self.pool(self.decoder(x)))
+
+
+def test_channels_of_a_module_read_as_one_layer_are_counted_where_they_lie():
+    """Three channels last on a map of 16 × 16: it was read as 16 channels."""
+    body = nn.Sequential(ChannelsLast(8, 3, 3, padding=1), nn.LayerNorm(3))
+    for options in ({}, {"collapse": ("1",)}):
+        found = bounds(conv(3, 1, padding=0), body, **options)
+        assert str(found.crossing) == "4^32"
+    assert found.crossing.chain[1].channels == 3
+
+
+def test_modules_that_are_no_layer_are_not_read_as_one():
+    """A decoder makes the map larger, and what lies between two runs of a module is not its own."""
+    with pytest.raises(ValueError, match="module 'decoder' has the stride 1/2, and a layer's is a"):
+        audit(OneLevel(Decoder()), 16).bounds(collapse=("decoder",))
+    with pytest.raises(ValueError, match="module 'decoder' runs 2 times on the way to the output"):
+        audit(OneLevel(conv(8)), 16).bounds(collapse=("decoder",))
+
+
+def test_the_skip_of_a_unet_is_a_chain():
+    """What is enlarged beside it is ignored; its size was taken for that of the map below."""
+    found = audit(OneLevel(Decoder()), 16).bounds()
+    assert str(found.crossing) == "9^64"
+    assert [part.name for part in found.crossing.chain[:2]] == ["first", "decoder.conv"]
+
+
+def test_collapse_asks_for_whole_names():
+    """A part of a name was taken, and did nothing."""
+    found = audit(nn.Sequential(nn.Sequential(conv(3), nn.Sequential(conv(8), conv(8)))), 16)
+    for part, whole in (("1", "0.1"), (r"\.1", "0.1"), ("0.1.", "0.1.0")):
+        with pytest.raises(ValueError, match=f"that runs; give its whole name, such as '{whole}'"):
+            found.bounds(collapse=(part,))
+    assert [len(found.bounds(collapse=(name,)).best.chain) for name in ("0.1", r"\d.1", "0")] == [
+        3, 3, 2]
+
+
 def test_numbers_that_are_not_known_may_be_zero():
     """A parameter is taken to be generic, whatever it holds; a buffer on meta holds nothing."""
     plain, start = str(bounds(conv(3), conv(8)).best), torch.arange(8.0).view(8, 1, 1)

@@ -142,12 +142,10 @@ def test_extents_without_holes():
 
 
 def test_strips_of_rows():
-    assert _strips(7, 3, False, [1, 2, 3]) == [[(1, True, 2), (1, True, 1)],
-                                              [(3, True, 2), (1, False, 1)]]
-    assert _strips(7, 3, True, [1, 2, 3]) == [[(1, True, 2), (1, True, 1)],
-                                             [(3, True, 2), (1, True, 1)]]
-    assert _strips(6, 3, False, [1, 2]) == [[(2, True, 2)]]
-    assert _strips(2, 3, False, [1, 2, 3]) == [[(2, True, 1)], [(2, False, 1)]]
+    assert _strips(7, 3, 3) == [(3, 2), (1, 1)]
+    assert _strips(8, 3, 1) == [(1, 2), (1, 1)]
+    assert _strips(6, 3, 2) == [(2, 2)]
+    assert _strips(2, 3, 3) == [(2, 1)]
 
 
 def test_windows_with_private_columns_on_both_sides():

@@ -1,0 +1,74 @@
+"""Whole modules read as single layers: one window, one stride and the channels of all of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from math import prod
+
+from .fields import Field
+from .nodes import Node
+from .trace import Value
+
+
+def whole_name(pattern: str) -> str:
+    """A pattern that matches a module's whole name at the beginning of the name of what is in it.
+
+    Examples
+    --------
+    >>> [bool(re.match(whole_name("body.1"), name)) for name in ("body.1.conv", "body.10", "1")]
+    [True, False, False]
+    """
+    return rf"(?:{pattern})(?=\.|$)"
+
+
+def modules_of(audit: object, live: set, collapse: tuple) -> dict:
+    """Output tensor of every module to be treated as one layer, with its name and input."""
+    found = {}
+    for call in audit.trace.calls:
+        for pattern in collapse:
+            match = re.match(whole_name(pattern), call.scope)
+            if match and call.outputs and call.outputs[0] in live:
+                first = found.get(match[0], (call.inputs[0],))[0]
+                found[match[0]] = (first, call.outputs[0])
+    runs = Counter(name for name, values in audit.trace.results if not live.isdisjoint(values))
+    for name in found:
+        if runs[name] > 1:                          # what lies between two runs is not its own
+            raise ValueError(f"collapse: module {name!r} runs {runs[name]} times on the way to the "
+                             "output; it cannot be read as one layer")
+    return {output: (name, source) for name, (source, output) in found.items()}
+
+
+def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: dict) -> Node:
+    """A whole module as one layer: how much field and stride it adds."""
+    node = Node(name, "layer", [nodes[source]], value, prod(value.shape[1:2]))
+    before, after = audit.geometry(source), audit.geometry(value)
+    ones = node.window = node.stride = node.dilation = (1,) * len(before)
+    if prod(value.shape) == node.width:             # a head: one window over all that is left
+        node.closing = node.dense = True
+        return node
+    laid_out = [_channels_and_places(audit.fields(v)[0]) for v in (source, value)]
+    if None in laid_out:
+        raise ValueError(f"collapse: module {name!r} leads from a grid over the image to none, or "
+                         "begins without one; it cannot be read as one layer")
+    strides = [b.stride / a.stride for a, b in zip(before, after, strict=True)]
+    if any(stride < 1 or stride.denominator > 1 for stride in strides):
+        raise ValueError(f"collapse: module {name!r} has the stride "
+                         f"{', '.join(map(str, dict.fromkeys(strides)))}, and a layer's is a "
+                         "positive integer; it cannot be read as one layer")
+    node.window = tuple(max(1, int((b.size - a.size) / a.stride) + 1)
+                        for a, b in zip(before, after, strict=True))
+    node.stride, node.dilation = tuple(map(int, strides)), ones
+    (first, node.places), (last, grid) = laid_out
+    node.dims, node.width = (first, last), value.shape[last]
+    node.grid = tuple(value.shape[place] for place in grid)
+    return node
+
+
+def _channels_and_places(x: Field) -> tuple[int, tuple[int, ...]] | None:
+    """The dimension of a map along which its channels lie, and those of the image's axes."""
+    places = tuple(step[0] for step in x.step if step is not None)
+    beside = set(range(1, len(x.shape))) - set(places)
+    if len(set(places)) != len(x.image) or len(beside) != 1:
+        return None
+    return beside.pop(), places
