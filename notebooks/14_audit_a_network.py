@@ -738,8 +738,9 @@ except UnsupportedOperation as error:
 # - The first overlapping window already gives an exponential bound; behind large strides the bounds
 #   are smaller.
 #
-# **Try it:** audit your own model; give `halving_unit` other paddings; widen the bottleneck in
-# `parallel` and watch the bound; audit `models.googlenet` at another size.
+# **Try it:** audit your own model; give `halving_unit` other paddings; widen the bottleneck of two
+# channels in `parallel` until the overlap theorem says something, and make both bottlenecks so narrow
+# that the crossing bound falls; audit `models.googlenet` at another size.
 
 # %% [markdown]
 # ## Try it
