@@ -204,8 +204,9 @@ table(rows, ["padding", "branch", "shortcut", "hull", "audit", "aligned"])
 # join and the two centers.
 
 # %%
-print(join.name, join.problems)
-assert join.problems == ("width: centers 0.0, 1.0",)
+(late,) = audit(halving_unit((0, 1)), (14,), 3).joins
+print(late.name, late.problems)
+assert late.problems == ("width: centers 0.0, 1.0",)
 
 # %% [markdown]
 # ## Derivatives as an independent witness
