@@ -938,7 +938,7 @@ best = {name: max(row, key=row.get) for name, row in live.items()}
 table([(name, best[name]) for name in live if name != "0% of pixels"],
       ["missing", "most often right"])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-log-space-live", "caption": "Tiles of a photograph with pixels missing one by one: how often each method finds the part of the picture that a tile comes from. Dotted: chance."}, "image": {"alt": "Five curves against the share of missing pixels. Marginals stay near sixty percent and end near fifty at ninety percent missing. All four kinds of imputation fall to near chance."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-log-space-live", "caption": "Tiles of a photograph with pixels missing one by one: how often each method finds the part of the picture that a tile comes from. Dotted: chance."}, "image": {"alt": "Five curves against the share of missing pixels. Marginals start at 53 percent, stand at 51 with half of the pixels missing, and end at 41 with ninety percent missing. All four kinds of imputation fall to near chance, 11."}}
 with style.figure(7, 3.6) as (drawing, axes):
     shares = (0, 0.25, 0.5, 0.75, 0.9)
     pictures.draw_accuracies(axes, {
@@ -1041,7 +1041,7 @@ table([(m, len(of[m]), *(text(m, "marginal", name) for name in pixels))
       ["marginals", "seeds", *(f"{100 * float(name.split('-')[1]):.0f} %"
                                for name in pixels)])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-log-space-stored-live", "caption": "The stored comparison: right answers on 1,000 test images, mean over five seeds with 95 % intervals. Dotted: chance."}, "image": {"alt": "Two panels, pixels missing one by one and in squares. The mixture with marginals stays at 38 percent up to one half and falls to 33 at nine tenths. The ConvNet with means starts at 52 and meets it at one half. The ConvNet trained with holes starts at 47 and leads wherever a quarter or more is missing one by one. Imputation in the mixture falls to chance."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-log-space-stored-live", "caption": "The stored comparison: right answers on 1,000 test images, mean over five seeds with 95 % intervals. Dotted: chance."}, "image": {"alt": "Two panels, pixels missing one by one and in squares. The mixture with marginals stays at 38 percent up to one half and falls to 33 at nine tenths. The ConvNet with means starts at 53 and meets it at one half. The ConvNet trained with holes starts at 47 and leads wherever a quarter or more is missing one by one. There imputation in the mixture falls to chance."}}
 _ = pictures.BOOK_FIGURES["log-space-stored"]()
 
 # %% tags=["hide-input"]

@@ -651,7 +651,9 @@ glue("06-blobs-steps", f"{header['settings']['steps']:,}")
 #   number of weights.
 #
 # **Try this.** Give `pooling_tree` a geometry for every level, `("mirror", "square", "square")`, and
-# compare its ranks for the inner and the outer half of a line. Train longer, or with fewer channels.
+# compare its rank between the inner and the outer half of a line with those of the two trees in
+# `line`. Train longer, or with fewer channels: with `channels=4` mirror windows lose their lead at
+# symmetry in the small run, and the check of the claim says so.
 
 # %% [markdown]
 # ## Try it

@@ -57,7 +57,7 @@ for name, rows in {"even-odd": "even-odd", "pairs": (0, 1, 4, 5),
 table([(name, *row) for name, row in cuts.items()],
       ["partition", "widths that are cut", "price", "rank"])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-widths-cuts", "caption": "A smallest cut for each partition, marked in red. Squares are weights, dots the channel indices that they share: one dot, one price, however many edges meet there."}, "image": {"alt": "The tensor network over eight positions three times. For even against odd the four lowest dots are marked, for alternating pairs and for left against right fewer dots higher up."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-widths-cuts", "caption": "A smallest cut for each partition, marked in red. Squares are weights, dots the channel indices that they share: one dot, one price, however many edges meet there."}, "image": {"alt": "The tensor network over eight positions three times. For even against odd the four lowest dots are marked, for alternating pairs two of these, for left against right the topmost dot alone."}}
 with style.figure(7.6, 3.4, columns=3) as (_, axes):
     for ax, rows in zip(axes, ("even-odd", (0, 1, 4, 5), "left-right")):
         pictures.draw_network(ax, tree, rows, smallest_cut(tree, rows))

@@ -56,10 +56,13 @@ table([(n, net.layers[n - 1].window, net.layers[n - 1].stride,
 # small square. Three layers later a cell sees ten columns, and shares six of them with its
 # neighbor.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-projection", "caption": "What one cell of each layer sees (blue) and what its right neighbor sees (orange, dashed), on a 16×16 input. The squares grow and the share that both see grows with them."}, "image": {"alt": "Four grids of 16 by 16 cells, one per layer. The blue squares have sides 3, 4, 8 and 10, the orange squares are shifted right by 1, 2, 2 and 4 columns."}}
-with figure(6, 6.2, columns=2, rows=2) as (drawing, axes):
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-projection", "caption": "What one cell of each layer sees (blue) and what its right neighbor sees (orange, dashed), on a 16×16 input. The squares grow, and so does what both see, from two columns to six."}, "image": {"alt": "Four grids of 16 by 16 cells, one per layer. The blue squares have sides 3, 4, 8 and 10, the orange squares are shifted right by 1, 2, 2 and 4 columns."}}
+lines = -(-net.depth // 2)
+with figure(6, 3.1 * lines, columns=2, rows=lines) as (drawing, axes):
     for number, ax in zip(numbers, axes.flat):
         net.draw(ax, layer=number)
+    for ax in axes.flat[net.depth:]:
+        ax.axis("off")
 
 # %% [markdown]
 # The same along one axis, as cones from two cells of the top layer down to the input.

@@ -206,8 +206,8 @@ for shared in (False, True):
 
 # %%
 small = network(3, 4, 3, 3)
-parts = even_partitions(12)
-twelve = {rows: matching_number(rows, (3, 4)) for rows in parts}
+parts = even_partitions(small.size[0] * small.size[1])
+twelve = {rows: matching_number(rows, small.size) for rows in parts}
 chosen = [rows for rows in parts if twelve[rows] < 6 or rows in parts[::60]]
 exponent = min(twelve[rows] for rows in chosen)
 base = min(small.channels, small.layers[0].channels)
@@ -408,7 +408,8 @@ with checking("cheap-partition",
 # - Every pooling geometry with an even number of equal blocks at the root has a partition of small
 #   rank, at most the width of the root.
 #
-# **Try it:** another grid in `network`; other widths in `geometries`; `shared=True` on the $3\times4$ grid.
+# **Try it:** another grid for `small`, as `network(2, 6, 3, 3)`; other widths in `geometries`; `shared=True`
+# on the $3\times4$ grid.
 
 # %% [markdown]
 # ## Try it

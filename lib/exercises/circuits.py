@@ -136,7 +136,7 @@ def _partly_shared(answer):
         pairs = sorted(product(sides, sides), key=lambda pair: (sum(map(sum, pair)), pair))
         for rows, columns in pairs:
             N = sum(rows) + sum(columns)
-            if N > 5:
+            if N > 6:  # three on both sides: else the other side hides what three can span
                 continue
             kinds = [kind for side in (rows, columns) for kind in (0, 1) for _ in range(side[kind])]
             for M, Z in ((2, 1), (2, 7), (3, 5)):

@@ -112,8 +112,12 @@ def shown(value: object) -> str:
 
 
 def close(found: float, expected: float, slack: float = 5e-7) -> bool:
-    """Whether two numbers are equal up to what a few roundings to 32-bit floats leave."""
-    return found == expected or abs(found - expected) <= slack * max(1.0, abs(expected))
+    """Whether two numbers are equal up to what a few roundings to 32-bit floats leave.
+
+    Nothing but infinity is close to infinity.
+    """
+    gap = abs(found - expected) if found != expected else 0.0
+    return isfinite(gap) and gap <= slack * max(1.0, abs(expected))
 
 
 def apart(found: float, expected: float) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """Pictures of windows and receptive fields, drawn from an Architecture."""
 
+from itertools import product
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
@@ -39,6 +41,19 @@ def field_of_cell(net: Architecture, layer: int, cell: int, axis: int = -1) -> t
     # not by T_R alone: where windows are smaller than strides the field has holes, at its end too
     return first, first + 1 + max((shift for shift in net.reachable_shifts(layer, axis)
                                    if shift < room), default=room - 1)
+
+
+def _seen(net: Architecture, layer: int, cell: int, axis: int = -1) -> list[tuple[int, int]]:
+    """The same without its holes: first pixel and one past the last of every run that is seen."""
+    first, runs = cell * net.total_stride(layer, axis), []
+    for pixel in (first + shift for shift in sorted(net.reachable_shifts(layer, axis))):
+        if pixel >= net.size[axis]:
+            break
+        if runs and runs[-1][1] == pixel:
+            runs[-1] = runs[-1][0], pixel + 1
+        else:
+            runs.append((pixel, pixel + 1))
+    return runs
 
 
 def draw_architecture(axes: Axes | None, net: Architecture, layer: int | None = None) -> Axes:
@@ -83,7 +98,10 @@ def draw_architecture(axes: Axes | None, net: Architecture, layer: int | None = 
 
 
 def draw_cones(axes: Axes, net: Architecture, cells: tuple[int, int], title: str = "") -> None:
-    """Two neighboring cells of the last layer but one, and all that they see below.
+    """Two neighboring cells of the last layer, and all that they see of the input.
+
+    Where windows are smaller than strides the cone has holes: input cells that it passes over
+    stay white.
 
     Parameters
     ----------
@@ -116,8 +134,9 @@ def draw_cones(axes: Axes, net: Architecture, cells: tuple[int, int], title: str
         cone = [(cell * step + 0.08, top), (cell * step + 0.92, top), (end, 0.84), (first, 0.84)]
         axes.add_patch(Polygon(cone, facecolor=color, alpha=0.18, edgecolor=color, zorder=1))
         axes.add_patch(Rectangle((cell * step + 0.08, top), 0.84, 0.84, facecolor=color, zorder=3))
-        axes.add_patch(Rectangle((first, 0), end - first, 0.84, facecolor=color, alpha=0.4,
-                                 edgecolor=color, zorder=3))
+        for start, stop in _seen(net, net.depth, cell):
+            axes.add_patch(Rectangle((start, 0), stop - start, 0.84, facecolor=color, alpha=0.4,
+                                     edgecolor=color, zorder=3))
     axes.set_xlim(-2.4, net.size[0] + 0.2)
     axes.set_ylim(-0.3, 1.6 * net.depth + 1.1)
     axes.set_aspect("equal")
@@ -129,6 +148,8 @@ def draw_projection(
     axes: Axes, net: Architecture, layer: int, cell: tuple[int, int] = (0, 0)
 ) -> None:
     """The windows of a cell of a layer and of its right neighbor, projected to the input.
+
+    The frame is the extent of a field, filled are the pixels of it that the cell depends on.
 
     Parameters
     ----------
@@ -155,8 +176,10 @@ def draw_projection(
         top, bottom = field_of_cell(net, layer, row, axis=0)
         left, right = field_of_cell(net, layer, column, axis=1)
         if left < width:
-            axes.add_patch(Rectangle((left, top), right - left, bottom - top, facecolor=color,
-                                     alpha=0.3, zorder=1))
+            for (above, below), (start, stop) in product(_seen(net, layer, row, 0),
+                                                         _seen(net, layer, column, 1)):
+                axes.add_patch(Rectangle((start, above), stop - start, below - above,
+                                         facecolor=color, alpha=0.3, zorder=1))
             axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
                                      edgecolor=color, linewidth=1.8, linestyle=line, zorder=2))
     field, stride = net.total_receptive_field(layer), net.total_stride(layer)

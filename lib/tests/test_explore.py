@@ -30,6 +30,7 @@ const found = JSON.parse(fs.readFileSync(0, "utf8")).map(({net, cut}) => {
     cells: theory.totals(net).cells, fields: theory.totals(net).fields,
     strides: theory.totals(net).strides,
     reachable: net.layers.map((_, i) => theory.reachable(net, i + 1)),
+    holes: net.layers.map((_, i) => theory.hasHoles(net, i + 1)),
     crossing: String(theory.value(theory.crossingBound(net, cut).powers)),
     private: String(theory.value(theory.privateBound(net, cut).powers)),
     log10: theory.log10(theory.privateBound(net, cut).powers),
@@ -76,6 +77,10 @@ def test_the_browser_computes_what_the_library_computes():
         assert shown["fields"] == [net.total_receptive_field(layer) for layer in layers]
         assert shown["strides"] == [net.total_stride(layer) for layer in layers]
         assert shown["reachable"] == [list(net.reachable_shifts(layer)) for layer in layers[1:]]
+        for layer, holes in enumerate(shown["holes"], 1):  # a field is said to be seen, or spanned
+            seen = set(net.reachable_shifts(layer))
+            extent = min(net.size[0], net.total_receptive_field(layer))
+            assert holes == bool(set(range(extent)) - seen), (net, layer)
         assert int(shown["crossing"]) == net.crossing_bound(cut=cut), (net, cut)
         private = private_pixel_bound(net, cut=cut)
         assert int(shown["private"]) == private and abs(shown["log10"] - private.log10) < 1e-9

@@ -433,6 +433,25 @@ def test_what_stands_for_the_curves_says_where_they_cross():
     assert "but that B=4 lies above B=5 at 32 channels and color" in page
 
 
+def test_what_stands_for_the_accuracies_says_the_numbers_of_the_notebook():
+    """Marginals stood "near sixty" percent in the text, and at 53 in the picture."""
+    notebook = json.loads((ROOT / "notebooks/05_log_space.ipynb").read_text("utf-8"))
+    glued = {output["metadata"]["scrapbook"]["name"]: "".join(output["data"].values())
+             for cell in notebook["cells"] for output in cell.get("outputs", ())
+             if "scrapbook" in output.get("metadata", {})}
+    live, stored = (cell["metadata"]["mystnb"]["image"]["alt"] for cell in notebook["cells"]
+                    if cell["metadata"].get("mystnb", {}).get("figure", {}).get("name")
+                    in ("fig-log-space-live", "fig-log-space-stored-live"))
+    shares = [glued[f"05-live-{name}"].removesuffix(" %") for name in ("whole", "half", "tenth")]
+    assert re.findall("(?:start|stand|end) at (\\d+)", live) == shares
+    networks = log_space.stored_records()[1]
+    shares = [f"{log_space.stored_accuracies(networks, *place)[0]:.0f}" for place in
+              (("mixture", "marginal", "pixels-0.0"), ("mixture", "marginal", "pixels-0.9"),
+               ("convnet", "mean", "pixels-0.0"), ("convnet-masked", "masked", "pixels-0.0"))]
+    assert re.findall("(?:at|to) (\\d\\d)", stored) == shares
+    assert stored in (ROOT / "book" / "log-space.md").read_text(encoding="utf-8")
+
+
 def test_only_one_table_is_meant():
     with pytest.raises(ValueError, match="0 tables of 04_rectifier_networks have a column 'no'"):
         stored_table("04_rectifier_networks", "no")

@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from matplotlib import pyplot
+from matplotlib.colors import to_rgba
 
 from lib import (
     Architecture,
@@ -27,7 +29,7 @@ from lib.experiments.separation import effective_rank, interaction_share
 from lib.planted import widths
 from lib.plots.architectures import field_of_cell
 from lib.plots.audit import draw_bounds_by_layer
-from lib.plots.style import figure
+from lib.plots.style import COLORS, figure
 from lib.plots.widths import draw_network
 from lib.plots.windows import draw_digits
 from lib.tests.draws import seeded
@@ -120,6 +122,22 @@ def test_the_field_of_a_cell_ends_at_a_pixel_that_it_sees():
     net = Architecture((4,), 1, ((2, 4, 1), (5, 2, 4)))
     assert field_of_cell(net, 2, 0) == (0, 2) == field_of_cell(net, 1, 0)
     assert field_of_cell(Architecture((8,), 2, ((3, 2, 2), (2, 2, 1))), 2, 1) == (4, 8)
+
+
+def test_a_picture_of_a_field_fills_the_cells_that_are_seen_and_no_others():
+    """Cells in the holes of a field were colored as if they were seen."""
+    layers = (1, 2, 2), (2, 2, 2), (3, 1, 2)
+    for net in (Architecture((16,), 2, layers), Architecture(16, 2, layers)):
+        seen = [shift for shift in net.reachable_shifts(3) if shift < 16]
+        with figure() as (_, axes):
+            net.draw(axes)
+        alpha = 0.4 if net.ndim == 1 else 0.3
+        filled = [{pixel for patch in axes.patches if patch.get_facecolor() == to_rgba(color, alpha)
+                   for pixel in range(patch.get_x(), patch.get_x() + patch.get_width())}
+                  for color in (COLORS["rows"], COLORS["columns"])]
+        assert seen == [0, 2, 4, 6, 8, 10]
+        assert filled == [set(seen), {pixel + 4 for pixel in seen}], filled
+        pyplot.close(axes.figure)
 
 
 def test_figures_of_the_smallest_cases():

@@ -80,11 +80,12 @@
       layer = Math.min(layer, net.layers.length);
       layers.set(layer, net.layers.length);
       const shared = Math.max(0, extents[layer] - strides[layer]), upper = theory.upperBound(net);
-      const one = net.layers[layer - 1];
+      const one = net.layers[layer - 1], holes = theory.hasHoles(net, layer);
       facts.replaceChildren(
         html("p", {}, [`Layer ${layer}, window ${one.window}, stride ${one.stride}: ${cells[layer]} × ${cells[layer]} `
-          + `cells. Each sees ${extents[layer]} pixels in a row and begins ${strides[layer]} after the one before`
-          + (cells[layer] > 1 ? `; neighbors share ${shared}.` : ".")]),
+          + `cells. Each ${holes ? "spans" : "sees"} ${extents[layer]} pixels in a row${holes ? ", not all seen," : ""} `
+          + `and begins ${strides[layer]} after the one before`
+          + (cells[layer] > 1 ? `; ${holes ? "spans of " : ""}neighbors share ${shared}.` : ".")]),
         html("p", {class: "explore-result"}, sentence(net)),
         html("p", {}, upper === null ? [] : [`At most ${upper}: no cell sees both halves before the map is a single cell.`]));
       drawFields();

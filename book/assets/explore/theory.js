@@ -32,6 +32,11 @@
     return [...sums].sort((a, b) => a - b);
   }
 
+  /* Whether a cell of a layer passes over pixels between those that it sees. */
+  function hasHoles(net, layer) {
+    return reachable(net, layer).length < Math.min(net.size, totals(net).fields[layer]);
+  }
+
   /* Extents without holes of what a cell of a layer sees. */
   function connectedFields(net, layer) {
     const {units, reach} = totals(net);
@@ -222,6 +227,6 @@
     return found;
   }
 
-  root.overlapTheory = {rank, matching, smallestCut, minimumCut, totals, reachable, connectedFields, admissible, crossingBound, privateBound,
+  root.overlapTheory = {rank, matching, smallestCut, minimumCut, totals, reachable, hasHoles, connectedFields, admissible, crossingBound, privateBound,
                         upperBound, twoLayers, channelsWithout, value, log10};
 })(typeof window === "undefined" ? globalThis : window);
