@@ -169,6 +169,12 @@ def test_tensor_reduces_any_integers(values):
     assert (integers(result) == np.vectorize(lambda v: int(v) % field.prime)(expected)).all()
 
 
+@pytest.mark.parametrize("none", [[], torch.empty(0, 2), np.empty((0, 2), dtype=object)])
+def test_tensor_of_no_integers(none):
+    result = Modular().tensor(none)
+    assert tuple(result.shape) == np.shape(none) and result.dtype == torch.float64
+
+
 def test_tensor_has_no_negative_zero():
     assert not torch.signbit(Modular(7).tensor([-7.0, -0.0, 0.0, -14.0])).any()
 

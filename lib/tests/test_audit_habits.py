@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque, namedtuple
 from dataclasses import dataclass
+from fractions import Fraction
 
 import pytest
 import torch
@@ -135,6 +136,34 @@ def test_weights_that_are_made_late_are_tied_like_others():
     late = audit(nn.Sequential(nn.LazyConv2d(4, 3, padding=1), nn.Flatten(), nn.LazyLinear(3)), 6)
     assert [layer.name for layer in late.layers] == ["0", "2"]
     assert late.bounds().best is not None and "fixed" not in " ".join(late.bounds().notes)
+
+
+def test_parameters_on_the_same_numbers_are_tied():
+    """Two parameters, one memory: whoever writes to one writes to the other."""
+    def net():
+        return nn.Sequential(*(nn.Conv1d(3, 3, 3, padding=1) for _ in range(2)), nn.Flatten(),
+                             nn.Linear(24, 1))
+
+    assert audit(net(), (8,)).bounds().best is not None
+    same = net()
+    same[1].weight = nn.Parameter(same[0].weight.data)
+    assert same[1].weight is not same[0].weight
+    assert "leads past 0" in audit(same, (8,)).bounds().reason
+
+
+def test_results_are_written_where_the_caller_says():
+    def forward(y):
+        z = torch.empty(1, 4, 8, 8)
+        torch.exp(y, out=z)
+        return z
+
+    assert [axis.size for axis in audit(Run(forward), 8).output] == [3, 3]
+
+
+def test_grids_that_are_too_small_to_show_their_stride_have_none():
+    """Three of five cells: the steps are 1 and 2, and ten sevenths is not seen."""
+    small, large = (audit(nn.Upsample(scale_factor=0.7), n).output[0].stride for n in (5, 20))
+    assert small is None and large == Fraction(10, 7)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])

@@ -183,3 +183,13 @@ def test_an_image_has_224_pixels_and_the_channels_of_the_first_layer_unless_said
     assert tuple(found.size) == (224, 224)
     with pytest.raises(ValueError, match="fails on an input of shape"):
         audit(on_meta(lambda: nn.Conv2d(5, 2, 3)), channels=4)
+
+
+@pytest.mark.parametrize("stride, halving", [
+    ("first unit", {2: [0], 3: [0], 4: [0]}), ("last unit", {1: [2], 2: [3], 3: [5]})])
+def test_one_unit_of_a_stage_halves(stride, halving):
+    net = on_meta(lambda: models.resnet(34, stride))
+    found = {stage: [i for i, unit in enumerate(net.get_submodule(f"features.stage{stage}"))
+                     if any(getattr(m, "stride", 1) in (2, (2, 2)) for m in unit.modules())]
+             for stage in range(1, 5)}
+    assert {stage: units for stage, units in found.items() if units} == halving

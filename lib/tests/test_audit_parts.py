@@ -25,6 +25,7 @@ from lib.audit import (
 from lib.audit.chains import Step, _overlap, _rows, _shared_columns, _strips
 from lib.audit.fields import EMPTY, Field, _continued, _moved, common_step, gather, reduce
 from lib.audit.geometry import _center, is_map
+from lib.audit.graph import _places
 from lib.audit.nodes import by_group, count, in_groups
 from lib.audit.routes import Route, _ends_well, _passes, _supply, _usable
 from lib.bounds.bound import Bound
@@ -46,6 +47,14 @@ def test_a_step_of_two_grids():
     assert common_step((2, 2, 3), (2, 3, 4)) is None and common_step((2, 1, 1), (3, 1, 1)) is None
     assert common_step((2, 4, 2), (2, 6, 3)) == (2, 12, 6)
     assert common_step(None, (2, 1, 1)) is None and common_step((2, 1, 1), None) is None
+
+
+def test_axes_of_the_image_among_the_last_dimensions():
+    """A convolution over three dimensions of which the image has two."""
+    for dims, found in (((2, 3), (2, 3)), ((2, 4), (2, 4)), ((1, 3), (3, 4)), ((3, 3), (3, 4))):
+        field = SimpleNamespace(image=(8, 8), shape=(1, 8, 8, 3, 8), step=[(d, 1, 1) for d in dims])
+        assert _places(field, 3) == found
+        assert _places(field, 2) == (3, 4)
 
 
 def test_a_step_after_a_move():
