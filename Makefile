@@ -98,7 +98,7 @@ book: $(READER)
 	@$(HERE) $(BIN)/python $(BIN)/jupyter-book build . --all -W --keep-going --quiet >_build/log \
 		|| { tail -n 30 _build/log >&2; exit 1; }
 	@$(HERE) $(BIN)/python -m lib.course.pages _build/html
-	@echo 'The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)'
+	@echo "The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)"
 
 # Looked for first: a browser is missing more often than anything else, and the book takes longer.
 pdf slides: $(READER)

@@ -24,7 +24,7 @@ echo
 @pytest.fixture
 def clone(tmp_path):
     """A folder with the Makefile and a finished environment whose Python repeats its arguments."""
-    folder = tmp_path / "a clone"
+    folder = tmp_path / "it's a clone"
     binaries = folder / ".venv" / "bin"
     binaries.mkdir(parents=True)
     for name in ("Makefile", "requirements.txt", "requirements-book.txt", "requirements-test.txt"):
