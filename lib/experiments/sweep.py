@@ -269,7 +269,7 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     torch.set_num_threads(threads)
     networks = grid.networks()
     rest = [network for network in networks if network.name not in stored]
-    jobs = work.make_jobs(rest)
+    jobs = work.make_jobs(rest, min(grid.seeds))  # in the order of the sweep
     count = settings.images or 50_000
     shapes = {(job[0].block, *(n.channels for n in job)): job for job in jobs}
     known = {shape: seconds_per_image(job, settings, device) for shape, job in shapes.items()}
