@@ -34,7 +34,10 @@ SPAWNS = re.compile(r"subprocess\.|multiprocessing|Popen|spawn|workers=")
 # Children
 
 def in_child(folder, work, seconds):
-    """Run `work()` in a forked child; its value, or "timeout" after that much processor time."""
+    """Run `work()` in a forked child and return its value.
+
+    Or "timeout" after that much processor time, or "crash" where the child ends without a value.
+    """
     import resource  # POSIX alone has it
 
     out = folder / "answer.json"
@@ -55,17 +58,20 @@ def in_child(folder, work, seconds):
         finally:
             os._exit(code)
     limit = time.monotonic() + 5 * seconds + 60         # waiting costs no processor time
-    while os.waitpid(process, os.WNOHANG) == (0, 0):
+    while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0):
         if time.monotonic() > limit:
             os.killpg(process, signal.SIGKILL)
-            os.waitpid(process, 0)
+            ended = os.waitpid(process, 0)
             break
         time.sleep(0.02)
     try:
         os.killpg(process, signal.SIGKILL)              # what a test left behind
     except ProcessLookupError:
         pass
-    return json.loads(out.read_text(encoding="utf-8")) if out.exists() else "timeout"
+    if out.exists() and ended[1] == 0:
+        return json.loads(out.read_text(encoding="utf-8"))
+    return "timeout" if os.WIFSIGNALED(ended[1]) and os.WTERMSIG(ended[1]) in (
+        signal.SIGXCPU, signal.SIGKILL) else "crash"
 
 
 class Listener:
@@ -144,22 +150,43 @@ def changed_functions(source, text, path):
     return {key: after[key] for key in before if before[key] != after[key]}
 
 
-def put_in_place(changed, path, functions):
-    """Give live functions their changed code; how many there were."""
-    found = [function for function in functions.get(path, [])
-             if (function.__code__.co_qualname, function.__code__.co_firstlineno) in changed]
-    for function in found:
-        code = function.__code__
-        function.__code__ = changed[code.co_qualname, code.co_firstlineno]
+def put_in_place(changed, functions):
+    """Give the live functions of a file their changed code; LookupError if none is theirs."""
+    found = [(function, code) for function in functions
+             if (code := changed.get((function.__code__.co_qualname,
+                                      function.__code__.co_firstlineno)))]
+    if not found:
+        raise LookupError(f"none of {list(changed)} is in memory")
+    for function, code in found:
+        function.__code__ = code
     for function in cached_functions():
         function.cache_clear()
-    return len(found)
 
 
+def live_functions(tree):
+    """By file of the tree, its functions that are in memory."""
+    found = {}
+    for thing in objects():
+        if isinstance(thing, types.FunctionType):
+            path = thing.__code__.co_filename
+            if path.startswith(str(tree)):
+                found.setdefault(Path(path).relative_to(tree).as_posix(), []).append(thing)
+    return found
+
+
+@functools.cache
 def cached_functions():
     """Functions of the library and of its tests that keep what they return."""
-    return [thing for thing in gc.get_objects() if type(thing).__name__ == "_lru_cache_wrapper"
+    return [thing for thing in objects() if type(thing).__name__ == "_lru_cache_wrapper"
             and (getattr(thing, "__module__", "") or "").startswith("lib")]
+
+
+def objects():
+    """What the garbage collector knows; frozen objects, such as those of conftest.py, it hides."""
+    gc.unfreeze()
+    found = gc.get_objects()
+    gc.freeze()
+    return found
 
 
 # Which tests see a line
@@ -263,21 +290,15 @@ class Session:
         self.items = {}
         for item in session.items:
             self.items.setdefault(target_of(item), []).append(item)
-        self.functions = {}
-        for thing in gc.get_objects():
-            if isinstance(thing, types.FunctionType):
-                path = thing.__code__.co_filename
-                if path.startswith(str(self.tree)):
-                    path = Path(path).relative_to(self.tree).as_posix()
-                    self.functions.setdefault(path, []).append(thing)
-        gc.freeze()
+        self.functions = live_functions(self.tree)
+        cached_functions()                              # looked for once, not in every child
         self.runs = {}
         for target, items in self.items.items():
             stored = self.folder / "clean" / (target.replace("/", "-") + ".json")
             if not stored.exists() and self.traced:
                 run = clean_run(self.folder, items)
-                if run == "timeout":
-                    raise RuntimeError(f"{target} does not end; see {self.folder / 'log'}")
+                if isinstance(run, str):
+                    raise RuntimeError(f"{target}: {run}; see {self.folder / 'log'}")
                 print(f"{target} {sum(run['seconds']):.1f} s, {len(run['names'])} tests, "
                       f"{run['failed']}", flush=True)
                 stored.write_text(json.dumps(run), encoding="utf-8")
@@ -346,6 +367,11 @@ class Session:
                 if answer == "timeout":
                     outcome = {"outcome": "undecided" if cut else "timeout", "stage": stage}
                     break
+                if answer == "crash":                   # a fault of the mutant or of this file
+                    lines = (self.folder / "log").read_text("utf-8", "replace").splitlines()
+                    outcome = {"outcome": "undecided", "stage": stage,
+                               "by": ["crash", "".join(lines[-1:])[-160:]]}
+                    break
                 if answer["failed"]:
                     outcome = {"outcome": "killed", "stage": stage, "by": answer["failed"]}
                     break
@@ -383,14 +409,14 @@ class Session:
                 if code not in (0, 5) and not listener.failed:
                     listener.failed = [f"exit {int(code)}", ""]
             else:
-                assert put_in_place(swaps, path, self.functions), f"{path} {list(swaps)}"
+                put_in_place(swaps, self.functions.get(path, []))
                 run_items(everything, listener)
             return {"failed": listener.failed, "seconds": listener.seconds}
 
         needed = 3 * sum(seconds for seconds, *_ in found) + 15
         allowed = min(needed, self.limit * (1 + (swaps is None)))
         answer = in_child(self.folder, work, allowed)
-        if answer != "timeout" and not answer["failed"]:    # what was guessed is known now
+        if isinstance(answer, dict) and not answer["failed"]:   # what was guessed is known now
             for target in chosen:
                 run = self.runs[target]
                 run["seconds"] = [answer["seconds"].get(name, seconds) for name, seconds in

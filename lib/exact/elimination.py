@@ -78,7 +78,8 @@ def _small_rank(work, prime):
         (candidates,) = row.nonzero()
         if len(candidates):
             j, rank = candidates[0], rank + 1
-            pivot = _center_array(float(pow(int(row[j]), -1, prime)), prime)
+            pivot = pow(int(row[j]), -1, prime)
+            pivot -= prime * (2 * pivot > prime)
             column = _center_array(_center_array(work[:, j], prime) * pivot, prime)
             work -= np.outer(column, row)
     return rank

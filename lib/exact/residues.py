@@ -23,10 +23,12 @@ def residues(values, prime: int, device: torch.device | None = None) -> torch.Te
     tensor([[6., 1.]], dtype=torch.float64)
     """
     values = _as_tensor(values, prime)
-    result = torch.empty(values.shape, dtype=torch.float64, device=device or values.device)
-    flat, out = values.detach().reshape(-1), result.view(-1)
-    for source, target in zip(flat.split(PIECE), out.split(PIECE), strict=True):
-        target.copy_(_piece(source.to(target.device), prime))
+    flat, device = values.detach().reshape(-1), device or values.device
+    if len(flat) <= PIECE:
+        return _piece(flat.to(device), prime).double().view(values.shape)
+    result = torch.empty(values.shape, dtype=torch.float64, device=device)
+    for source, target in zip(flat.split(PIECE), result.view(-1).split(PIECE), strict=True):
+        target.copy_(_piece(source.to(device), prime))
     return result
 
 

@@ -79,8 +79,8 @@ class Cell:
 
     def scale(self, factor: torch.Tensor, side: str, arithmetic) -> None:
         """Multiply the ``"row"`` or the ``"column"`` part by a factor."""
-        part = getattr(self, side)
-        setattr(self, side, factor if part is None else arithmetic.multiply(part, factor))
+        part = getattr(self, side)  # centered, as long as it grows: `reduce` takes twice as long
+        setattr(self, side, factor if part is None else arithmetic.center_(part * factor))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Factor:
     def apply(self, values: torch.Tensor, arithmetic) -> torch.Tensor:
         """The map on values of shape (C, n)."""
         mapped = arithmetic.matmul(self.matrix, values)  # (D, n)
-        return mapped if self.bias is None else arithmetic.add(mapped, self.bias[:, None])
+        return mapped if self.bias is None else arithmetic.center_(mapped + self.bias[:, None])
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from importlib import import_module
-from itertools import product
+from itertools import cycle, product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -391,13 +391,11 @@ class Architecture:
             if not fitting:
                 raise ValueError(
                     f"check_weights: layer {layer} has a weight of shape {tuple(weight.shape)}; "
-                    f"need {shared[0]}, or {unshared[0]} if unshared"
-                )
+                    f"need {shared[0]}, or {unshared[0]} if unshared")
             if bias is not None and tuple(bias.shape) != fitting[0][1]:
                 raise ValueError(
                     f"check_weights: layer {layer} has a bias of shape {tuple(bias.shape)}; the "
-                    f"weight {tuple(weight.shape)} needs {fitting[0][1]} or None"
-                )
+                    f"weight {tuple(weight.shape)} needs {fitting[0][1]} or None")
 
     def map_weights(
         self, function: Callable[[torch.Tensor], torch.Tensor], weights: Weights
@@ -454,27 +452,31 @@ class Architecture:
         channel, place = divmod(output, prod(sizes[-1]))
         known = {(0, at): inputs[mode] for mode, at in enumerate(product(*map(range, sizes[0])))}
 
+        kernels = {}
+
         def cell(layer: int, at: tuple[int, ...]) -> Any:
-            if any(a >= n for a, n in zip(at, sizes[layer], strict=True)):
-                return None
             if (layer, at) not in known:
+                if any(a >= n for a, n in zip(at, sizes[layer], strict=True)):
+                    return None
                 known[layer, at] = multiply(window(layer, at))
             return known[layer, at]
 
-        def window(layer: int, at: tuple[int, ...]) -> list[tuple]:
+        def kernel(layer: int, at: tuple[int, ...]) -> list[tuple]:
+            """The matrix and the bias of every offset."""
             weight, bias = weights[layer - 1]
-            if weight.ndim > 2 + len(at):  # unshared: the kernel of this output cell
-                weight, bias = weight[at], None if bias is None else bias[at]
-            if layer == self.depth:
-                weight = weight[channel : channel + 1]
-                bias = None if bias is None else bias[channel : channel + 1]
-            maps = []
-            for offset in product(*map(range, self.windows[layer - 1])):
-                steps = zip(at, self.strides[layer - 1], offset, strict=True)
-                seen = tuple(u * stride + o for u, stride, o in steps)
-                constant = None if bias is None else bias[(..., *offset)]
-                maps.append((weight[(..., *offset)], constant, cell(layer - 1, seen)))
-            return maps
+            own = at if weight.ndim > 2 + len(at) else ()  # unshared: the kernel of this cell
+            if (layer, own) not in kernels:
+                chosen = slice(channel, channel + 1) if layer == self.depth else slice(None)
+                matrices = weight[(*own, chosen)].flatten(2).unbind(-1)
+                biases = (None,) if bias is None else bias[(*own, chosen)].flatten(1).unbind(-1)
+                kernels[layer, own] = list(zip(matrices, cycle(biases)))
+            return kernels[layer, own]
+
+        def window(layer: int, at: tuple[int, ...]) -> list[tuple]:
+            axes = zip(at, self.strides[layer - 1], self.windows[layer - 1], strict=True)
+            seen = product(*(range(u * step, u * step + length) for u, step, length in axes))
+            return [(matrix, constant, cell(layer - 1, place))
+                    for (matrix, constant), place in zip(kernel(layer, at), seen, strict=True)]
 
         return cell(self.depth, list(product(*map(range, sizes[-1])))[place])
 

@@ -1,10 +1,14 @@
 """Changes to the library that test its tests: where they are, what they do, how they count."""
 
 import ast
+import gc
+import os
+import signal
+import sys
 
 import pytest
 
-from lib.benchmarks import mutants
+from lib.benchmarks import mutant_runs, mutants
 from lib.course import ROOT
 
 PAGE = ROOT / "book" / "mutants.md"
@@ -48,6 +52,28 @@ def test_every_folder_that_computes_has_its_share():
     drawn = {name for _, names in strata.values() for name in names}
     assert folders - drawn - {"__pycache__"} == {
         "plots", "course", "exercises", "tests", "benchmarks"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="mutants need os.fork")
+@pytest.mark.parametrize("work, answer", [
+    (lambda: {"failed": None}, {"failed": None}), (lambda: 1 / 0, "crash"), (sys.exit, "crash"),
+    (lambda: os.kill(os.getpid(), signal.SIGXCPU), "timeout")])
+def test_a_child_that_breaks_is_no_mutant_that_runs_for_ever(tmp_path, work, answer):
+    assert mutant_runs.in_child(tmp_path, work, 5) == answer
+
+
+def test_changed_code_is_put_in_place_whatever_is_frozen(tmp_path):
+    """Python hides frozen objects: without them nothing would be changed."""
+    source = "def f():\n    return 1\n"
+    namespace = {}
+    exec(compile(source, tmp_path / "a.py", "exec"), namespace)
+    gc.freeze()
+    (function,) = mutant_runs.live_functions(tmp_path)["a.py"]
+    changed = mutant_runs.changed_functions(source, source.replace("1", "2"), tmp_path / "a.py")
+    mutant_runs.put_in_place(changed, [function])
+    assert namespace["f"]() == 2
+    with pytest.raises(LookupError, match="none of .* is in memory"):
+        mutant_runs.put_in_place(changed, [])
 
 
 ENTRIES = [{"name": name, "seed": 1, "stratum": "audit", "path": "lib/a.py", "line": 3,
