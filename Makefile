@@ -5,6 +5,13 @@
 	repository budgets mutants
 MAKEFLAGS += --no-builtin-rules
 
+# One goal after the other, also with -j: two would build the book into one folder at once, or
+# use the environment while pip changes it.
+.NOTPARALLEL:
+
+# With the first, pip takes what lies elsewhere for installed; the others send packages elsewhere.
+unexport PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX
+
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
@@ -91,7 +98,7 @@ book: $(READER)
 	@$(HERE) $(BIN)/python $(BIN)/jupyter-book build . --all -W --keep-going --quiet >_build/log \
 		|| { tail -n 30 _build/log >&2; exit 1; }
 	@$(HERE) $(BIN)/python -m lib.course.pages _build/html
-	@echo 'The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)'
+	@echo "The book is at file://$(CURDIR)/_build/html/index.html (make serve shows it)"
 
 # Looked for first: a browser is missing more often than anything else, and the book takes longer.
 pdf slides: $(READER)
@@ -143,5 +150,6 @@ mutants: $(AUTHOR)
 repository: $(AUTHOR)
 	@$(HERE) $(BIN)/python -m lib.course.links "$$URL"
 
+# What says that the environment is whole goes first: the rest takes long enough for a Ctrl-C.
 clean:
-	rm -rf _build $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV)/.created _build $(VENV) .pytest_cache .ruff_cache

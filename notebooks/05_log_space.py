@@ -983,7 +983,8 @@ with style.figure(7, 2.8, columns=8, rows=3) as (drawing, axes):
 #
 # CIFAR-10 averaged to 16 × 16, 8,000 images to train, 1,000 to test, all classifiers trained on whole
 # images in the same number of steps; one ConvNet more is trained on images with missing pixels and told
-# which they are. `python -m lib.benchmarks.missing_data` repeats it.
+# which they are. `python -m lib.benchmarks.missing_data --output mine.jsonl` repeats it with the
+# published images.
 
 # %%
 header, networks = pictures.stored_records()

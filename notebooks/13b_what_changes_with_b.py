@@ -311,8 +311,8 @@ shown = [block for block in key if ("color", block, width) in tested]
 
 
 def gained(values, kind, block):
-    mean, base = (sum(accuracies) / len(accuracies) for name in (block, "B1")
-                  for accuracies in [values[kind, name, width]])
+    mean, base = (analysis.interval(values[kind, name, width])[0]
+                  for name in (block, "B1"))
     return f"{mean:.3f} ({mean - base:+.3f})"
 
 

@@ -22,8 +22,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..exact.device import same_in_every_mode
-from ..experiments.cifar import cifar10
+from ..experiments.cifar import archive_path, cifar10
 from ..experiments.networks import generator_for
+from ..experiments.records import refuse_download
 from ..networks import log_space, missing_data
 from ..networks.architecture import Architecture
 from ..results import STORED, Results, is_share, program
@@ -164,6 +165,8 @@ def main():
 
 def measure_missing(arguments):
     """Train and measure the classifiers that the file does not hold yet."""
+    if arguments.data_folder is None and not archive_path().exists():
+        refuse_download(arguments.output)
     images, labels, origin = images_of("train", SETTINGS["images"], arguments.data_folder)
     *test, test_origin = images_of("test", SETTINGS["test_images"], arguments.data_folder)
     code = hashlib.sha256(b"".join(Path(file).read_bytes() for file in (
@@ -194,6 +197,7 @@ def measure_missing(arguments):
                         timespec="seconds")}}
             results.append(record)
             print(record["name"], record["train_accuracy"], record["accuracy"], flush=True)
+    print(f"{len(results.names())} networks are stored in {arguments.output}")
 
 
 if __name__ == "__main__":

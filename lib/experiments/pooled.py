@@ -33,6 +33,7 @@ __all__ = ["GEOMETRIES", "KINDS", "PoolSettings", "PooledNetworks", "coded", "mu
            "run", "train", "window_order"]
 
 GEOMETRIES = ("square", "mirror", "random")
+SEEDS = range(5)  # of the stored networks
 # learning rate, decay rates of the two moments, weight decay: Adam's, as the authors published them
 KINDS = {"product": (3e-3, (0.9, 0.9), 0.0),
          "max": (1e-3, (0.9, 0.999), 1e-4),
@@ -345,7 +346,7 @@ def code_digest():
 code_digest()  # now: the files may change while this runs
 
 
-def run(settings=None, seeds=range(10), geometries=GEOMETRIES, output=STORED / "blobs.jsonl",
+def run(settings=None, seeds=SEEDS, geometries=GEOMETRIES, output=STORED / "blobs.jsonl",
         together=5):
     """Train what the file does not hold yet: kinds, tasks and geometries, all seeds.
 
@@ -396,17 +397,18 @@ def run(settings=None, seeds=range(10), geometries=GEOMETRIES, output=STORED / "
 
 
 def main(arguments=None):
-    """`python -m lib.experiments.pooled [--output FILE]`."""
+    """`python -m lib.experiments.pooled [--seeds ...] [--output FILE]`."""
     parser = argparse.ArgumentParser(prog="python -m lib.experiments.pooled", description=(
-        "Train the networks on blobs that the file does not hold yet, ten seeds of each."))
+        "Train the networks on blobs that the file does not hold yet."))
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="default 0 to 4")
     parser.add_argument("--output", default=STORED / "blobs.jsonl",
                         help="default notebooks/results/blobs.jsonl")
-    output = parser.parse_args(arguments).output
+    chosen = parser.parse_args(arguments)
+    output = chosen.output
     torch.set_num_threads(1)
     with program():
-        run(seeds=range(5), geometries=("square", "mirror"), output=output)
-        run(seeds=range(5), output=output)
-        run(output=output)
+        run(seeds=chosen.seeds, geometries=("square", "mirror"), output=output)
+        run(seeds=chosen.seeds, output=output)
         print(f"{len(read(output)[1])} networks are stored in {output}")
 
 

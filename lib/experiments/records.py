@@ -97,7 +97,8 @@ def refuse_download(path):
         If the file holds results of a local folder, which is not known to be the published one.
     """
     data = (read_results(path).header or {}).get("data")
-    if isinstance(data, dict) and data.get("official") is False:
+    sets = [data, *data.values()] if isinstance(data, dict) else []  # one, or training and test
+    if any(isinstance(images, dict) and images.get("official") is False for images in sets):
         raise RecordsError(
             f"refuse_download: {path} holds results of images from a local folder, not of the "
             "published ones, which would be downloaded now; name the folder (--data-folder), or "

@@ -28,6 +28,7 @@ COMPARED = ("B1prod", "offset2prod", "B2prod", "offset3prod",
             "B1", "B1max3", "offset2", "haar2", "conv2", "B2", "conv3")
 CHANNELS = 8  # on dead leaves
 CIFAR_CHANNELS = 16
+SEEDS = {CHANNELS: (0, 1, 2), CIFAR_CHANNELS: (0, 1)}  # of the stored networks
 HALVES = 40  # left and right halves
 
 
@@ -301,7 +302,7 @@ def main(arguments=None):
         "--cifar-10 on the images and with the settings of the preset laptop."))
     parser.add_argument("--cifar-10", action="store_true", dest="cifar")
     parser.add_argument("--data-folder", help="local CIFAR-10 folder in the binary layout")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", help="default 0 1 2, with --cifar-10 0 1")
     parser.add_argument("--output", type=Path, help="default notebooks/results/ranks[-cifar].jsonl")
     chosen = parser.parse_args(arguments)
     if chosen.data_folder and not chosen.cifar:
@@ -320,7 +321,8 @@ def _measure_chosen(chosen):
         of_kind, width = (lambda block: settings), CIFAR_CHANNELS
     else:
         data, of_kind, width = dead_leaves(100), protocol, CHANNELS
-    networks = [Network(block, width, "color", seed) for seed in chosen.seeds for block in COMPARED]
+    seeds = SEEDS[width] if chosen.seeds is None else chosen.seeds
+    networks = [Network(block, width, "color", seed) for seed in seeds for block in COMPARED]
     measure(networks, of_kind, data, output)
     print(f"{len(read(output).records)} networks are stored in {output}")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import heapq
 import os
 import sys
 import time
@@ -241,6 +242,14 @@ def seconds_per_image(job, settings, device="cpu"):
     return (time.perf_counter() - start) / steps / len(data)
 
 
+def _longest(hours, workers):
+    """When the last worker is done, if each takes the next job as soon as it is free."""
+    busy = [0.0] * min(workers, len(hours) or 1)
+    for value in hours:
+        heapq.heapreplace(busy, busy[0] + value)
+    return max(busy)
+
+
 def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     """The plan of a sweep as text: what is stored, what would run, how long it may take.
 
@@ -260,7 +269,7 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     torch.set_num_threads(threads)
     networks = grid.networks()
     rest = [network for network in networks if network.name not in stored]
-    jobs = work.make_jobs(rest)
+    jobs = work.make_jobs(rest, min(grid.seeds))  # in the order of the sweep
     count = settings.images or 50_000
     shapes = {(job[0].block, *(n.channels for n in job)): job for job in jobs}
     known = {shape: seconds_per_image(job, settings, device) for shape, job in shapes.items()}
@@ -277,7 +286,7 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
         f"{len(rest)} to train in {len(jobs)} jobs",
         f"arithmetic  {operations:.2e} operations",
         f"estimate    {sum(hours):.2f} hours of one worker on this machine ({device}, "
-        f"{threads} threads), {sum(hours) / workers:.2f} hours with {workers} workers",
+        f"{threads} threads), {_longest(hours, workers):.2f} hours with {workers} workers",
     ]
     for block in grid.channels:
         chosen = [(job, value) for job, value in zip(jobs, hours, strict=True)

@@ -5,6 +5,8 @@ the mean training accuracy over the seeds after every epoch.
 """
 
 import json
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 from ..experiments import records
@@ -37,7 +39,9 @@ def curves_data() -> dict:
                 found.setdefault(key, []).append(record["curve"]["accuracy"])
     data = {}
     for (augmentation, block, channels), curves in sorted(found.items()):
-        means = [round(1000 * sum(values) / len(values)) for values in zip(*curves, strict=True)]
+        # one addition after the other: from Python 3.12 on `sum` rounds otherwise
+        means = [round(1000 * reduce(add, values) / len(values))
+                 for values in zip(*curves, strict=True)]
         data.setdefault(augmentation, {}).setdefault(block, {})[str(channels)] = means
     return data
 

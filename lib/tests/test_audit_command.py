@@ -92,7 +92,8 @@ def quits():
     (["lib.audit.models:vg"], "did you mean vgg"),
     (["lib.audit.models:RESNETS"], "neither a module nor a function"),
     (["lib.audit.models:conv"], "needs arguments (inputs, outputs, window)"),
-    (["lib.audit.models:partial"], "type 'partial' takes"),
+    (["lib.audit.models:partial"], "type 'partial' takes" if sys.version_info < (3, 13)
+     else "needs arguments (func)"),
     (["lib.audit.models:OrderedDict"], "not a torch.nn.Module"),
     (["lib.audit.models:inception_v3", "--size", "20"], "fails on an input of shape"),
 ])

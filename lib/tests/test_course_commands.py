@@ -24,7 +24,7 @@ echo
 @pytest.fixture
 def clone(tmp_path):
     """A folder with the Makefile and a finished environment whose Python repeats its arguments."""
-    folder = tmp_path / "a clone"
+    folder = tmp_path / "it's a clone"
     binaries = folder / ".venv" / "bin"
     binaries.mkdir(parents=True)
     for name in ("Makefile", "requirements.txt", "requirements-book.txt", "requirements-test.txt"):
@@ -37,9 +37,10 @@ def clone(tmp_path):
     return folder
 
 
-def make(folder, *arguments):
+def make(folder, *arguments, **variables):
     # the tests themselves are run by make, which tells its children so and makes them say more
     alone = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    alone |= variables
     return subprocess.run(["make", *arguments], cwd=folder, env=alone, capture_output=True,
                           text=True)
 
@@ -91,3 +92,33 @@ def test_printing_looks_for_a_browser_before_it_builds_the_book(clone):
         lines = make(clone, target).stdout.splitlines()
         assert lines[0] == "[-m][lib.course.chromium]" and lines[-1] == words, lines
         assert "[-m][lib.course.pages][_build/html]" in lines
+
+
+def test_goals_wait_for_each_other_whatever_make_is_told(clone):
+    """Else two books are built into one folder, or one while pip changes its environment."""
+    python = clone / ".venv" / "bin" / "python"
+    python.write_text("#!/bin/sh\necho begin >>log\nsleep 0.02\necho end >>log\n")
+    (clone / ".venv" / ".author").unlink()
+    for goals in (("pdf", "slides"), ("book", "test")):
+        done = make(clone, *goals, MAKEFLAGS="-j4")
+        assert done.returncode == 0, done.stderr
+    assert set((clone / "log").read_text().split("begin\nend\n")) == {""}
+
+
+def test_packages_are_looked_for_and_put_in_the_environment_alone(clone):
+    """Clusters set these: pip would skip what it finds elsewhere, or install it there."""
+    stub = '#!/bin/sh\ncase "$2" in pip) env >seen;; esac\n'
+    (clone / ".venv" / "bin" / "python").write_text(stub)
+    (clone / ".venv" / ".author").unlink()
+    elsewhere = {"PYTHONPATH": "/x", "PIP_TARGET": "/x", "PIP_PREFIX": "/x", "PIP_USER": "1"}
+    assert make(clone, "lint", **elsewhere, PIP_INDEX_URL="mine").returncode == 0
+    seen = {line.split("=")[0] for line in (clone / "seen").read_text().splitlines()}
+    assert "PIP_INDEX_URL" in seen and not seen & elsewhere.keys()
+
+
+def test_an_environment_that_is_removed_in_part_counts_as_none(clone):
+    """Ctrl-C while the files go, one after the other."""
+    (clone / "rm").write_text(f'#!/bin/sh\nexec {shutil.which("rm")} "$1" "$2"\n')
+    (clone / "rm").chmod(0o755)
+    make(clone, "clean", PATH=f"{clone}{os.pathsep}{os.environ['PATH']}")
+    assert (clone / ".venv" / "bin").exists() and not (clone / ".venv" / ".created").exists()

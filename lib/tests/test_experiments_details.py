@@ -370,11 +370,18 @@ def test_a_plan_adds_up_what_was_measured(monkeypatch):
         "data        dead-leaves, 100 images, 28 epochs, batches of 10",
         "networks    6 in the grid, 1 stored, 5 to train in 5 jobs",
         f"arithmetic  {operations:.2e} operations",
-        "estimate    0.75 hours of one worker on this machine (cpu, 1 threads), 0.38 hours with 2 "
-        "workers",
+        "estimate    0.75 hours of one worker on this machine (cpu, 1 threads), 0.45 hours with 2 "
+        "workers",  # three jobs for one of them
         "  B1           C=[4, 512]  0.60 hours", "  B2           C=[4]  0.15 hours",
         f"widths beyond {sweep.MEASURED_CHANNELS} are estimated from their arithmetic"]
     assert sorted(asked) == [("B1", [4], "cpu"), ("B1", [512], "cpu"), ("B2", [4], "cpu")]
+
+
+@pytest.mark.parametrize("hours, workers, expected", [
+    ([1, 1, 1, 9], 3, 10), ([9, 1, 1, 1], 3, 9), ([2, 3, 4], 2, 6), ([], 4, 0), ([5], 4, 5)])
+def test_workers_take_the_next_job_as_soon_as_they_are_free(hours, workers, expected):
+    """No worker helps another: many of them are no faster than the longest job."""
+    assert sweep._longest(hours, workers) == expected
 
 
 def test_wide_networks_are_estimated_from_narrower_ones(monkeypatch):

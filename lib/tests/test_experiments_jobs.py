@@ -377,7 +377,7 @@ def test_a_plan_of_all_images_counts_them_and_sets_the_threads(monkeypatch):
     text = sweep.describe(Grid({"B1": (4, 8)}, ("color",)), settings, {"B1-C4-color-s0"}, "meta",
                           4, 2)
     assert threads == [1, 2] and "2 in the grid, 1 stored, 1 to train in 1 jobs" in text
-    assert "(meta, 2 threads), 3.75 hours with 4 workers" in text
+    assert "(meta, 2 threads), 15.02 hours with 4 workers" in text  # a job is not shared
 
 
 def _operations():

@@ -19,7 +19,7 @@ from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep
 from lib.experiments.analysis import cells
 from lib.experiments.augment import Strength
-from lib.experiments.blobs import blobs
+from lib.experiments.blobs import TASKS, blobs
 from lib.experiments.images import dead_leaves
 from lib.experiments.jobs import failure, train_grid, train_job
 from lib.experiments.networks import Network, initial_weights, mixed_seed, plain_network
@@ -276,7 +276,7 @@ def test_programs_end_in_one_line(monkeypatch, capsys, raised, code, said):
     monkeypatch.setattr(pooled, "run", raised)
     monkeypatch.setattr(separation, "load_data", raised)
     monkeypatch.setattr(missing_data, "cifar10", raised)
-    monkeypatch.setattr(sys, "argv", ["x"])
+    monkeypatch.setattr(sys, "argv", ["x", "--output", "x"])
     for main, arguments in ((planted_command.main, [["widths"]]), (pooled.main, [[]]),
                             (separation.main, [["--cifar-10", "--output", "x"]]),
                             (missing_data.main, [])):
@@ -295,7 +295,41 @@ def test_the_program_of_the_pooling_geometries_takes_an_output(monkeypatch, caps
     assert "default notebooks/results/blobs.jsonl" in capsys.readouterr().out
     pooled.main(["--output", "mine"])
     pooled.main([])
-    assert given == ["mine"] * 3 + [results.STORED / "blobs.jsonl"] * 3
+    assert given == ["mine"] * 2 + [results.STORED / "blobs.jsonl"] * 2
+
+
+def test_programs_without_options_add_nothing_to_what_is_stored(monkeypatch):
+    """Else a reader who calls them as a page says changes the numbers of the page."""
+    wanted = {}
+
+    def ran(seeds, output, geometries=pooled.GEOMETRIES):
+        wanted.setdefault(output.name, set()).update(
+            f"{kind}-{geometry}-C16-{task}-s{seed}" for kind, geometry, task, seed in
+            itertools.product(pooled.KINDS, geometries, TASKS, seeds))
+
+    def measured(networks, settings_of, data, output):
+        wanted[output.name] = {network.name for network in networks}
+
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(pooled, "run", ran)
+    monkeypatch.setattr(separation, "measure", measured)
+    monkeypatch.setattr(separation, "load_data", lambda *_: None)
+    pooled.main([])
+    separation.main([])
+    separation.main(["--cifar-10", "--data-folder", "x"])
+    assert len(wanted) == 3
+    for name, networks in wanted.items():
+        stored = {record["name"] for record in results.read(results.STORED / name).records}
+        assert networks == stored, name
+
+
+def test_missing_data_are_not_fetched_for_a_file_that_does_not_take_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("OVERLAPS_DATA", str(tmp_path))
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(missing_data, "cifar10", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(sys, "argv", ["x"])
+    with pytest.raises(SystemExit, match="missing-data.jsonl holds results of images from a local"):
+        missing_data.main()
 
 
 def test_a_program_without_docstrings_explains_itself(monkeypatch, capsys):
