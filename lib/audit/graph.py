@@ -323,7 +323,8 @@ def _layer(node: Node, info: object, source: Field, result: Field, pools: str, w
         node.groups = info.channels if pools == "channelwise" else 1
         notes.add("pool" if pools == "mixing" else "apart")
     elif not weighted:
-        notes.add("fixed")
+        notes.update(("fixed", "pool" if pools == "mixing" else "apart"))
+        node.groups = 1 if pools == "mixing" else node.groups
     elif node.groups > 1:
         notes.add("group")
     node.per_group = info.channels_in // node.groups

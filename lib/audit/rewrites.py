@@ -1,8 +1,8 @@
-"""Operations whose result has a shape that only numbers tell, written with ones that have none.
+"""Operations that numbers decide, written with ones that need none.
 
 ``x[mask]`` picks as many units as the mask has ones. Where the mask is a constant, the recorder
 performs an indexing at known places instead, and where a sequence of known length is packed, the
-sequence itself. Each function takes the recorder and the arguments and returns the result, or None
+sequence itself. A map between zeros is a padded map. Each function takes the recorder and the arguments and returns the result, or None
 where the operation is to be recorded as it is.
 """
 
@@ -92,7 +92,24 @@ def packed_recurrent(recorder: object, function: object, args: tuple, kwargs: di
     return (out.squeeze(1), *states)
 
 
+def between_zeros(recorder: object, function: object, args: tuple, kwargs: dict) -> object:
+    """A map with zeros put before or after it, as causal convolutions do, is padded."""
+    tensors, dim = args[0], args[1] if len(args) > 1 else kwargs.get("dim", 0)
+    places = [place for place, x in enumerate(tensors) if recorder.look_up(x) is not None]
+    if function._overloadname != "default" or len(places) != 1 or len(tensors) == 1:
+        return None
+    x, others = tensors[places[0]], [y for y in tensors if y is not tensors[places[0]]]
+    dim %= x.dim()
+    if dim == 0 or not all(y.dim() == x.dim() and y.dtype == x.dtype and _constant(recorder, y)
+                           and not recorder.origin([y]) and not y.any() for y in others):
+        return None                                 # a parameter is zero only at the start
+    before, after = (sum(y.shape[dim] for y in side)
+                     for side in (tensors[:places[0]], tensors[places[0] + 1:]))
+    return aten.constant_pad_nd.default(x, [0, 0] * (x.dim() - 1 - dim) + [before, after])
+
+
 REWRITES = {
+    "cat": between_zeros,
     "index": indexed, "_unsafe_index": indexed, "index_put": indexed, "index_put_": indexed,
     "_index_put_impl_": indexed, "masked_select": selected, "masked_scatter": scattered,
     "masked_scatter_": scattered, "_pack_padded_sequence": packed, "lstm": packed_recurrent,

@@ -187,6 +187,20 @@ def test_a_fixed_kernel_is_a_pooling():
     assert any("fixed" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("pools", ["mixing", "channelwise"])
+def test_a_fixed_kernel_mixes_channels_as_far_as_a_pooling_does(pools):
+    """It was grouped either way, so that nothing before it could be layer K."""
+    def net(pool):
+        return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), pool, nn.Conv2d(8, 8, 3, padding=1),
+                             nn.Flatten(), nn.Linear(8 * 64, 4))
+
+    found, pooled = (audit(net(p), 16).bounds(pools=pools) for p in (Blur(8), nn.AvgPool2d(3, 2, 1)))
+    for theorem in ("overlap", "crossing", "private"):
+        assert str(getattr(found, theorem)) == str(getattr(pooled, theorem))
+    assert (found.crossing.name == "0") == (pools == "mixing")
+    assert any("mixes channels" in note for note in found.notes) == (pools == "mixing")
+
+
 class Head(nn.Module):
     """The end of a VGG in two libraries: dense layers, or convolutions over what is left."""
 

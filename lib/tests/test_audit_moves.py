@@ -139,6 +139,11 @@ BEYOND = {
     "views of blocks": (lambda x: x.unflatten(3, (-1, 3)).unflatten(2, (-1, 3)).permute(
         0, 1, 3, 5, 2, 4).flatten(1, 3),),
     "running sum of channels": (lambda x: x.cumsum(1),),
+    "causal, zeros before": (lambda x, m: m(torch.cat([x.new_zeros(*x.shape[:3], 4), x], -1)),
+                             nn.Conv2d(4, 4, (1, 3), dilation=2)),
+    "zeros on both sides": (lambda x, m: m(torch.cat([
+        z := torch.zeros_like(x[:, :, :1]), x, z, torch.empty(1, 4, 0, x.shape[3])], 2)),
+                            nn.Conv2d(4, 4, (3, 1))),
 }
 
 
@@ -172,3 +177,26 @@ def test_a_batch_that_is_packed_is_refused_in_the_layer_too():
     one = Run(lambda x, m: m(nn.utils.rnn.PackedSequence(
         x[0, :, 0].mT[:4], torch.ones(4, dtype=torch.long)))[0].data, nn.GRU(4, 3))
     assert audit(one, (ROWS, COLUMNS)).trace.outputs[0].shape == (4, 3)
+
+
+class Before(nn.Module):
+    """Two places put before a sequence."""
+
+    def __init__(self, places):
+        super().__init__()
+        self.places = places
+
+    def forward(self, x):
+        return torch.cat([self.places, x], 2)
+
+
+def test_zeros_beside_a_map_pad_it_unless_they_are_learned():
+    zeros, ones = torch.zeros(1, 3, 2), torch.ones(1, 3, 2)
+    padded, causal, other, learned = (
+        audit(nn.Sequential(before, nn.Conv1d(3, 4, 3)), (16,)) for before in (
+            nn.ConstantPad1d((2, 0), 0.0), Before(zeros), Before(ones),
+            Before(nn.Parameter(zeros))))
+    assert (causal.output[0].start, causal.output[0].center) == (-2, -1)
+    assert causal.output == padded.output
+    assert str(causal.bounds().best) == str(padded.bounds().best) == "5^2"
+    assert {found.trace.calls[0].name for found in (other, learned)} == {"cat"}
