@@ -418,6 +418,19 @@ def _reads(node: Node, start: Node) -> bool:
 def _reads_all(node: Node, start: Node) -> bool:
     """Whether a layer that reads a tensor directly reads each of its units."""
     shape = start.value.shape
+
+    def untouched(at: Node) -> bool | None:
+        if at is start:
+            return True
+        for parent in at.edges if at.role != "layer" else ():
+            found = untouched(parent)
+            if found is not None:
+                return found and (at.role in ("add", "mul")
+                                  or at.role == "pass" and at.value.shape == shape)
+        return None
+
+    if untouched(node.parents[0]):                  # labels of a large map would take a gigabyte
+        return True
     whole = labels_of(shape, [torch.arange(prod(shape)).view(shape)])
 
     def units(at: Node) -> Field | None:

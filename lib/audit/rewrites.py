@@ -2,8 +2,8 @@
 
 ``x[mask]`` picks as many units as the mask has ones. Where the mask is a constant, the recorder
 performs an indexing at known places instead, and where a sequence of known length is packed, the
-sequence itself. A map between zeros is a padded map. Each function takes the recorder and the arguments and returns the result, or None
-where the operation is to be recorded as it is.
+sequence itself. A map between zeros is a padded map. Each function takes the recorder and the
+arguments and returns the result, or None where the operation is to be recorded as it is.
 """
 
 from __future__ import annotations

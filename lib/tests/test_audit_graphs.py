@@ -194,7 +194,8 @@ def test_a_fixed_kernel_mixes_channels_as_far_as_a_pooling_does(pools):
         return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), pool, nn.Conv2d(8, 8, 3, padding=1),
                              nn.Flatten(), nn.Linear(8 * 64, 4))
 
-    found, pooled = (audit(net(p), 16).bounds(pools=pools) for p in (Blur(8), nn.AvgPool2d(3, 2, 1)))
+    found, pooled = (audit(net(pool), 16).bounds(pools=pools)
+                     for pool in (Blur(8), nn.AvgPool2d(3, 2, 1)))
     for theorem in ("overlap", "crossing", "private"):
         assert str(getattr(found, theorem)) == str(getattr(pooled, theorem))
     assert (found.crossing.name == "0") == (pools == "mixing")
