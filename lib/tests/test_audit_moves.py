@@ -153,6 +153,7 @@ def test_beyond_the_border_units_see_what_others_see_far_from_it(name):
     model, size = Run(function, *modules), (12, 18)
     found, wide = (audit(model, tuple(n * times for n in size)) for times in (1, 3))
     virtual = found.virtual[found.trace.outputs[0]]
+    assert tuple(virtual.shape) == tuple(model(torch.zeros(1, 3, *size)).shape)
     seen = wide.seen[wide.trace.outputs[0]]
     assert [found.output[axis].stride is not None for axis in (0, 1)] == [True, True]
     for axis, dim in ((0, 2), (1, 3)):
