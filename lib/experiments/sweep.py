@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ..checks import integer
 from . import jobs as work
 from .checkpoints import remove, remove_stored
-from .cifar import archive_path, load_data, load_test_data
+from .cifar import is_fetched, load_data, load_test_data
 from .images import dead_leaves
 from .jobs import weight
 from .records import RecordsError, ResultsFile, refuse_download
@@ -39,7 +39,7 @@ def missing_jobs(grid, results):
 def must_download(settings, source):
     """Whether the images of a sweep would be fetched now."""
     folder, cache = source
-    return settings.data == "cifar-10" and folder is None and not archive_path(cache).exists()
+    return settings.data == "cifar-10" and folder is None and not is_fetched(cache)
 
 
 def open_results(settings, output, source, make=True):
