@@ -70,7 +70,12 @@ def identifier(settings: Mapping) -> str:
     >>> identifier({"steps": 1, "rate": 0.5}) == identifier({"rate": 0.5, "steps": 1})
     True
     """
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(_plain(settings), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _plain(entry):
+    """What will be read: a key 16 becomes "16", which stands before "2" and not behind."""
+    return json.loads(json.dumps(entry))
 
 
 @contextlib.contextmanager
@@ -343,21 +348,23 @@ class Results:
         ResultsError
             If they cannot be written or read back; what was stored before is intact.
         """
+        plain = []
         for record in records:
             if not isinstance(record, Mapping):
                 raise ResultsError(f"append: {record!r:.60} is no record; need dictionaries, one "
                                    "by one")
             try:
-                _as_record({**record}, self.parse)
+                plain.append(_plain({**record}))
+                _as_record({**plain[-1]}, self.parse)
                 if "check" in record:
                     raise ValueError("has an entry named check, which is the name of the checksum")
-                _take_checksum({**record})
-            except (ValueError, TypeError) as error:
+                _take_checksum({**plain[-1]})
+            except (ValueError, TypeError, RecursionError) as error:
                 raise ResultsError(f"append: {record.get('name')!r} {error}") from error
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self.path) as file:
-                return self._write(file, records)
+                return self._write(file, plain)
         except OSError as error:
             raise ResultsError(f"append: cannot write {self.path}: {error}; choose another output, "
                                "or make room and start again: what was stored is intact") from error

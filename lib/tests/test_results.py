@@ -136,6 +136,34 @@ def test_a_file_exchanged_for_one_of_other_settings_is_not_continued(path):
     assert path.read_bytes() == other
 
 
+def test_numbers_as_keys_are_read_back(tmp_path):
+    """Sorted as numbers they stand otherwise than as texts, and the checksum was of the first."""
+    path, settings = tmp_path / "a", {"steps": {16: 1, 2: 3}, "rate": (1, 2)}
+    record = {"name": "one", "by width": {2: 0.5, 16: 0.7, "all": [{10: True, 9: None}]}}
+    results = Results(path, settings)
+    assert results.append(record) == ["one"] and results.append(record, {"name": "two"}) == ["two"]
+    [stored, _] = results.contents.records
+    assert stored["by width"] == {"2": 0.5, "16": 0.7, "all": [{"10": True, "9": None}]}
+    again = read(path).header["settings"]  # read back they are the same settings
+    assert identifier(again) == identifier(settings)
+    assert Results(path, again).names() == {"one", "two"}
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    for wrong in ({"name": "x", "a": {(1, 2): 3}}, {"name": "x", "a": {1, 2}},
+                  {"name": "x", "a": deep}):
+        with pytest.raises(ResultsError, match="append: 'x' "):
+            results.append(wrong)
+
+    def of_integers(entry):
+        if any(type(width) is not int for width in entry.get("widths", ())):
+            raise ValueError("has widths that are no integers")
+        return entry
+
+    with pytest.raises(ResultsError, match="no integers"):  # as they would be read
+        Results(tmp_path / "b", {}, parse=of_integers).append({"name": "x", "widths": {2: 0.5}})
+
+
 def test_what_cannot_be_read_is_not_written(path):
     good = path.read_bytes()
     for wrong in ({"name": "x", "loss": float("nan")}, {"name": "x", "loss": [1e999]}, {"x": 1},
