@@ -106,7 +106,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         checkpoints = checkpoint_folder(output)
         remove_stored(checkpoints, results.names())
         todo = missing_jobs(grid, results)
-        options = (settings, source, device, str(checkpoints), threads)
+        options = (settings, source, device, str(checkpoints), threads,
+                   results.header["data"]["fingerprint"])
         bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
                   disable=not progress, file=_Screen()) as bar:
