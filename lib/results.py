@@ -168,6 +168,10 @@ def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Conte
         If the file does not start with a header that this version knows, or a line is damaged, no
         record, or contradicts another one of the same name.
     """
+    return _contents(path, parse)
+
+
+def _contents(path, parse, require=None):
     path = os.path.expanduser(path)
     try:
         _require_regular(path)
@@ -176,11 +180,14 @@ def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Conte
         return Contents(None, [], 0)
     except OSError as error:
         raise ResultsError(f"read: cannot read {path}: {error}; choose another file") from error
-    return _parsed(raw, path, parse)[0]
+    return _parsed(raw, path, parse, require)[0]
 
 
-def _parsed(raw, path, parse):
-    """Contents of the bytes of a file, and how many of its bytes are whole lines."""
+def _parsed(raw, path, parse, require=None):
+    """Contents of the bytes of a file, and how many of its bytes are whole lines.
+
+    What is required of the header comes first: records of another program are no damaged ones.
+    """
     header, records, places, unchecked, whole = None, {}, {}, 0, 0
     for number, piece in enumerate(raw.split(b"\n"), start=1):
         end = whole + len(piece) + 1
@@ -200,12 +207,20 @@ def _parsed(raw, path, parse):
             checked = _take_checksum(entry)
             if header is None:
                 header = _as_header(entry, checked)
+                if require:
+                    require(header)
             else:
                 if entry.get("kind") == "header":
                     raise ResultsError(f"read: {path}, line {number} {_second(header, entry)}")
                 if not checked and header.get("format", 1) > 1:
                     raise ValueError("has no checksum")
-                entry = _as_record(entry, parse)
+                try:
+                    entry = _as_record(entry, parse)
+                except ValueError as error:
+                    if not checked and records:
+                        raise
+                    raise ResultsError(f"read: {path}, line {number} {error}; is it a file of this "
+                                       "program? If not, choose another one") from error
                 name, place = entry["name"], places.setdefault(entry["name"], number)
                 if _measured(records.setdefault(name, entry)) != _measured(entry):
                     raise ValueError(f"and line {place} hold different results of {name}")
@@ -320,16 +335,14 @@ class Results:
         except (TypeError, ValueError) as error:
             raise ResultsError(
                 f"Results: settings and about must be JSON values: {error}") from error
-        self._require_mine(read(self.path, parse).header)
+        _contents(self.path, parse, self._require_mine)
         if make:
             self.append()
 
     @property
     def contents(self) -> Contents:
         """What the file holds now."""
-        found = read(self.path, self.parse)
-        self._require_mine(found.header)
-        return found
+        return _contents(self.path, self.parse, self._require_mine)
 
     def names(self) -> set[str]:
         """The names of the records that are stored."""
@@ -372,8 +385,7 @@ class Results:
     def _write(self, file, records):
         file.seek(0)
         raw = file.read()
-        found, whole = _parsed(raw, self.path, self.parse)
-        self._require_mine(found.header)
+        found, whole = _parsed(raw, self.path, self.parse, self._require_mine)
         text = b"" if found.header else _line(self.header)
         if not text.startswith(raw[whole:]) and not found.header:
             raise ResultsError(f"append: {self.path} exists and is not a results file; choose "
@@ -400,8 +412,6 @@ class Results:
 
     def _require_mine(self, header):
         """Refuse results of other settings or data; the stored identifier has the last word."""
-        if header is None:
-            return
         there, here = header["settings"], self.header["settings"]
         different = [f"{key}: {there.get(key)!r} there, {here.get(key)!r} here"
                      for key in sorted({*there, *here}) if there.get(key) != here.get(key)]

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -134,6 +135,33 @@ def test_a_file_exchanged_for_one_of_other_settings_is_not_continued(path):
     with pytest.raises(ResultsError, match="steps: 3 there, 2 here"):
         file.append({"name": "three"})
     assert path.read_bytes() == other
+
+
+def test_whole_lines_of_another_program_are_no_damaged_ones(path):
+    """The advice for a damaged line is to delete it."""
+    good = path.read_bytes()
+
+    def of_runs(entry):
+        if "errors" not in entry:
+            raise ValueError("is no run")
+        return entry
+
+    with pytest.raises(ResultsError, match="line 2 is no run; is it a file of this program?"):
+        read(path, of_runs)
+    old = path.with_name("old")
+    old.write_bytes(re.sub(rb'"check": "\w+", |"format": 2, ', b"", good))
+    with pytest.raises(ResultsError, match="line 2 is no run; is it a file of this program?"):
+        read(old, of_runs)
+    assert len(read(old).records) == 2
+    for make in (True, False):
+        for file in (path, old):
+            with pytest.raises(ResultsError, match="other settings .*; choose another output"):
+                Results(file, {"steps": 3}, parse=of_runs, make=make)
+    with old.open("ab") as file:
+        file.write(b'{"name": "three"}\n{"x": 1}\n')
+    with pytest.raises(ResultsError, match="line 5 is no record; if this is the right file, del"):
+        read(old)
+    assert path.read_bytes() == good
 
 
 def test_numbers_as_keys_are_read_back(tmp_path):
