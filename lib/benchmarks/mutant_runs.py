@@ -372,8 +372,9 @@ class Session:
                     outcome = {"outcome": "undecided", "stage": stage,
                                "by": ["crash", "".join(lines[-1:])[-160:]]}
                     break
-                if answer["failed"]:
-                    outcome = {"outcome": "killed", "stage": stage, "by": answer["failed"]}
+                if answer["failed"]:                    # which folder it was tells nobody anything
+                    outcome = {"outcome": "killed", "stage": stage, "by": [
+                        words.replace(f"{self.tree}{os.sep}", "") for words in answer["failed"]]}
                     break
                 ran |= {test for tests in chosen.values() for test in tests}
         finally:

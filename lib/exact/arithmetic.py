@@ -16,6 +16,7 @@ from ..checks import integer, is_integer, kind, shown
 from .residues import is_prime, plain, residues
 
 LARGEST_EXACT = 2**53  # float64 holds every integer up to here, and 2**53 + 1 no longer
+FEW = 1024  # entries: up to here two operations cost less than six
 DEFAULT_PRIME = 8388593  # the largest prime below 2**23
 
 
@@ -177,10 +178,11 @@ class Modular:
         |x - q p| < p/2 + 2 + 2**-52, and |q p| <= 2**53, so that both q p and r = x - q p are
         integers that float64 holds exactly. For p >= 5, r lies strictly between -p and p, and
         floor(r * (1/p)) is -1 where r is negative and 0 elsewhere. (For p = 2, 3 the bound is too
-        weak for x near 2**53; the slower exact `torch.remainder` serves there.)
+        weak for x near 2**53; the exact `torch.remainder` serves there, slower for many entries
+        and faster for few.)
         """
         _require_float64("Modular.reduce", x)
-        if self.prime < 5:
+        if self.prime < 5 or x.numel() <= FEW:
             return torch.remainder(x, self.prime).add_(0.0)  # the sum turns -0.0 into 0.0
         residues = self.center(x)
         return residues.sub_(torch.mul(residues, 1.0 / self.prime).floor_(), alpha=self.prime)

@@ -82,7 +82,7 @@ def test_bounds_are_about_one_image_with_one_or_two_axes():
     words[1].first = nn.Identity()
     two = Run(lambda x: x)
     two.forward = lambda a, b: NET(a) + NET(b)
-    for found in (audit(NET, inputs=torch.rand(2, 3, 8, 8)),
+    for found in (*(audit(NET, inputs=torch.rand(n, 3, 8, 8)) for n in (0, 2)),
                   audit(two, inputs=(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8))),
                   audit(words, inputs=torch.zeros(1, 8, dtype=torch.long))):
         bounds = found.bounds()

@@ -163,6 +163,7 @@ def test_least_errors_from_singular_values(widths_of, modes):
 
 def test_designs_by_default_and_for_four_positions():
     assert widths.designs() == widths.designs(8, 4, 150, (1, 2, 4, 8, 16))
+    assert widths.designs(4, 4, 1000) == widths.designs(4, 4, 1000, (1, 2, 4, 8, 16))
     assert list(widths.designs(4, 2, 40)) == ["early", "deep"]
     assert [widths.blocks(8, j) for j in range(3)] == [[0, 2, 4, 6], [0, 1, 4, 5], [0, 1, 2, 3]]
     assert widths.parameters((3, 2)) == (2 * 3 + 3) + (6 * 2 + 2) + (2 + 1)

@@ -154,7 +154,7 @@ def upsample(call: Call, a: dict, shapes: list) -> Result:
         if call.name == "upsample_nearest2d" and shape[dim] in (x.shape[dim], 2 * x.shape[dim]):
             ratio = Fraction(x.shape[dim], shape[dim])      # PyTorch has kernels of its own for it
         index = _taps(call.name, x, dim, shape[dim], ratio, a)
-        regular = ratio is not None and ratio.denominator <= shape[dim]
+        regular = ratio.denominator <= shape[dim]
         x = gather(x, dim, index, (ratio.denominator, ratio.numerator) if regular else None)
         taps.append(index.shape[1])
     call.layer = LayerInfo("resize", tuple(taps), (), (), (1,) * axes, 0, shape[1], shape[1])
