@@ -75,7 +75,14 @@ def identifier(settings: Mapping) -> str:
 
 def _plain(entry):
     """What will be read: a key 16 becomes "16", which stands before "2" and not behind."""
-    return json.loads(json.dumps(entry))
+    return json.loads(json.dumps(entry), object_pairs_hook=_once)
+
+
+def _once(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"has a key twice, as a number and as a text: {[key for key, _ in pairs]}")
+    return found
 
 
 @contextlib.contextmanager

@@ -24,9 +24,9 @@ from lib.results import STORED, Results, ResultsError, identifier, locked, read
 from lib.tests.faults import Steps
 
 SETTINGS = {"steps": 2, "rate": 0.5}
-PARSERS = {"missing-data": as_classifier, "dilated": dict, "widths": dict}
-FILES = [path for path in sorted(STORED.rglob("*.jsonl"))
-         if not path.stem.startswith("ranks")]  # those have no header
+PARSERS = {"missing-data": as_classifier, "dilated": dict, "widths": dict, "ranks": dict,
+           "ranks-cifar": dict}
+FILES = sorted(STORED.rglob("*.jsonl"))
 
 
 @pytest.fixture
@@ -179,9 +179,13 @@ def test_numbers_as_keys_are_read_back(tmp_path):
     for _ in range(100_000):
         deep = [deep]
     for wrong in ({"name": "x", "a": {(1, 2): 3}}, {"name": "x", "a": {1, 2}},
+                  {"name": "x", "a": {1: 2, "1": 3}},  # one of them would be lost
                   {"name": "x", "a": deep}):
         with pytest.raises(ResultsError, match="append: 'x' "):
             results.append(wrong)
+
+    with pytest.raises(ResultsError, match=r"key twice, as a number and as a text: \['1', '1'\]"):
+        Results(tmp_path / "b", {"a": {1: 2, "1": 3}})
 
     def of_integers(entry):
         if any(type(width) is not int for width in entry.get("widths", ())):
