@@ -70,7 +70,19 @@ def identifier(settings: Mapping) -> str:
     >>> identifier({"steps": 1, "rate": 0.5}) == identifier({"rate": 0.5, "steps": 1})
     True
     """
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(_plain(settings), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _plain(entry):
+    """What will be read: a key 16 becomes "16", which stands before "2" and not behind."""
+    return json.loads(json.dumps(entry), object_pairs_hook=_once)
+
+
+def _once(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"has a key twice, as a number and as a text: {[key for key, _ in pairs]}")
+    return found
 
 
 @contextlib.contextmanager
@@ -163,6 +175,10 @@ def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Conte
         If the file does not start with a header that this version knows, or a line is damaged, no
         record, or contradicts another one of the same name.
     """
+    return _contents(path, parse)
+
+
+def _contents(path, parse, require=None):
     path = os.path.expanduser(path)
     try:
         _require_regular(path)
@@ -171,11 +187,14 @@ def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Conte
         return Contents(None, [], 0)
     except OSError as error:
         raise ResultsError(f"read: cannot read {path}: {error}; choose another file") from error
-    return _parsed(raw, path, parse)[0]
+    return _parsed(raw, path, parse, require)[0]
 
 
-def _parsed(raw, path, parse):
-    """Contents of the bytes of a file, and how many of its bytes are whole lines."""
+def _parsed(raw, path, parse, require=None):
+    """Contents of the bytes of a file, and how many of its bytes are whole lines.
+
+    What is required of the header comes first: records of another program are no damaged ones.
+    """
     header, records, places, unchecked, whole = None, {}, {}, 0, 0
     for number, piece in enumerate(raw.split(b"\n"), start=1):
         end = whole + len(piece) + 1
@@ -195,12 +214,20 @@ def _parsed(raw, path, parse):
             checked = _take_checksum(entry)
             if header is None:
                 header = _as_header(entry, checked)
+                if require:
+                    require(header)
             else:
                 if entry.get("kind") == "header":
                     raise ResultsError(f"read: {path}, line {number} {_second(header, entry)}")
                 if not checked and header.get("format", 1) > 1:
                     raise ValueError("has no checksum")
-                entry = _as_record(entry, parse)
+                try:
+                    entry = _as_record(entry, parse)
+                except ValueError as error:
+                    if not checked and records:
+                        raise
+                    raise ResultsError(f"read: {path}, line {number} {error}; is it a file of this "
+                                       "program? If not, choose another one") from error
                 name, place = entry["name"], places.setdefault(entry["name"], number)
                 if _measured(records.setdefault(name, entry)) != _measured(entry):
                     raise ValueError(f"and line {place} hold different results of {name}")
@@ -315,16 +342,14 @@ class Results:
         except (TypeError, ValueError) as error:
             raise ResultsError(
                 f"Results: settings and about must be JSON values: {error}") from error
-        self._require_mine(read(self.path, parse).header)
+        _contents(self.path, parse, self._require_mine)
         if make:
             self.append()
 
     @property
     def contents(self) -> Contents:
         """What the file holds now."""
-        found = read(self.path, self.parse)
-        self._require_mine(found.header)
-        return found
+        return _contents(self.path, self.parse, self._require_mine)
 
     def names(self) -> set[str]:
         """The names of the records that are stored."""
@@ -343,21 +368,23 @@ class Results:
         ResultsError
             If they cannot be written or read back; what was stored before is intact.
         """
+        plain = []
         for record in records:
             if not isinstance(record, Mapping):
                 raise ResultsError(f"append: {record!r:.60} is no record; need dictionaries, one "
                                    "by one")
             try:
-                _as_record({**record}, self.parse)
+                plain.append(_plain({**record}))
+                _as_record({**plain[-1]}, self.parse)
                 if "check" in record:
                     raise ValueError("has an entry named check, which is the name of the checksum")
-                _take_checksum({**record})
-            except (ValueError, TypeError) as error:
+                _take_checksum({**plain[-1]})
+            except (ValueError, TypeError, RecursionError) as error:
                 raise ResultsError(f"append: {record.get('name')!r} {error}") from error
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self.path) as file:
-                return self._write(file, records)
+                return self._write(file, plain)
         except OSError as error:
             raise ResultsError(f"append: cannot write {self.path}: {error}; choose another output, "
                                "or make room and start again: what was stored is intact") from error
@@ -365,8 +392,7 @@ class Results:
     def _write(self, file, records):
         file.seek(0)
         raw = file.read()
-        found, whole = _parsed(raw, self.path, self.parse)
-        self._require_mine(found.header)
+        found, whole = _parsed(raw, self.path, self.parse, self._require_mine)
         text = b"" if found.header else _line(self.header)
         if not text.startswith(raw[whole:]) and not found.header:
             raise ResultsError(f"append: {self.path} exists and is not a results file; choose "
@@ -393,8 +419,6 @@ class Results:
 
     def _require_mine(self, header):
         """Refuse results of other settings or data; the stored identifier has the last word."""
-        if header is None:
-            return
         there, here = header["settings"], self.header["settings"]
         different = [f"{key}: {there.get(key)!r} there, {here.get(key)!r} here"
                      for key in sorted({*there, *here}) if there.get(key) != here.get(key)]

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..exact.device import same_in_every_mode
-from ..experiments.cifar import archive_path, cifar10
+from ..experiments.cifar import cifar10, is_fetched
 from ..experiments.networks import generator_for
 from ..experiments.records import refuse_download
 from ..networks import log_space, missing_data
@@ -165,7 +165,7 @@ def main():
 
 def measure_missing(arguments):
     """Train and measure the classifiers that the file does not hold yet."""
-    if arguments.data_folder is None and not archive_path().exists():
+    if arguments.data_folder is None and not is_fetched():
         refuse_download(arguments.output)
     images, labels, origin = images_of("train", SETTINGS["images"], arguments.data_folder)
     *test, test_origin = images_of("test", SETTINGS["test_images"], arguments.data_folder)

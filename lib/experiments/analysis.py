@@ -40,6 +40,13 @@ def cells(records, field="accuracy"):
     dict of (str, str, int) to list of float
         Keys (augmentation, kind, channels), one accuracy per seed.
 
+    Raises
+    ------
+    TypeError
+        If something is no record.
+    ValueError
+        If a network has two results: records of other settings belong to another call.
+
     Examples
     --------
     >>> record = {"augmentation": "color", "block": "B2", "channels": 4, "accuracy": 0.5, "seed": 0}
@@ -52,11 +59,23 @@ def cells(records, field="accuracy"):
             raise TypeError(f"cells: {shown(record)} is no record of a network; need those that "
                             "records.read(path)[1] has")
     found = {}
-    for record in sorted(records, key=lambda record: record["seed"]):
-        if record.get(field) is not None:
-            key = (record["augmentation"], record["block"], record["channels"])
-            found.setdefault(key, []).append(record[field])
+    for (*key, _), value in sorted(_reached("cells", records, field).items(),
+                                   key=lambda item: item[0][-1]):
+        found.setdefault(tuple(key), []).append(value)
     return dict(sorted(found.items()))
+
+
+def _reached(operation, records, field):
+    """Accuracy of every network (augmentation, kind, channels, seed) that has one."""
+    found = {}
+    for record in records:
+        if record.get(field) is not None:
+            network = tuple(record[key] for key in ("augmentation", "block", "channels", "seed"))
+            if found.setdefault(network, record[field]) != record[field]:
+                raise ValueError(
+                    f"{operation}: two results of {network}, {found[network]} and {record[field]}; "
+                    "need records of equal settings, every network once: one call for each file")
+    return found
 
 
 def curve(found, augmentation, block, axis="channels"):
@@ -230,6 +249,11 @@ def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="a
         Order of the factors -> factor -> what it adds at its turn, one value per seed that all
         eight kinds were trained with.
 
+    Raises
+    ------
+    ValueError
+        If a network has two results, as in `cells`.
+
     Examples
     --------
     >>> height = {name: 0.1 + 0.2 * ("order mixing" in key) for key, name in PUBLISHED_CUBE.items()}
@@ -239,11 +263,8 @@ def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="a
     >>> {factor: [round(value, 3) for value in values] for factor, values in found.items()}
     {'order': [0.0], 'overlap': [0.0], 'mixing': [0.2]}
     """
-    reached = {}
-    for record in records:
-        if (record["augmentation"], record["channels"]) == (augmentation, channels):
-            if record.get(field) is not None:
-                reached[record["block"], record["seed"]] = record[field]
+    reached = {(block, seed): value for (augmented, block, width, seed), value in _reached(
+        "contributions", records, field).items() if (augmented, width) == (augmentation, channels)}
     seeds = [seed for seed in sorted({seed for _, seed in reached})
              if all((block, seed) in reached for block in cube.values())]
     table = {}
@@ -292,6 +313,7 @@ def complete_widths(records, augmentation, cube=PUBLISHED_CUBE):
     >>> complete_widths(records, "color"), complete_widths(records[1:], "color")
     ([4], [])
     """
+    records = list(records)
     widths = sorted({record["channels"] for record in records})
     return [width for width in widths
             if averaged(contributions(records, augmentation, width, cube))["order"]]

@@ -215,6 +215,20 @@ def archive_path(cache=None):
     return cache_folder(cache) / URL.rsplit("/", 1)[-1]
 
 
+def is_fetched(cache=None):
+    """Whether the cache holds the published archive: then nothing is downloaded.
+
+    Examples
+    --------
+    >>> is_fetched("/no/such/folder")
+    False
+    """
+    try:
+        return _verified(archive_path(cache)) is not None
+    except OSError:  # whoever reads it is told what is wrong
+        return True
+
+
 def _archive(path, progress):
     """The bytes of the archive, fetched unless they are there; by one process at a time."""
     raw = _verified(path)
@@ -223,7 +237,14 @@ def _archive(path, progress):
         with locked(path.with_name(f"{path.name}.lock"), DOWNLOAD_SECONDS):
             raw = _verified(path)  # another process may have used the time
             if raw is None:
-                _download(path, progress)
+                damaged = path.exists()
+                try:
+                    _download(path, progress)
+                except Exception as error:
+                    if damaged:  # somebody's copy, which was not accepted
+                        raise OSError(f"{path} is damaged, its hash must be {MD5}, and another "
+                                      f"could not be fetched: {error}") from error
+                    raise
                 raw = path.read_bytes()
     return raw
 

@@ -9,7 +9,7 @@ import torch
 
 from ..exact.device import device_name
 from .checkpoints import code_digest
-from .cifar import load_data, load_test_data
+from .cifar import DatasetError, load_data, load_test_data
 from .settings import check_plan
 from .training import Diverged, Trainer
 
@@ -166,7 +166,8 @@ def checkpoint_path(job, checkpoints):
     return Path(checkpoints) / f"{job_name(job)}.pt"
 
 
-def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, report=None):
+def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None, fingerprint=None,
+            report=None):
     """`train_job` in any process or on any machine: loads the data itself, returns failures.
 
     Parameters
@@ -180,6 +181,8 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
         Folder for checkpoints.
     threads : int, optional
         Threads of PyTorch in this process.
+    fingerprint : str, optional
+        Of the images that the results file is about; others are a failure.
     report : callable, optional
 
     Returns
@@ -193,6 +196,10 @@ def run_job(job, settings, source, device="cpu", checkpoints=None, threads=None,
     checkpoint = checkpoint_path(job, checkpoints) if checkpoints else None
     try:
         data = load_data(settings.data, settings.images, *source)
+        if fingerprint and data.fingerprint != fingerprint:  # another machine has other files
+            raise DatasetError(f"run_job: the images on {platform.node()} are not those of the "
+                               f"results file: fingerprint {data.fingerprint}, must be "
+                               f"{fingerprint}")
         test = load_test_data(settings.data, *source)
         return job, train_job(job, settings, data, device, checkpoint, report, test), []
     except Exception as error:  # reported by the sweep, which goes on with the other jobs

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ..checks import integer
 from . import jobs as work
 from .checkpoints import remove, remove_stored
-from .cifar import archive_path, load_data, load_test_data
+from .cifar import is_fetched, load_data, load_test_data
 from .images import dead_leaves
 from .jobs import weight
 from .records import RecordsError, ResultsFile, refuse_download
@@ -39,7 +39,7 @@ def missing_jobs(grid, results):
 def must_download(settings, source):
     """Whether the images of a sweep would be fetched now."""
     folder, cache = source
-    return settings.data == "cifar-10" and folder is None and not archive_path(cache).exists()
+    return settings.data == "cifar-10" and folder is None and not is_fetched(cache)
 
 
 def open_results(settings, output, source, make=True):
@@ -76,7 +76,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     device : str
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
     workers : int
-        Processes on this machine.
+        Processes on this machine.  Each imports the script that asks for several, whose call must
+        therefore stand under ``if __name__ == "__main__":``.
     scheduler : str, optional
         Address of a Dask scheduler whose workers do the training instead.
     threads : int, optional
@@ -106,7 +107,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         checkpoints = checkpoint_folder(output)
         remove_stored(checkpoints, results.names())
         todo = missing_jobs(grid, results)
-        options = (settings, source, device, str(checkpoints), threads)
+        options = (settings, source, device, str(checkpoints), threads,
+                   results.header["data"]["fingerprint"])
         bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
                   disable=not progress, file=_Screen()) as bar:

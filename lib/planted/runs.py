@@ -64,7 +64,8 @@ def continue_runs(path: Path, settings: Mapping[str, object],
     settings : dict
         What all trainings share, as JSON values.
     trainings : dict from str to callable
-        For every name a function without arguments that trains and returns the errors.
+        For every name a function without arguments that trains and returns the errors, which are
+        stored with five decimals.
 
     Returns
     -------

@@ -36,6 +36,22 @@ def test_means_and_spreads_leave_diverged_networks_out():
     assert mean == pytest.approx(0.3) and spread == pytest.approx(0.02**0.5)
 
 
+def test_two_results_of_one_network_are_refused_instead_of_averaged():
+    """Records of two files, whose settings differ: they are not two seeds."""
+    first = [record(block, 8, 0.5) for block in PUBLISHED_CUBE.values()]
+    other = record("B2", 8, 0.7)
+    wanted = r"two results of \('color', 'B2', 8, 0\), 0.5 and 0.7; need records of equal settings"
+    for call in (cells, lambda records: contributions(records, "color", 8),
+                 lambda records: complete_widths(iter(records), "color")):
+        with pytest.raises(ValueError, match=wanted):
+            call([*first, other])
+    assert cells([*first, *first]) == cells(first)  # one file, read twice
+    assert complete_widths(iter(first), "color") == [8]
+    stored = read(STORED / "laptop.jsonl")[1] + read(STORED / "factors" / "120-epochs.jsonl")[1]
+    with pytest.raises(ValueError, match="one call for each file"):
+        cells(stored)
+
+
 def test_interpolation_inverts_a_power_law_and_never_extrapolates():
     points = [(c, 0.1 * (1 + k), 0.0, 1) for k, c in enumerate((2, 4, 8, 16))]
     for level in (0.1, 0.15, 0.33, 0.4):

@@ -166,9 +166,6 @@ def test_a_results_file_is_written_where_it_can_be(tmp_path, monkeypatch):
 def test_a_plan_looks_at_what_is_there_and_makes_nothing(tmp_path, monkeypatch, arguments, there,
                                                          opened):
     given, seen = [], []
-    archive = tmp_path / "archive"
-    if there:
-        archive.touch()
 
     def open_results(settings, output, source, make):
         given.append((settings.data, source))
@@ -177,7 +174,7 @@ def test_a_plan_looks_at_what_is_there_and_makes_nothing(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(sweep, "open_results", open_results)
     monkeypatch.setattr(sweep, "connected", lambda address: seen.append(address) or io.StringIO())
-    monkeypatch.setattr(sweep, "archive_path", lambda cache: seen.append(cache) or archive)
+    monkeypatch.setattr(sweep, "is_fetched", lambda cache: seen.append(cache) or there)
     monkeypatch.setattr(sweep, "describe", lambda *values: f"plan {sorted(values[2])} {values[3:]}")
     options = parsed(*arguments)
     text = command.plan(*command.configure(options), options, str(tmp_path / "a"), "mps", 7)

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from lib.experiments import cifar
+from lib.experiments import cifar, sweep
 from lib.experiments.cifar import DatasetError, cifar10, from_folder, load_data, load_test_data
 from lib.experiments.images import ImageSet, dead_leaves, photograph_patches
+from lib.experiments.settings import PRESETS
 
 PER_FILE = 20  # the tests use small files
 ALL_FILES = cifar.FILES["train"] + cifar.FILES["test"]
@@ -144,6 +145,27 @@ def test_a_damaged_archive_is_fetched_again(official, tmp_path):
     (tmp_path / "cifar.tar.gz").write_bytes(b"\0" * len(official.payload))
     cifar10(cache=tmp_path, progress=False)
     assert len(official.requests) == 2
+
+
+def test_a_damaged_archive_is_not_called_fetched_and_is_named(official, tmp_path, monkeypatch):
+    """A copy that was cut off: a plan says that 170 MB come, and why it is not enough offline."""
+    archive = tmp_path / "cifar.tar.gz"
+    archive.write_bytes(official.payload[:-1])
+    settings = PRESETS["laptop"][0]
+    assert not cifar.is_fetched(tmp_path) and sweep.must_download(settings, (None, tmp_path))
+    archive.write_bytes(official.payload)
+    assert cifar.is_fetched(tmp_path) and not sweep.must_download(settings, (None, tmp_path))
+    archive.write_bytes(b"")
+    official.status = 503
+    with pytest.raises(DatasetError) as refused:
+        cifar10(cache=tmp_path, progress=False)
+    assert f"{archive} is damaged, its hash must be {cifar.MD5}, and another could not" in str(
+        refused.value)
+    archive.unlink()
+    archive.mkdir()
+    assert cifar.is_fetched(tmp_path)  # the run says what is wrong
+    with pytest.raises(DatasetError, match="Is a directory|Permission denied"):
+        cifar10(cache=tmp_path, progress=False)
 
 
 def test_wrong_hash_leaves_nothing(official, tmp_path):

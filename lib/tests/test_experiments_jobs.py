@@ -1,6 +1,7 @@
 """Jobs and sweeps with parts in place of the real ones: what is called with what."""
 
 import contextlib
+import platform
 import sys
 import types
 from concurrent.futures import CancelledError
@@ -115,7 +116,7 @@ def test_a_job_anywhere_loads_its_data_and_never_fails(monkeypatch):
     monkeypatch.setattr(jobs, "load_data", lambda *values: ("data", values))
     monkeypatch.setattr(jobs, "load_test_data", lambda *values: ("test", values))
     monkeypatch.setattr(jobs, "train_job", lambda *values: given.append(values) or ["entry"])
-    found = jobs.run_job(job, QUICK, ("folder", "cache"), "device", "folder/of", 3, "report")
+    found = jobs.run_job(job, QUICK, ("folder", "cache"), "device", "folder/of", 3, None, "report")
     data, test = (("data", ("dead-leaves", 20, "folder", "cache")),
                   ("test", ("dead-leaves", "folder", "cache")))
     path = Path("folder/of") / f"{jobs.job_name(job)}.pt"
@@ -126,6 +127,17 @@ def test_a_job_anywhere_loads_its_data_and_never_fails(monkeypatch):
     monkeypatch.setattr(jobs, "load_data", lambda *values: 1 / 0)
     assert jobs.run_job(job, QUICK, ()) == (
         job, [], ["B1-C2-none-s0: ZeroDivisionError: division by zero"])
+
+
+def test_images_of_another_machine_are_no_results_of_the_file(monkeypatch):
+    """A worker of a cluster has other files under the same path."""
+    monkeypatch.setattr(jobs, "train_job", lambda *values: ["entry"])
+    job, right = some("B1", 2), dead_leaves(20).fingerprint
+    assert jobs.run_job(job, QUICK, (), fingerprint=right) == (job, ["entry"], [])
+    _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprint="0" * 16)
+    assert found == [] and failure == (
+        f"B1-C2-none-s0: DatasetError: run_job: the images on {platform.node()} are not those of "
+        f"the results file: fingerprint {right}, must be {'0' * 16}")
 
 
 def test_a_small_grid_is_trained_job_by_job(monkeypatch):
@@ -183,8 +195,8 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     """Epoch by epoch, for jobs of equal cost; a job that fails goes back to where it began."""
     calls = []
 
-    def run_job(job, settings, source, device, folder, threads, report):
-        calls.append((job[0].seed, settings, source, device, folder, threads))
+    def run_job(job, settings, source, device, folder, threads, fingerprint, report):
+        calls.append((job[0].seed, settings, source, device, folder, threads, fingerprint))
         report(1)
         if job[0].seed == 1 and len(calls) < 6:
             return job, [], [f"{len(calls)}"]
@@ -202,15 +214,15 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     assert bar.places == [round(place / 6, 6) for place in (0, 1, 2, 2, 3, 3, 4, 4, 4, 5, 4, 5)]
     assert bar.said == [f"{count} networks stored" for count in (1, 1, 2, 2, 2)]
     assert [call[0] for call in calls] == [0, 1, 2, 1, 1]
-    folder = str(sweep.checkpoint_folder(path))
-    assert {call[1:] for call in calls} == {(QUICK, (None, None), "cpu", folder, None)}
+    folder, images = str(sweep.checkpoint_folder(path)), dead_leaves(20).fingerprint
+    assert {call[1:] for call in calls} == {(QUICK, (None, None), "cpu", folder, None, images)}
     assert folder == f"{path}.checkpoints" and Path(folder).is_absolute()
     assert sweep.checkpoint_folder("b") == Path.cwd() / "b.checkpoints"
     assert sweep.run_sweep(grid, QUICK, path, ("x", "y"), "device", threads=4,
                            progress=False) == []
     assert bars[1].options["disable"] is True
     assert bars[1].options["total"] == jobs.weight(some("B1", 64))
-    assert calls[5:] == [(1, QUICK, ("x", "y"), "device", folder, 4)]
+    assert calls[5:] == [(1, QUICK, ("x", "y"), "device", folder, 4, images)]
     assert bars[1].places == [0, 0.5, 1, 1]
 
 
@@ -251,7 +263,8 @@ def test_jobs_are_done_where_they_were_asked_for(tmp_path, monkeypatch, bars, wo
     (name, options, rest), = used
     assert asked == ["address"]
     assert name == ("on_cluster" if client else "in_parallel" if workers > 1 else "one_by_one")
-    assert options == (QUICK, (None, None), "device", f"{path}.checkpoints", 5)
+    assert options == (QUICK, (None, None), "device", f"{path}.checkpoints", 5,
+                       dead_leaves(20).fingerprint)
     assert rest[0] == client if client else workers == 1 or rest == (2,)
 
 

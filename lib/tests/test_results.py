@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,9 +24,9 @@ from lib.results import STORED, Results, ResultsError, identifier, locked, read
 from lib.tests.faults import Steps
 
 SETTINGS = {"steps": 2, "rate": 0.5}
-PARSERS = {"missing-data": as_classifier, "dilated": dict, "widths": dict}
-FILES = [path for path in sorted(STORED.rglob("*.jsonl"))
-         if not path.stem.startswith("ranks")]  # those have no header
+PARSERS = {"missing-data": as_classifier, "dilated": dict, "widths": dict, "ranks": dict,
+           "ranks-cifar": dict}
+FILES = sorted(STORED.rglob("*.jsonl"))
 
 
 @pytest.fixture
@@ -134,6 +135,65 @@ def test_a_file_exchanged_for_one_of_other_settings_is_not_continued(path):
     with pytest.raises(ResultsError, match="steps: 3 there, 2 here"):
         file.append({"name": "three"})
     assert path.read_bytes() == other
+
+
+def test_whole_lines_of_another_program_are_no_damaged_ones(path):
+    """The advice for a damaged line is to delete it."""
+    good = path.read_bytes()
+
+    def of_runs(entry):
+        if "errors" not in entry:
+            raise ValueError("is no run")
+        return entry
+
+    with pytest.raises(ResultsError, match="line 2 is no run; is it a file of this program?"):
+        read(path, of_runs)
+    old = path.with_name("old")
+    old.write_bytes(re.sub(rb'"check": "\w+", |"format": 2, ', b"", good))
+    with pytest.raises(ResultsError, match="line 2 is no run; is it a file of this program?"):
+        read(old, of_runs)
+    assert len(read(old).records) == 2
+    for make in (True, False):
+        for file in (path, old):
+            with pytest.raises(ResultsError, match="other settings .*; choose another output"):
+                Results(file, {"steps": 3}, parse=of_runs, make=make)
+    with old.open("ab") as file:
+        file.write(b'{"name": "three"}\n{"x": 1}\n')
+    with pytest.raises(ResultsError, match="line 5 is no record; if this is the right file, del"):
+        read(old)
+    assert path.read_bytes() == good
+
+
+def test_numbers_as_keys_are_read_back(tmp_path):
+    """Sorted as numbers they stand otherwise than as texts, and the checksum was of the first."""
+    path, settings = tmp_path / "a", {"steps": {16: 1, 2: 3}, "rate": (1, 2)}
+    record = {"name": "one", "by width": {2: 0.5, 16: 0.7, "all": [{10: True, 9: None}]}}
+    results = Results(path, settings)
+    assert results.append(record) == ["one"] and results.append(record, {"name": "two"}) == ["two"]
+    [stored, _] = results.contents.records
+    assert stored["by width"] == {"2": 0.5, "16": 0.7, "all": [{"10": True, "9": None}]}
+    again = read(path).header["settings"]  # read back they are the same settings
+    assert identifier(again) == identifier(settings)
+    assert Results(path, again).names() == {"one", "two"}
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    for wrong in ({"name": "x", "a": {(1, 2): 3}}, {"name": "x", "a": {1, 2}},
+                  {"name": "x", "a": {1: 2, "1": 3}},  # one of them would be lost
+                  {"name": "x", "a": deep}):
+        with pytest.raises(ResultsError, match="append: 'x' "):
+            results.append(wrong)
+
+    with pytest.raises(ResultsError, match=r"key twice, as a number and as a text: \['1', '1'\]"):
+        Results(tmp_path / "b", {"a": {1: 2, "1": 3}})
+
+    def of_integers(entry):
+        if any(type(width) is not int for width in entry.get("widths", ())):
+            raise ValueError("has widths that are no integers")
+        return entry
+
+    with pytest.raises(ResultsError, match="no integers"):  # as they would be read
+        Results(tmp_path / "b", {}, parse=of_integers).append({"name": "x", "widths": {2: 0.5}})
 
 
 def test_what_cannot_be_read_is_not_written(path):
