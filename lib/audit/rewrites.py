@@ -100,8 +100,10 @@ def between_zeros(recorder: object, function: object, args: tuple, kwargs: dict)
         return None
     x, others = tensors[places[0]], [y for y in tensors if y is not tensors[places[0]]]
     dim %= x.dim()
-    if dim == 0 or not all(y.dim() == x.dim() and y.dtype == x.dtype and _constant(recorder, y)
-                           and not recorder.origin([y]) and not y.any() for y in others):
+    if dim == 0 or not all(
+            y.dim() == x.dim() and torch.promote_types(x.dtype, y.dtype) == x.dtype
+            and _constant(recorder, y) and not recorder.origin([y]) and not y.any()
+            for y in others):
         return None                                 # a parameter is zero only at the start
     before, after = (sum(y.shape[dim] for y in side)
                      for side in (tensors[:places[0]], tensors[places[0] + 1:]))

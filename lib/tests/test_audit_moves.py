@@ -195,7 +195,7 @@ def test_zeros_beside_a_map_pad_it_unless_they_are_learned():
     zeros, ones = torch.zeros(1, 3, 2), torch.ones(1, 3, 2)
     padded, causal, other, learned = (
         audit(nn.Sequential(before, nn.Conv1d(3, 4, 3)), (16,)) for before in (
-            nn.ConstantPad1d((2, 0), 0.0), Before(zeros), Before(ones),
+            nn.ConstantPad1d((2, 0), 0.0), Before(zeros.half()), Before(ones),
             Before(nn.Parameter(zeros))))
     assert (causal.output[0].start, causal.output[0].center) == (-2, -1)
     assert causal.output == padded.output
