@@ -358,6 +358,8 @@ class Results:
     def append(self, *records: Mapping) -> list[str]:
         """Store records, all of them or none, each once.
 
+        Keys that are numbers are read back as texts, as JSON has it.
+
         Returns
         -------
         list of str

@@ -1,7 +1,6 @@
 """Fixtures: one thread for many small products, a small course in a temporary folder."""
 
 import pytest
-import torch
 
 HEADER = """\
 # ---
@@ -33,6 +32,8 @@ total * 2
 @pytest.fixture
 def one_thread():
     """Many small products: threads that wait for each other cost more than they give."""
+    import torch  # not above: what hands out the tests reads this file too, and waits for it
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

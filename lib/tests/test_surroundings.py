@@ -199,7 +199,7 @@ def test_impossible_records_are_refused_in_words(change):
         as_network({**record, **change})
 
 
-@pytest.mark.parametrize("entry", [{"check": "x"}, {"set": {1, 2}}, {1: 2}])
+@pytest.mark.parametrize("entry", [{"check": "x"}, {"set": {1, 2}}, {1: 2, "1": 3}])
 def test_what_cannot_be_read_back_is_not_written(tmp_path, entry):
     results = Results(tmp_path / "a.jsonl", {})
     with pytest.raises(ResultsError, match="append: 'one'"):
