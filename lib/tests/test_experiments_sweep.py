@@ -267,12 +267,15 @@ def wait_for_first_record(path, process, seconds=90):
 @pytest.mark.skipif(os.name == "nt", reason="the signals are those of POSIX")
 @pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
 def test_stopped_at_any_moment_and_started_again(tmp_path, how):
-    path = tmp_path / "a.jsonl"
-    process = launch(path)
-    wait_for_first_record(path, process)
-    process.send_signal(getattr(signal, how))
-    message = process.communicate(timeout=60)[1]
-    done = stored(path)
+    for again in range(3):  # a busy machine may notice the first record after the last one
+        path = tmp_path / f"{again}.jsonl"
+        process = launch(path)
+        wait_for_first_record(path, process)
+        process.send_signal(getattr(signal, how))
+        message = process.communicate(timeout=60)[1]
+        done = stored(path)
+        if len(done) < 6:
+            break
     assert 0 < len(done) < 6
     if how == "SIGINT":
         assert process.returncode == 130 and "the same command continues" in message
