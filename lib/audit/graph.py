@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from math import prod
 
 import torch
@@ -415,34 +416,33 @@ def _reads(node: Node, start: Node) -> bool:
     return False
 
 
+def _carried(at: Node, start: Node, value: object, step: Callable) -> object:
+    """What a value at a tensor becomes on the first way to a node, layers closed; None if none."""
+    if at is start:
+        return value
+    for parent in at.edges if at.role != "layer" else ():
+        found = _carried(parent, start, value, step)
+        if found is not None:
+            return step(at, parent, found)
+    return None
+
+
 def _reads_all(node: Node, start: Node) -> bool:
     """Whether a layer that reads a tensor directly reads each of its units."""
     shape = start.value.shape
 
-    def untouched(at: Node) -> bool | None:
-        if at is start:
-            return True
-        for parent in at.edges if at.role != "layer" else ():
-            found = untouched(parent)
-            if found is not None:
-                return found and (at.role in ("add", "mul")
-                                  or at.role == "pass" and at.value.shape == shape)
-        return None
+    def untouched(at: Node, _: Node, found: bool) -> bool:
+        return found and (at.role in ("add", "mul")
+                          or at.role == "pass" and at.value.shape == shape)
 
-    if untouched(node.parents[0]):                  # labels of a large map would take a gigabyte
+    if _carried(node.parents[0], start, True, untouched):   # labels would take a gigabyte
         return True
+
+    def units(at: Node, parent: Node, found: Field) -> Field | None:
+        return found if at.role in ("add", "mul") else after_move(at, parent, found)
+
     whole = labels_of(shape, [torch.arange(prod(shape)).view(shape)])
-
-    def units(at: Node) -> Field | None:
-        if at is start:
-            return whole
-        for parent in at.edges if at.role != "layer" else ():
-            found = units(parent)
-            if found is not None:
-                return found if at.role in ("add", "mul") else after_move(at, parent, found)
-        return None
-
-    found = units(node.parents[0])
+    found = _carried(node.parents[0], start, whole, units)
     if found is None:
         return False
     numbers = found.full(0)[0].unique()

@@ -76,7 +76,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     device : str
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
     workers : int
-        Processes on this machine.  Each imports the script that asks for several, whose call must
+        Processes on this machine. Each imports the script that asks for several, whose call must
         therefore stand under ``if __name__ == "__main__":``.
     scheduler : str, optional
         Address of a Dask scheduler whose workers do the training instead.
