@@ -49,7 +49,7 @@ class PoolSettings:
     Parameters
     ----------
     images, test_images : int
-        Blobs made for training and for testing; a task uses four fifths of them.
+        Blobs made for training and for testing, at least 3; a task uses four fifths of them.
     steps, batch_size : int
         Steps of Adam (15,000 in the authors' scripts); the learning rate falls to a tenth after
         four fifths of them.
@@ -69,8 +69,10 @@ class PoolSettings:
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            if not is_integer(value) or value < 1:
-                raise ValueError(f"PoolSettings: {name}={value!r}, must be an integer, at least 1")
+            least = 3 if name.endswith("images") else 1  # of fewer a task takes none
+            if not is_integer(value) or value < least:
+                raise ValueError(f"PoolSettings: {name}={value!r}, must be an integer, at least "
+                                 f"{least}")
             object.__setattr__(self, name, int(value))  # NumPy's have no place in a file
 
     def as_dict(self):
