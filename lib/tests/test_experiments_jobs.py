@@ -116,7 +116,8 @@ def test_a_job_anywhere_loads_its_data_and_never_fails(monkeypatch):
     monkeypatch.setattr(jobs, "load_data", lambda *values: ("data", values))
     monkeypatch.setattr(jobs, "load_test_data", lambda *values: ("test", values))
     monkeypatch.setattr(jobs, "train_job", lambda *values: given.append(values) or ["entry"])
-    found = jobs.run_job(job, QUICK, ("folder", "cache"), "device", "folder/of", 3, None, "report")
+    found = jobs.run_job(job, QUICK, ("folder", "cache"), "device", "folder/of", 3, (None, None),
+                         "report")
     data, test = (("data", ("dead-leaves", 20, "folder", "cache")),
                   ("test", ("dead-leaves", "folder", "cache")))
     path = Path("folder/of") / f"{jobs.job_name(job)}.pt"
@@ -133,11 +134,17 @@ def test_images_of_another_machine_are_no_results_of_the_file(monkeypatch):
     """A worker of a cluster has other files under the same path."""
     monkeypatch.setattr(jobs, "train_job", lambda *values: ["entry"])
     job, right = some("B1", 2), dead_leaves(20).fingerprint
-    assert jobs.run_job(job, QUICK, (), fingerprint=right) == (job, ["entry"], [])
-    _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprint="0" * 16)
+    assert jobs.run_job(job, QUICK, (), fingerprints=(right, None)) == (job, ["entry"], [])
+    _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprints=("0" * 16, None))
     assert found == [] and failure == (
         f"B1-C2-none-s0: DatasetError: run_job: the images on {platform.node()} are not those of "
         f"the results file: fingerprint {right}, must be {'0' * 16}")
+    for test, says in ((None, None), (dead_leaves(10), dead_leaves(10).fingerprint)):
+        monkeypatch.setattr(jobs, "load_test_data", lambda *values, test=test: test)
+        _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprints=(right, "1" * 16))
+        assert found == [] and failure == (
+            f"B1-C2-none-s0: DatasetError: run_job: the test images on {platform.node()} are not "
+            f"those of the results file: fingerprint {says}, must be {'1' * 16}")
 
 
 def test_a_small_grid_is_trained_job_by_job(monkeypatch):
@@ -214,7 +221,7 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     assert bar.places == [round(place / 6, 6) for place in (0, 1, 2, 2, 3, 3, 4, 4, 4, 5, 4, 5)]
     assert bar.said == [f"{count} networks stored" for count in (1, 1, 2, 2, 2)]
     assert [call[0] for call in calls] == [0, 1, 2, 1, 1]
-    folder, images = str(sweep.checkpoint_folder(path)), dead_leaves(20).fingerprint
+    folder, images = str(sweep.checkpoint_folder(path)), (dead_leaves(20).fingerprint, None)
     assert {call[1:] for call in calls} == {(QUICK, (None, None), "cpu", folder, None, images)}
     assert folder == f"{path}.checkpoints" and Path(folder).is_absolute()
     assert sweep.checkpoint_folder("b") == Path.cwd() / "b.checkpoints"
@@ -264,7 +271,7 @@ def test_jobs_are_done_where_they_were_asked_for(tmp_path, monkeypatch, bars, wo
     assert asked == ["address"]
     assert name == ("on_cluster" if client else "in_parallel" if workers > 1 else "one_by_one")
     assert options == (QUICK, (None, None), "device", f"{path}.checkpoints", 5,
-                       dead_leaves(20).fingerprint)
+                       (dead_leaves(20).fingerprint, None))
     assert rest[0] == client if client else workers == 1 or rest == (2,)
 
 
@@ -304,6 +311,32 @@ def test_the_data_of_a_sweep_are_loaded_and_described(tmp_path, monkeypatch):
     header, entries = read(path)
     assert entries == [] and header["settings"] == QUICK.as_dict()
     assert header["data"] == {**data.provenance, "fingerprint": data.fingerprint, "count": 20}
+
+
+def test_test_images_are_those_of_the_results_file(tmp_path, monkeypatch):
+    """Of a folder whose test file was exchanged, or is missing on another machine."""
+    monkeypatch.setattr(sweep, "load_data", lambda *values: dead_leaves(20))
+
+    def opened(path, test):
+        monkeypatch.setattr(sweep, "load_test_data", lambda *values: test)
+        return sweep.open_results(QUICK, tmp_path / path, ("x", "y")).header["data"]
+
+    one, other = dead_leaves(10), dead_leaves(10, seed=1)
+    assert opened("a", one)["test_fingerprint"] == one.fingerprint
+    assert opened("a", one)["test_fingerprint"] == one.fingerprint
+    for test, says in ((other, repr(other.fingerprint)), (None, "None")):
+        with pytest.raises(ValueError, match="data test_fingerprint: "
+                           f"'{one.fingerprint}' there, {says} here"):
+            opened("a", test)
+    for test in (None, one, other):  # as in files of an earlier version
+        assert "test_fingerprint" not in opened("b", test)
+
+
+@pytest.mark.parametrize("source", ["~/cifar", Path("cifar"), ("cifar",), None])
+def test_a_source_that_is_no_pair_is_named(tmp_path, source):
+    with pytest.raises((TypeError, ValueError), match="run_sweep: source="):
+        sweep.run_sweep(Grid({"B1": (2,)}), QUICK, tmp_path / "a.jsonl", source)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_lost_its_networks_is_noticed(tmp_path, monkeypatch, bars):
