@@ -77,7 +77,8 @@ def test_a_task_keeps_both_ends_of_a_score():
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: blobs(0, 0), "count=0; need an integer >= 1"), (lambda: SOME.task("size"), "'size', must be one of"),
+    (lambda: blobs(0, 0), "count=0; need an integer >= 1"),
+    (lambda: SOME.task("size"), "'size', must be one of"),
     (lambda: window_order(4, "round"), "'round'"), (lambda: PoolSettings(steps=0), "steps=0"),
     (lambda: PoolSettings(images=2), "images=2, must be an integer, at least 3"),
     (lambda: PoolSettings(test_images=2), "test_images=2, must be an integer, at least 3"),
