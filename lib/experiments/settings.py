@@ -4,7 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
-from ..checks import kind
+from ..checks import integer, kind
 from ..results import identifier
 from .augment import Strength
 from .kinds import CLASSES, KINDS
@@ -138,13 +138,14 @@ PUBLISHED = ("B1", "B2", "B3", "B4", "B5")
 
 
 def powers(first, last):
-    """Powers of two from first to last.
+    """The numbers first, 2 first, 4 first and so on, up to last; for first = 1 powers of two.
 
     Examples
     --------
     >>> powers(4, 32)
     (4, 8, 16, 32)
     """
+    first = integer("powers: first", first, 1)
     widths = []
     while first <= last:
         widths.append(first)
