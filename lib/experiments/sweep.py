@@ -48,16 +48,11 @@ def open_results(settings, output, source, make=True):
     if must_download(settings, source):
         refuse_download(output)
     data = load_data(settings.data, settings.images, *source)
-    test = load_test_data(settings.data, *source)  # what is damaged shall be said before training
-    about = {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}
-    header = there.contents.header
-    if header is None:
-        named = test is not None
-    else:  # files of an earlier version do not name their test images
-        named = "test_fingerprint" in (header.get("data") or {})
-    if named:
-        about["test_fingerprint"] = None if test is None else test.fingerprint
-    return ResultsFile(output, settings, about, make)
+    test = load_test_data(settings.data, *source)  # what is damaged is said before the training
+    named = "test_fingerprint" in ((there.contents.header or {}).get("data") or {})
+    return ResultsFile(output, settings, {
+        **data.provenance, "fingerprint": data.fingerprint, "count": len(data),
+        **({"test_fingerprint": test and test.fingerprint} if test or named else {})}, make)
 
 
 def checkpoint_folder(output):
@@ -118,8 +113,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         checkpoints = checkpoint_folder(output)
         remove_stored(checkpoints, results.names())
         todo = missing_jobs(grid, results)
-        options = (settings, source, device, str(checkpoints), threads, tuple(
-            results.header["data"].get(name) for name in ("fingerprint", "test_fingerprint")))
+        options = (settings, source, device, str(checkpoints), threads,
+                   tuple(map(results.header["data"].get, ("fingerprint", "test_fingerprint"))))
         bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
                   disable=not progress, file=_Screen()) as bar:

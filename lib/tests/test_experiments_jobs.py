@@ -13,7 +13,7 @@ import torch
 from lib.experiments import checkpoints, jobs, sweep, training
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network
-from lib.experiments.records import ResultsFile, read
+from lib.experiments.records import RecordsError, ResultsFile, read
 from lib.experiments.settings import Grid, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -116,8 +116,7 @@ def test_a_job_anywhere_loads_its_data_and_never_fails(monkeypatch):
     monkeypatch.setattr(jobs, "load_data", lambda *values: ("data", values))
     monkeypatch.setattr(jobs, "load_test_data", lambda *values: ("test", values))
     monkeypatch.setattr(jobs, "train_job", lambda *values: given.append(values) or ["entry"])
-    found = jobs.run_job(job, QUICK, ("folder", "cache"), "device", "folder/of", 3, (None, None),
-                         "report")
+    found = jobs.run_job(job, QUICK, ("folder", "cache"), "device", "folder/of", 3, (), "report")
     data, test = (("data", ("dead-leaves", 20, "folder", "cache")),
                   ("test", ("dead-leaves", "folder", "cache")))
     path = Path("folder/of") / f"{jobs.job_name(job)}.pt"
@@ -135,16 +134,13 @@ def test_images_of_another_machine_are_no_results_of_the_file(monkeypatch):
     monkeypatch.setattr(jobs, "train_job", lambda *values: ["entry"])
     job, right = some("B1", 2), dead_leaves(20).fingerprint
     assert jobs.run_job(job, QUICK, (), fingerprints=(right, None)) == (job, ["entry"], [])
-    _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprints=("0" * 16, None))
-    assert found == [] and failure == (
-        f"B1-C2-none-s0: DatasetError: run_job: the images on {platform.node()} are not those of "
-        f"the results file: fingerprint {right}, must be {'0' * 16}")
-    for test, says in ((None, None), (dead_leaves(10), dead_leaves(10).fingerprint)):
-        monkeypatch.setattr(jobs, "load_test_data", lambda *values, test=test: test)
-        _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprints=(right, "1" * 16))
+    monkeypatch.setattr(jobs, "load_test_data", lambda *values: dead_leaves(20))
+    assert jobs.run_job(job, QUICK, (), fingerprints=(right, right)) == (job, ["entry"], [])
+    for wanted in (("0" * 16, right), (right, "0" * 16)):
+        _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprints=wanted)
         assert found == [] and failure == (
-            f"B1-C2-none-s0: DatasetError: run_job: the test images on {platform.node()} are not "
-            f"those of the results file: fingerprint {says}, must be {'1' * 16}")
+            f"B1-C2-none-s0: DatasetError: run_job: the images on {platform.node()} are not those "
+            f"of the results file: fingerprint {right}, must be {'0' * 16}")
 
 
 def test_a_small_grid_is_trained_job_by_job(monkeypatch):
@@ -202,8 +198,8 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     """Epoch by epoch, for jobs of equal cost; a job that fails goes back to where it began."""
     calls = []
 
-    def run_job(job, settings, source, device, folder, threads, fingerprint, report):
-        calls.append((job[0].seed, settings, source, device, folder, threads, fingerprint))
+    def run_job(job, settings, source, device, folder, threads, fingerprints, report):
+        calls.append((job[0].seed, settings, source, device, folder, threads, fingerprints))
         report(1)
         if job[0].seed == 1 and len(calls) < 6:
             return job, [], [f"{len(calls)}"]
@@ -310,26 +306,17 @@ def test_the_data_of_a_sweep_are_loaded_and_described(tmp_path, monkeypatch):
     assert loaded == [("dead-leaves", 20, "x", "y"), ("dead-leaves", "x", "y")] * 2
     header, entries = read(path)
     assert entries == [] and header["settings"] == QUICK.as_dict()
-    assert header["data"] == {**data.provenance, "fingerprint": data.fingerprint, "count": 20}
-
-
-def test_test_images_are_those_of_the_results_file(tmp_path, monkeypatch):
-    """Of a folder whose test file was exchanged, or is missing on another machine."""
-    monkeypatch.setattr(sweep, "load_data", lambda *values: dead_leaves(20))
-
-    def opened(path, test):
-        monkeypatch.setattr(sweep, "load_test_data", lambda *values: test)
-        return sweep.open_results(QUICK, tmp_path / path, ("x", "y")).header["data"]
-
-    one, other = dead_leaves(10), dead_leaves(10, seed=1)
-    assert opened("a", one)["test_fingerprint"] == one.fingerprint
-    assert opened("a", one)["test_fingerprint"] == one.fingerprint
-    for test, says in ((other, repr(other.fingerprint)), (None, "None")):
-        with pytest.raises(ValueError, match="data test_fingerprint: "
-                           f"'{one.fingerprint}' there, {says} here"):
-            opened("a", test)
-    for test in (None, one, other):  # as in files of an earlier version
-        assert "test_fingerprint" not in opened("b", test)
+    about = {**data.provenance, "fingerprint": data.fingerprint, "count": 20}
+    assert header["data"] == about
+    monkeypatch.setattr(sweep, "load_test_data", lambda *values: dead_leaves(10))
+    sweep.open_results(QUICK, path, ("x", "y"))  # test images that were not there at first
+    new = sweep.open_results(QUICK, tmp_path / "new.jsonl", ("x", "y"))
+    assert new.header["data"] == {**about, "test_fingerprint": dead_leaves(10).fingerprint}
+    for other, says in ((dead_leaves(10, seed=1), "'"), (None, "None")):  # or missing here
+        monkeypatch.setattr(sweep, "load_test_data", lambda *values, other=other: other)
+        with pytest.raises(RecordsError, match="other settings .data test_fingerprint: '"
+                           f".* there, {says}"):
+            sweep.open_results(QUICK, tmp_path / "new.jsonl", ("x", "y"))
 
 
 @pytest.mark.parametrize("source", ["~/cifar", Path("cifar"), ("cifar",), None])
