@@ -57,9 +57,10 @@ def _below(node, mode: int) -> bool:
 @exercise("12-common", "what stands below a node of layer l: an order, or a set?")
 def _common(answer):
     def cases():
-        for base in ((1, 2), (1, 2, 4), (1, 2, 4, 8)):
-            for order in permutations(base):
-                yield (base, order), list(mixture_levels(base, order))
+        firsts = [(1, 2), (2, 1), (1, 2, 4), (2, 4, 1), (4, 1, 2), (1, 2, 4, 8), (8, 2, 1, 4)]
+        for first in firsts:
+            for order in permutations(sorted(first)):
+                yield (first, order), list(mixture_levels(first, order))
 
     def read(value, call):
         value = sorted(value) if isinstance(value, (set, frozenset)) else value
