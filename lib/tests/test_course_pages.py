@@ -4,10 +4,12 @@ import re
 import types
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 from lib.course import ROOT
 from lib.course.claims import load_claims
-from lib.course.extension import insert_pages, with_formulas
+from lib.course.extension import SeparateAnchors, insert_pages, with_formulas
 from lib.course.overview import chapters, map_markdown
 from lib.course.reference import module_markdown, module_paths, plain
 
@@ -92,6 +94,18 @@ def test_marks_of_markdown_are_taken_literally_outside_code():
     ("17 of 20", ["17 of 20"]), ("", [])])
 def test_powers_in_glued_values_become_formulas(text, pieces):
     assert [str(node) for node in with_formulas(text)] == pieces
+
+
+def test_a_heading_leaves_its_anchor_to_the_statement_of_the_same_name():
+    statement = nodes.admonition(ids=["any-partition"])
+    statement["realtype"] = "theorem"
+    headings = [nodes.section(ids=["any-partition"]), nodes.section(ids=["remember"])]
+    page = new_document("page")
+    page += headings
+    headings[0] += statement
+    SeparateAnchors(page).apply()
+    assert [heading["ids"] for heading in headings] == [["section-any-partition"], ["remember"]]
+    assert statement["ids"] == ["any-partition"]
 
 
 def test_no_two_pages_have_the_same_title():
