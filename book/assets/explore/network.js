@@ -84,7 +84,8 @@
       facts.replaceChildren(
         html("p", {}, [`Layer ${layer}, window ${one.window}, stride ${one.stride}: `
           + (cells[layer] > 1 ? `${cells[layer]} × ${cells[layer]} cells. Each ` : "one cell. It ")
-          + `${holes ? "spans" : "sees"} ${extents[layer]} ${extents[layer] > 1 ? "pixels" : "pixel"} in a row${holes ? ", not all seen" : ""}`
+          + `${holes ? "spans" : "sees"} ${extents[layer]} ${extents[layer] > 1 ? "pixels" : "pixel"} in a row`
+          + (holes ? ", not all seen" : "")
           + (extents[layer] > net.size ? ", as if the image went on" : "")
           + (cells[layer] > 1 ? `${holes || extents[layer] > net.size ? "," : ""} and begins ${strides[layer]} after `
              + `the one before; ${holes ? "spans of " : ""}neighbors share ${shared}.` : ".")]),
