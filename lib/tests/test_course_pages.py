@@ -10,7 +10,7 @@ from docutils.utils import new_document
 from lib.course import ROOT
 from lib.course.claims import load_claims
 from lib.course.extension import SeparateAnchors, insert_pages, with_formulas
-from lib.course.overview import chapters, map_markdown
+from lib.course.overview import chapters, map_markdown, reading_minutes
 from lib.course.reference import module_markdown, module_paths, plain
 
 MODULE = '''
@@ -116,6 +116,11 @@ def test_no_two_pages_have_the_same_title():
         title = re.search(mark, path.read_text(encoding="utf-8"), re.MULTILINE)[1]
         titles.setdefault(title.casefold(), []).append(path.name)
     assert not {title: pages for title, pages in titles.items() if len(pages) > 1}
+
+
+@pytest.mark.parametrize("formula", ["$$a=b$$", "$$\na=b\n$$ (eq-a)", "```{math}\na=b\n```"])
+def test_words_between_formulas_take_time_to_read(formula):
+    assert reading_minutes(f"{formula}\n\n{1300 * 'word '}\n\n{formula}\n") == 11
 
 
 def test_the_map_names_every_chapter_and_every_theorem():
