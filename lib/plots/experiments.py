@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..experiments.analysis import FACTORS, cells, contributions, curve, interval
+from ..experiments.analysis import FACTORS, cells, contributions, curve, interval, size_of
 from ..experiments.augment import Stream
 from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
@@ -299,6 +299,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
             axes.set_title(NAMES.get(block, block), fontsize=11, color=INK)
             axes.text(0, 4.4, f"{overlap},\n{seen}", va="top")
         lower = grid[0][0].get_gridspec()
+        sizes = [size_of(kind, c, "parameters") for _, kind, c in found if kind in blocks] or [90]
         for row, augmentation in zip((1, 2), ("color", "spatial")):
             for axes in grid[row]:
                 axes.remove()
@@ -318,7 +319,8 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                     label_line(axes, place, height, NAMES.get(block, block), INK,
                                xytext=(5, -9 if below else 5))
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
-            axes.set(xscale="log", xlim=(90, 9e7), ylim=(0, 1.0), ylabel="training accuracy")
+            axes.set(xscale="log", xlim=(0.7 * min(sizes), 5.4 * max(sizes)), ylim=(0, 1.0),
+                     ylabel="training accuracy")
             axes.set_title(f"{augmentation} augmentation", fontsize=11)
         axes.set_xlabel("parameters (log scale)")
     return drawing
@@ -386,9 +388,7 @@ def draw_usage(axes: Axes, found: list, when: str = "after") -> None:
         ends[block] = max(ends.get(block, (0, 0)), (place, record["accuracy"]))
     for block, (place, height) in ends.items():
         label_line(axes, place, height, block, INK, fontsize=9)
-    axes.set_ylim(0, 1.05)
-    axes.set_xlabel("effective rank")
-    axes.set_ylabel("training accuracy")
+    axes.set(ylim=(0, 1.05), xlabel="effective rank", ylabel="training accuracy")
 
 
 def architecture() -> Figure:

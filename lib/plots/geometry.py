@@ -205,7 +205,9 @@ def draw_accuracies(axes: Axes, found: Mapping[str, Mapping[str, Sequence[float]
         place += 0.8
     axes.set_yticks([y for y, _ in ticks], [kind for _, kind in ticks])
     axes.axvline(0.5, color=INK, linewidth=1, linestyle=":")
-    axes.set(xlim=(0.48, 1.0), ylim=(place - 1.2, -0.7), xlabel="test accuracy")
+    least = min((value for row in found.values() for values in row.values() for value in values),
+                default=0.5)
+    axes.set(xlim=(min(0.48, least - 0.02), 1.0), ylim=(place - 1.2, -0.7), xlabel="test accuracy")
     axes.set_title(title)
     axes.grid(axis="y", visible=False)
 

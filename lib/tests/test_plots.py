@@ -3,8 +3,10 @@
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+import torch
 from matplotlib import pyplot
 
+from lib.plots import connectivity, experiments, geometry, style, widths
 from lib.plots.export import FOLDER, book_figures, export, main
 
 
@@ -43,3 +45,34 @@ def test_unknown_figures_are_named(monkeypatch):
     monkeypatch.setattr("sys.argv", ["export", "nothing"])
     with pytest.raises(SystemExit, match="no figures .'nothing'.; known: "):
         main()
+
+
+def outside(axes):
+    """Points with a marker that lie beyond the ends of the axes: they are not drawn."""
+    (left, right), (low, high) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    return [(x, y) for line in axes.lines if line.get_marker() not in ("None", "")
+            and line.get_transform() == axes.transData
+            for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+            if not (left <= x <= right and low <= y <= high)]
+
+
+@pytest.mark.parametrize("name", ["spectra", "experiment-controls", "mixture-trained",
+                                  "blobs-trained"])
+def test_every_stored_point_is_drawn(name):
+    """B=1 with two channels was missing, and the line that is said to end where the rank does."""
+    drawing = book_figures()[name]()
+    assert [outside(axes) for axes in drawing.axes] == [[]] * len(drawing.axes)
+    pyplot.close(drawing)
+
+
+def test_points_of_other_runs_are_drawn_too():
+    with style.figure(columns=3, sharey=True) as (_, axes):
+        widths.draw_spectra(axes[0], {"early": torch.logspace(0, -25, 9), "deep": torch.ones(1)})
+        widths.draw_spectra(axes[1], {"deep": torch.tensor([0.7, 0.3])})
+    with style.figure(columns=2) as (_, more):
+        connectivity.draw_errors(more[0], {"one": [1.4, 0.2]}, {})
+        geometry.draw_accuracies(more[1], {"max": {"square": [0.41, 0.9], "mirror": [0.5]}})
+    controls = experiments.draw_controls({("color", "B1", c): [0.2] for c in (1, 8192)})
+    assert not any(outside(ax) for ax in (*axes, *more, *controls.axes))
+    empty = experiments.draw_controls({("color", "conv4", 4): [0.5]})
+    assert not any(outside(ax) for ax in empty.axes)
