@@ -100,7 +100,7 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
 
 
 def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -> Figure:
-    """The four panels of the figure: two augmentations, against channels and parameters.
+    """The four panels of the figure: two augmentations or more, against channels and parameters.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -
     >>> points = {(kind, "B2", c): [0.4, 0.5] for kind in ("spatial", "color") for c in (4, 8)}
     >>> drawing = draw_four_panels(points)
     """
-    with figure(7.0, 6.4, columns=2, rows=2) as (drawing, grid):
-        for row, augmentation in zip(grid, augmentations):
+    with figure(7.0, 3.2 * len(augmentations), 2, len(augmentations)) as (drawing, grid):
+        for row, augmentation in zip(grid.reshape(-1, 2), augmentations, strict=True):
             for axes, axis in zip(row, AXIS_NAMES):
                 draw_accuracy(axes, found, augmentation, axis, f"{augmentation} augmentation")
     return drawing

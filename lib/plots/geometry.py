@@ -1,6 +1,7 @@
 """Pictures of pooling geometries: windows, regions and their ranks, blobs, accuracies."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -141,7 +142,7 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     level : int
         1 for the windows that pixels meet in.
     windows : iterable of int
-        Up to four, numbered as the tree meets them.
+        Numbered as the tree meets them; of more than four the fifth looks like the first.
     title : str
 
     Examples
@@ -151,7 +152,7 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     """
     order = np.array(pooling_order((side, side), geometry)).reshape(-1, 4**level)
     cells = np.tile(to_rgb("#DDDDDD"), (side * side, 1))
-    for window, color in zip(windows, _WINDOWS, strict=False):
+    for window, color in zip(windows, cycle(_WINDOWS)):
         cells[order[window]] = to_rgb(color)
     _show(axes, cells.reshape(side, side, 3), title)
 

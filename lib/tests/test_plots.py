@@ -6,7 +6,7 @@ import pytest
 import torch
 from matplotlib import pyplot
 
-from lib.plots import connectivity, experiments, geometry, style, widths
+from lib.plots import connectivity, experiments, geometry, log_space, rectifiers, style, widths
 from lib.plots.export import FOLDER, book_figures, export, main
 
 
@@ -76,3 +76,20 @@ def test_points_of_other_runs_are_drawn_too():
     assert not any(outside(ax) for ax in (*axes, *more, *controls.axes))
     empty = experiments.draw_controls({("color", "conv4", 4): [0.5]})
     assert not any(outside(ax) for ax in empty.axes)
+
+
+def test_no_line_of_many_is_left_out():
+    """The seventh method, the fifth size, the fifth window and the third augmentation were."""
+    with style.figure(columns=3) as (_, axes):
+        log_space.draw_accuracies(axes[0], {str(n): ([0, 1], [n, n], None) for n in range(7)}, "")
+        rectifiers.draw_shares(axes[1], {str(n): [n / 9, 0.5] for n in range(5)})
+        geometry.draw_windows(axes[2], "square", 8, 1, range(5))
+        assert [len(ax.get_legend().get_texts()) for ax in axes[:2]] == [7, 5]
+        image = axes[2].images[0].get_array().reshape(-1, 3)
+        assert sum(len(set(color)) > 1 for color in image.tolist()) + int(
+            (image == 0).all(1).sum()) == 20
+    for names in (("none",), ("spatial", "color", "none")):
+        found = {(name, "B2", c): [0.4] for name in names for c in (4, 8)}
+        titles = [ax.get_title(loc="left") or ax.get_title()
+                  for ax in experiments.draw_four_panels(found, names).axes]
+        assert titles == [f"{name} augmentation" for name in names for _ in range(2)]
