@@ -6,7 +6,18 @@ import pytest
 import torch
 from matplotlib import pyplot
 
-from lib.plots import connectivity, experiments, geometry, log_space, rectifiers, style, widths
+from lib import Architecture
+from lib.plots import (
+    connectivity,
+    crossing,
+    experiments,
+    geometry,
+    log_space,
+    rectifiers,
+    style,
+    widths,
+    windows,
+)
 from lib.plots.export import FOLDER, book_figures, export, main
 
 
@@ -93,3 +104,15 @@ def test_no_line_of_many_is_left_out():
         titles = [ax.get_title(loc="left") or ax.get_title()
                   for ax in experiments.draw_four_panels(found, names).axes]
         assert titles == [f"{name} augmentation" for name in names for _ in range(2)]
+
+
+def test_a_row_of_cells_is_not_taken_from_an_image():
+    """The rows of an image were drawn where its columns were asked for."""
+    net = Architecture((4, 8), 2, ((2, 1, 2), ((4, 8), (4, 8), 1)))
+    with style.figure() as (_, axes):
+        for call in (lambda: crossing.draw_signs(axes, net, 1, 1, 0),
+                     lambda: crossing.draw_elimination(axes, net, 1, 1, 4),
+                     lambda: crossing.draw_private(axes, net, 2, 4),
+                     lambda: windows.draw_row_of_windows(axes, net, 2)):
+            with pytest.raises(ValueError, match=r"size \(4, 8\) has 2 axes; draws one axis"):
+                call()
