@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch.utils import _pytree as pytree
 
 from .seal import storage_of
 
@@ -81,3 +82,12 @@ def _span(layout: tuple) -> tuple[int, int]:
     """First and last element of the memory that a tensor touches."""
     size, stride, offset = layout
     return offset, offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True) if n)
+
+
+def made_by(function: object, result: object) -> list[torch.Tensor]:
+    """Tensors among an operation's results that are new, not one of those that it wrote to."""
+    specs = function._schema.returns
+    parts = result if len(specs) > 1 else (result,)
+    return [x for part, spec in zip(parts, specs, strict=False)
+            if spec.alias_info is None or not spec.alias_info.is_write
+            for x in pytree.tree_leaves(part) if isinstance(x, torch.Tensor)]

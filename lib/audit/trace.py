@@ -28,7 +28,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .memory import EARLIER, Memory, UnsupportedOperation
+from .memory import EARLIER, Memory, UnsupportedOperation, made_by
 from .rewrites import REWRITES
 from .seal import sealed, storage_of
 
@@ -100,7 +100,6 @@ WHOLE = {"linear", "matmul", "einsum", "pad", "lstm", "rnn_tanh", "rnn_relu", "g
          "scaled_dot_product_attention"}
 """Operations to be recorded as they are; other composite ones are broken into their parts."""
 
-
 ONE_AT_A_TIME = threading.RLock()
 """Held by a run: what it switches off and on again belongs to the whole process."""
 
@@ -151,17 +150,17 @@ class _Recorder(TorchDispatchMode):
         if not inputs:
             return self.constant(function, args, kwargs, tensors, written)
         result = self.perform(function, args, kwargs, tensors, written)
-        made = tensors_in(result)
+        made = made_by(function, result)
         if not made and not written:
             raise UnsupportedOperation(f"{self.place(function)} turns a tensor into a number")
         call = Call(name.removesuffix("_") if written else name, *self.scope, function,
                     self.bind(function._schema, args, kwargs), inputs,
                     parameters=self.origin(tensors))
         self.calls.append(call)
-        for x in written or made:
+        for place, x in enumerate([*made, *written]):
             value = Value(tuple(x.shape), call)
             call.outputs.append(value)
-            (self.memory.write if written else self.memory.remember)(x, value)
+            (self.memory.remember if place < len(made) else self.memory.write)(x, value)
         return result
 
     def constant(self, function: object, args: tuple, kwargs: dict, tensors: list,
@@ -191,7 +190,8 @@ class _Recorder(TorchDispatchMode):
                 others = [first.new_empty(0) for _ in function._schema.returns[1:]]
                 return torch.empty_like(first), *others     # PyTorch takes 50 ms to find this out
             result = function(*args, **kwargs)
-        return written[0] if len(written) == 1 and isinstance(result, torch.Tensor) else result
+        alone = len(written) == 1 and isinstance(result, torch.Tensor)
+        return written[0] if alone and not made_by(function, result) else result
 
     def numbers_known(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor has numbers that are those of the module's own run."""

@@ -229,3 +229,33 @@ def test_complex_images():
         for found in (audit(net, inputs=image), audit(net, 6)):
             assert found.size == (6, 6)
             assert [(axis.size, axis.stride) for axis in found.output] == [(3, 1), (3, 1)]
+
+
+class Branch(nn.Module):
+    """A map, and the same after a layer and a function that also writes to tensors of its own."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.layer, self.function = nn.Conv2d(3, 3, 5, padding=2), function
+
+    def forward(self, x):
+        return x + self.function(self.layer(x))
+
+
+def normalized(x):
+    """A batch normalization that keeps its statistics by itself, as exported programs have it."""
+    mean, var = torch.zeros(3, device=x.device), torch.ones(3, device=x.device)
+    return torch.ops.aten._native_batch_norm_legit(x, None, None, mean, var, True, 0.1, 1e-5)[0]
+
+
+def rounded(x):
+    """Rounding as in a network that is trained for integers: it keeps the range of what it saw."""
+    on, places = torch.ones(1, dtype=torch.long), torch.zeros(1, dtype=torch.int32)
+    return torch.fused_moving_avg_obs_fake_quant(
+        x, on, on, torch.zeros(1), torch.ones(1), torch.ones(1), places, 0.01, 0, 255, -1)
+
+
+def test_what_is_made_beside_what_is_written_to_depends_on_the_input():
+    assert audit(Branch(normalized), 16).output[0].everything
+    with pytest.raises(UnsupportedOperation, match="aten._fused_moving_avg_obs_fq_helper in module"):
+        audit(Branch(rounded), 16, outputs=0)
