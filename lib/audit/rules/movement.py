@@ -151,7 +151,7 @@ def rewritten(call: Call, a: dict, shapes: list) -> Result:
         for part, layout in zip(a["values"], a["layouts"], strict=True):
             source = part.full(axis) if isinstance(part, Field) else torch.tensor(EMPTY)
             _window(memory, layout).copy_(source)
-        edges.append(compress(_window(memory, a["layout"]).clone()))
+        edges.append(compress(_window(memory, a["layout"])))
         step.append(found_step(model, edges[axis]))
     return model.replace(shapes[0], edges, step)
 
