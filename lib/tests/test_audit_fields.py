@@ -79,7 +79,7 @@ def test_boxes_are_stored_once_where_they_do_not_vary(virtual):
 def test_a_cut_compares_nothing(monkeypatch):
     """Maps of attention are large, and each comparison of their units copies them."""
     whole = Field.of_input((1, 3, 8, 6), virtual=True)
-    monkeypatch.delattr(torch.Tensor, "amin")
+    monkeypatch.setattr(torch.Tensor, "amin", None)
     part = gather(whole, 2, torch.arange(2, 7)[:, None], (1, 1))
     assert part.shape == (1, 3, 5, 6) and part.step == whole.step
     assert torch.equal(part.full(0), whole.full(0)[:, :, :, 2:7])
