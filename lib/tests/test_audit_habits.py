@@ -272,3 +272,16 @@ def test_labels_beside_a_join_take_no_memory():
     assert [*routes.up_to_k(1, 1)]
     kept = [units for units in routes.layouts.kept.values() if isinstance(units, Field)]
     assert kept and max(edge.numel() for units in kept for edge in units.edges) <= 2 * 16 * 16
+
+
+def test_what_an_operation_returns_beside_what_it_writes_to_depends_on_the_input():
+    """As fake quantization does, which keeps a running range."""
+    def both(x, function):
+        return x + function(F.avg_pool2d(x, 5, 1, 2))
+
+    noise = plain(lambda x: both(x, lambda y: torch.ops.aten.rrelu_with_noise(
+        y, torch.zeros_like(y), 0.1, 0.3)))
+    assert audit(noise, 8).output[0].size == 5
+    fake = torch.ao.quantization.FusedMovingAvgObsFakeQuantize()
+    with pytest.raises(UnsupportedOperation, match="_fused_moving_avg_obs_fq_helper in module"):
+        audit(plain(lambda x, f: both(x, f), fake), 8)
