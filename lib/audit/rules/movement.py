@@ -256,6 +256,10 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
             else:
                 edge = torch.full((2, *[1] * len(shape)), EMPTY)
             blocks.append(edge.expand(*edge.shape[:dim + 1], size, *edge.shape[dim + 2:]))
+        if all(block.stride(dim + 1) == 0 and torch.equal(
+                block.narrow(dim + 1, 0, 1), blocks[0].narrow(dim + 1, 0, 1)) for block in blocks):
+            edges.append(blocks[0].narrow(dim + 1, 0, 1))
+            continue                                # alike, and need not be put side by side
         sizes = [max(block.shape[d] for block in blocks) for d in range(len(shape) + 1)]
         edges.append(torch.cat([block.expand(*[-1 if d == dim + 1 else n for d, n in
                                                enumerate(sizes)]) for block in blocks], dim + 1))
