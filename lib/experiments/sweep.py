@@ -48,9 +48,10 @@ def open_results(settings, output, source, make=True):
     if must_download(settings, source):
         refuse_download(output)
     data = load_data(settings.data, settings.images, *source)
-    load_test_data(settings.data, *source)  # what is damaged shall be said before the training
+    test = load_test_data(settings.data, *source)  # what is damaged is said before the training
     return ResultsFile(output, settings, {
-        **data.provenance, "fingerprint": data.fingerprint, "count": len(data)}, make)
+        **data.provenance, "fingerprint": data.fingerprint, "count": len(data),
+        **({"test_fingerprint": test.fingerprint} if test else {})}, make)
 
 
 def checkpoint_folder(output):
@@ -108,7 +109,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         remove_stored(checkpoints, results.names())
         todo = missing_jobs(grid, results)
         options = (settings, source, device, str(checkpoints), threads,
-                   results.header["data"]["fingerprint"])
+                   tuple(map(results.header["data"].get, ("fingerprint", "test_fingerprint"))))
         bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
                   disable=not progress, file=_Screen()) as bar:
