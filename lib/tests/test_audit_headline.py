@@ -195,8 +195,10 @@ def test_a_gate_may_be_repeated_all_over_the_map(spread):
 def test_one_number_for_every_row_is_no_gate():
     for spread in (lambda gate, x: gate, lambda gate, x: gate.expand_as(x)):
         rows = Run(lambda x, spread=spread: x * spread(x.mean(3, keepdim=True).sigmoid(), x))
-        down, across = audit(rows, 16).local.output
+        local = audit(rows, 16).local
+        down, across = local.output
         assert down.size == 1 and across.everything
+        assert local.virtual[local.trace.outputs[0]].step == [(2, 1, 1), None]
 
 
 class Shifted(nn.Module):

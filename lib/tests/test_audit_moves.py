@@ -239,6 +239,7 @@ def test_zeros_that_a_map_is_written_into_pad_it():
 @pytest.mark.parametrize("write", [
     lambda y, x: y[..., :6].copy_(x[..., :6]),                      # less than half is left
     lambda y, x: (y[..., :8].copy_(x[..., :8]), y[..., 10:].copy_(x[..., 10:])),    # two pieces
+    lambda y, x: (y[..., :7].copy_(x[..., :7]), y[..., 7:].copy_(x[..., :7])),      # one twice
     lambda y, x: y[..., ::2].copy_(x[..., ::2])])
 def test_zeros_elsewhere_are_no_padding(write):
     def blanked(x):
