@@ -67,7 +67,8 @@ class Call:
     @property
     def where(self) -> str:
         """The operation and the module that performs it, for messages."""
-        return f"operation aten.{self.name} in module {self.scope or '(the model itself)'!r}"
+        name = self.name if "." in self.name else f"aten.{self.name}"
+        return f"operation {name} in module {self.scope or '(the model itself)'!r}"
 
 
 @dataclass
@@ -133,7 +134,7 @@ class _Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if function.namespace == "prim" or asks_shape(function):
             return function(*args, **kwargs)
-        name = function.overloadpacket.__name__
+        name = str(function.overloadpacket).removeprefix("aten.")
         if name in REWRITES:
             with self:
                 result = REWRITES[name](self, function, args, kwargs)
@@ -171,9 +172,8 @@ class _Recorder(TorchDispatchMode):
             self.unknown.update(storage_of(x) for x in written if not isinstance(x, FakeTensor))
         else:
             result = function(*args, **kwargs)
-        made = tensors_in(result)
         origin = self.origin(tensors)
-        for x in [*made, *written]:
+        for x in [*tensors_in(result), *written]:
             self.memory.remember(x, None)
             if origin:
                 self.known[id(x)] = origin

@@ -285,3 +285,16 @@ def test_what_an_operation_returns_beside_what_it_writes_to_depends_on_the_input
     fake = torch.ao.quantization.FusedMovingAvgObsFakeQuantize()
     with pytest.raises(UnsupportedOperation, match="_fused_moving_avg_obs_fq_helper in module"):
         audit(plain(lambda x, f: both(x, f), fake), 8)
+
+
+@torch.library.custom_op("elsewhere::clone", mutates_args=())
+def smooth(self: torch.Tensor) -> torch.Tensor:
+    return F.avg_pool2d(self, 3, 1, 1)
+
+
+smooth.register_fake(torch.empty_like)
+
+
+def test_operations_of_other_libraries_have_no_rules_though_their_names_are_known():
+    with pytest.raises(UnsupportedOperation, match=r"operation elsewhere.clone in module 'head'"):
+        audit(nn.Sequential(OrderedDict(head=Run(lambda x: smooth(x)))), 8)
