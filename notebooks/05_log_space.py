@@ -124,7 +124,7 @@ table(reached, ["β", "excess over the mean / bound",
                 "deficit below the maximum / bound"])
 
 # %% tags=["hide-input"]
-with checking("mex-bounds", "numerical", detail="{count} draws") as check:
+with checking("mex-bounds", "numerical", detail="200 draws") as check:
     for _ in range(200):
         n = int(torch.randint(2, 9, (), generator=generator))
         values = torch.randn(n, generator=generator).double() * 3
@@ -283,7 +283,7 @@ table(ratios, ["t_1", "ratio of derivatives", "by autograd"])
 
 # %% tags=["hide-input"]
 with checking("mex-two-exponents", "numerical",
-              detail="{count} exponents") as check:
+              detail=f"6 pairs of exponents, {len(ratios)} ratios") as check:
     for one, two in ((1, 2), (2, 1), (-1, 1), (0, 1), (1, 0), (0.5, -2)):
         kinds = []
         for change in (0.0, 1.0):
@@ -734,9 +734,10 @@ table([(name, which, f"{equal} of {number}")
       ["circuit", "missing", "equal"])
 
 # %% tags=["hide-input"]
-with checking("marginals-by-ones", detail="{count} sums over missing values, "
-              "integers") as check:
-    for s, summed, once in agreement + cases["no overlap, any weights"]:
+sums = agreement + cases["no overlap, any weights"]
+with checking("marginals-by-ones", detail=f"{len(sums)} sums over missing "
+              "values, integers") as check:
+    for s, summed, once in sums:
         check(summed == once, s)
     everything = [once for s, _, once in agreement if len(s) == 4]
     check(everything[0] == 60**4 * 10**7, "probabilities add up to one")

@@ -108,8 +108,8 @@ table(rebuilt, ["geometry", "partition", "R", "right of 200 with R products",
                 "with R - 1"])
 
 # %% tags=["hide-input"]
-with checking("separation-rank", detail="{count} sums of R products on 200 "
-              "fresh inputs, for square and mirror windows") as check:
+with checking("separation-rank", detail=f"{len(rebuilt)} sums of R products "
+              "on 200 fresh inputs, for square and mirror windows") as check:
     for shape, name, R, enough, too_few in rebuilt:
         check(enough == 200 and too_few < 10, (shape, name))
         check(R == certify(line[shape], regions[name], seed=0).rank, "R")
@@ -134,8 +134,8 @@ table(independent, ["width of the root", "M", "denominator", "rank",
                     "joint = product of marginals"])
 
 # %% tags=["hide-input"]
-with checking("independence-rank-one", detail="{count} distributions in exact "
-              "integers") as check:
+with checking("independence-rank-one", detail=f"{len(independent)} "
+              "distributions in exact integers") as check:
     for width, kind, total, rank, same in independent:
         check(total < 2**50 and same == (rank == 1), (width, kind))
     check({row[3] == 1 for row in independent} == {True, False}, "both occur")
@@ -252,7 +252,7 @@ table([row for row in even if row[0] == 16][::3],
       ["N", "P", "M", "widths", "j", "a", "shared", "rank", "formula"])
 
 # %% tags=["hide-input"]
-with checking("split-windows-rank", detail="{count} exact ranks") as check:
+with checking("split-windows-rank", detail=f"{len(even)} exact ranks") as check:
     for *about, rank, formula in even:
         check(rank == formula, about)
     lower = sum(x[-1] > y[-1] for x, y in zip(even[::2], even[1::2]))

@@ -391,7 +391,7 @@ table([(N, f"{N}/{N // 2 + 2}", r, wide_enough(N, r ** (N // 2)),
 
 # %% tags=["hide-input"]
 with checking("mixture-gap",
-              detail="M > r, the upper bound reached: {count} ranks") as check:
+              detail="M at least r, the bound reached: {count} ranks") as check:
     for (M, r), rank in large.items():
         check(r**4 <= rank == mixture_bound(8, r), (M, r))
     for (M, r), rank in parents.items():

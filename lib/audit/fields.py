@@ -283,6 +283,8 @@ def _pick(edges: torch.Tensor, dim: int, position: torch.Tensor, offset: torch.T
 
 def _agree_on_empty(field: Field) -> Field:
     """A unit that sees no pixel along one axis sees none at all."""
+    if field.image[0] == EMPTY:                     # labels of units: their first axis says it
+        return field
     empties = [edge[:1] > EMPTY // 2 for edge in field.edges]
     if not any(bool(empty.any()) for empty in empties):
         return field

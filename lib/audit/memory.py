@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch.utils import _pytree as pytree
 
 from .seal import storage_of
 
@@ -38,6 +37,14 @@ class Memory:
         self.alive = []
 
     def __contains__(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor is remembered, or other ones that share its memory are.
+
+        A buffer of the module may be read itself after a write to a part of it.
+        """
+        if id(tensor) not in self.values and any(
+                value is not None for value, _ in self.history.get(self.storage(tensor), ())):
+            self.alive.append(tensor)
+            self.values[id(tensor)], self.seen_writes[id(tensor)] = None, 0
         return id(tensor) in self.values
 
     def remember(self, tensor: torch.Tensor, value: object) -> None:
@@ -82,12 +89,3 @@ def _span(layout: tuple) -> tuple[int, int]:
     """First and last element of the memory that a tensor touches."""
     size, stride, offset = layout
     return offset, offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True) if n)
-
-
-def made_by(function: object, result: object) -> list[torch.Tensor]:
-    """Tensors among an operation's results that are new, not one of those that it wrote to."""
-    specs = function._schema.returns
-    parts = result if len(specs) > 1 else (result,)
-    return [x for part, spec in zip(parts, specs, strict=False)
-            if spec.alias_info is None or not spec.alias_info.is_write
-            for x in pytree.tree_leaves(part) if isinstance(x, torch.Tensor)]

@@ -13,6 +13,8 @@ from math import prod
 from .fields import Field
 from .nodes import Layouts, Node, block_of, by_group, complete, count, fresh, in_groups, raw_labels
 
+WAYS = 4                                            # routes kept at a tensor that joins several
+
 
 @dataclass
 class Route:
@@ -104,27 +106,27 @@ class Routes:
     def up_to_k(self, before: int, at: int, grouped: bool = True) -> Iterator[Route]:
         """Routes that end in a layer K with so many channels, and so many before it.
 
-        The longest such routes are taken. With ``grouped`` every channel compares cells of its
-        own, so that grouped layers may be on the route, but for the first, which fits the
-        templates.
+        The longest such routes are taken, at a join a few of them. With ``grouped`` every channel
+        compares cells of its own, so that grouped layers may be on the route, but for the first,
+        which fits the templates.
         """
         best = {}
         for node in self.nodes[1:]:
             if node.role == "layer" and node.groups > 1 and not grouped:
                 continue
-            found = [route for parent in node.edges if parent in best
-                     for route in self._arrive(best[parent], parent, node, before)]
+            found = [longer for parent in node.edges for route in best.get(parent, ())
+                     for longer in self._arrive(route, parent, node, before)]
             if node in self.blocks and self.blocks[node]:
                 found.append(self._extended(self.start(self.blocks[node]), node))
             if not found:
                 continue
-            route = max(found, key=lambda r: (r.reach, -prod(r.strides)))
+            found.sort(key=lambda r: (-r.reach, prod(r.strides)))
             if node.role == "layer":
                 if node.channels >= at:
-                    yield route
+                    yield found[0]
                 if node.channels < before:
                     continue
-            best[node] = route
+            best[node] = _kept(found)
 
     def arriving(self) -> set[int]:
         """How many channels arrive between any two layers."""
@@ -135,12 +137,12 @@ class Routes:
         """Tensors to which some chain leads, however few its channels."""
         routes = {}
         for node in self.nodes[1:]:
+            found = [longer for parent in node.edges for route in routes.get(parent, ())
+                     for longer in self._arrive(route, parent, node, 1)]
             if node in self.blocks and self.blocks[node]:
-                routes[node] = self._extended(self.start(self.blocks[node]), node)
-            for parent in node.edges:
-                if parent in routes:
-                    for route in self._arrive(routes[parent], parent, node, 1):
-                        routes[node] = route
+                found.append(self._extended(self.start(self.blocks[node]), node))
+            if found:
+                routes[node] = _kept(found)
         return {*routes, *self.raw}
 
     def _arrive(self, route: Route, parent: Node, node: Node, needed: int) -> list[Route]:
@@ -242,6 +244,17 @@ class Routes:
                         continue
         self.hops[layer] = list(found.items())
         return self.hops[layer]
+
+
+def _kept(routes: list[Route]) -> list[Route]:
+    """The first routes that end in different layers: a slice behind a join may drop one's channels.
+
+    At a layer they all end in it, and one is left.
+    """
+    last = {}
+    for route in routes:
+        last.setdefault(route.node, route)
+    return [*last.values()][:WAYS]
 
 
 def _usable(last: Node, arranged: list[int] | range, supply: list | None) -> int:

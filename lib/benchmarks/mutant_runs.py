@@ -11,6 +11,7 @@ are in processor time: a busy machine kills nothing.
 import ast
 import functools
 import gc
+import hashlib
 import json
 import os
 import re
@@ -425,17 +426,31 @@ class Session:
         return answer, allowed < needed
 
 
+def copied(folder, root=ROOT):
+    """A copy of the course, made once: a sample goes on with the library that it began with."""
+    tree, stated = folder / "copy", folder / "copied"
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True,
+                           check=True).stdout.split("\0")[:-1]
+    code = hashlib.sha256()
+    for name in names:
+        if name.startswith("lib/") and name.endswith(".py"):
+            code.update(f"{name}\n".encode() + (root / name).read_bytes())
+    if not tree.exists():
+        for name in names:
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, tree / name)
+        shutil.copytree(tree / "lib", folder / "original" / "lib")
+        stated.write_text(code.hexdigest(), encoding="utf-8")
+    elif not stated.exists() or stated.read_text(encoding="utf-8") != code.hexdigest():
+        sys.exit(f"mutants: the library has changed since it was copied to {folder}, or the copy "
+                 "is not whole; remove that folder to draw from the library of today")
+    return tree
+
+
 def run(folder, seed, count, strata, results, traced=True, limit=1000):
     """Draw a sample, try what is not in the results yet, append each outcome."""
     table = settings()
-    tree = folder / "copy"
-    if not tree.exists():
-        names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True,
-                               text=True, check=True).stdout.split("\0")[:-1]
-        for name in names:
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tree / name)
-        shutil.copytree(tree / "lib", folder / "original" / "lib")
+    tree = copied(folder)
     shutil.copytree(folder / "original" / "lib", tree / "lib", dirs_exist_ok=True)  # after a kill
     (folder / "clean").mkdir(exist_ok=True)
     done = {(entry["seed"], entry["name"]) for entry in read(results)}

@@ -235,6 +235,8 @@ def main(arguments=None):
     parser.add_argument("--limit", type=float, default=1000, help="leave a mutant undecided after "
                         "so many seconds of processor time")
     options = parser.parse_args(arguments)
+    if options.command != "run" and not options.results.is_file():
+        parser.error(f"--results {options.results}: there is no such file")
     entries, judged = read(options.results), verdicts()
     if options.command == "table":
         return print("\n".join([*table(entries, judged), "",

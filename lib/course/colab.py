@@ -63,7 +63,9 @@ def stamp_setup(twin: Path) -> bool:
     _, marker, after = rest.partition("\n# %%")
     stamped = before + heading + setup_cell() + "\n" + marker + after
     if stamped != text:
-        twin.write_text(stamped, encoding="utf-8")
+        partial = twin.with_name(f"{twin.name}.partial")  # a full disk leaves the old text whole
+        partial.write_text(stamped, encoding="utf-8")
+        partial.replace(twin)
     return stamped != text
 
 

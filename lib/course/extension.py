@@ -3,7 +3,8 @@
 Pages hold ``<!-- ledger -->``, ``<!-- map -->`` or ``<!-- api -->`` where these go; quizzes are put
 before exercises. A value glued into a sentence would look like code, with a caret in its powers,
 and the word that opens a proof like the rest of its text: both get a class here, which course.css
-styles, and powers become formulas. Built pages are finished by `lib.course.finishing`.
+styles, and powers become formulas. Headings leave their anchor to a statement of the same name.
+Built pages are finished by `lib.course.finishing`.
 """
 
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from docutils import nodes
 from myst_nb.ext.glue.utils import PendingGlueReference
+from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.directive import ProofDirective
 
@@ -24,6 +26,19 @@ from .reference import module_markdown, module_paths
 from .statements import StatementIndex, note_titles
 
 POWER = re.compile(r"(\d+\^\d+)")
+
+
+class SeparateAnchors(SphinxTransform):
+    """Leave an anchor to the statement if a heading of its page has the same one."""
+
+    default_priority = 500  # before tables of contents are made from the anchors
+
+    def apply(self, **_):
+        labels = {label for node in self.document.findall(nodes.Element)
+                  if "realtype" in node for label in node["ids"]}
+        for section in self.document.findall(nodes.section):
+            section["ids"] = [f"section-{label}" if label in labels else label
+                              for label in section["ids"]]
 
 
 class MarkGluedText(SphinxPostTransform):
@@ -125,6 +140,7 @@ def setup(app) -> dict:
     app.connect("doctree-read", note_titles)
     app.connect("html-page-context", drop_thebe, priority=900)  # after all that add files
     app.connect("build-finished", finish)
+    app.add_transform(SeparateAnchors)
     app.add_post_transform(MarkGluedText)
     app.add_post_transform(TypesetPowers)
     app.setup_extension("sphinx_proof")

@@ -10,7 +10,7 @@ from .claims import load_claims
 __all__ = ["chapter_titles", "chapters", "map_markdown", "reading_minutes"]
 
 WORDS_A_MINUTE = 130      # a text with symbols is read about half as fast as a novel
-FORMULA = re.compile(r"^\$\$.*?^\$\$|^`{3}\{math\}.*?^`{3}", re.MULTILINE | re.DOTALL)
+FORMULA = re.compile(r"^\$\$.*?\$\$|^`{3}\{math\}.*?^`{3}", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^(`{3,}|~{3,})(?:python|\{raw\}|sh|yaml).*?^\1", re.MULTILINE | re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The built pages: every local link leads somewhere, nothing is loaded from another machine.
+"""The built pages: a local link leads to one place, nothing is loaded from another machine.
 
 ``python -m lib.course.pages _build/html`` reports what is wrong, and fails if anything is.
 """
@@ -14,6 +14,8 @@ from .links import launch_problems
 # Attributes whose target the browser fetches by itself when it shows the page.
 LOADED = {(tag, "src") for tag in ("script", "img", "iframe", "source", "video", "audio", "track",
                                    "embed")} | {("video", "poster"), ("object", "data")}
+# What sphinx-proof and sphinx-exercise put on every statement; nothing links there.
+FIXED = {"proof", "proof-content", "exercise-content", "solution-content"}
 LOADED_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "manifest"}
 
 
@@ -23,10 +25,13 @@ class Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.links, self.loaded, self.anchors, self.no_alt = [], [], set(), []
+        self.twice = set()
         self.feed(html)
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
         given = {key: value for key, value in attributes if value}
+        if "id" in given and given["id"] in self.anchors - FIXED:
+            self.twice.add(given["id"])
         self.anchors.update(given[key] for key in ("id", "name") if key in given)
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
@@ -47,7 +52,7 @@ def read_page(path: Path) -> Page:
 
 
 def page_problems(folder: Path) -> list[str]:
-    """Broken local links, files loaded from elsewhere, and dead launch links of a built book.
+    """Broken local links, anchors in two places, files loaded from elsewhere, dead launch links.
 
     Parameters
     ----------
@@ -67,6 +72,7 @@ def page_problems(folder: Path) -> list[str]:
         page = read_page(path)
         lines = [f"loads {url}" for url in page.loaded if is_remote(url)]
         lines += launch_problems("\n".join(page.links))
+        lines += [f"two places with the anchor {one}" for one in sorted(page.twice)]
         if relative.parts[0] in ("book", "notebooks"):
             lines += [f"no alternative text for the image {src}" for src in page.no_alt]
         lines += [f"broken link {link}" for link in {*page.links, *page.loaded}

@@ -102,7 +102,8 @@ def generator(seed: int) -> torch.Generator:
     Parameters
     ----------
     seed : int
-        Between 0 and 2**63 - 1.
+        Between 0 and 2**63 - 1. Torch reads the last 32 bits of it: seeds that differ by a multiple
+        of 2**32 draw the same numbers.
 
     Examples
     --------

@@ -210,12 +210,14 @@ def integer(value: object, what: str = "your answer") -> int:
     Refusal
         For everything else, truth values included.
     """
-    found = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if isinstance(value, Fraction):
-        found = value.denominator == 1
-    if not found or not isfinite(value) or value != int(value):
-        refuse(f"{what} is {shown(value)}, and an integer is asked for")
-    return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, (float, Fraction)) and value == value // 1:
+        return int(value)
+    text = shown(value)
+    if isinstance(value, float) and float(text).is_integer():  # as 2 for 2.0000000000000004
+        text = repr(value)
+    refuse(f"{what} is {text}, and an integer is asked for")
 
 
 def truth(value: object, what: str = "your answer") -> bool:

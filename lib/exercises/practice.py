@@ -57,9 +57,10 @@ def _below(node, mode: int) -> bool:
 @exercise("12-common", "what stands below a node of layer l: an order, or a set?")
 def _common(answer):
     def cases():
-        for base in ((1, 2), (1, 2, 4), (1, 2, 4, 8)):
-            for order in permutations(base):
-                yield (base, order), list(mixture_levels(base, order))
+        firsts = [(1, 2), (2, 1), (1, 2, 4), (2, 4, 1), (4, 1, 2), (1, 2, 4, 8), (8, 2, 1, 4)]
+        for first in firsts:
+            for order in permutations(sorted(first)):
+                yield (first, order), list(mixture_levels(first, order))
 
     def read(value, call):
         value = sorted(value) if isinstance(value, (set, frozenset)) else value
@@ -88,7 +89,7 @@ def _mirror(answer):
           "channels")
 def _curve(answer):
     curves = [([(4, 0.25), (16, 0.75)], (0.25, 0.75, 0.5)),
-              ([(8, 0.36), (16, 0.44)], (0.40, 0.42)),
+              ([(8, 0.36), (12, 0.44)], (0.40, 0.42)),
               ([(2, 0.1), (4, 0.2), (8, 0.4), (16, 0.5)], (0.15, 0.3, 0.45)),
               ([(2, 0.125), (4, 0.375), (64, 0.5)], (0.4375, 0.25))]
     tried = 0

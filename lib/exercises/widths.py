@@ -58,7 +58,7 @@ def _cut(answer):
         refuse(f"your answer is {shown(answer)}, and a list of nodes is asked for")
     chosen = []
     for part in answer:
-        part = part if isinstance(part, list) else [part]
+        part = list(part) if isinstance(part, (list, set, frozenset)) else [part]
         node = tuple(sorted(integer(i, "a position") for i in part))
         if node not in prices:
             refuse(f"{shown(part)} is no node: name one by the positions below it, as (3,), "

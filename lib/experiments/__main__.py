@@ -51,7 +51,8 @@ def parser():
     add("--cache", help="cache folder for downloads; default $OVERLAPS_DATA or ~/.cache/overlaps")
     add("--device", help="cpu, cuda or mps; default: the best present")
     add("--workers", type=int, help="processes on this machine; default 1")
-    add("--threads", type=int, help="threads per worker; default: cores / workers")
+    add("--threads", type=int, help="threads per worker; default: cores / workers, with "
+        "--scheduler as its workers are set up")
     add("--scheduler", help="address of a Dask scheduler, e.g. tcp://host:8786")
     add("--dry-run", action="store_true", help="print the plan and its estimated cost")
     add("--quiet", action="store_true", help="no progress bar")
@@ -106,9 +107,10 @@ def check(arguments, settings):
     cores = os.cpu_count() or 1
     if arguments.workers is not None and not 1 <= arguments.workers <= MOST_WORKERS:
         raise ValueError(f"--workers {arguments.workers}: must lie between 1 and {MOST_WORKERS}")
-    if arguments.threads is not None and not 1 <= arguments.threads <= cores:
-        raise ValueError(f"--threads {arguments.threads}: must lie between 1 and {cores}, the "
-                         "number of cores")
+    most, why = (cores, ", the number of cores") if arguments.scheduler is None else (
+        MOST_WORKERS, "")  # the machines of a scheduler have other cores
+    if arguments.threads is not None and not 1 <= arguments.threads <= most:
+        raise ValueError(f"--threads {arguments.threads}: must lie between 1 and {most}{why}")
     if arguments.output is not None and not arguments.output.strip():
         raise ValueError("--output: is empty, must be the path of a file")
     if settings.data != "cifar-10" and (arguments.data_folder or arguments.cache):
@@ -156,7 +158,7 @@ def plan(grid, settings, arguments, output, device, threads):
         stored = sweep.open_results(settings, output, source, make=False)
     with sweep.connected(arguments.scheduler):
         return sweep.describe(grid, settings, stored.names(), device, arguments.workers or 1,
-                              threads) + note
+                              threads or torch.get_num_threads()) + note
 
 
 def stop(number, frame):
@@ -201,7 +203,8 @@ def execute(arguments):
         check_writable(output)
         device = arguments.device or training_device().type
         workers = arguments.workers or 1
-        threads = arguments.threads or max(1, torch.get_num_threads() // workers)
+        threads = arguments.threads or (  # the workers of a scheduler are set up elsewhere
+            None if arguments.scheduler else max(1, torch.get_num_threads() // workers))
         if arguments.dry_run:
             print(plan(grid, settings, arguments, output, device, threads))
             return 0

@@ -210,11 +210,19 @@ def interval(values):
     float, float or None
         None for a single value.
 
+    Raises
+    ------
+    ValueError
+        If there is none.
+
     Examples
     --------
     >>> [round(number, 3) for number in interval([0.1, 0.2, 0.3])]
     [0.2, 0.248]
     """
+    if not len(values):
+        raise ValueError("interval: no values; contributions have one for every seed that all "
+                         "eight kinds were trained with, complete_widths says where there are some")
     if len(values) == 1:
         return values[0], None
     spread = statistics.stdev(values) / len(values) ** 0.5

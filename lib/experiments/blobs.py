@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from ..checks import integer
 from .networks import generator_for
 
 __all__ = ["Blobs", "TASKS", "blobs", "closedness", "symmetry"]
@@ -86,7 +87,7 @@ def blobs(count, seed, batch=500):
         At least 1.
     seed : int or str
     batch : int
-        Images made at once.
+        Images made at once; another number makes other images.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def blobs(count, seed, batch=500):
     Raises
     ------
     ValueError
-        If the count is not positive.
+        If the count or the batch is not positive.
 
     Examples
     --------
@@ -103,8 +104,7 @@ def blobs(count, seed, batch=500):
     >>> found.images.shape, bool((blobs(3, seed=0).images == found.images).all())
     (torch.Size([3, 32, 32]), True)
     """
-    if count < 1:
-        raise ValueError(f"blobs: count={count}, must be at least 1")
+    count, batch = integer("blobs: count", count, 1), integer("blobs: batch", batch, 1)
     generator = generator_for("blobs", seed)
     parts = []
     while sum(len(images) for images, *_ in parts) < count:

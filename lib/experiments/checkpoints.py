@@ -43,10 +43,11 @@ def save(path, state):
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : path-like
     state : dict
         What `torch.load` reads back with ``weights_only=True``.
     """
+    path = Path(path)
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,7 @@ def load(path, expected, device):
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : path-like
     expected : dict
         Entries that the state must have.
     device : torch.device
@@ -82,6 +83,7 @@ def load(path, expected, device):
     dict or None
         None if there is no checkpoint, with a warning if it cannot be used.
     """
+    path = Path(path)
     try:
         state = _read(path, device)
         different = [key for key, value in {**expected, **_made_by()}.items()

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from ..checks import integers, is_integer
+from ..checks import integer, integers, is_integer
 from ..checks import kind as kind_of
 from ..exact.device import device_name, same_in_every_mode
 from ..results import STORED, identifier, program
@@ -49,7 +49,7 @@ class PoolSettings:
     Parameters
     ----------
     images, test_images : int
-        Blobs made for training and for testing; a task uses four fifths of them.
+        Blobs made for training and for testing, at least 3; a task uses four fifths of them.
     steps, batch_size : int
         Steps of Adam (15,000 in the authors' scripts); the learning rate falls to a tenth after
         four fifths of them.
@@ -69,8 +69,10 @@ class PoolSettings:
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            if not is_integer(value) or value < 1:
-                raise ValueError(f"PoolSettings: {name}={value!r}, must be an integer, at least 1")
+            least = 3 if name.endswith("images") else 1  # of fewer a task takes none
+            if not is_integer(value) or value < least:
+                raise ValueError(f"PoolSettings: {name}={value!r}, must be an integer, at least "
+                                 f"{least}")
             object.__setattr__(self, name, int(value))  # NumPy's have no place in a file
 
     def as_dict(self):
@@ -102,7 +104,7 @@ def window_order(side, geometry):
     Raises
     ------
     ValueError
-        If there is no such geometry.
+        If there is no such geometry, or the side is no power of two.
 
     Examples
     --------
@@ -111,6 +113,9 @@ def window_order(side, geometry):
     """
     if geometry not in GEOMETRIES:
         raise ValueError(f"window_order: geometry={geometry!r}, must be one of {GEOMETRIES}")
+    side = integer("window_order: side", side, 1)
+    if side & (side - 1):  # rows that find no partner would be left out
+        raise ValueError(f"window_order: side={side}, must be a power of two")
     if geometry == "random":
         return torch.randperm(side * side, generator=generator_for("window order", side))
     grid = torch.arange(side * side).view(side, side, 1)
@@ -166,11 +171,19 @@ def coded(images, geometry):
     torch.Tensor, shape (n, side * side / 16), int64
         Rows of ``multisets(5)``, in the geometry's order.
 
+    Raises
+    ------
+    ValueError
+        If the images are no squares of truth values, or their side is no power of two.
+
     Examples
     --------
     >>> coded(torch.ones(1, 4, 4, dtype=torch.bool), "square").tolist()
     [[69]]
     """
+    if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != torch.bool:
+        raise ValueError(f"coded: images of shape {tuple(images.shape)} and type {images.dtype}; "
+                         "need squares (n, side, side) of torch.bool")
     codes = images.flatten(1)[:, window_order(images.shape[1], geometry)].long()
     for symbols in (2, 5):
         powers = symbols ** torch.arange(3, -1, -1)

@@ -4,14 +4,14 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
-from ..checks import kind
+from ..checks import integer, kind
 from ..results import identifier
 from .augment import Strength
 from .kinds import CLASSES, KINDS
 from .networks import Network
 
 DATA_SETS = ("dead-leaves", "photograph-patches", "cifar-10")
-MOST_IMAGES = 100_000
+MOST_IMAGES = {"dead-leaves": 100_000, "photograph-patches": 100_000, "cifar-10": 50_000}
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ class Settings:
                              "(0, 1)")
         if self.images is None and self.data == "cifar-10":
             return
-        if type(self.images) is not int or not CLASSES <= self.images <= MOST_IMAGES:
+        most = MOST_IMAGES[self.data]  # of CIFAR-10 the training images, before they are fetched
+        if type(self.images) is not int or not CLASSES <= self.images <= most:
             raise ValueError(f"Settings: images={self.images!r}, must be an integer from {CLASSES} "
-                             f"to {MOST_IMAGES} for {self.data!r}")
+                             f"to {most} for {self.data!r}")
 
     def as_dict(self):
         """The settings as plain JSON values; the precision was a setting of version 1.0."""
@@ -137,13 +138,14 @@ PUBLISHED = ("B1", "B2", "B3", "B4", "B5")
 
 
 def powers(first, last):
-    """Powers of two from first to last.
+    """The numbers first, 2 first, 4 first and so on, up to last; for first = 1 powers of two.
 
     Examples
     --------
     >>> powers(4, 32)
     (4, 8, 16, 32)
     """
+    first = integer("powers: first", first, 1)
     widths = []
     while first <= last:
         widths.append(first)

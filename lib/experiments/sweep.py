@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ..checks import integer
+from ..checks import integer, kind
 from . import jobs as work
 from .checkpoints import remove, remove_stored
 from .cifar import is_fetched, load_data, load_test_data
@@ -44,13 +44,15 @@ def must_download(settings, source):
 
 def open_results(settings, output, source, make=True):
     """The results file of a sweep, after its data were loaded and compared with the file's."""
-    ResultsFile(output, settings)  # what is no place for results is said before a download
+    there = ResultsFile(output, settings)  # what is no place for results is said before a download
     if must_download(settings, source):
         refuse_download(output)
     data = load_data(settings.data, settings.images, *source)
-    load_test_data(settings.data, *source)  # what is damaged shall be said before the training
+    test = load_test_data(settings.data, *source)  # what is damaged is said before the training
+    named = "test_fingerprint" in ((there.contents.header or {}).get("data") or {})
     return ResultsFile(output, settings, {
-        **data.provenance, "fingerprint": data.fingerprint, "count": len(data)}, make)
+        **data.provenance, "fingerprint": data.fingerprint, "count": len(data),
+        **({"test_fingerprint": test and test.fingerprint} if test or named else {})}, make)
 
 
 def checkpoint_folder(output):
@@ -72,7 +74,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     output : path-like
         Results file (JSON lines).
     source : tuple
-        Local data folder and cache folder, either may be None.
+        Local data folder and cache folder, either may be None: ``("~/cifar", None)``.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
     workers : int
@@ -92,7 +94,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     Raises
     ------
     TypeError
-        If the grid and the settings are exchanged, or a number of workers is none.
+        If the grid and the settings are exchanged, the source is no pair, or a number of workers
+        is none.
     RecordsError
         If the results file belongs to other settings or cannot be written.
     OSError
@@ -102,13 +105,16 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     """
     check_plan("run_sweep", grid, settings)
     integer("run_sweep: workers", workers)
+    if len(kind("run_sweep: source", source, tuple, list)) != 2:
+        raise ValueError(f"run_sweep: source={source!r}; need a data folder and a cache folder, "
+                         "None for either")
     with connected(scheduler) as client:
         results = open_results(settings, output, source)
         checkpoints = checkpoint_folder(output)
         remove_stored(checkpoints, results.names())
         todo = missing_jobs(grid, results)
         options = (settings, source, device, str(checkpoints), threads,
-                   results.header["data"]["fingerprint"])
+                   tuple(map(results.header["data"].get, ("fingerprint", "test_fingerprint"))))
         bar_format = "{l_bar}{bar}| {elapsed} elapsed, {remaining} left{postfix}"
         with tqdm(total=sum(map(weight, todo)), bar_format=bar_format,
                   disable=not progress, file=_Screen()) as bar:

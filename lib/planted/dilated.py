@@ -81,8 +81,9 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
     -------
     float
         1 - R/81, with R the least bound on the rank over the partitions that split all pairs:
-        minimum cuts, added up over the streams, and for two streams the sharper n² - (n - κ)²
-        where it applies. It is 0 for mixtures, for which no bound is used.
+        minimum cuts, added up over the streams, and where the two streams are the parents of the
+        hybrid whose pairs these are, the sharper n² - (n - κ)². It is 0 for mixtures, for which no
+        bound is used.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
     trees = [dilated_tree(order, network.dim, network.width) for order in network.orders]
     ranks = [sum(tree.mincut([pair[side] for pair, side in zip(pairs, sides)]) for tree in trees)
              for sides in indices(2, len(pairs)).tolist()]
-    if len(trees) == 2 and pairs == TASKS["hybrid's pairs"]:
+    if set(network.orders) == {_FIRST, _SECOND} and pairs == TASKS["hybrid's pairs"]:
         n = network.dim ** 2
         ranks.append(n**2 - (n - min(network.width, n)) ** 2)
     return max(0.0, 1 - min(ranks) / network.dim ** len(pairs))

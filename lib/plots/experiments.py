@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..experiments.analysis import FACTORS, cells, contributions, curve
+from ..experiments.analysis import FACTORS, cells, contributions, curve, interval
 from ..experiments.augment import Stream
 from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
@@ -347,7 +347,7 @@ def draw_factors(axes: Axes, table: dict, title: str = "") -> None:
         points = {}
         for order, steps in table.items():
             before = frozenset(order[:order.index(factor)])
-            points[before] = sum(steps[factor]) / len(steps[factor])
+            points[before] = interval(steps[factor])[0]
         for before, value in points.items():
             marker = MARKERS[" ".join(before) if len(before) < 2 else "both"]
             color = COLORS["exact"] if before else INK

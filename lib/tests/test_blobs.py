@@ -27,6 +27,7 @@ from lib.experiments.pooled import (
     window_order,
 )
 from lib.experiments.records import STORED, RecordsError, read
+from lib.experiments.settings import powers
 
 SOME = blobs(200, seed="tests")
 TINY = PoolSettings(images=20, test_images=10, steps=3, batch_size=4, channels=2)
@@ -77,8 +78,18 @@ def test_a_task_keeps_both_ends_of_a_score():
 
 
 @pytest.mark.parametrize("call, words", [
-    (lambda: blobs(0, 0), "count=0"), (lambda: SOME.task("size"), "'size', must be one of"),
-    (lambda: window_order(4, "round"), "'round'"), (lambda: PoolSettings(steps=0), "steps=0"),
+    (lambda: blobs(0, 0), "count=0; need an integer >= 1"),
+    (lambda: SOME.task("size"), "'size', must be one of"),
+    (lambda: window_order(4, "round"), "'round'"),
+    (lambda: coded(torch.ones(2, 28, 28, dtype=torch.bool), "mirror"), "side=28, must be a power"),
+    (lambda: window_order(0, "square"), "side=0; need an integer >= 1"),
+    (lambda: powers(0, 8), "powers: first=0; need an integer >= 1"),
+    (lambda: coded(SOME.images[:, :16], "square"), r"shape \(200, 16, 32\) and type torch.bool;"),
+    (lambda: coded(SOME.images.float(), "square"), "and type torch.float32; need squares"),
+    (lambda: PoolSettings(steps=0), "steps=0"),
+    (lambda: PoolSettings(images=2), "images=2, must be an integer, at least 3"),
+    (lambda: PoolSettings(test_images=2), "test_images=2, must be an integer, at least 3"),
+    (lambda: blobs(5, 0, batch=0), "batch=0; need an integer >= 1"),
     (lambda: PooledNetworks("sum", "square", 2, (0,)), "kind='sum'"),
     (lambda: PooledNetworks("max", "round", 2, (0,)), "geometry='round'")])
 def test_bad_arguments_are_refused(call, words):

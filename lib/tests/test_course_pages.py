@@ -4,11 +4,13 @@ import re
 import types
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 from lib.course import ROOT
 from lib.course.claims import load_claims
-from lib.course.extension import insert_pages, with_formulas
-from lib.course.overview import chapters, map_markdown
+from lib.course.extension import SeparateAnchors, insert_pages, with_formulas
+from lib.course.overview import chapters, map_markdown, reading_minutes
 from lib.course.reference import module_markdown, module_paths, plain
 
 MODULE = '''
@@ -94,6 +96,18 @@ def test_powers_in_glued_values_become_formulas(text, pieces):
     assert [str(node) for node in with_formulas(text)] == pieces
 
 
+def test_a_heading_leaves_its_anchor_to_the_statement_of_the_same_name():
+    statement = nodes.admonition(ids=["any-partition"])
+    statement["realtype"] = "theorem"
+    headings = [nodes.section(ids=["any-partition"]), nodes.section(ids=["remember"])]
+    page = new_document("page")
+    page += headings
+    headings[0] += statement
+    SeparateAnchors(page).apply()
+    assert [heading["ids"] for heading in headings] == [["section-any-partition"], ["remember"]]
+    assert statement["ids"] == ["any-partition"]
+
+
 def test_no_two_pages_have_the_same_title():
     """A search that finds two pages of one name, chapter and notebook, says too little."""
     titles = {}
@@ -102,6 +116,11 @@ def test_no_two_pages_have_the_same_title():
         title = re.search(mark, path.read_text(encoding="utf-8"), re.MULTILINE)[1]
         titles.setdefault(title.casefold(), []).append(path.name)
     assert not {title: pages for title, pages in titles.items() if len(pages) > 1}
+
+
+@pytest.mark.parametrize("formula", ["$$a=b$$", "$$\na=b\n$$ (eq-a)", "```{math}\na=b\n```"])
+def test_words_between_formulas_take_time_to_read(formula):
+    assert reading_minutes(f"{formula}\n\n{1300 * 'word '}\n\n{formula}\n") == 11
 
 
 def test_the_map_names_every_chapter_and_every_theorem():

@@ -144,3 +144,17 @@ def test_the_cell_is_written_where_its_tag_is(tmp_path):
     assert not stamp_setup(twin)
     twin.write_text("# %%\n1 + 1\n")
     assert not stamp_setup(twin)
+
+
+def test_a_disk_that_fills_up_leaves_the_twin_whole(tmp_path, monkeypatch):
+    def half(path, text, **options):
+        with path.open("w") as file:
+            file.write(text[:10])
+        raise OSError("no space left")
+
+    twin, text = tmp_path / "90_trial.py", f"{HEADING}pass\n\n# %%\n1 + 1\n"
+    twin.write_text(text)
+    monkeypatch.setattr(type(twin), "write_text", half)
+    with pytest.raises(OSError, match="no space left"):
+        stamp_setup(twin)
+    assert twin.read_text() == text

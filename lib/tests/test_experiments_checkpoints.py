@@ -25,10 +25,10 @@ def test_checkpoint_continues_to_the_same_numbers(tmp_path):
         if epoch == 4:
             raise KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
-        training.Trainer(networks, settings, data).run(path, interrupt, every_seconds=0)
+        training.Trainer(networks, settings, data).run(str(path), interrupt, every_seconds=0)
     epochs = []
     resumed = training.Trainer(networks, settings, data)
-    resumed.run(path, epochs.append)
+    resumed.run(str(path), epochs.append)  # a text is a path too
     assert epochs == [3, 4, 5, 6]
     assert resumed.curves == through.curves and resumed.evaluate() == through.evaluate()
     assert path.exists()

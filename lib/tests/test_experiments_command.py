@@ -82,6 +82,8 @@ ADDRESS = "must be an address such as tcp://host:8786"
     (["--workers", "257"], "--workers 257: must lie between 1 and 256"),
     (["--threads", "0"], "--threads 0: must lie between 1 and 4, the number of cores"),
     (["--threads", "5"], "--threads 5: must lie between 1 and 4, the number of cores"),
+    (["--threads", "257", "--scheduler", "tcp://a:1"],
+     "--threads 257: must lie between 1 and 256"),
     (["--output", ""], "--output: is empty, must be the path of a file"),
     (["--data-folder", "x"],
      "--data-folder, --cache: dead-leaves is made here, must be left out"),
@@ -109,6 +111,7 @@ def test_what_has_no_effect_or_cannot_work_is_refused(monkeypatch, arguments, me
     ["--output", "a"], ["--data", "cifar-10", "--cache", "x"],
     ["--data", "cifar-10", "--data-folder", "x"], ["--device", "cpu"], ["--device", ""],
     ["--scheduler", "tls://a.b:80", "--device", "no device here"],
+    ["--scheduler", "tcp://a:1", "--threads", "64"],  # this machine has four cores
     *(["--scheduler", f"{kind}://a:1"] for kind in ("tcp", "tls", "ucx", "ws", "wss")),
 ])
 def test_what_works_is_taken(monkeypatch, arguments):
@@ -232,6 +235,8 @@ def asked(tmp_path, monkeypatch):
      ((None, "y"), "meta", 8, None, 1, True)),
     (["--scheduler", "tcp://a:1", "--device", "cpu", "--threads", "1", "--output", "b"], "b",
      ((None, None), "cpu", 1, "tcp://a:1", 1, True)),
+    (["--scheduler", "tcp://a:1"], "notebooks/results/minute.jsonl",  # not the seven from here
+     ((None, None), "meta", 1, "tcp://a:1", None, True)),
 ])
 def test_what_a_sweep_is_asked_for(asked, tmp_path, capsys, arguments, output, given):
     assert command.main(arguments) == 0

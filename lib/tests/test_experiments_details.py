@@ -47,7 +47,7 @@ def a_set(images=IMAGES, labels=LABELS):
     lambda: dead_leaves(10, leaves=1, smallest=0.1, largest=0.2), lambda: photograph_patches(10),
     lambda: SET.subset(10), lambda: a_set(IMAGES[:0], LABELS[:0]),
     lambda: a_set(IMAGES, LABELS * 0), lambda: a_set(IMAGES, LABELS * 0 + 9),
-    lambda: pooled.PoolSettings(1, 1, 1, 1, 1), lambda: blobs(1, 0, batch=1),
+    lambda: pooled.PoolSettings(3, 3, 1, 1, 1), lambda: blobs(1, 0, batch=1),
     lambda: separation.decision_rank(torch.eye(3)[None], 1), lambda: Augmenter(IMAGES[:1], "none"),
     lambda: Grid({"B1": (1,)}, ("none",), (0,)), lambda: as_network(dict(RECORD)),
     lambda: as_network(without(accuracy=None, status="diverged in epoch 3")),

@@ -13,7 +13,7 @@ import torch
 from lib.experiments import checkpoints, jobs, sweep, training
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network
-from lib.experiments.records import ResultsFile, read
+from lib.experiments.records import RecordsError, ResultsFile, read
 from lib.experiments.settings import Grid, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -116,7 +116,7 @@ def test_a_job_anywhere_loads_its_data_and_never_fails(monkeypatch):
     monkeypatch.setattr(jobs, "load_data", lambda *values: ("data", values))
     monkeypatch.setattr(jobs, "load_test_data", lambda *values: ("test", values))
     monkeypatch.setattr(jobs, "train_job", lambda *values: given.append(values) or ["entry"])
-    found = jobs.run_job(job, QUICK, ("folder", "cache"), "device", "folder/of", 3, None, "report")
+    found = jobs.run_job(job, QUICK, ("folder", "cache"), "device", "folder/of", 3, (), "report")
     data, test = (("data", ("dead-leaves", 20, "folder", "cache")),
                   ("test", ("dead-leaves", "folder", "cache")))
     path = Path("folder/of") / f"{jobs.job_name(job)}.pt"
@@ -133,11 +133,14 @@ def test_images_of_another_machine_are_no_results_of_the_file(monkeypatch):
     """A worker of a cluster has other files under the same path."""
     monkeypatch.setattr(jobs, "train_job", lambda *values: ["entry"])
     job, right = some("B1", 2), dead_leaves(20).fingerprint
-    assert jobs.run_job(job, QUICK, (), fingerprint=right) == (job, ["entry"], [])
-    _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprint="0" * 16)
-    assert found == [] and failure == (
-        f"B1-C2-none-s0: DatasetError: run_job: the images on {platform.node()} are not those of "
-        f"the results file: fingerprint {right}, must be {'0' * 16}")
+    assert jobs.run_job(job, QUICK, (), fingerprints=(right, None)) == (job, ["entry"], [])
+    monkeypatch.setattr(jobs, "load_test_data", lambda *values: dead_leaves(20))
+    assert jobs.run_job(job, QUICK, (), fingerprints=(right, right)) == (job, ["entry"], [])
+    for wanted in (("0" * 16, right), (right, "0" * 16)):
+        _, found, (failure,) = jobs.run_job(job, QUICK, (), fingerprints=wanted)
+        assert found == [] and failure == (
+            f"B1-C2-none-s0: DatasetError: run_job: the images on {platform.node()} are not those "
+            f"of the results file: fingerprint {right}, must be {'0' * 16}")
 
 
 def test_a_small_grid_is_trained_job_by_job(monkeypatch):
@@ -195,8 +198,8 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     """Epoch by epoch, for jobs of equal cost; a job that fails goes back to where it began."""
     calls = []
 
-    def run_job(job, settings, source, device, folder, threads, fingerprint, report):
-        calls.append((job[0].seed, settings, source, device, folder, threads, fingerprint))
+    def run_job(job, settings, source, device, folder, threads, fingerprints, report):
+        calls.append((job[0].seed, settings, source, device, folder, threads, fingerprints))
         report(1)
         if job[0].seed == 1 and len(calls) < 6:
             return job, [], [f"{len(calls)}"]
@@ -214,7 +217,7 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     assert bar.places == [round(place / 6, 6) for place in (0, 1, 2, 2, 3, 3, 4, 4, 4, 5, 4, 5)]
     assert bar.said == [f"{count} networks stored" for count in (1, 1, 2, 2, 2)]
     assert [call[0] for call in calls] == [0, 1, 2, 1, 1]
-    folder, images = str(sweep.checkpoint_folder(path)), dead_leaves(20).fingerprint
+    folder, images = str(sweep.checkpoint_folder(path)), (dead_leaves(20).fingerprint, None)
     assert {call[1:] for call in calls} == {(QUICK, (None, None), "cpu", folder, None, images)}
     assert folder == f"{path}.checkpoints" and Path(folder).is_absolute()
     assert sweep.checkpoint_folder("b") == Path.cwd() / "b.checkpoints"
@@ -264,7 +267,7 @@ def test_jobs_are_done_where_they_were_asked_for(tmp_path, monkeypatch, bars, wo
     assert asked == ["address"]
     assert name == ("on_cluster" if client else "in_parallel" if workers > 1 else "one_by_one")
     assert options == (QUICK, (None, None), "device", f"{path}.checkpoints", 5,
-                       dead_leaves(20).fingerprint)
+                       (dead_leaves(20).fingerprint, None))
     assert rest[0] == client if client else workers == 1 or rest == (2,)
 
 
@@ -303,7 +306,24 @@ def test_the_data_of_a_sweep_are_loaded_and_described(tmp_path, monkeypatch):
     assert loaded == [("dead-leaves", 20, "x", "y"), ("dead-leaves", "x", "y")] * 2
     header, entries = read(path)
     assert entries == [] and header["settings"] == QUICK.as_dict()
-    assert header["data"] == {**data.provenance, "fingerprint": data.fingerprint, "count": 20}
+    about = {**data.provenance, "fingerprint": data.fingerprint, "count": 20}
+    assert header["data"] == about
+    monkeypatch.setattr(sweep, "load_test_data", lambda *values: dead_leaves(10))
+    sweep.open_results(QUICK, path, ("x", "y"))  # test images that were not there at first
+    new = sweep.open_results(QUICK, tmp_path / "new.jsonl", ("x", "y"))
+    assert new.header["data"] == {**about, "test_fingerprint": dead_leaves(10).fingerprint}
+    for other, says in ((dead_leaves(10, seed=1), "'"), (None, "None")):  # or missing here
+        monkeypatch.setattr(sweep, "load_test_data", lambda *values, other=other: other)
+        with pytest.raises(RecordsError, match="other settings .data test_fingerprint: '"
+                           f".* there, {says}"):
+            sweep.open_results(QUICK, tmp_path / "new.jsonl", ("x", "y"))
+
+
+@pytest.mark.parametrize("source", ["~/cifar", Path("cifar"), ("cifar",), None])
+def test_a_source_that_is_no_pair_is_named(tmp_path, source):
+    with pytest.raises((TypeError, ValueError), match="run_sweep: source="):
+        sweep.run_sweep(Grid({"B1": (2,)}), QUICK, tmp_path / "a.jsonl", source)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_lost_its_networks_is_noticed(tmp_path, monkeypatch, bars):

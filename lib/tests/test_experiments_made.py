@@ -210,7 +210,7 @@ WRONG = {
     "Strength: translation=32, color_shift=0.1, color_factor=(0.7, 1.4); must have translation "
     "from 0 to 31, color_shift >= 0 and finite, 0 <= smallest <= largest factor":
         lambda d: Strength(32),
-    "blobs: count=-1, must be at least 1": lambda d: blobs(-1, 0),
+    "blobs: count=-1; need an integer >= 1": lambda d: blobs(-1, 0),
     "Blobs.task: 'size', must be one of ('closedness', 'symmetry')":
         lambda d: Blobs(d.images, d.labels, d.labels).task("size"),
     f"Network: block='B0', must be one of {', '.join(KINDS)}": lambda d: Network("B0", 1, "x", 0),
@@ -222,8 +222,10 @@ WRONG = {
         lambda d: Settings("x"),
     "Settings: batch_size=0, must be an integer >= 1": lambda d: Settings(batch_size=0),
     "Settings: learning_rate=1, must be a float in (0, 1)": lambda d: Settings(learning_rate=1),
-    "Settings: images=9, must be an integer from 10 to 100000 for 'cifar-10'":
+    "Settings: images=9, must be an integer from 10 to 50000 for 'cifar-10'":
         lambda d: Settings("cifar-10", 9),
+    "Settings: images=60000, must be an integer from 10 to 50000 for 'cifar-10'":
+        lambda d: Settings("cifar-10", 60_000),
     "Settings: images=None, must be an integer from 10 to 100000 for 'dead-leaves'":
         lambda d: Settings(images=None),
     "Settings: strength=4, must be a Strength": lambda d: Settings(strength=4),

@@ -14,6 +14,7 @@ from lib.experiments.images import dead_leaves
 from lib.experiments.kinds import KINDS
 from lib.experiments.networks import Network, generator_for
 from lib.experiments.settings import Grid, Settings
+from lib.plots.experiments import draw_factors
 from lib.results import ResultsError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -73,6 +74,14 @@ def test_a_curve_is_crossed_for_the_first_time_going_up():
 def test_the_quantile_beyond_the_table():
     mean, half = analysis.interval([0.0, 1.0] * 8)
     assert (mean, half) == (0.5, pytest.approx(2.131 * (16 * 0.25 / 15) ** 0.5 / 4, rel=3e-4))
+
+
+def test_a_sweep_without_all_kinds_is_named_where_its_factors_are_shown():
+    table = analysis.contributions([entry("B1", 8, 0.2), entry("B2", 8, 0.5)], "color", 8)
+    for show in (lambda: analysis.interval(analysis.averaged(table)["order"]),
+                 lambda: draw_factors(None, table)):
+        with pytest.raises(ValueError, match="no values; .* all eight kinds"):
+            show()
 
 
 @pytest.mark.parametrize("cube, field", [(PUBLISHED_CUBE, "accuracy"),

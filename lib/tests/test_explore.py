@@ -116,6 +116,14 @@ def test_the_channels_of_a_rank_are_one_less_and_more_than_the_power_shown():
             assert 10**shown["digits"] < needed < 10**(shown["digits"] + 1), (base, exponent)
 
 
+def test_what_windows_side_by_side_cannot_do_is_said_of_those_beside_the_middle():
+    """Three of 3 pixels do not overlap, and the one across the middle lifts the rank."""
+    assert Architecture(8, 64, ((3, 3, 3), (3, 3, 1))).exact_two_layer_rank() == 4**3
+    program = (FOLDER / "overlap.js").read_text(encoding="utf-8").split("function draw()")[1]
+    compared = re.findall(r'"([^"]*(?:[Ss]ide by side|[Oo]verlap)[^"]*)"', program)
+    assert len(compared) == 3 and all("none across" in text for text in compared), compared
+
+
 BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome")
                 if (found := shutil.which(name))), None)
 

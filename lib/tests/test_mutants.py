@@ -3,7 +3,9 @@
 import ast
 import gc
 import os
+import shutil
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -102,3 +104,29 @@ def test_the_page_shows_the_stored_figures():
     rows = [*mutants.table(entries, judged), *mutants.listed(entries, judged, "closed", "open"),
             *mutants.listed(entries, judged, "equivalent")]
     assert len(entries) >= 100 and [row for row in rows if row not in text] == []
+
+
+def test_a_sample_goes_on_with_the_library_it_began_with(tmp_path):
+    """The copy was kept for good: what was tried after a change was the library before it."""
+    course, folder = tmp_path / "course", tmp_path / "folder"
+    (course / "lib").mkdir(parents=True)
+    (course / "lib" / "a.py").write_text("1")
+    for command in (["init", "-q"], ["add", "."]):
+        subprocess.run(["git", *command], cwd=course, check=True)
+    for _ in range(2):
+        assert (mutant_runs.copied(folder, course) / "lib" / "a.py").read_text() == "1"
+    (course / "lib" / "a.py").write_text("2")
+    with pytest.raises(SystemExit, match="has changed since it was copied"):
+        mutant_runs.copied(folder, course)
+    shutil.rmtree(folder)
+    assert (mutant_runs.copied(folder, course) / "lib" / "a.py").read_text() == "2"
+    (folder / "copied").unlink()  # as after a kill in the middle
+    with pytest.raises(SystemExit, match="or the copy is not whole; remove that folder"):
+        mutant_runs.copied(folder, course)
+
+
+@pytest.mark.parametrize("command", ["left", "table"])
+def test_a_results_file_that_is_not_there_is_named(tmp_path, capsys, command):
+    with pytest.raises(SystemExit):
+        mutants.main([command, "--results", str(tmp_path / "none")])
+    assert f"--results {tmp_path / 'none'}: there is no such file" in capsys.readouterr().err

@@ -107,6 +107,22 @@ def test_floors_from_ranks_of_random_networks():
     assert dilated.floor(mixture, dilated.TASKS["other pairs"]) == 0
 
 
+@pytest.mark.parametrize("orders", [((1, 2, 4),) * 2, ((2, 1, 4),) * 2, ((4, 2, 1), (1, 2, 4))])
+def test_no_floor_stands_above_what_random_streams_reach(orders):
+    """Two streams of one order mix other pairs than the parents of the hybrid do."""
+    network, pairs = DilatedNetwork(orders, 3, 3), dilated.TASKS["hybrid's pairs"]
+    draw, words = torch.Generator().manual_seed(0), dilated.indices(3, 8)
+    weights = [[torch.randn(2, *shape[1:], generator=draw, dtype=torch.float64)
+                for shape in network.weight_shapes()] for _ in orders]
+    tensor = network.run(weights, torch.eye(3).double()[words]).reshape((3,) * 8)
+    ranks = []
+    for sides in itertools.product((0, 1), repeat=4):
+        rows = [pair[side] for pair, side in zip(pairs, sides)]
+        matrix = tensor.permute(*rows, *sorted(set(range(8)) - set(rows))).reshape(81, 81)
+        ranks.append(int(torch.linalg.matrix_rank(matrix, rtol=1e-10)))
+    assert dilated.floor(network, pairs) <= 1 - min(ranks) / 81
+
+
 def test_trainings_of_dilated_networks_are_given_their_task(monkeypatch):
     monkeypatch.setattr(dilated, "train", lambda *case, **settings: (case, settings))
     made = {name: training() for name, training in dilated.trainings().items()}

@@ -82,10 +82,13 @@
       const shared = Math.max(0, extents[layer] - strides[layer]), upper = theory.upperBound(net);
       const one = net.layers[layer - 1], holes = theory.hasHoles(net, layer);
       facts.replaceChildren(
-        html("p", {}, [`Layer ${layer}, window ${one.window}, stride ${one.stride}: ${cells[layer]} × ${cells[layer]} `
-          + `cells. Each ${holes ? "spans" : "sees"} ${extents[layer]} pixels in a row${holes ? ", not all seen," : ""} `
-          + `and begins ${strides[layer]} after the one before`
-          + (cells[layer] > 1 ? `; ${holes ? "spans of " : ""}neighbors share ${shared}.` : ".")]),
+        html("p", {}, [`Layer ${layer}, window ${one.window}, stride ${one.stride}: `
+          + (cells[layer] > 1 ? `${cells[layer]} × ${cells[layer]} cells. Each ` : "one cell. It ")
+          + `${holes ? "spans" : "sees"} ${extents[layer]} ${extents[layer] > 1 ? "pixels" : "pixel"} in a row`
+          + (holes ? ", not all seen" : "")
+          + (extents[layer] > net.size ? ", as if the image went on" : "")
+          + (cells[layer] > 1 ? `${holes || extents[layer] > net.size ? "," : ""} and begins ${strides[layer]} after `
+             + `the one before; ${holes ? "spans of " : ""}neighbors share ${shared}.` : ".")]),
         html("p", {class: "explore-result"}, sentence(net)),
         html("p", {}, upper === null ? [] : [`At most ${upper}: no cell sees both halves before the map is a single cell.`]));
       drawFields();

@@ -105,10 +105,12 @@
         html("p", {class: "explore-result"}, [found.exact ? "Rank between the halves: " : "Rank, at least: ",
           power(found.powers)]),
         html("p", {}, theory.log10(found.powers) > Math.log10(channels + 1) + 1e-9
-          ? ["Without overlap it takes ", found.exact ? "" : "at least ", ...channelsFor(found.powers), " channels."]
-          : ["Without overlap the rank is at most one more than the channels, ", power(twin), "."]));
+          ? ["Side by side, none across the middle, it takes ", found.exact ? "" : "at least ",
+             ...channelsFor(found.powers), " channels."]
+          : ["Side by side, none across the middle, the rank is at most one more than the channels, ",
+             power(twin), "."]));
       drawScale([[["these windows"], found.powers, "these"],
-                 [["no overlap: at most ", power(twin)], twin, "twin"],
+                 [["side by side, none across: at most ", power(twin)], twin, "twin"],
                  [["any function: at most ", power(full)], full, "full"]]);
     }
 
