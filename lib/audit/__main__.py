@@ -191,7 +191,10 @@ def _imported(home: str) -> ModuleType:
         spec.loader.exec_module(found)
         return found
     except (Exception, SystemExit) as error:
-        raise ValueError(f"cannot import {home!r}: {_one_line(error)}") from error
+        hint = "" if "relative import" not in str(error) else (
+            "; it is a part of a package: name it as package.module, from the folder that holds "
+            "the package")
+        raise ValueError(f"cannot import {home!r}: {_one_line(error)}{hint}") from error
 
 
 def _one_line(error: BaseException) -> str:

@@ -200,13 +200,16 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
         return Surrogate(partition, reason="the theorems are about one input with channels, and "
                                            "one image at a time")
     axis = len(audit.size) - 1 if partition == "left-right" else 0
-    nodes, notes = build_graph(audit, avoid, collapse, pools)
-    result = Surrogate(partition, notes=notes)
-    routes = Routes(nodes, audit.size, axis)
+    key = (tuple(avoid), tuple(collapse), pools)
+    if key not in audit.graphs:                     # the same for every cut and representation
+        nodes, notes = build_graph(audit, *key)
+        audit.graphs[key] = Routes(nodes, audit.size, axis), notes
+    routes, nodes = audit.graphs[key][0].across(axis), audit.graphs[key][0].nodes
+    result = Surrogate(partition, notes=list(audit.graphs[key][1]))
     if routes.meets_input and (representation is None or representation > source.shape[1]):
         representation = source.shape[1]
-        notes.append("the input is added to or multiplied with features, so M is the number of "
-                     f"its channels, {representation}")
+        result.notes.append("the input is added to or multiplied with features, so M is the number "
+                            f"of its channels, {representation}")
     if not nodes[-1].cell:
         result.notes.append("a layer over the whole output map is added, so that the output is "
                             "one number")
@@ -231,7 +234,7 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
                 _keep(result.private_by_layer, routes, route, width, bound, "private pixels",
                       representation)
     if result.best is None:
-        result.reason = _obstacle(nodes, routes)
+        result.reason = _obstacle(nodes, routes, representation)
     return result
 
 
@@ -353,19 +356,28 @@ def _chain(route: Route, onward: tuple, size: tuple) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _obstacle(nodes: list[Node], routes: Routes) -> str:
-    """The first operation that no chain can pass, for an explanation."""
+def _obstacle(nodes: list[Node], routes: Routes, representation: int | None) -> str:
+    """Why there is no bound: what no layer does, or the first operations that no chain can pass."""
+    if representation == 1:
+        return "with M = 1 every pixel shows the same template"
     reached = routes.reachable()
-    if any(node.role == "layer" and routes.open[node] is not None for node in reached):
-        return ("no layer that could be layer K has a channel whose windows up to it reach across "
-                "the cut")
-    if nodes[-1] in reached:
-        return ("every path to the output has a layer whose window is smaller than its stride, "
-                "or ends where layer K would be")
-    if routes.divided is not None and not any(routes.blocks.values()):
-        return f"the cut divides blocks of pixels that {routes.divided.name} reads as one cell"
     blocked = [n for n in nodes if n not in reached and any(p in reached for p in n.parents)]
     names = list(dict.fromkeys(node.name for node in blocked))[:3]
     joins = any(node.role in ("add", "mul") for node in blocked)
-    return (f"no chain of convolutions and poolings leads past {', '.join(names)}"
-            f"{', where no operand can be silenced or cancelled' * joins}")
+    past = (f"no chain of convolutions and poolings leads past {', '.join(names)}"
+            f"{', where no operand can be silenced or cancelled' * joins}") if names else ""
+    across = any(_crossing(route, routes.size, routes.axis, 2).exponent
+                 for route in routes.up_to_k(1, 1))
+    said = ""
+    if not across and any(n.role == "layer" and routes.open[n] is not None for n in reached):
+        said = ("no layer that could be layer K has a channel whose windows up to it reach across "
+                "the cut")
+    elif nodes[-1] in reached:
+        said = ("every path to the output has a layer whose window is smaller than its stride or "
+                "whose cells are dropped, adds up no channels after layer K, or ends where it "
+                "would be")
+    if said:
+        return "; ".join(filter(None, [said, past]))
+    if routes.divided is not None and not any(routes.blocks.values()):
+        return f"the cut divides blocks of pixels that {routes.divided.name} reads as one cell"
+    return past

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,6 +55,7 @@ class Audit:
     own_joins: list = field(default_factory=list, repr=False)
     names: dict = field(default_factory=dict, repr=False)
     surrogates: dict = field(default_factory=dict, repr=False)
+    graphs: dict = field(default_factory=dict, repr=False)
     remarks: list = field(default_factory=list, repr=False)
 
     def __reduce__(self):
@@ -69,7 +71,7 @@ class Audit:
             vars(twin).update(vars(self))
         else:
             memo[id(self)] = twin
-            vars(twin).update(copy.deepcopy(vars(self), memo))
+            vars(twin).update(copy.deepcopy({**vars(self), "graphs": {}}, memo))
         return twin
 
     @property
@@ -466,8 +468,10 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
         return recorded, sizes, [] if channels else [
             f"input channels: {guess}, guessed{where}"]
-    raise ValueError(f"{failure} (its {guesses[0]} channels were guessed; channels= says how many "
-                     "there are)") from failure
+    hint = f"its {guesses[0]} channels were guessed; channels= says how many there are"
+    if re.search(r"forward\(\) missing \d+ required", str(failure)):
+        hint = "inputs= gives it all of its arguments"
+    raise ValueError(f"{failure} ({hint})") from failure
 
 
 def _given(inputs: object) -> tuple[tuple, dict, tuple]:

@@ -269,6 +269,8 @@ def _pick(edges: torch.Tensor, dim: int, position: torch.Tensor, offset: torch.T
     """Minimum over the window of the edges at some positions."""
     count, window = position.shape
     picked = edges.index_select(dim + 1, position.reshape(-1))
+    if window == 1 and bool(valid.all()) and (offset is None or not bool(offset.any())):
+        return picked                               # a cut, of what may be a large tensor
     picked = picked.unflatten(dim + 1, (count, window))
     tail = [1] * (edges.dim() - dim - 2)
     if offset is not None:
@@ -281,6 +283,8 @@ def _pick(edges: torch.Tensor, dim: int, position: torch.Tensor, offset: torch.T
 
 def _agree_on_empty(field: Field) -> Field:
     """A unit that sees no pixel along one axis sees none at all."""
+    if field.image[0] == EMPTY:                     # labels of units: their first axis says it
+        return field
     empties = [edge[:1] > EMPTY // 2 for edge in field.edges]
     if not any(bool(empty.any()) for empty in empties):
         return field

@@ -129,8 +129,9 @@ def geometry(virtual: Field, seen: Field, axis: int) -> Geometry:
 
 def _widths(edge: torch.Tensor) -> torch.Tensor:
     """Pixels that units see, of those that see any."""
-    widths = 1 - edge[1] - edge[0]
-    return widths[widths > 0]
+    widths = (1 - edge[1] - edge[0]).flatten()
+    seeing = widths > 0
+    return widths if bool(seeing.all()) else widths[seeing]     # choosing among millions is slow
 
 
 def _most(widths: torch.Tensor) -> int:

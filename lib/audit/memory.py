@@ -37,6 +37,14 @@ class Memory:
         self.alive = []
 
     def __contains__(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor is remembered, or other ones that share its memory are.
+
+        A buffer of the module may be read itself after a write to a part of it.
+        """
+        if id(tensor) not in self.values and any(
+                value is not None for value, _ in self.history.get(self.storage(tensor), ())):
+            self.alive.append(tensor)
+            self.values[id(tensor)], self.seen_writes[id(tensor)] = None, 0
         return id(tensor) in self.values
 
     def remember(self, tensor: torch.Tensor, value: object) -> None:

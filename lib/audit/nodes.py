@@ -94,8 +94,8 @@ def _moved(node: Node, labels: dict) -> Field | None:
     call = node.value.call
     if any(tuple(units.shape) != tuple(value.shape) for value, units in labels.items()):
         return None                                 # padding in between was dropped
-    given = {value: labels.get(value, torch.empty(()).expand(value.shape))
-             for value in call.inputs}
+    given = {value: labels[value] if value in labels else
+             _beside(call, value.shape, next(iter(labels.values()))) for value in call.inputs}
 
     def put(entry: object) -> object:
         if isinstance(entry, list):
@@ -105,6 +105,18 @@ def _moved(node: Node, labels: dict) -> Field | None:
     arguments = {key: put(entry) for key, entry in call.arguments.items()}
     result = RULES[call.name](call, arguments, [value.shape for value in call.outputs])
     return result[call.outputs.index(node.value)] if isinstance(result, list) else result
+
+
+def _beside(call: object, shape: tuple, units: Field) -> object:
+    """What stands for a tensor without labels: of no channel, in cells that take no memory.
+
+    Beside labels that differ along other dimensions only, it repeats the numbers of their cells.
+    """
+    dim = call.arguments.get("dim", 0) % len(units.shape) if call.name == "cat" else 0
+    if not dim or len(units.edges) != 2 or units.edges[1].shape[dim + 1] > 1:
+        return torch.empty(()).expand(shape)
+    nothing = torch.full((2, *[1] * len(shape)), EMPTY)
+    return Field(tuple(shape), units.image, [nothing, units.edges[1]], [None, None], False)
 
 
 def raw_labels(nodes: list[Node]) -> dict[Node, Field | None]:

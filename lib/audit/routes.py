@@ -7,11 +7,14 @@ path it returns, its bound holds.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from math import prod
 
 from .fields import Field
 from .nodes import Layouts, Node, block_of, by_group, complete, count, fresh, in_groups, raw_labels
+
+WAYS = 4                                            # routes kept at a tensor that joins several
 
 
 @dataclass
@@ -60,12 +63,23 @@ class Routes:
         for node in nodes:
             for parent in dict.fromkeys(node.edges):
                 self.children[parent].append(node)
-        self.open, self.hops, self.blocks = {}, {}, {}
-        self.divided = None                         # a layer whose blocks of pixels are cut apart
+        self.open, self.hops = {}, {}
         for node in reversed(nodes):
             if node.role == "layer":
                 self.open[node] = self._shortest(node)
-        for node in nodes:
+        self._find_blocks()
+
+    def across(self, axis: int) -> Routes:
+        """The ways for a cut across an axis; what is known of the graph is kept."""
+        twin = copy(self)
+        twin.axis, twin.hops = axis, dict(self.hops)
+        twin._find_blocks()
+        return twin
+
+    def _find_blocks(self) -> None:
+        """What the first layers of chains read as one cell; no block may lie across the cut."""
+        self.blocks, self.divided = {}, None        # a layer whose blocks of pixels are cut apart
+        for node in self.nodes:
             if node.role == "layer" and node.groups == 1 and node.edges and (
                     node.edges[0] in self.raw):
                 self.blocks[node] = self._block(node)
@@ -104,27 +118,27 @@ class Routes:
     def up_to_k(self, before: int, at: int, grouped: bool = True) -> Iterator[Route]:
         """Routes that end in a layer K with so many channels, and so many before it.
 
-        The longest such routes are taken. With ``grouped`` every channel compares cells of its
-        own, so that grouped layers may be on the route, but for the first, which fits the
-        templates.
+        The longest such routes are taken, at a join a few of them. With ``grouped`` every channel
+        compares cells of its own, so that grouped layers may be on the route, but for the first,
+        which fits the templates.
         """
         best = {}
         for node in self.nodes[1:]:
             if node.role == "layer" and node.groups > 1 and not grouped:
                 continue
-            found = [route for parent in node.edges if parent in best
-                     for route in self._arrive(best[parent], parent, node, before)]
+            found = [longer for parent in node.edges for route in best.get(parent, ())
+                     for longer in self._arrive(route, parent, node, before)]
             if node in self.blocks and self.blocks[node]:
                 found.append(self._extended(self.start(self.blocks[node]), node))
             if not found:
                 continue
-            route = max(found, key=lambda r: (r.reach, -prod(r.strides)))
+            found.sort(key=lambda r: (-r.reach, prod(r.strides)))
             if node.role == "layer":
                 if node.channels >= at:
-                    yield route
+                    yield found[0]
                 if node.channels < before:
                     continue
-            best[node] = route
+            best[node] = _kept(found)
 
     def arriving(self) -> set[int]:
         """How many channels arrive between any two layers."""
@@ -135,12 +149,12 @@ class Routes:
         """Tensors to which some chain leads, however few its channels."""
         routes = {}
         for node in self.nodes[1:]:
+            found = [longer for parent in node.edges for route in routes.get(parent, ())
+                     for longer in self._arrive(route, parent, node, 1)]
             if node in self.blocks and self.blocks[node]:
-                routes[node] = self._extended(self.start(self.blocks[node]), node)
-            for parent in node.edges:
-                if parent in routes:
-                    for route in self._arrive(routes[parent], parent, node, 1):
-                        routes[node] = route
+                found.append(self._extended(self.start(self.blocks[node]), node))
+            if found:
+                routes[node] = _kept(found)
         return {*routes, *self.raw}
 
     def _arrive(self, route: Route, parent: Node, node: Node, needed: int) -> list[Route]:
@@ -242,6 +256,17 @@ class Routes:
                         continue
         self.hops[layer] = list(found.items())
         return self.hops[layer]
+
+
+def _kept(routes: list[Route]) -> list[Route]:
+    """The first routes that end in different layers: a slice behind a join may drop one's channels.
+
+    At a layer they all end in it, and one is left.
+    """
+    last = {}
+    for route in routes:
+        last.setdefault(route.node, route)
+    return [*last.values()][:WAYS]
 
 
 def _usable(last: Node, arranged: list[int] | range, supply: list | None) -> int:

@@ -67,7 +67,8 @@ class Call:
     @property
     def where(self) -> str:
         """The operation and the module that performs it, for messages."""
-        return f"operation aten.{self.name} in module {self.scope or '(the model itself)'!r}"
+        name = self.name if "." in self.name else f"aten.{self.name}"
+        return f"operation {name} in module {self.scope or '(the model itself)'!r}"
 
 
 @dataclass
@@ -133,7 +134,7 @@ class _Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if function.namespace == "prim" or asks_shape(function):
             return function(*args, **kwargs)
-        name = function.overloadpacket.__name__
+        name = str(function.overloadpacket).removeprefix("aten.")
         if name in REWRITES:
             with self:
                 result = REWRITES[name](self, function, args, kwargs)
@@ -144,8 +145,7 @@ class _Recorder(TorchDispatchMode):
                 return function._op_dk(COMPOSITE, *args, **kwargs)
         tensors = tensors_in((args, kwargs))
         written = written_by(function, args, kwargs)
-        inputs = [self.look_up(x) for x in tensors]
-        inputs = list(dict.fromkeys(v for v in inputs if v is not None))
+        inputs = list(dict.fromkeys(filter(None, map(self.look_up, tensors))))
         if name in BLANKS | EMPTIES:
             return self.constant(function, _shapes_only(args), kwargs, [], [])
         if not inputs:
@@ -158,10 +158,10 @@ class _Recorder(TorchDispatchMode):
                     self.bind(function._schema, args, kwargs), inputs,
                     parameters=self.origin(tensors))
         self.calls.append(call)
-        for x in written or made:
-            value = Value(tuple(x.shape), call)
-            call.outputs.append(value)
-            (self.memory.write if written else self.memory.remember)(x, value)
+        made = [x for x in made if all(x is not y for y in written)]
+        for place, x in enumerate([*made, *written]):
+            call.outputs.append(Value(tuple(x.shape), call))
+            (self.memory.remember if place < len(made) else self.memory.write)(x, call.outputs[-1])
         return result
 
     def constant(self, function: object, args: tuple, kwargs: dict, tensors: list,
@@ -172,9 +172,8 @@ class _Recorder(TorchDispatchMode):
             self.unknown.update(storage_of(x) for x in written if not isinstance(x, FakeTensor))
         else:
             result = function(*args, **kwargs)
-        made = tensors_in(result)
         origin = self.origin(tensors)
-        for x in [*made, *written]:
+        for x in [*tensors_in(result), *written]:
             self.memory.remember(x, None)
             if origin:
                 self.known[id(x)] = origin
@@ -191,7 +190,8 @@ class _Recorder(TorchDispatchMode):
                 others = [first.new_empty(0) for _ in function._schema.returns[1:]]
                 return torch.empty_like(first), *others     # PyTorch takes 50 ms to find this out
             result = function(*args, **kwargs)
-        return written[0] if len(written) == 1 and isinstance(result, torch.Tensor) else result
+        returns = function._schema.returns
+        return written[0] if len(written) == 1 == len(returns) and returns[0].alias_info else result
 
     def numbers_known(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor has numbers that are those of the module's own run."""

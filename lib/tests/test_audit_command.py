@@ -81,6 +81,7 @@ def quits():
     ([f"{HERE}:Fails", "--box", "a", "--inputs", "1x3", "--effective"], "measured on an image"),
     ([f"{HERE}:quits"], "fails: SystemExit: usage: train.py DATA"),
     ([f"{HERE}:Captioned", "--inputs", "1x1x8x8"], "missing 1 required positional argument"),
+    ([f"{HERE}:Captioned", "--size", "8"], "'words' (--inputs gives it all of its arguments)"),
     ([f"{HERE}:Captioned", "--inputs", "1x1x8x8, 1x3:int", "--size", "8"], "inputs and size"),
     ([f"{HERE}:Captioned", "--inputs", "1x1x8x8, 1x3:int", "--outputs", "x"], "named map, score"),
     (["lib.audit.models:dilated_stack", "--size", "32", "--box", "fc", "--picture", "x.xyz"],
@@ -102,6 +103,12 @@ def test_the_command_line_says_what_is_wrong(arguments, said, capsys):
     captured = capsys.readouterr()
     assert said in captured.err and not captured.out
     assert len(captured.err.splitlines()) == 1
+
+
+def test_a_file_of_a_package_is_named_as_a_part_of_it(tmp_path, capsys):
+    (tmp_path / "net.py").write_text("from .parts import Net\n")
+    assert main([f"{tmp_path / 'net.py'}:Net"]) == 2
+    assert "a part of a package: name it as package.module" in capsys.readouterr().err
 
 
 def test_a_file_of_weights_is_no_program(tmp_path, capsys):

@@ -176,6 +176,17 @@ def test_the_table_of_an_oblong_network_line_by_line():
     assert GEOMETRY in found.summary and CROSSING in found.summary
 
 
+class Plus(nn.Module):
+    """A layer whose first cells are cut off, added to its input, as in a causal network."""
+
+    def __init__(self, layer, cut):
+        super().__init__()
+        self.layer, self.cut = layer, cut
+
+    def forward(self, x):
+        return x + self.layer(x)[..., self.cut:, self.cut:]
+
+
 @pytest.mark.parametrize("modules, size, reason", [
     ([conv(3), nn.ConvTranspose2d(8, 8, 2, 2)], 16,
      "no chain of convolutions and poolings leads past 1"),
@@ -193,7 +204,13 @@ def test_the_table_of_an_oblong_network_line_by_line():
     ([conv(3, 1, 1, 0), conv(8, 1, 1, 0)], 16,
      "no layer that could be layer K has a channel whose windows up to it reach across the cut"),
     ([conv(3, 3, 4)], 16, "every path to the output has a layer whose window is smaller than its "
-     "stride, or ends where layer K would be"),
+     "stride or whose cells are dropped, adds up no channels after layer K, or ends where it "
+     "would be"),
+    ([nn.Conv2d(1, 8, 1), Plus(nn.Conv2d(8, 8, 9, padding=8), 8)], 16,
+     "every path to the output has a layer whose window is smaller than its stride or whose cells "
+     "are dropped, adds up no channels after layer K, or ends where it would be"),
+    ([Plus(nn.Conv2d(1, 1, 3, padding=1), 0)], 16,
+     "with M = 1 every pixel shows the same template"),
 ])
 def test_why_there_is_no_bound(modules, size, reason):
     found = audit(nn.Sequential(*modules), size)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lib.audit import audit
-from lib.audit.fields import EMPTY
+from lib.audit.fields import EMPTY, Field, gather
 from lib.tests.audit_oracle import REGULAR, boxes, random_network
 
 SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
@@ -74,3 +74,12 @@ def test_boxes_are_stored_once_where_they_do_not_vary(virtual):
     found = audit(nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.MaxPool2d(2)), 64)
     field = (found.virtual if virtual else found.seen)[found.trace.outputs[0]]
     assert [tuple(edge.shape) for edge in field.edges] == [(2, 1, 1, 32, 1), (2, 1, 1, 1, 32)]
+
+
+def test_a_cut_compares_nothing(monkeypatch):
+    """Maps of attention are large, and each comparison of their units copies them."""
+    whole = Field.of_input((1, 3, 8, 6), virtual=True)
+    monkeypatch.setattr(torch.Tensor, "amin", None)
+    part = gather(whole, 2, torch.arange(2, 7)[:, None], (1, 1))
+    assert part.shape == (1, 3, 5, 6) and part.step == whole.step
+    assert torch.equal(part.full(0), whole.full(0)[:, :, :, 2:7])

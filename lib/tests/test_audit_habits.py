@@ -1,5 +1,6 @@
 """What networks written elsewhere do: return odd things, fail, change settings, go very deep."""
 
+import copy
 from collections import OrderedDict, deque, namedtuple
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +11,10 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from lib.audit import UnsupportedOperation, audit, chains, graph, models, nodes
+from lib.audit.fields import Field
+from lib.audit.routes import Routes
 from lib.tests.test_audit_operations import Run
+from lib.tests.test_audit_surrogates import plain
 
 
 @dataclass
@@ -229,3 +233,88 @@ def test_complex_images():
         for found in (audit(net, inputs=image), audit(net, 6)):
             assert found.size == (6, 6)
             assert [(axis.size, axis.stride) for axis in found.output] == [(3, 1), (3, 1)]
+
+
+class Stream(nn.Module):
+    """A causal network that keeps what it has seen in a buffer."""
+
+    def __init__(self, write):
+        super().__init__()
+        self.register_buffer("seen", torch.ones(1, 3, 12))
+        self.write, self.layer = write, nn.Conv1d(3, 3, 5)
+
+    def forward(self, x):
+        self.write(self.seen, x)
+        return x + self.layer(self.seen)
+
+
+@pytest.mark.parametrize("write", [
+    lambda seen, x: seen[..., 4:].copy_(x), lambda seen, x: seen.narrow(2, 4, 8).mul_(x),
+    lambda seen, x: seen.unbind(0)[0].__setitem__((slice(None), slice(4, None)), x[0])])
+def test_a_buffer_that_is_written_to_in_part_is_read_with_what_was_written(write):
+    found = audit(Stream(write), (8,))
+    low, minus_high = found.fields(found.trace.outputs[0])[1].full(0)[:, 0, 0, 6].tolist()
+    assert (low, -minus_high) == (2, 6) and found.output[0].size == 5
+
+
+def test_of_two_branches_side_by_side_the_one_that_is_kept_is_followed():
+    """The wider one comes first at the join, and a slice drops it."""
+    both = plain(lambda x, a, b: torch.cat([a(x), b(x)], 1)[:, :4], nn.Conv2d(3, 4, 1),
+                 nn.Conv2d(3, 4, 3, padding=1))
+    found = audit(nn.Sequential(both, nn.Conv2d(4, 8, 3, padding=1)), 8).bounds()
+    assert str(found.best) == "5^16" and found.best.path == "0.rest.0 - 1 - (added output)"
+
+
+def test_bounds_do_not_depend_on_what_was_asked_before(monkeypatch):
+    """Cuts and representations share what is known of the graph, found once for each reading."""
+    made, build = [], chains.build_graph
+    monkeypatch.setattr(chains, "build_graph", lambda *key: made.append(key) or build(*key))
+    both = plain(lambda x, a, b: torch.cat([a(x), b(x)], 1), nn.Conv2d(3, 4, 1),
+                 nn.Conv2d(3, 4, 3, padding=1))
+    net = nn.Sequential(both, nn.Conv2d(8, 8, 3, 2, 1, groups=2), nn.Conv2d(8, 8, 3, padding=1))
+    asked = [(cut, most) for cut in ("left-right", "top-bottom") for most in (None, 2, 3)]
+    alone = [audit(net, (8, 12)).bounds(*key) for key in asked]
+    for order in (1, -1):
+        found, made[:] = audit(net, (8, 12)), []
+        assert [found.bounds(*key) for key in asked[::order]] == alone[::order]
+        assert [found.bounds(*key).notes for key in asked] == [each.notes for each in alone]
+        assert made == [(found, (), (), "mixing")]
+        assert copy.deepcopy(found).bounds("left-right", 2) == alone[1]
+        found.bounds(avoid=("0.rest.1",)), found.bounds(pools="channelwise")
+        assert len(made) == 3
+
+
+def test_labels_beside_a_join_take_no_memory():
+    """Half of the channels pass, as in a ShuffleNet: the other half repeats the cells."""
+    half = plain(lambda x, a: torch.cat([a(x[:, ::2]), x[:, 1::2]], 1), nn.Conv2d(4, 4, 1))
+    found = audit(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), half, half), 16)
+    routes = Routes(graph.build_graph(found)[0], found.size, 1)
+    assert [*routes.up_to_k(1, 1)]
+    kept = [units for units in routes.layouts.kept.values() if isinstance(units, Field)]
+    assert kept and max(edge.numel() for units in kept for edge in units.edges) <= 2 * 16 * 16
+
+
+def test_what_an_operation_returns_beside_what_it_writes_to_depends_on_the_input():
+    """As fake quantization does, which keeps a running range."""
+    def both(x, function):
+        return x + function(F.avg_pool2d(x, 5, 1, 2))
+
+    noise = plain(lambda x: both(x, lambda y: torch.ops.aten.rrelu_with_noise(
+        y, torch.zeros_like(y), 0.1, 0.3)))
+    assert audit(noise, 8).output[0].size == 5
+    fake = torch.ao.quantization.FusedMovingAvgObsFakeQuantize()
+    with pytest.raises(UnsupportedOperation, match="_fused_moving_avg_obs_fq_helper in module"):
+        audit(plain(lambda x, f: both(x, f), fake), 8)
+
+
+@torch.library.custom_op("elsewhere::clone", mutates_args=())
+def smooth(self: torch.Tensor) -> torch.Tensor:
+    return F.avg_pool2d(self, 3, 1, 1)
+
+
+smooth.register_fake(torch.empty_like)
+
+
+def test_operations_of_other_libraries_have_no_rules_though_their_names_are_known():
+    with pytest.raises(UnsupportedOperation, match=r"operation elsewhere.clone in module 'head'"):
+        audit(nn.Sequential(OrderedDict(head=Run(lambda x: smooth(x)))), 8)

@@ -157,8 +157,9 @@ def test_where_units_differ_the_typical_one_is_named():
 class Gated(nn.Module):
     """Convolutions with a squeeze-and-excitation after each."""
 
-    def __init__(self, norm=None):
+    def __init__(self, norm=None, spread=None):
         super().__init__()
+        self.spread = spread or (lambda gate, x: gate)
         self.convs = nn.ModuleList([nn.Conv2d(3 if i == 0 else 8, 8, 3, 2, 1) for i in range(3)])
         self.gates = nn.ModuleList([nn.Conv2d(8, 8, 1) for _ in range(3)])
         self.norm = norm or nn.Identity()
@@ -166,7 +167,7 @@ class Gated(nn.Module):
     def forward(self, x):
         for conv, gate in zip(self.convs, self.gates, strict=True):
             x = self.norm(conv(x))
-            x = x * torch.sigmoid(gate(F.adaptive_avg_pool2d(x, 1)))
+            x = x * self.spread(torch.sigmoid(gate(F.adaptive_avg_pool2d(x, 1))), x)
         return x
 
 
@@ -180,6 +181,24 @@ def test_gates_and_norms_can_be_left_aside(norm):
     assert said(ignored) == [(15, 15, 8)] * 2
     assert found.global_from is not None and found.joins
     assert all(join.aligned for join in found.joins)
+
+
+@pytest.mark.parametrize("spread", [
+    lambda gate, x: gate.expand_as(x).relu(), lambda gate, x: gate.repeat(1, 1, *x.shape[2:]),
+    lambda gate, x: F.interpolate(gate, size=x.shape[2:], mode="bilinear")])
+def test_a_gate_may_be_repeated_all_over_the_map(spread):
+    found = audit(Gated(spread=spread), 64)
+    assert all(axis.everything for axis in found.output)
+    assert [(axis.size, axis.stride) for axis in found.local.output] == [(15, 8)] * 2
+
+
+def test_one_number_for_every_row_is_no_gate():
+    for spread in (lambda gate, x: gate, lambda gate, x: gate.expand_as(x)):
+        rows = Run(lambda x, spread=spread: x * spread(x.mean(3, keepdim=True).sigmoid(), x))
+        local = audit(rows, 16).local
+        down, across = local.output
+        assert down.size == 1 and across.everything
+        assert local.virtual[local.trace.outputs[0]].step == [(2, 1, 1), None]
 
 
 class Shifted(nn.Module):

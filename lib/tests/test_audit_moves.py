@@ -201,3 +201,49 @@ def test_zeros_beside_a_map_pad_it_unless_they_are_learned():
     assert causal.output == padded.output
     assert str(causal.bounds().best) == str(padded.bounds().best) == "5^2"
     assert {found.trace.calls[0].name for found in (other, learned)} == {"cat"}
+
+
+class Canvas(nn.Module):
+    """A map written into zeros."""
+
+    def __init__(self, top, left):
+        super().__init__()
+        self.top, self.left = top, left
+
+    def forward(self, x):
+        canvas = x.new_zeros(*x.shape[:2], *(n + 3 for n in x.shape[2:]))
+        canvas[:, :, self.top:self.top - 3, self.left:self.left - 3] = x
+        return canvas
+
+
+class Moved(nn.Module):
+    """Some channels moved along a sequence, zeros behind them, as temporal shifts do."""
+
+    def forward(self, x):
+        y = torch.zeros_like(x)
+        y[:, :2, 1:], y[:, 2:4, :-1], y[:, 4:] = x[:, :2, :-1], x[:, 2:4, 1:], x[:, 4:]
+        return y
+
+
+def test_zeros_that_a_map_is_written_into_pad_it():
+    written, padded = (audit(nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), pad, nn.Conv2d(4, 4, 3, 2), nn.Upsample(scale_factor=2), pad,
+        nn.Conv2d(4, 4, 3)), (12, 18)) for pad in (Canvas(1, 2), nn.ZeroPad2d((2, 1, 1, 2))))
+    assert written.output == padded.output and None not in [g.stride for g in padded.output]
+    found = audit(nn.Sequential(nn.Conv1d(3, 8, 3, padding=1), Moved(), nn.Conv1d(8, 8, 1), Moved(),
+                                nn.Conv1d(8, 8, 3, 2, padding=1)), (32,))
+    axis, = found.output
+    assert (axis.size, axis.stride, axis.center) == (9, 2, 0)
+
+
+@pytest.mark.parametrize("write", [
+    lambda y, x: y[..., :6].copy_(x[..., :6]),                      # less than half is left
+    lambda y, x: (y[..., :8].copy_(x[..., :8]), y[..., 10:].copy_(x[..., 10:])),    # two pieces
+    lambda y, x: (y[..., :7].copy_(x[..., :7]), y[..., 7:].copy_(x[..., :7])),      # one twice
+    lambda y, x: y[..., ::2].copy_(x[..., ::2])])
+def test_zeros_elsewhere_are_no_padding(write):
+    def blanked(x):
+        y = torch.zeros_like(x)
+        write(y, x)
+        return y
+    assert audit(Run(blanked), (8, 14)).output[1].stride is None

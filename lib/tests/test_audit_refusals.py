@@ -255,8 +255,9 @@ WORDS = {
     "several sequences": f"operation aten._pack_padded_sequence.default {IN}a packed batch of "
                          "several sequences is not followed, and lengths must not depend on the "
                          "input; give one sequence",
-    "grids of a batch": f"operation aten.grid_sampler_2d {IN}the grids of a batch differ; give one "
-                        "image at a time",
+    "grids of a batch": f"operation aten.grid_sampler_2d {IN}the grids of a batch differ, and one "
+                        "for all is followed; give one image at a time, or audit the part before "
+                        "it (upto= names its last module)",
     "index": f"operation aten.index {IN}which units it moves {DEPENDS}",
     "convolution": f"operation aten.convolution {IN}the kernel itself depends on the input",
     "does not depend": "Run returned Tensor with no tensor that depends on the input, also not in "

@@ -151,9 +151,44 @@ def rewritten(call: Call, a: dict, shapes: list) -> Result:
         for part, layout in zip(a["values"], a["layouts"], strict=True):
             source = part.full(axis) if isinstance(part, Field) else torch.tensor(EMPTY)
             _window(memory, layout).copy_(source)
-        edges.append(compress(_window(memory, a["layout"]).clone()))
+        edges.append(compress(_window(memory, a["layout"])))
         step.append(found_step(model, edges[axis]))
-    return model.replace(shapes[0], edges, step)
+    found = model.replace(shapes[0], edges, step)
+    steps = {tuple(part.step) for part in a["values"] if isinstance(part, Field)}
+    whole = len(steps) == 1 and None in step and _without_blanks(found, *steps)
+    return whole or found
+
+
+def _without_blanks(x: Field, steps: tuple) -> Field | None:
+    """A map between zeros that were there before, continued over them as padding is.
+
+    None if along a line it is in two pieces, or less than half of it.
+    """
+    if not x.virtual or None in steps or any(d >= len(x.shape) for d, _, _ in steps):
+        return None
+    filled = []
+    for axis, (dim, period, shift) in enumerate(steps):
+        edge = x.full(axis)
+        for other in [d for d, _, _ in steps if d != dim] + [dim]:
+            known, size = edge[0].movedim(other, -1) < EMPTY // 2, x.shape[other]
+            ends = known.int().diff(dim=-1).abs().sum(-1) + known[..., 0] + known[..., -1]
+            count, unit = known.sum(-1), period if other == dim else 1
+            if bool(((count > 0) & ((ends != 2) | (2 * count < size))).any()):
+                return None
+            moved = torch.arange(size) // period * torch.tensor([shift, -shift])[:, None]
+            moved = moved.view(2, *[1] * (known.dim() - 1), size) * (other == dim)
+            lines = (edge.movedim(other + 1, -1) - moved).masked_fill(~known, EMPTY)
+            turns = -(-size // unit)
+            least = torch.nn.functional.pad(lines, (0, turns * unit - size), value=EMPTY)
+            least = least.unflatten(-1, (turns, unit)).amin(-2, keepdim=True)
+            full = least.expand(*least.shape[:-2], turns, unit).flatten(-2)[..., :size]
+            if bool(((lines != full) & known).any()) or bool(
+                    ((full > EMPTY // 2) & (count > 0)[..., None]).any()):
+                return None
+            full = torch.where(full > EMPTY // 2, EMPTY, full + moved)
+            edge = full.movedim(-1, other + 1)
+        filled.append(edge)
+    return x.replace(edges=filled, step=list(steps))
 
 
 def _window(memory: torch.Tensor, layout: tuple) -> torch.Tensor:
@@ -221,6 +256,10 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
             else:
                 edge = torch.full((2, *[1] * len(shape)), EMPTY)
             blocks.append(edge.expand(*edge.shape[:dim + 1], size, *edge.shape[dim + 2:]))
+        if all(block.stride(dim + 1) == 0 and torch.equal(
+                block.narrow(dim + 1, 0, 1), blocks[0].narrow(dim + 1, 0, 1)) for block in blocks):
+            edges.append(blocks[0].narrow(dim + 1, 0, 1))
+            continue                                # alike, and need not be put side by side
         sizes = [max(block.shape[d] for block in blocks) for d in range(len(shape) + 1)]
         edges.append(torch.cat([block.expand(*[-1 if d == dim + 1 else n for d, n in
                                                enumerate(sizes)]) for block in blocks], dim + 1))

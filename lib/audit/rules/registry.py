@@ -19,6 +19,9 @@ ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "c
                "rrelu_with_noise", "huber_loss", "glu_jvp", "bucketize", "complex", "polar")
 
 
+REPEATS = ("expand", "repeat", "tile")
+
+
 Result = Field | None | list
 """What a rule returns: the field of the output, or a list with one entry per output."""
 
@@ -117,7 +120,8 @@ def interpret(call: Call, fields: dict) -> list:
                 f"{call.where}: its rule does not cover these arguments, a defect of the audit "
                 f"({type(error).__name__}: {error}); {EARLIER}") from error
     elif torch.Tag.pointwise in call.function.tags:
-        result = hull(tracked, shapes[0])
+        result = hull([before_repeated(value, fields[value]) for value in call.inputs
+                       if isinstance(fields[value], Field)], shapes[0])
     else:
         refuse(call, "its receptive field is not known here; replace the operation by known ones, "
                      f"register a rule as in {__package__}, or stop before it: {EARLIER}")
@@ -126,6 +130,27 @@ def interpret(call: Call, fields: dict) -> list:
     return [result if result is None or value.shape == tuple(result.shape) else
             Unknown(f"output {place} of {call.where}")
             for place, value in enumerate(call.outputs)]
+
+
+def before_repeated(value: Value, x: Field) -> Field:
+    """A gate as it was before it was repeated all over a map, if gates are to be ignored.
+
+    Gates are recognized by being one number for a map, and ``x * gate.expand_as(x)`` is common.
+    """
+    at = value
+    while "gates" in x.ignore and at.call is not None and len(at.call.inputs) == 1:
+        source, = at.call.inputs
+        if at.call.name in REPEATS or at.call.name.startswith("upsample"):
+            small = (*[1] * (len(x.shape) - len(source.shape)), *source.shape)
+            if any(n != m and (n != 1 or any(edge.shape[d + 1] > 1 for edge in x.edges))
+                   for d, (n, m) in enumerate(zip(small, x.shape, strict=False))):
+                break
+            return x.replace(small, step=[
+                s if s and small[s[0]] == x.shape[s[0]] else None for s in x.step])
+        if at.call.function is None or torch.Tag.pointwise not in at.call.function.tags:
+            break
+        at = source
+    return x
 
 
 def _resolve(entry, fields):

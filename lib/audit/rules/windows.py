@@ -282,7 +282,8 @@ def sampled(call: Call, a: dict, shapes: list) -> Result:
     if isinstance(grid, Field) or not isinstance(x, Field):
         refuse(call, f"which pixels it reads {DEPENDS}")
     if not torch.equal(grid[:1].expand_as(grid), grid):
-        refuse(call, "the grids of a batch differ; give one image at a time")
+        refuse(call, "the grids of a batch differ, and one for all is followed; give one image at "
+                     "a time, or audit the part before it (upto= names its last module)")
     taps = {0: (0, 1), 1: (0,), 2: (-1, 0, 1, 2)}[a["interpolation_mode"]]
     sizes, at, ok = x.shape[2:], [], []
     for place, n in zip(reversed(range(len(sizes))), sizes, strict=True):
