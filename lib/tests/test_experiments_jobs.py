@@ -409,7 +409,8 @@ def test_a_plan_of_all_images_counts_them_and_sets_the_threads(monkeypatch):
         "  B2           C=[256]  15.02 hours"]
     text = sweep.describe(Grid({"B1": (4, 8)}, ("color",)), settings, {"B1-C4-color-s0"}, "meta",
                           4, 2)
-    assert threads == [1, before, 2, before] and "2 in the grid, 1 stored, 1 to train in 1 jobs" in text
+    assert threads == [1, before, 2, before]
+    assert "2 in the grid, 1 stored, 1 to train in 1 jobs" in text
     assert "(meta, 2 threads), 15.02 hours with 4 workers" in text  # a job is not shared
 
 
