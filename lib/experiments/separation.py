@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from ..exact.device import same_in_every_mode
-from ..results import STORED, Results, program, read
+from ..results import STORED, Results, ResultsError, program, read
 from .cifar import load_data
 from .images import dead_leaves
 from .kinds import BLOCKS, CLASSES, SIZE
@@ -289,7 +289,13 @@ def measure(networks, settings_of, data, output):
     results = Results(output, {"halves": HALVES, **{
         block: settings_of(block).as_dict() for block in COMPARED}},
         {"data": {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}})
-    stored = results.names()
+    stored = {record["name"]: record.get("settings") for record in results.contents.records}
+    networks = list(networks)
+    for network in networks:  # the header knows the settings of the kinds of `COMPARED` alone
+        here = settings_of(network.block).identifier
+        if (there := stored.get(network.name, here)) != here:
+            raise ResultsError(f"measure: {output} holds {network.name} of other settings, "
+                               f"{there!r} there, {here!r} here; choose another output")
     for network in networks:
         if network.name not in stored:
             results.append(trained_usage(network, settings_of(network.block), data))

@@ -72,6 +72,11 @@ def _check(pairs: Pairs, network: DilatedNetwork | None = None) -> None:
                          f"to {WINDOW - 1}, all different")
 
 
+def _same(pairs: Pairs, others: Pairs) -> bool:
+    """Whether two lists make one task: pairs, and places of a pair, have no order."""
+    return set(map(frozenset, pairs)) == set(map(frozenset, others))
+
+
 def floor(network: DilatedNetwork, pairs: Pairs) -> float:
     """The part of the mean square that no weights of a network without exchange can explain.
 
@@ -104,7 +109,7 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
     trees = [dilated_tree(order, network.dim, network.width) for order in network.orders]
     ranks = [sum(tree.mincut([pair[side] for pair, side in zip(pairs, sides)]) for tree in trees)
              for sides in indices(2, len(pairs)).tolist()]
-    if set(network.orders) == {_FIRST, _SECOND} and pairs == TASKS["hybrid's pairs"]:
+    if set(network.orders) == {_FIRST, _SECOND} and _same(pairs, TASKS["hybrid's pairs"]):
         n = network.dim ** 2
         ranks.append(n**2 - (n - min(network.width, n)) ** 2)
     return max(0.0, 1 - min(ranks) / network.dim ** len(pairs))

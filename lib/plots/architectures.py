@@ -182,7 +182,9 @@ def draw_projection(
                                          facecolor=color, alpha=0.3, zorder=1))
             axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
                                      edgecolor=color, linewidth=1.8, linestyle=line, zorder=2))
-    field, stride = net.total_receptive_field(layer), net.total_stride(layer)
+    pairs = ([along(layer, axis) for axis in (0, 1)]
+             for along in (net.total_receptive_field, net.total_stride))
+    field, stride = ("×".join(map(str, dict.fromkeys(pair))) for pair in pairs)
     axes.set_title(f"layer {layer}: $T_R$={field}, $T_S$={stride}", fontsize=10)
     axes.set_xlim(-0.3, width + 0.3)
     axes.set_ylim(height + 0.3, -0.3)

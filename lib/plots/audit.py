@@ -85,7 +85,8 @@ def draw_paths(axes: Axes, paths: dict[str, WindowChain], size: int, unit: int, 
         axes.plot([(first + last + 1) / 2], [low], "o", color=color, markersize=7)
         axes.text(last + 1.3, low, name, color=color, va="center", fontweight="bold")
     axes.set_title(title)
-    axes.set_xlim(-0.2, size + 2.2)
+    axes.set_xlim(min(0, *(first for first, _ in fields.values())) - 0.2,
+                  max(size + 2.2, *(last + 1.2 for _, last in fields.values())))
     axes.set_ylim(-2.6, 5.3)
     axes.set_aspect("equal")
     axes.axis("off")
@@ -137,7 +138,8 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
         The layers.
     bounds : dict from name to list of float or None
         Base-ten logarithms, one entry per layer, None where the bound is silent. At most two
-        names; one that is silent everywhere is left out.
+        names; one that is silent everywhere is left out. So are bounds of 1, whose logarithm 0
+        has no place on the axis.
 
     Examples
     --------
@@ -146,14 +148,14 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
     """
     colors, markers = (COLORS["exact"], COLORS["bound"]), ("o", "s")
     for (name, values), color, marker in zip(bounds.items(), colors, markers, strict=False):
-        points = [(place, value) for place, value in enumerate(values) if value is not None]
+        points = [(place, value) for place, value in enumerate(values) if value]
         if not points:
             continue
         axes.plot(*zip(*points, strict=True), marker + "-", color=color)
         peak = max(reversed(points), key=lambda point: point[1])
         label_line(axes, *peak, name, color, xytext=(10, 8))
     axes.set_yscale("log")
-    found = [v for values in bounds.values() for v in values if v is not None] or [1]
+    found = [v for values in bounds.values() for v in values if v] or [1]
     axes.set_ylim(min(found) / 2, max(found) * 3)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=9)
     axes.set_xlabel("layer K")

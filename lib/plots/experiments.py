@@ -21,6 +21,7 @@ CONTROLS = ("B1", "B1max3", "conv2", "B2")
 # what a factor was switched on after: nothing, one other, both others
 MARKERS = {"": "o", "overlap": "s", "order": "^", "mixing": "v", "both": "D"}
 NAMES = {"B1": "B=1", "B1max3": "3×3 pool", "conv2": "stride 2", "B2": "B=2"}
+SIGNS = {"sum": "Σ", "product": "Π"}
 
 
 def color_of(block: str) -> str:
@@ -62,24 +63,23 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     axis : {"channels", "parameters"}
     title : str
     dashed : dict, optional
-        Drawn as thin dashed lines as well, in the same colors.
+        Drawn as dotted lines as well, in the same colors.
 
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_accuracy(axes, {("color", "B2", 4): [0.4], ("color", "B2", 8): [0.6]}, "color")
     """
-    blocks = sorted({block for augmented, block, _ in found if augmented == augmentation})
-    ends = []
-    for block in blocks:
-        points = curve(found, augmentation, block, axis)
+    ends, parts = [], (found, dashed or {})
+    for block in sorted({key[1] for part in parts for key in part if key[0] == augmentation}):
+        points, other = (curve(part, augmentation, block, axis) for part in parts)
         color = color_of(block)
-        places, means = [p[0] for p in points], [p[1] for p in points]
-        axes.errorbar(places, means, [p[2] for p in points], color=color, marker="o", markersize=4,
-                      capsize=2, linewidth=1.8)
-        ends.append([means[-1], places[-1], label_of(block), color])
-        for other in [curve(dashed, augmentation, block, axis)] if dashed else []:
-            axes.plot([p[0] for p in other], [p[1] for p in other], color=color, linestyle=":")
+        if points:
+            axes.errorbar(*zip(*(p[:3] for p in points), strict=True), color=color, marker="o",
+                          markersize=4, capsize=2, linewidth=1.8)
+        if other:  # a single point is no line
+            axes.plot([p[0] for p in other], [p[1] for p in other], ".:", color=color)
+        ends.append([*(points or other)[-1][1::-1], label_of(block), color])
     ends.sort()
     if axis == "parameters" and len(ends) > 2:  # most lines fall on each other: name the ends
         ends = [ends[0], ends[-1]]
@@ -224,8 +224,8 @@ def draw_orbit(members: list[torch.Tensor]) -> Figure:
     --------
     >>> drawing = draw_orbit([torch.zeros(2, 3, 32, 32)] * 4)
     """
-    with figure(6.0, 3.1, columns=len(members), rows=len(members[0]), turns=False) as (
-            drawing, grid):
+    with figure(6.0, 3.1, columns=len(members), rows=len(members[0]), turns=False,
+                squeeze=False) as (drawing, grid):
         for column, pictures in zip(grid.T, members, strict=True):
             for axes, picture in zip(column, pictures, strict=True):
                 axes.imshow(picture.permute(1, 2, 0).numpy(), interpolation="none")
@@ -250,12 +250,12 @@ def draw_sight(axes: Axes, block: str) -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_sight(axes, "conv2")
     """
-    kind, color = KINDS[block], color_of(block)
-    for row in range(4):
-        for column in range(6):
+    kind, color, side = KINDS[block], color_of(block), KINDS[block].field
+    rows, columns = max(4, side), max(6, side + 2)
+    for row in range(rows):
+        for column in range(columns):
             axes.add_patch(Rectangle((column, row), 1, 1, facecolor="white", edgecolor="#CCCCCC",
                                      linewidth=0.7))
-    side = kind.field
     for row in range(side):
         for column in range(side):
             tint = 0.2 + 0.55 * (row * side + column) / side**2 if kind.order else 0.4
@@ -264,10 +264,10 @@ def draw_sight(axes: Axes, block: str) -> None:
     for start, line in ((0, "-"), (2, "--")):
         axes.add_patch(Rectangle((start, 0), side, side, fill=False, edgecolor=INK, linestyle=line,
                                  linewidth=1.8, zorder=3))
-    combined = "Σ" if kind.mixing else "max"
-    sign = f"max\n{combined}" if kind.mixing and kind.pool == "max" else combined
+    ways = kind.pool, "sum" if kind.mixing else kind.combine if kind.separate else "none"
+    sign = "\n".join(dict.fromkeys(SIGNS.get(way, way) for way in ways if way != "none"))
     axes.text(1, side / 2, sign, ha="center", va="center")
-    axes.set(xlim=(-0.1, 6.1), ylim=(4.1, -0.1), aspect="equal")
+    axes.set(xlim=(-0.1, columns + 0.1), ylim=(rows + 0.1, -0.1), aspect="equal")
     axes.axis("off")
 
 
@@ -297,7 +297,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
             seen = "order,\nmixing" if kind.order and kind.mixing else "no order,\nno mixing"
             overlap = "overlap" if kind.overlap else "no overlap"
             axes.set_title(NAMES.get(block, block), fontsize=11, color=INK)
-            axes.text(0, 4.4, f"{overlap},\n{seen}", va="top")
+            axes.text(0, max(4, kind.field) + 0.4, f"{overlap},\n{seen}", va="top")
         lower = grid[0][0].get_gridspec()
         sizes = [size_of(kind, c, "parameters") for _, kind, c in found if kind in blocks] or [90]
         for row, augmentation in zip((1, 2), ("color", "spatial")):

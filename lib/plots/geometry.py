@@ -188,7 +188,7 @@ def draw_accuracies(axes: Axes, found: Mapping[str, Mapping[str, Sequence[float]
     >>> with figure() as (drawing, axes):
     ...     draw_accuracies(axes, {"product": {"square": [0.9, 0.8], "mirror": [0.6]}})
     """
-    place, ticks = 0.0, []
+    place, ticks, named = 0.0, [], set()
     for kind, row in found.items():
         ticks.append((place + (len(row) - 1) / 2, kind))
         for geometry, values in row.items():
@@ -196,7 +196,8 @@ def draw_accuracies(axes: Axes, found: Mapping[str, Mapping[str, Sequence[float]
             axes.plot(values, [place] * len(values), "o", color=color, alpha=0.6)
             mean = sum(values) / len(values)
             axes.plot([mean, mean], [place - 0.35, place + 0.35], color=color, linewidth=3)
-            if kind == next(iter(found)):
+            if geometry not in named:
+                named.add(geometry)
                 left = mean > 0.75
                 axes.annotate(geometry, (min(values) if left else max(values), place),
                               xytext=(-7 if left else 7, 0), textcoords="offset points",

@@ -38,7 +38,8 @@ def draw_accuracies(
     ----------
     axes : matplotlib Axes
     curves : dict from name to (places, values, half widths of intervals or None)
-        Of more than six the seventh looks like the first.
+        Of more than six the seventh looks like the first. A half width may be None, too: that of
+        a single value.
     label : str
         Of the horizontal axis.
     chance : float, optional
@@ -51,6 +52,7 @@ def draw_accuracies(
     """
     for (name, (places, values, widths)), color, mark in zip(
             curves.items(), cycle(_LINES), cycle("osD^vP")):
+        widths = None if widths is None else [math.nan if w is None else w for w in widths]
         axes.errorbar(places, values, widths, marker=mark, color=PALETTE[color], label=name,
                       capsize=3, clip_on=False)
     if chance is not None:

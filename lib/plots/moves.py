@@ -74,16 +74,18 @@ def draw_travel(axes: Axes, built: OverlapConstruction, marked: tuple[int, ...],
     >>> with figure() as (drawing, axes):
     ...     draw_travel(axes, two_hops(), (1,), 1)
     """
-    texts = {1: "+", -1: "−", 0: "0"}
+    texts, net = {1: "+", -1: "−", 0: "0"}, built.architecture
     for level, signs in enumerate(traveling_signs(built, marked)):
+        step = net.total_stride(level)  # a cell stands above the first pixel that it sees
         draw_cells(axes, [texts[sign] for sign in signs], [COLORS["deep"]] * len(signs),
-                   1.15 * level, [sign != -1 for sign in signs])
+                   1.15 * level, [sign != -1 for sign in signs], range(0, step * len(signs), step))
         axes.text(-0.8, 1.15 * level, f"layer {level}" if level else "pixels", ha="right",
                   va="center", fontsize=10)
-    draw_arc(axes, (location, -0.5), (location + built.shift, -0.5), bend=0.25)
-    axes.plot(location, 1.15 * level, "o", markersize=25, markerfacecolor="none", zorder=5,
+    first = location * step
+    draw_arc(axes, (first, -0.5), (first + built.shift, -0.5), bend=0.25)
+    axes.plot(first, 1.15 * level, "o", markersize=25, markerfacecolor="none", zorder=5,
               markeredgecolor=COLORS["cut"], markeredgewidth=2)
-    fit_axes(axes, (-2.7, len(signs) - 0.4), (-1.1, 1.15 * level + 0.65), title)
+    fit_axes(axes, (-2.7, net.size[0] - 0.4), (-1.1, 1.15 * level + 0.65), title)
 
 
 def free_matrix(built: OverlapConstruction) -> torch.Tensor:

@@ -139,7 +139,8 @@ def draw_spectra(axes: Axes, spectra: Mapping[str, torch.Tensor]) -> None:
     ----------
     axes : matplotlib Axes
     spectra : dict from name to torch.Tensor
-        ``"early"`` and ``"deep"`` have colors of their own.
+        ``"early"`` and ``"deep"`` have colors of their own. Zeros behind the last positive share
+        have no place on a logarithmic axis.
 
     Examples
     --------
@@ -150,7 +151,8 @@ def draw_spectra(axes: Axes, spectra: Mapping[str, torch.Tensor]) -> None:
     for name, values in spectra.items():
         color = colors.get(name, INK)
         axes.plot(range(1, len(values) + 1), values, "o-", color=color, markersize=3)
-        label_line(axes, len(values), float(values[-1]), name, color, xytext=(-2, -12))
+        last = max(1, sum(bool(share > 0) for share in values))
+        label_line(axes, last, float(values[last - 1]), name, color, xytext=(-2, -12))
     least = min((float(share) for values in spectra.values() for share in values if share > 0),
                 default=1)
     low = min(1e-13, least / 1e3)  # with room for a name, and for what a shared axis shows already

@@ -143,6 +143,19 @@ def test_measuring_resumes_and_refuses_what_is_not_its_own(tmp_path):
         assert output.read_text() == text
 
 
+def test_other_settings_of_a_kind_that_is_not_compared_are_refused(tmp_path):
+    """The header has those of `COMPARED`: networks of two settings came to stand in one file."""
+    short = Settings(images=20, epochs=1, batch_size=10, evaluations=1)
+    longer, output = dataclasses.replace(short, epochs=2), tmp_path / "ranks.jsonl"
+    networks = [Network("B3", 1, "color", seed) for seed in (0, 1)]
+    measure(networks[:1], lambda block: short, dead_leaves(40), output)
+    whole = output.read_text()
+    with pytest.raises(ResultsError, match="holds B3-C1-color-s0 of other settings"):
+        measure(networks[::-1], lambda block: longer if block == "B3" else short, dead_leaves(40),
+                output)
+    assert output.read_text() == whole
+
+
 def test_a_folder_of_images_needs_the_option_for_them(capsys):
     with pytest.raises(SystemExit):
         main(["--data-folder", "somewhere"])

@@ -7,12 +7,18 @@ import torch
 from matplotlib import pyplot
 
 from lib import Architecture
+from lib.constructions.overlaps import overlap_construction
+from lib.exact.arithmetic import Real
 from lib.plots import (
+    architectures,
+    audit,
     connectivity,
+    cp,
     crossing,
     experiments,
     geometry,
     log_space,
+    moves,
     rectifiers,
     style,
     widths,
@@ -116,3 +122,96 @@ def test_a_row_of_cells_is_not_taken_from_an_image():
                      lambda: windows.draw_row_of_windows(axes, net, 2)):
             with pytest.raises(ValueError, match=r"size \(4, 8\) has 2 axes; draws one axis"):
                 call()
+
+
+def test_dotted_lines_of_kinds_that_have_no_other_are_drawn():
+    """A kind that only ``dashed`` has was left out, and a single point was no line."""
+    dashed = {("color", "B3", 4): [0.5], ("color", "B2", 4): [0.4], ("color", "B2", 8): [0.6]}
+    with style.figure() as (_, axes):
+        experiments.draw_accuracy(axes, {("color", "B2", 4): [0.4]}, "color", dashed=dashed)
+    dotted = {tuple(line.get_xdata()): line for line in axes.lines if line.get_linestyle() == ":"}
+    assert set(dotted) == {(4,), (4, 8)} and dotted[4,].get_marker() == "."
+    assert [text.get_text() for text in axes.texts] == ["B=2", "B=3"] and not outside(axes)
+
+
+@pytest.mark.parametrize("block, sign", [
+    ("B1", "max"), ("B2", "max\nΣ"), ("conv2", "Σ"), ("offset2", "max"), ("B2offset", "max"),
+    ("B1mean", "mean"), ("B5", "max\nΣ"), ("B3prod", "Π\nΣ"), ("offset3prod", "Π"),
+])
+def test_what_a_block_sees_is_drawn_whole_and_as_it_comes_together(block, sign):
+    """Windows of B=4 and B=5 were cut off, products called sums and means maxima."""
+    with style.figure() as (_, axes):
+        experiments.draw_sight(axes, block)
+    assert [text.get_text() for text in axes.texts] == [sign]
+    right, low = (max(ends) for ends in zip(*(patch.get_corners()[2] for patch in axes.patches)))
+    assert right <= axes.get_xlim()[1] and low <= axes.get_ylim()[0]
+
+
+def test_one_exemplar_has_an_orbit():
+    assert len(experiments.draw_orbit([torch.zeros(1, 3, 32, 32)] * 4).axes) == 4
+
+
+def test_a_zero_share_does_not_take_the_name_of_its_line_away():
+    with style.figure() as (_, axes):
+        widths.draw_spectra(axes, {"deep": torch.tensor([0.7, 0.3, 0.0]), "early": torch.zeros(2)})
+    assert axes.texts[0].xy == (2, pytest.approx(0.3))
+
+
+def test_zeros_of_a_matrix_are_white():
+    """A matrix of zeros alone was drawn in the color of its negative entries."""
+    for scale in (None, 0.0):
+        with style.figure() as (_, axes):
+            cp.draw_outer_product(axes, torch.zeros(2, 2), scale=scale)
+        image = axes.images[0]
+        assert min(image.cmap(image.norm(0.0))) > 0.99
+
+
+def test_the_mean_of_one_seed_has_no_interval():
+    with style.figure() as (_, axes):
+        log_space.draw_accuracies(axes, {"one": ([0, 50], [60, 55], [None, 2.0])}, "missing")
+    (ends,) = (part.get_segments() for part in axes.collections)
+    assert [len(end) for end in ends] == [0, 2] and axes.lines[0].get_ydata().tolist() == [60, 55]
+
+
+def test_every_geometry_is_named_where_it_comes_first():
+    """Those that the first kind lacks had no name."""
+    found = {"product": {"square": [0.9]}, "max": {"square": [0.8], "mirror": [0.7]}}
+    with style.figure() as (_, axes):
+        geometry.draw_accuracies(axes, found)
+    assert [(text.get_text(), text.xy[1]) for text in axes.texts] == [
+        ("square", 0), ("mirror", pytest.approx(2.8))]
+
+
+def test_a_field_that_is_no_square_has_both_sides_in_the_title():
+    """The rows were given the field and the stride of the columns."""
+    wide = Architecture((8, 16), 2, (((3, 5), (1, 2), 2), (2, 2, 1)))
+    with style.figure(columns=2) as (_, axes):
+        architectures.draw_projection(axes[0], wide, 1)
+        architectures.draw_projection(axes[1], Architecture(8, 2, ((3, 2, 2), (2, 2, 1))), 1)
+    assert [ax.get_title(loc="left") for ax in axes] == [
+        "layer 1: $T_R$=3×5, $T_S$=1×2", "layer 1: $T_R$=3, $T_S$=2"]
+
+
+def test_a_marked_pixel_travels_over_strides():
+    """The arc joined pixels 2 and 4, which cell 2 does not multiply: it sees 4, 5 and 6."""
+    net = Architecture((12,), 2, ((3, 2, 1), (6, 6, 1)))
+    built = overlap_construction(net, torch.eye(2).double(), Real(), layer=1, shift=2)
+    with style.figure() as (_, axes):
+        moves.draw_travel(axes, built, (4,), 2)
+    (arc,) = (patch for patch in axes.patches if patch.get_gid() == "crossing-arc")
+    assert [place for place, _ in arc._posA_posB] == [4, 6]
+    assert axes.lines[-1].get_xdata().tolist() == [4]
+    assert [text.get_position()[0] for text in axes.texts[13:19]] == [0, 2, 4, 6, 8, 10]
+    assert not outside(axes)
+
+
+def test_bounds_of_one_and_fields_beyond_the_image():
+    """A logarithm 0 left the axis as it was; what units at the border see was cut off."""
+    with style.figure(columns=3) as (_, axes):
+        audit.draw_bounds_by_layer(axes[0], ["a", "b"], {"overlap theorem": [0.0, 5.0]})
+        for ax, unit in zip(axes[1:], (0, 7), strict=True):
+            audit.draw_paths(ax, {"branch": [(3, 2, 1), (3, 1, 1)]}, 14, unit, "")
+    assert axes[0].get_ylim() == (2.5, 15) and axes[0].lines[0].get_xdata().tolist() == [1]
+    for ax in axes[1:]:
+        low, high = ax.get_xlim()
+        assert all(low <= x <= high for line in ax.lines for x in line.get_xdata())
