@@ -56,17 +56,17 @@ def draw_windows(axes, net, title):
     title : str
     """
     height, width = net.size
-    (window, _), (stride, _) = net.windows[0], net.strides[0]
+    window, stride = net.windows[0], net.strides[0]
     for row in range(height):
         for column in range(width):
             axes.add_patch(Rectangle((column, row), 1, 1, facecolor="white", edgecolor="#CCCCCC"))
     inset = 0.10  # neighbors stay apart
-    side = window - 2 * inset
-    for row in range(0, height - window + 1, stride):
-        for column in range(0, width - window + 1, stride):
-            crosses = column < width / 2 < column + window
-            look = _window_style(crosses, tiled=stride >= window)
-            axes.add_patch(FancyBboxPatch((column + inset, row + inset), side, side, **look))
+    tall, wide = (side - 2 * inset for side in window)
+    tiled = stride[0] >= window[0] and stride[1] >= window[1]
+    for row in range(0, height - window[0] + 1, stride[0]):
+        for column in range(0, width - window[1] + 1, stride[1]):
+            look = _window_style(column < width / 2 < column + window[1], tiled)
+            axes.add_patch(FancyBboxPatch((column + inset, row + inset), wide, tall, **look))
     middle = [width / 2] * 2
     axes.plot(middle, [-0.5, height + 0.5], color=INK, linestyle=(0, (3, 2)), linewidth=1.4,
               zorder=4)
@@ -98,11 +98,10 @@ def draw_ranks(axes, ranks):
         axes.annotate(text, (max(rank.log10, 1.2), position), xytext=(6, 0), va="center",
                       textcoords="offset points", color=INK, fontsize=13)
     axes.set_yticks(range(len(ranks)), [name for name, _ in ranks])
-    axes.set(ylim=(len(ranks) - 0.5, -0.5), xlim=(0, 1.18 * ranks[-1][1].log10))
+    axes.set(ylim=(len(ranks) - 0.5, -0.5), xlim=(0, 1.18 * max(rank.log10 for _, rank in ranks)))
     axes.set_xlabel("decimal digits of the rank")
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0)
-    axes.set_title(f"Rank between the halves of a {SIZE}×{SIZE} image, {CHANNELS} channels")
 
 
 def cover():
@@ -125,7 +124,9 @@ def cover():
         for column, (title, layer) in enumerate(layers.items()):
             axes = drawing.add_subplot(grid[0, column])
             draw_windows(axes, Architecture(4, 2, (layer,)), title)
-        draw_ranks(drawing.add_subplot(grid[1, :]), cover_ranks())
+        axes = drawing.add_subplot(grid[1, :])
+        draw_ranks(axes, cover_ranks())
+        axes.set_title(f"Rank between the halves of a {SIZE}×{SIZE} image, {CHANNELS} channels")
     return drawing
 
 

@@ -11,6 +11,7 @@ from ..grids.certify import certify
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import khatri_rao, matricize
 from ..trees.tree import ModeTree
+from .drawing import number
 from .style import COLORS, INK, PALETTE, figure, label_line
 
 __all__ = ["BOOK_FIGURES", "draw_growth", "draw_outer_product", "draw_ranks", "three_terms"]
@@ -64,15 +65,15 @@ def draw_outer_product(
     """
     scale = float(matrix.abs().max() if scale is None else scale) or 1.0  # of zeros: white
     axes.imshow(matrix, cmap=_SIGNED, vmin=-1.6 * scale, vmax=1.6 * scale)
-    for r, row in enumerate(matrix.int().tolist()):
+    for r, row in enumerate(matrix.tolist()):
         for c, value in enumerate(row):
-            axes.text(c, r, str(value).replace("-", "−"), ha="center", va="center", fontsize=10,
+            axes.text(c, r, number(value), ha="center", va="center", fontsize=10,
                       color=INK)
     margins = ((left, "rows", lambda n: (-1.0, n)), (top, "columns", lambda n: (n, -1.0)))
     for vector, name, place in margins:
-        for n, value in enumerate([] if vector is None else vector.int().tolist()):
+        for n, value in enumerate([] if vector is None else vector.tolist()):
             x, y = place(n)
-            axes.text(x, y, str(value).replace("-", "−"), ha="center", va="center", fontsize=10,
+            axes.text(x, y, number(value), ha="center", va="center", fontsize=10,
                       color=COLORS[name], fontweight="bold")
     axes.set_xlim(-1.6, matrix.shape[1] - 0.3)
     axes.set_ylim(matrix.shape[0] - 0.4, -1.6)

@@ -180,7 +180,7 @@ def draw_accuracies(axes: Axes, found: Mapping[str, Mapping[str, Sequence[float]
     ----------
     axes : matplotlib Axes
     found : mapping from kind to mapping from geometry to sequence of float
-        One accuracy per seed.
+        One accuracy per seed; a geometry without any has no row.
     title : str
 
     Examples
@@ -190,6 +190,7 @@ def draw_accuracies(axes: Axes, found: Mapping[str, Mapping[str, Sequence[float]
     """
     place, ticks, named = 0.0, [], set()
     for kind, row in found.items():
+        row = {geometry: values for geometry, values in row.items() if len(values)}
         ticks.append((place + (len(row) - 1) / 2, kind))
         for geometry, values in row.items():
             color = GEOMETRY_COLORS[geometry]

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..checks import choice
 from ..experiments.analysis import interval
 from ..experiments.records import STORED
 from ..networks.architecture import Architecture
@@ -112,6 +113,7 @@ def stored_accuracies(
     >>> 10 < mean < 100
     True
     """
+    choice("stored_accuracies: model", model, sorted({network["model"] for network in networks}))
     values = [100 * network["accuracy"][missing][way] for network in networks
               if network["model"] == model]
     return interval(values)

@@ -82,7 +82,8 @@ def draw_block_bounds(
     sizes : list of int
         H, on a logarithmic axis.
     exponents : dict from name to list of float
-        The exponent of M, one entry per size, on a logarithmic axis.
+        The exponent of M, one entry per size, on a logarithmic axis, which has no place for the
+        zeros of silent bounds.
     colors : dict from name to color
 
     Examples
@@ -92,7 +93,9 @@ def draw_block_bounds(
     """
     for name, values in exponents.items():
         axes.plot(sizes, values, "o-", color=colors[name])
-        label_line(axes, sizes[-1], values[-1], name, colors[name])
+        shown = [point for point in zip(sizes, values, strict=True) if point[1] > 0]
+        if shown:
+            label_line(axes, *shown[-1], name, colors[name])
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ..exact.ranks import exact_rank
 from ..trees.tree import ModeTree, Node
+from .drawing import number
 from .style import COLORS, INK, PALETTE, figure
 from .trees import draw_tree
 
@@ -38,9 +39,9 @@ def draw_table(axes: Axes, table: torch.Tensor, title: str = "", step: Sequence[
     """
     share = np.asarray(table.abs(), dtype=float) / max(float(table.abs().max()), 1.0)
     axes.imshow(1 - 0.45 * share[..., None] * (1 - _BLUE), interpolation="nearest")
-    for r, row in enumerate(table.int().tolist()):
+    for r, row in enumerate(table.tolist()):
         for c, value in enumerate(row):
-            axes.text(c, r, str(value).replace("-", "−"), ha="center", va="center", fontsize=12,
+            axes.text(c, r, number(value), ha="center", va="center", fontsize=12,
                       color=INK)
     for size, pace, draw in zip(table.shape, step, (axes.axhline, axes.axvline)):
         for line in range(pace, size, pace):

@@ -13,14 +13,17 @@ from lib.plots import (
     architectures,
     audit,
     connectivity,
+    cover,
     cp,
     crossing,
     experiments,
     geometry,
     log_space,
     moves,
+    overlaps,
     rectifiers,
     style,
+    toolbox,
     widths,
     windows,
 )
@@ -180,6 +183,9 @@ def test_every_geometry_is_named_where_it_comes_first():
         geometry.draw_accuracies(axes, found)
     assert [(text.get_text(), text.xy[1]) for text in axes.texts] == [
         ("square", 0), ("mirror", pytest.approx(2.8))]
+    with style.figure() as (_, axes):  # a sweep that was stopped has geometries without networks
+        geometry.draw_accuracies(axes, {"product": {"square": [0.9], "mirror": []}})
+    assert axes.get_yticks().tolist() == [0] and not outside(axes)
 
 
 def test_a_field_that_is_no_square_has_both_sides_in_the_title():
@@ -211,7 +217,38 @@ def test_bounds_of_one_and_fields_beyond_the_image():
         audit.draw_bounds_by_layer(axes[0], ["a", "b"], {"overlap theorem": [0.0, 5.0]})
         for ax, unit in zip(axes[1:], (0, 7), strict=True):
             audit.draw_paths(ax, {"branch": [(3, 2, 1), (3, 1, 1)]}, 14, unit, "")
+    with style.figure() as (_, lines):
+        overlaps.draw_block_bounds(lines, [4, 8, 16], {"a": [2, 4, 8], "b": [0, 0, 0],
+                                   "c": [3, 5, 0]}, dict.fromkeys("abc", "black"))
+    assert [(text.get_text(), text.xy) for text in lines.texts] == [("a", (16, 8)), ("c", (8, 5))]
     assert axes[0].get_ylim() == (2.5, 15) and axes[0].lines[0].get_xdata().tolist() == [1]
     for ax in axes[1:]:
         low, high = ax.get_xlim()
         assert all(low <= x <= high for line in ax.lines for x in line.get_xdata())
+
+
+def test_fractions_keep_what_is_behind_the_point():
+    matrix, column = torch.tensor([[0.5, 2.0], [-1.5, 0.0]]), torch.tensor([0.5, -1.0])
+    with style.figure(columns=2) as (_, axes):
+        toolbox.draw_table(axes[0], matrix)
+        cp.draw_outer_product(axes[1], matrix, column, column)
+    entries, sides = ["0.5", "2", "−1.5", "0"], ["0.5", "−1"]
+    assert [text.get_text() for text in axes[0].texts] == entries
+    assert [text.get_text() for text in axes[1].texts] == entries + 2 * sides
+
+
+def test_the_cover_of_other_images():
+    """Bars were longer than the axis, the title was that of 32 × 32, and windows were squares."""
+    with style.figure(columns=2) as (_, axes):
+        cover.draw_ranks(axes[0], cover.cover_ranks(8, 4, (3, 2)))
+        cover.draw_windows(axes[1], Architecture((4, 6), 2, (((2, 3), (1, 2), 2),)), "")
+    assert not axes[0].get_title() + axes[0].get_title(loc="left")
+    assert max(bar.get_width() for bar in axes[0].patches) < axes[0].get_xlim()[1]
+    found = {(box.get_x(), box.get_y(), box.get_width(), box.get_height())
+             for box in axes[1].patches[24:]}
+    assert found == {(x + 0.1, y + 0.1, 2.8, 1.8) for x in (0, 2) for y in range(3)}
+
+
+def test_a_model_without_networks_is_named():
+    with pytest.raises(ValueError, match="stored_accuracies: model"):
+        log_space.stored_accuracies(log_space.stored_records()[1], "Mixture", "marginal", "")
