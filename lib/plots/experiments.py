@@ -294,10 +294,9 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
         for axes, block in zip(grid[0], blocks):
             draw_sight(axes, block)
             kind = KINDS[block]
-            seen = "order,\nmixing" if kind.order and kind.mixing else "no order,\nno mixing"
-            overlap = "overlap" if kind.overlap else "no overlap"
+            has = [f"{'' if getattr(kind, factor) else 'no '}{factor}" for factor in FACTORS]
             axes.set_title(NAMES.get(block, block), fontsize=11, color=INK)
-            axes.text(0, max(4, kind.field) + 0.4, f"{overlap},\n{seen}", va="top")
+            axes.text(0, max(4, kind.field) + 0.4, ",\n".join(has), va="top")
         lower = grid[0][0].get_gridspec()
         sizes = [size_of(kind, c, "parameters") for _, kind, c in found if kind in blocks] or [90]
         for row, augmentation in zip((1, 2), ("color", "spatial")):

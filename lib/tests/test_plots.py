@@ -150,6 +150,17 @@ def test_what_a_block_sees_is_drawn_whole_and_as_it_comes_together(block, sign):
     assert right <= axes.get_xlim()[1] and low <= axes.get_ylim()[0]
 
 
+def test_controls_of_other_kinds_say_what_these_have():
+    """Kinds with one of order and mixing were said to have neither."""
+    blocks = ("offset2", "same3", "B5", "B1mean")
+    drawing = experiments.draw_controls({("color", block, 4): [0.3] for block in blocks}, blocks)
+    notes = [ax.texts[1].get_text().replace(",\n", ", ") for ax in drawing.axes[:4]]
+    assert notes == ["no overlap, order, no mixing", "overlap, no order, mixing",
+                     "overlap, order, mixing", "no overlap, no order, no mixing"]
+    for ax in drawing.axes[:4]:
+        assert ax.texts[1].get_position()[1] > ax.get_ylim()[0]  # below the pixels
+
+
 def test_one_exemplar_has_an_orbit():
     assert len(experiments.draw_orbit([torch.zeros(1, 3, 32, 32)] * 4).axes) == 4
 
