@@ -81,8 +81,8 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
             axes.plot([p[0] for p in other], [p[1] for p in other], ".:", color=color)
         ends.append([*(points or other)[-1][1::-1], label_of(block), color])
     ends.sort()
-    if axis == "parameters" and len(ends) > 2:  # most lines fall on each other: name the ends
-        ends = [ends[0], ends[-1]]
+    if axis == "parameters" and 2 < len(ends) == len({color for *_, color in ends}):
+        ends = [ends[0], ends[-1]]  # most lines fall on each other, and colors tell the others
     height = 0.0
     for mean, place, text, color in ends:  # labels keep their distance from one another
         height = max(height + 0.075, mean)

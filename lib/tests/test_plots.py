@@ -137,6 +137,15 @@ def test_dotted_lines_of_kinds_that_have_no_other_are_drawn():
     assert [text.get_text() for text in axes.texts] == ["B=2", "B=3"] and not outside(axes)
 
 
+def test_lines_of_one_color_are_all_named():
+    """Against parameters the two ends alone had names, whatever the colors of the others."""
+    for blocks, names in ((("B1", "B2", "B3"), 2), (("B2", "conv2", "offset2"), 3)):
+        found = {("color", block, 4): [0.2 + 0.2 * n] for n, block in enumerate(blocks)}
+        with style.figure() as (_, axes):
+            experiments.draw_accuracy(axes, found, "color", "parameters")
+        assert len(axes.texts) == names
+
+
 @pytest.mark.parametrize("block, sign", [
     ("B1", "max"), ("B2", "max\nΣ"), ("conv2", "Σ"), ("offset2", "max"), ("B2offset", "max"),
     ("B1mean", "mean"), ("B5", "max\nΣ"), ("B3prod", "Π\nΣ"), ("offset3prod", "Π"),
