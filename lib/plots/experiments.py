@@ -99,14 +99,15 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     axes.set_title(title)
 
 
-def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -> Figure:
-    """The four panels of the figure: two augmentations or more, against channels and parameters.
+def draw_four_panels(found: dict, augmentations: tuple = ()) -> Figure:
+    """The four panels of the figure: every augmentation against channels and parameters.
 
     Parameters
     ----------
     found : dict
         From :func:`lib.experiments.analysis.cells`.
     augmentations : tuple of str
+        By default those of the networks found.
 
     Returns
     -------
@@ -117,6 +118,8 @@ def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -
     >>> points = {(kind, "B2", c): [0.4, 0.5] for kind in ("spatial", "color") for c in (4, 8)}
     >>> drawing = draw_four_panels(points)
     """
+    trained = {augmentation for augmentation, *_ in found} or {"spatial", "color"}
+    augmentations = augmentations or sorted(trained, key=("spatial", "color", "none").index)
     with figure(7.0, 3.2 * len(augmentations), 2, len(augmentations)) as (drawing, grid):
         for row, augmentation in zip(grid.reshape(-1, 2), augmentations, strict=True):
             for axes, axis in zip(row, AXIS_NAMES):
@@ -415,9 +418,7 @@ def architecture() -> Figure:
                       fontsize=9)
             x += size + 0.62
         axes.text(x - 0.1, 0, "10 scores", va="center", fontsize=10)
-        axes.set_xlim(-0.2, x + 1.4)
-        axes.set_ylim(-3.4 if narrow else -2.1, 1.5)
-        axes.set_aspect("equal")
+        axes.set(xlim=(-0.2, x + 1.4), ylim=(-3.4 if narrow else -2.1, 1.5), aspect="equal")
         axes.axis("off")
     return drawing
 

@@ -113,6 +113,9 @@ def test_no_line_of_many_is_left_out():
         titles = [ax.get_title(loc="left") or ax.get_title()
                   for ax in experiments.draw_four_panels(found, names).axes]
         assert titles == [f"{name} augmentation" for name in names for _ in range(2)]
+        again = experiments.draw_four_panels(found)  # a sweep without augmentation was not drawn
+        assert [ax.get_title(loc="left") for ax in again.axes] == titles
+    assert len(experiments.draw_four_panels({}).axes) == 4
 
 
 def test_a_row_of_cells_is_not_taken_from_an_image():
