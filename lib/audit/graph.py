@@ -344,8 +344,8 @@ def _connect(node: Node, notes: set) -> None:
                 node.role, node.edges = "opaque", []
             else:
                 node.edges = [stem]
-    elif node.role == "cat":
-        node.edges = list(node.parents)
+    elif node.role == "cat":                        # of what may be empty, as [:0] is
+        node.edges = [parent for parent in node.parents if 0 not in parent.value.shape]
         notes.add("cat")
     elif node.role in ("add", "mul"):
         for chosen, other in (node.parents, node.parents[::-1]):
