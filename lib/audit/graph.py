@@ -75,7 +75,8 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
                           audit.size, places=tuple(range(2, 2 + len(audit.size))),
                           steps=(1,) * len(audit.size))}
     notes, merged = set(), modules_of(audit, live, collapse)
-    uses = Counter(name for call in audit.trace.calls for name in call.parameters)
+    uses = Counter(name for call in audit.trace.calls if not live.isdisjoint(call.outputs)
+                   for name in call.parameters)     # what leads to other outputs counts for them
     tied = {name for name, count in uses.items() if count > 1}
     for call in audit.trace.calls:
         for value in call.outputs:
