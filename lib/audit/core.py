@@ -168,11 +168,14 @@ class Audit:
     @property
     def global_from(self) -> str | None:
         """Name of the layer from which on every unit sees the whole image, None if none."""
-        found = None
-        for layer in reversed(self.layers):
-            if not layer.everything:
+        found, ends = None, set(self.trace.outputs)
+        layers = dict(zip(self.names, self.layers, strict=True))
+        for call in reversed(self.trace.calls):
+            if call in layers and not layers[call].everything or not all(
+                    axis.everything for value in ends.intersection(call.outputs)
+                    for axis in self.geometry(value)):
                 break
-            found = layer.name
+            found = self.names.get(call, found)
         return found
 
     @property

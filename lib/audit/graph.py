@@ -75,7 +75,8 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
                           audit.size, places=tuple(range(2, 2 + len(audit.size))),
                           steps=(1,) * len(audit.size))}
     notes, merged = set(), modules_of(audit, live, collapse)
-    uses = Counter(name for call in audit.trace.calls for name in call.parameters)
+    uses = Counter(name for call in audit.trace.calls if not live.isdisjoint(call.outputs)
+                   for name in call.parameters)     # what leads to other outputs counts for them
     tied = {name for name, count in uses.items() if count > 1}
     for call in audit.trace.calls:
         for value in call.outputs:
@@ -344,8 +345,8 @@ def _connect(node: Node, notes: set) -> None:
                 node.role, node.edges = "opaque", []
             else:
                 node.edges = [stem]
-    elif node.role == "cat":
-        node.edges = list(node.parents)
+    elif node.role == "cat":                        # of what may be empty, as [:0] is
+        node.edges = [parent for parent in node.parents if 0 not in parent.value.shape]
         notes.add("cat")
     elif node.role in ("add", "mul"):
         for chosen, other in (node.parents, node.parents[::-1]):
