@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 
 import torch
 from torch import nn
@@ -121,11 +122,14 @@ class Audit:
 
     @cached_property
     def last_map_value(self) -> Value:
-        """The tensor that `last_map` describes."""
+        """The tensor that `last_map` describes; a single cell is none if a map follows it."""
+        larger = False
         for call in reversed(self.trace.calls):
             for value in call.outputs:
-                if is_map(self.virtual.get(value)):
+                cells = prod(value.shape[2:])
+                if is_map(self.virtual.get(value)) and not (cells == 1 and larger):
                     return value
+                larger |= cells > 1 and len(value.shape) == len(self.size) + 2
         return self.trace.sources[0]
 
     @cached_property

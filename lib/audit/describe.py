@@ -99,8 +99,15 @@ def _describe_call(found: object, call: object, names: Counter) -> None:
         branches = [found.geometry(value) for value in sources]
         name = call.scope if call.leaf else _name(call)
         found.own_joins.append(join_record(name, call.name, branches, found.axes,
-                                       all(is_map(found.virtual[v]) for v in sources)
-                                       and not _phases(call)))
+                                       all(is_map(found.virtual[v]) and not _repeated(v, out)
+                                           for v in sources) and not _phases(call)))
+
+
+def _repeated(value: Value, out: Value) -> bool:
+    """Whether one cell is repeated all over a map, as a gate is: it lies in no place of its own."""
+    shape = value.shape
+    return any(n == 1 < m for n, m in zip(shape[2:], out.shape[len(out.shape) - len(shape) + 2:],
+                                          strict=True))
 
 
 def _phases(call: object) -> bool:
