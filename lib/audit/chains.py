@@ -200,13 +200,16 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
         return Surrogate(partition, reason="the theorems are about one input with channels, and "
                                            "one image at a time")
     axis = len(audit.size) - 1 if partition == "left-right" else 0
-    nodes, notes = build_graph(audit, avoid, collapse, pools)
-    result = Surrogate(partition, notes=notes)
-    routes = Routes(nodes, audit.size, axis)
+    key = (tuple(avoid), tuple(collapse), pools)
+    if key not in audit.graphs:                     # the same for every cut and representation
+        nodes, notes = build_graph(audit, *key)
+        audit.graphs[key] = Routes(nodes, audit.size, axis), notes
+    routes, nodes = audit.graphs[key][0].across(axis), audit.graphs[key][0].nodes
+    result = Surrogate(partition, notes=list(audit.graphs[key][1]))
     if routes.meets_input and (representation is None or representation > source.shape[1]):
         representation = source.shape[1]
-        notes.append("the input is added to or multiplied with features, so M is the number of "
-                     f"its channels, {representation}")
+        result.notes.append("the input is added to or multiplied with features, so M is the number "
+                            f"of its channels, {representation}")
     if not nodes[-1].cell:
         result.notes.append("a layer over the whole output map is added, so that the output is "
                             "one number")

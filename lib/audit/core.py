@@ -55,6 +55,7 @@ class Audit:
     own_joins: list = field(default_factory=list, repr=False)
     names: dict = field(default_factory=dict, repr=False)
     surrogates: dict = field(default_factory=dict, repr=False)
+    graphs: dict = field(default_factory=dict, repr=False)
     remarks: list = field(default_factory=list, repr=False)
 
     def __reduce__(self):
@@ -70,7 +71,7 @@ class Audit:
             vars(twin).update(vars(self))
         else:
             memo[id(self)] = twin
-            vars(twin).update(copy.deepcopy(vars(self), memo))
+            vars(twin).update(copy.deepcopy({**vars(self), "graphs": {}}, memo))
         return twin
 
     @property

@@ -7,6 +7,7 @@ path it returns, its bound holds.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -62,12 +63,23 @@ class Routes:
         for node in nodes:
             for parent in dict.fromkeys(node.edges):
                 self.children[parent].append(node)
-        self.open, self.hops, self.blocks = {}, {}, {}
-        self.divided = None                         # a layer whose blocks of pixels are cut apart
+        self.open, self.hops = {}, {}
         for node in reversed(nodes):
             if node.role == "layer":
                 self.open[node] = self._shortest(node)
-        for node in nodes:
+        self._find_blocks()
+
+    def across(self, axis: int) -> Routes:
+        """The ways for a cut across an axis; what is known of the graph is kept."""
+        twin = copy(self)
+        twin.axis, twin.hops = axis, dict(self.hops)
+        twin._find_blocks()
+        return twin
+
+    def _find_blocks(self) -> None:
+        """What the first layers of chains read as one cell; no block may lie across the cut."""
+        self.blocks, self.divided = {}, None        # a layer whose blocks of pixels are cut apart
+        for node in self.nodes:
             if node.role == "layer" and node.groups == 1 and node.edges and (
                     node.edges[0] in self.raw):
                 self.blocks[node] = self._block(node)

@@ -131,6 +131,9 @@ def main() -> None:
     parser.add_argument("--device", help="cpu or cuda; cuda by default where there is one")
     parser.add_argument("--skip-scaling", action="store_true")
     arguments = parser.parse_args()
+    if not 1 <= (arguments.plain_rows or arguments.size) <= arguments.size:
+        parser.error(f"--plain-rows {arguments.plain_rows}: must lie between 1 and the "
+                     f"{arguments.size} rows of the block")
     device = exact_device(arguments.device)
     clock = Clock(device, arguments.threads)
     print(f"{describe_device()}; on {device}, {clock.name}")

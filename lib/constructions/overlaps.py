@@ -23,6 +23,7 @@ import torch
 from ..bounds.bound import Bound
 from ..bounds.crossing import crossing_pairs, shift_digits, template_base
 from ..bounds.overlap import cut_axis, cut_position, missing_hypotheses, sampled_rows
+from ..exact.arithmetic import Modular
 from ..networks.architecture import Architecture
 from .pieces import (
     Construction,
@@ -180,7 +181,7 @@ def overlap_construction(
     representation : torch.Tensor, shape (M, M)
         F, any nonsingular matrix over the arithmetic.
     arithmetic : Real or Modular
-        Modular with a prime of at least 2 M.
+        Modular with a prime of at least 2 D, which 2 M always is.
     partition : {"left-right", "top-bottom"}
     layer, shift : int, optional
         K and the distance between paired cells. By default those of the best bound,
@@ -196,7 +197,8 @@ def overlap_construction(
     Raises
     ------
     ValueError
-        If the layer is not admissible, the shift cannot be spanned, or F is singular.
+        If the layer is not admissible, the shift cannot be spanned, F is singular, or the prime
+        too small.
 
     Notes
     -----
@@ -220,6 +222,9 @@ def overlap_construction(
     layer, shift = _choose(net, partition, layer, shift)
     base, digits = template_base(net, layer), shift_digits(net, layer, shift, axis)
     layer, shift = int(layer), int(shift)                      # of whatever integer type
+    if isinstance(arithmetic, Modular) and arithmetic.prime < 2 * base:
+        raise ValueError(f"overlap_construction: {arithmetic} with D = {base} templates told "
+                         f"apart; need a prime of at least {2 * base}, or an odd factor may be 0")
     used, weights = slice(base - 1), []
     for i in range(1, layer + 1):
         weight, bias = idle_layer(net, i)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
+from math import gcd
 
 import torch
 
@@ -129,7 +130,7 @@ def two_layer_construction(
         Whether layer 2 has biases, which stand for one more channel.
     scale : int
         Channel j enters with ``scale^j``, so that no window sums to zero: any residue does but
-        finitely many.
+        finitely many, which are refused.
 
     Returns
     -------
@@ -138,7 +139,8 @@ def two_layer_construction(
     Raises
     ------
     ValueError
-        If the network is of another kind, or the residues have no root of unity of order M^R.
+        If the network is of another kind, the residues have no root of unity of order M^R, or a
+        window sums to zero.
 
     Notes
     -----
@@ -165,6 +167,9 @@ def two_layer_construction(
     root = _root_of_unity(net.channels**reach, net.channels, arithmetic)
     terms = min(net.channels, net.widths[1] + constant)
     coefficients = tuple(pow(scale, power, arithmetic.prime) for power in range(terms))
+    if _vanishes(scale, terms, net.channels**reach, arithmetic.prime):
+        raise ValueError(f"two_layer_construction: scale={scale} modulo {arithmetic.prime}; with "
+                         "it a window sums to zero, take another scale or prime")
 
     first, last = idle_layer(net, 1), idle_layer(net, 2)
     inside = [slice(extent) for extent in net.size]            # a larger window reads padding
@@ -187,6 +192,17 @@ def two_layer_construction(
 def _reach(net, axis):
     """How many cells of the map a window sees along an axis."""
     return min(net.windows[0][axis], net.size[axis])
+
+
+def _vanishes(scale, terms, order, prime):
+    """Whether ``1 + z + ... + z^(terms - 1)`` is 0 for some ``z = scale omega^N``, or scale is.
+
+    Its zeros are the z other than 1 with ``z^terms = 1``. Some z has this power if that of the
+    scale is one of omega^terms; then their number is the largest divisor of both terms and order.
+    """
+    common = gcd(terms, order)
+    return scale % prime == 0 or pow(scale, terms * (order // common), prime) == 1 and (
+        common > 1 or pow(scale, order, prime) != 1)
 
 
 def _root_of_unity(order, base, arithmetic):

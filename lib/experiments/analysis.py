@@ -6,6 +6,7 @@ import statistics
 
 from ..checks import choice, shown
 from .kinds import KINDS
+from .networks import AUGMENTATIONS
 
 FACTORS = ("overlap", "order", "mixing")
 # which kind has which factors: from B=1 to B=2, and with strided convolutions
@@ -45,7 +46,8 @@ def cells(records, field="accuracy"):
     TypeError
         If something is no record.
     ValueError
-        If a network has two results: records of other settings belong to another call.
+        If a network has two results: records of other settings belong to another call; or if there
+        is no such field.
 
     Examples
     --------
@@ -67,6 +69,7 @@ def cells(records, field="accuracy"):
 
 def _reached(operation, records, field):
     """Accuracy of every network (augmentation, kind, channels, seed) that has one."""
+    choice(f"{operation}: field", field, ("accuracy", "test_accuracy"))  # of another none has one
     found = {}
     for record in records:
         if record.get(field) is not None:
@@ -100,6 +103,7 @@ def curve(found, augmentation, block, axis="channels"):
     >>> curve({("color", "B2", 4): [0.5, 0.7]}, "color", "B2", "parameters")
     [(374, 0.6, 0.14142135623730948, 2)]
     """
+    choice("curve: augmentation", augmentation, (*AUGMENTATIONS, "none"))
     points = []
     for (augmented, kind, channels), values in sorted(found.items()):
         if (augmented, kind) == (augmentation, block):
@@ -260,7 +264,7 @@ def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="a
     Raises
     ------
     ValueError
-        If a network has two results, as in `cells`.
+        If a network has two results, as in `cells`, or there is no such augmentation or field.
 
     Examples
     --------
@@ -271,6 +275,7 @@ def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="a
     >>> {factor: [round(value, 3) for value in values] for factor, values in found.items()}
     {'order': [0.0], 'overlap': [0.0], 'mixing': [0.2]}
     """
+    choice("contributions: augmentation", augmentation, (*AUGMENTATIONS, "none"))
     reached = {(block, seed): value for (augmented, block, width, seed), value in _reached(
         "contributions", records, field).items() if (augmented, width) == (augmentation, channels)}
     seeds = [seed for seed in sorted({seed for _, seed in reached})

@@ -253,8 +253,22 @@ class PooledNetworks(torch.nn.Module):
         return x.sum(2) if self.kind == "product" else x.mean(2)  # logarithms of a product
 
     def forward(self, codes):
-        """Scores of shape (seeds, batch, 2) for codes of shape (seeds, batch, places)."""
+        """Scores of shape (seeds, batch, 2) for codes of images of 32 x 32 pixels.
+
+        Parameters
+        ----------
+        codes : torch.Tensor, shape (seeds, batch, 64), int64
+            From `coded`.
+
+        Raises
+        ------
+        ValueError
+            If there is another number of places: images would be pooled with one another.
+        """
         seeds, batch, places = codes.shape
+        if places != 4 ** (LAYERS - 2):
+            raise ValueError(f"PooledNetworks: codes of {places} places; need {4 ** (LAYERS - 2)}, "
+                             f"those of images of {2**LAYERS} x {2**LAYERS} pixels")
         table = torch.eye(2, dtype=self.weights[0].dtype).expand(seeds, 2, 2)
         if self.kind == "product":
             table = table.log()

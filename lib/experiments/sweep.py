@@ -175,9 +175,20 @@ def one_by_one(todo, options, results, bar):
         def report(epoch, job=job):
             bar.update(before + weight(job) * epoch / settings.epochs - bar.n)
 
-        done = work.run_job(job, *options, report=report)
+        with _same_threads():
+            done = work.run_job(job, *options, report=report)
         before += 0 if done[2] else weight(job)
         yield done
+
+
+@contextlib.contextmanager
+def _same_threads():
+    """What was asked for in one call must not slow down the rest of a caller's session."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def in_parallel(todo, options, workers):
@@ -274,13 +285,14 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     -------
     str
     """
-    torch.set_num_threads(threads)
     networks = grid.networks()
     rest = [network for network in networks if network.name not in stored]
     jobs = work.make_jobs(rest, min(grid.seeds))  # in the order of the sweep
     count = settings.images or 50_000
     shapes = {(job[0].block, *(n.channels for n in job)): job for job in jobs}
-    known = {shape: seconds_per_image(job, settings, device) for shape, job in shapes.items()}
+    with _same_threads():
+        torch.set_num_threads(threads)
+        known = {shape: seconds_per_image(job, settings, device) for shape, job in shapes.items()}
     # the evaluation passes cost about a third of a training epoch each
     passes = settings.epochs + settings.evaluations / 3
     hours = [known[job[0].block, *(n.channels for n in job)] * count * passes / 3600

@@ -310,7 +310,7 @@ def log_forward(
     Raises
     ------
     ValueError
-        If the weights or the input do not fit the architecture.
+        If the weights or the input do not fit the architecture, or a sign is none.
     TypeError
         If an argument is of another kind, or the tensors are not of one floating point type.
 
@@ -334,6 +334,8 @@ def log_forward(
     if sign.shape != log.shape:
         raise ValueError(f"log_forward: signs of shape {tuple(sign.shape)} for logarithms of shape "
                          f"{tuple(log.shape)}; need the same")
+    if bool((sign != sign.sign()).any()):  # the numbers themselves would enter as factors
+        raise ValueError("log_forward: signs other than -1, 0 and 1; need what signed_log gives")
     cells, signs = (x.movedim((0, 1), (-1, -2)) for x in (log, sign))  # (*cells, C, batch)
     for (weight, bias), stride in zip(weights, architecture.strides, strict=True):
         cells, signs = _log_layer(cells, signs, weight, bias, stride)

@@ -113,6 +113,9 @@ class TensorialMixture(nn.Module):
                 wanted[0], *wanted[2:]):
             raise ValueError(f"TensorialMixture: seen of shape {tuple(seen.shape)}; need "
                              f"{(wanted[0], *wanted[2:])}")
+        if seen is not None and seen.dtype != torch.bool:  # 255 would count a pixel 255 times
+            raise TypeError(f"TensorialMixture: seen of type {seen.dtype}; need torch.bool, such "
+                            "as mask > 0")
         x = self._patches(images)
         known = torch.ones_like(images) if seen is None else seen[:, None].expand_as(images)
         known = self._patches(known.to(x.dtype))

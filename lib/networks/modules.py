@@ -56,10 +56,11 @@ def initial_weights(
     -----
     C channels, n offsets in the window. A product of n factors stays near 1 when every factor is 1
     plus noise of variance 1/n: the factor is ``1 + <w, x>`` with biases and ``mean(x) + <w, x>``
-    without, w normal of variance 1/(C n). Other poolings start from zero biases and normal weights
-    that keep the second moment: variance 2/C for rectified maxima, 1/C for plain ones, and 1/(C m)
-    for sums, where m = n, or n/2 + n(n-1)/(2 pi) with a rectifier, is the second moment of the sum
-    of n (rectified) standard normal numbers; n**2 times that for means.
+    without, w normal of variance 1/(C n). Other poolings start from zero biases and normal weights.
+    Those of sums keep the second moment: variance 1/(C m), where m = n, or n/2 + n(n-1)/(2 pi) with
+    a rectifier, is the second moment of the sum of n (rectified) standard normal numbers; n**2
+    times that for means. Those of maxima keep it in windows of one cell: variance 2/C with a
+    rectifier, 1/C without. Larger windows let it grow, in layers of 2 x 2 by 3.1 and by 1.6.
 
     Examples
     --------

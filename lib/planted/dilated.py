@@ -61,8 +61,11 @@ def target(symbols: torch.Tensor, pairs: Pairs) -> torch.Tensor:
     return 9 * match.all(0).double()
 
 
-def _check(pairs: Pairs) -> None:
+def _check(pairs: Pairs, network: DilatedNetwork | None = None) -> None:
     """Pairs that share a place make another spectrum, and the floor would be too high."""
+    if network and (network.modes, sum(network.orders[0])) != (WINDOW, WINDOW - 1):
+        raise ValueError(f"planted.dilated: {network} reads {network.modes} instants up to "
+                         f"{sum(network.orders[0])} ago; need one that reads the last {WINDOW}")
     places = [place for pair in pairs for place in pair]
     if not pairs or len(set(places)) < len(places) or not set(places) <= set(range(WINDOW)):
         raise ValueError(f"planted.dilated: pairs={pairs!r}; need at least one, of places from 0 "
@@ -83,14 +86,19 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
         1 - R/81, with R the least bound on the rank over the partitions that split all pairs:
         minimum cuts, added up over the streams, and where the two streams are the parents of the
         hybrid whose pairs these are, the sharper n² - (n - κ)². It is 0 for mixtures, for which no
-        bound is used.
+        bound is used. For M symbols and p pairs, M^p stands for 81.
+
+    Raises
+    ------
+    ValueError
+        If the network does not read the last eight symbols, or the pairs share a place.
 
     Examples
     --------
     >>> [round(81 * floor(NETWORKS[name], TASKS["hybrid's pairs"])) for name in NETWORKS]
     [36, 36, 36, 0]
     """
-    _check(pairs)
+    _check(pairs, network)
     if network.exchange:
         return 0.0
     trees = [dilated_tree(order, network.dim, network.width) for order in network.orders]
@@ -121,8 +129,13 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     Returns
     -------
     list of float
-        For every start the mean squared error on all 3^8 windows. The mean square of the target
-        is 1, so this is the unexplained part.
+        For every start the mean squared error on all windows of eight symbols, relative to the
+        mean square of the target, which is 1 for four pairs of three symbols: the unexplained part.
+
+    Raises
+    ------
+    ValueError
+        As `floor`.
 
     Examples
     --------
@@ -130,6 +143,7 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     >>> len(errors)
     2
     """
+    _check(pairs, network)
     draw = torch.Generator().manual_seed(seed)
     identity, windows = torch.eye(network.dim).double(), indices(network.dim, WINDOW)
     weights = [[Real().random((starts, *shape), draw) / shape[-1] ** 0.5
@@ -144,8 +158,9 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
         adam.step()
     with torch.no_grad():
         weights = [[w[:, None] for w in stream] for stream in weights]  # every start, all windows
-        wrong = network.run(weights, identity[windows]) - target(windows, pairs)
-        return wrong.square().mean((1, 2)).tolist()
+        wanted = target(windows, pairs)
+        wrong = network.run(weights, identity[windows]) - wanted
+        return (wrong.square().mean((1, 2)) / wanted.square().mean()).tolist()
 
 
 def trainings() -> dict[str, Callable[[], list[float]]]:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from ..networks.architecture import Architecture, Layer
+from .drawing import require_one_axis
 from .style import COLORS, INK, figure, label_line
 
 __all__ = [
@@ -118,8 +119,7 @@ def draw_cones(axes: Axes, net: Architecture, cells: tuple[int, int], title: str
     >>> with figure() as (drawing, axes):
     ...     draw_cones(axes, net, (1, 2))
     """
-    if net.ndim != 1:
-        raise ValueError(f"draw_cones: size {net.size} has {net.ndim} axes; draws one axis")
+    require_one_axis("draw_cones", net)
     for layer in range(net.depth + 1):
         step = net.total_stride(layer)
         for cell in range(net.output_sizes[layer][0]):

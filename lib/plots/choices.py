@@ -159,7 +159,7 @@ def _spectra() -> Figure:
     """Squared singular values of two networks at random weights."""
     trees = {"early": ModeTree.perfect(8, 2, 4, (4, 1, 1)),
              "deep": ModeTree.perfect(8, 2, 4, (2, 4, 4))}
-    with figure(7, 3.0, columns=2) as (drawing, axes):
+    with figure(7, 3.0, columns=2, sharey=True) as (drawing, axes):
         for ax, rows in zip(axes, ("even-odd", "left-right"), strict=True):
             spectra = {}
             for name, tree in trees.items():

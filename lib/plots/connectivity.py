@@ -168,7 +168,8 @@ def draw_errors(
         axes.plot([place] * len(found), found, "o", color=COLORS["deep"], markersize=6,
                   markerfacecolor="none", markeredgewidth=1.6, zorder=3)
     axes.set_xticks(range(len(errors)), list(errors), fontsize=8)
-    axes.set(xlim=(-0.6, len(errors) - 0.4), ylim=(-0.03, 1.05))
+    largest = max((error for found in errors.values() for error in found), default=1)
+    axes.set(xlim=(-0.6, len(errors) - 0.4), ylim=(-0.03, max(1.05, 1.03 * largest)))
     axes.set_title(title, fontsize=10)
 
 

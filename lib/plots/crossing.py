@@ -12,6 +12,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from ..bounds.crossing import shift_digits
 from ..bounds.private import private_columns
 from ..networks.architecture import Architecture
+from .drawing import require_one_axis
 from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_elimination", "draw_private", "draw_signs"]
@@ -52,6 +53,7 @@ def draw_signs(axes: Axes, net: Architecture, layer: int, shift: int, location: 
     >>> with figure() as (drawing, axes):
     ...     draw_signs(axes, net, layer=2, shift=3, location=1)
     """
+    require_one_axis("draw_signs", net)
     digits = shift_digits(net, layer, shift)
     used = {layer: {location}}
     for above in range(layer, 0, -1):
@@ -94,6 +96,7 @@ def draw_elimination(axes: Axes, net: Architecture, layer: int, shift: int, cut:
     >>> with figure() as (drawing, axes):
     ...     draw_elimination(axes, net, layer=1, shift=3, cut=4)
     """
+    require_one_axis("draw_elimination", net)
     extent, step = net.size[0], net.total_stride(layer)
     for x in range(extent):
         _cell(axes, x, 0, COLORS["rows" if x < cut else "columns"], str(x))
@@ -130,6 +133,7 @@ def draw_private(axes: Axes, net: Architecture, field: int, cut: int) -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_private(axes, net, field=4, cut=4)
     """
+    require_one_axis("draw_private", net)
     extent, step = net.size[0], net.total_stride(1)
     for x in range(extent):
         _cell(axes, x, 0, COLORS["rows" if x < cut else "columns"], str(x))

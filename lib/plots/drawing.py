@@ -15,6 +15,18 @@ __all__ = ["draw_arc", "draw_cells", "draw_heatmap", "draw_window", "fit_axes", 
 _CASING = (withStroke(linewidth=4.5, foreground="white"),)  # lines stand out from colored cells
 
 
+def require_one_axis(operation: str, net) -> None:
+    """Raise a ValueError unless an architecture is one-dimensional: a row of cells is drawn.
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> require_one_axis("draw_signs", Architecture((8,), 2, ((8, 8, 1),)))
+    """
+    if net.ndim != 1:
+        raise ValueError(f"{operation}: size {net.size} has {net.ndim} axes; draws one axis")
+
+
 def number(value: float) -> str:
     """A number as it is written in a figure, with a minus sign instead of a hyphen.
 
@@ -32,10 +44,12 @@ def power(value: int) -> str:
 
     Examples
     --------
-    >>> power(256), power(10**12)
-    ('256', '$10^{12}$')
+    >>> power(256), power(10**12), power(10**12 + 1)
+    ('256', '$10^{12}$', '1000000000001')
     """
-    return str(value) if value < 10_000 else f"$10^{{{len(str(value)) - 1}}}$"
+    digits = str(value)
+    short = value >= 10_000 and digits.strip("0") == "1"
+    return f"$10^{{{len(digits) - 1}}}$" if short else digits
 
 
 def draw_heatmap(axes: Axes, matrix, title: str = "", note: str = "", step: Sequence[int] = (),

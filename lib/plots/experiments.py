@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..experiments.analysis import FACTORS, cells, contributions, curve, interval
+from ..experiments.analysis import FACTORS, cells, contributions, curve, interval, size_of
 from ..experiments.augment import Stream
 from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
@@ -100,7 +100,7 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
 
 
 def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -> Figure:
-    """The four panels of the figure: two augmentations, against channels and parameters.
+    """The four panels of the figure: two augmentations or more, against channels and parameters.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def draw_four_panels(found: dict, augmentations: tuple = ("spatial", "color")) -
     >>> points = {(kind, "B2", c): [0.4, 0.5] for kind in ("spatial", "color") for c in (4, 8)}
     >>> drawing = draw_four_panels(points)
     """
-    with figure(7.0, 6.4, columns=2, rows=2) as (drawing, grid):
-        for row, augmentation in zip(grid, augmentations):
+    with figure(7.0, 3.2 * len(augmentations), 2, len(augmentations)) as (drawing, grid):
+        for row, augmentation in zip(grid.reshape(-1, 2), augmentations, strict=True):
             for axes, axis in zip(row, AXIS_NAMES):
                 draw_accuracy(axes, found, augmentation, axis, f"{augmentation} augmentation")
     return drawing
@@ -299,6 +299,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
             axes.set_title(NAMES.get(block, block), fontsize=11, color=INK)
             axes.text(0, 4.4, f"{overlap},\n{seen}", va="top")
         lower = grid[0][0].get_gridspec()
+        sizes = [size_of(kind, c, "parameters") for _, kind, c in found if kind in blocks] or [90]
         for row, augmentation in zip((1, 2), ("color", "spatial")):
             for axes in grid[row]:
                 axes.remove()
@@ -318,7 +319,8 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                     label_line(axes, place, height, NAMES.get(block, block), INK,
                                xytext=(5, -9 if below else 5))
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
-            axes.set(xscale="log", xlim=(90, 9e7), ylim=(0, 1.0), ylabel="training accuracy")
+            axes.set(xscale="log", xlim=(0.7 * min(sizes), 5.4 * max(sizes)), ylim=(0, 1.0),
+                     ylabel="training accuracy")
             axes.set_title(f"{augmentation} augmentation", fontsize=11)
         axes.set_xlabel("parameters (log scale)")
     return drawing
@@ -386,9 +388,7 @@ def draw_usage(axes: Axes, found: list, when: str = "after") -> None:
         ends[block] = max(ends.get(block, (0, 0)), (place, record["accuracy"]))
     for block, (place, height) in ends.items():
         label_line(axes, place, height, block, INK, fontsize=9)
-    axes.set_ylim(0, 1.05)
-    axes.set_xlabel("effective rank")
-    axes.set_ylabel("training accuracy")
+    axes.set(ylim=(0, 1.05), xlabel="effective rank", ylabel="training accuracy")
 
 
 def architecture() -> Figure:

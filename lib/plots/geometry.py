@@ -1,6 +1,7 @@
 """Pictures of pooling geometries: windows, regions and their ranks, blobs, accuracies."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -141,7 +142,7 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     level : int
         1 for the windows that pixels meet in.
     windows : iterable of int
-        Up to four, numbered as the tree meets them.
+        Numbered as the tree meets them; of more than four the fifth looks like the first.
     title : str
 
     Examples
@@ -151,7 +152,7 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     """
     order = np.array(pooling_order((side, side), geometry)).reshape(-1, 4**level)
     cells = np.tile(to_rgb("#DDDDDD"), (side * side, 1))
-    for window, color in zip(windows, _WINDOWS, strict=False):
+    for window, color in zip(windows, cycle(_WINDOWS)):
         cells[order[window]] = to_rgb(color)
     _show(axes, cells.reshape(side, side, 3), title)
 
@@ -205,7 +206,9 @@ def draw_accuracies(axes: Axes, found: Mapping[str, Mapping[str, Sequence[float]
         place += 0.8
     axes.set_yticks([y for y, _ in ticks], [kind for _, kind in ticks])
     axes.axvline(0.5, color=INK, linewidth=1, linestyle=":")
-    axes.set(xlim=(0.48, 1.0), ylim=(place - 1.2, -0.7), xlabel="test accuracy")
+    least = min((value for row in found.values() for values in row.values() for value in values),
+                default=0.5)
+    axes.set(xlim=(min(0.48, least - 0.02), 1.0), ylim=(place - 1.2, -0.7), xlabel="test accuracy")
     axes.set_title(title)
     axes.grid(axis="y", visible=False)
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ def draw_accuracies(
     ----------
     axes : matplotlib Axes
     curves : dict from name to (places, values, half widths of intervals or None)
-        At most six.
+        Of more than six the seventh looks like the first.
     label : str
         Of the horizontal axis.
     chance : float, optional
@@ -48,7 +49,8 @@ def draw_accuracies(
     >>> with figure() as (drawing, axes):
     ...     draw_accuracies(axes, {"marginal": ([0, 50], [60, 55], [1, 2])}, "missing", 10)
     """
-    for (name, (places, values, widths)), color, mark in zip(curves.items(), _LINES, "osD^vP"):
+    for (name, (places, values, widths)), color, mark in zip(
+            curves.items(), cycle(_LINES), cycle("osD^vP")):
         axes.errorbar(places, values, widths, marker=mark, color=PALETTE[color], label=name,
                       capsize=3, clip_on=False)
     if chance is not None:

@@ -1,6 +1,7 @@
 """Pictures of rectifier networks: what one channel looks like, and what random weights give."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ def draw_shares(axes: Axes, shares: Mapping[str, Sequence[float]]) -> None:
     ----------
     axes : matplotlib Axes
     shares : dict from name to sequence of float
-        Entry k belongs to width k + 1. At most four names.
+        Entry k belongs to width k + 1. Of more than four the fifth looks like the first.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def draw_shares(axes: Axes, shares: Mapping[str, Sequence[float]]) -> None:
     ...     draw_shares(axes, {"N = 4": [1.0, 0.2, 0.0]})
     """
     colors = [PALETTE[name] for name in ("vermilion", "blue", "green", "black")]
-    for (name, values), color, mark in zip(shares.items(), colors, "osD^", strict=False):
+    for (name, values), color, mark in zip(shares.items(), cycle(colors), cycle("osD^")):
         axes.plot(range(1, len(values) + 1), values, mark + "-", color=color, clip_on=False)
         axes.plot([], [], mark, color=color, label=name)
     axes.legend(labelcolor="linecolor")

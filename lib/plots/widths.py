@@ -151,7 +151,12 @@ def draw_spectra(axes: Axes, spectra: Mapping[str, torch.Tensor]) -> None:
         color = colors.get(name, INK)
         axes.plot(range(1, len(values) + 1), values, "o-", color=color, markersize=3)
         label_line(axes, len(values), float(values[-1]), name, color, xytext=(-2, -12))
-    axes.set(xscale="log", yscale="log", xlabel="number (log scale)", ylim=(1e-13, 3))
+    least = min((float(share) for values in spectra.values() for share in values if share > 0),
+                default=1)
+    low = min(1e-13, least / 1e3)  # with room for a name, and for what a shared axis shows already
+    if axes.get_yscale() == "log":
+        low = min(low, axes.get_ylim()[0])
+    axes.set(xscale="log", yscale="log", xlabel="number (log scale)", ylim=(low, 3))
     axes.set_ylabel("share (log scale)")
 
 

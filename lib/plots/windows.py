@@ -14,7 +14,7 @@ from ..exact.arithmetic import Real
 from ..networks.architecture import Architecture
 from ..networks.families import block_network
 from .architectures import draw_reachable_fields
-from .drawing import draw_arc, draw_cells, draw_window, fit_axes
+from .drawing import draw_arc, draw_cells, draw_window, fit_axes, require_one_axis
 from .partitions import BAD
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
@@ -22,13 +22,14 @@ __all__ = ["crossing_windows", "draw_digits", "draw_row_of_windows", "draw_pairs
 
 
 def crossing_windows(net: Architecture, cut: int) -> list[tuple[int, int]]:
-    """First and last cell of the windows of layer 1 that see both sides, along one axis.
+    """First and last cell of the windows of layer 1 that see both sides, of one axis.
 
     Examples
     --------
     >>> crossing_windows(Architecture((8,), 2, ((3, 1, 1), (8, 8, 1))), 4)
     [(2, 4), (3, 5)]
     """
+    require_one_axis("crossing_windows", net)
     starts = range(0, net.size[0], net.strides[0][0])
     windows = [(v, min(v + net.windows[0][0], net.size[0]) - 1) for v in starts]
     return [(first, last) for first, last in windows if first < cut <= last]

@@ -1,5 +1,6 @@
 """What networks written elsewhere do: return odd things, fail, change settings, go very deep."""
 
+import copy
 from collections import OrderedDict, deque, namedtuple
 from dataclasses import dataclass
 from fractions import Fraction
@@ -262,6 +263,25 @@ def test_of_two_branches_side_by_side_the_one_that_is_kept_is_followed():
                  nn.Conv2d(3, 4, 3, padding=1))
     found = audit(nn.Sequential(both, nn.Conv2d(4, 8, 3, padding=1)), 8).bounds()
     assert str(found.best) == "5^16" and found.best.path == "0.rest.0 - 1 - (added output)"
+
+
+def test_bounds_do_not_depend_on_what_was_asked_before(monkeypatch):
+    """Cuts and representations share what is known of the graph, found once for each reading."""
+    made, build = [], chains.build_graph
+    monkeypatch.setattr(chains, "build_graph", lambda *key: made.append(key) or build(*key))
+    both = plain(lambda x, a, b: torch.cat([a(x), b(x)], 1), nn.Conv2d(3, 4, 1),
+                 nn.Conv2d(3, 4, 3, padding=1))
+    net = nn.Sequential(both, nn.Conv2d(8, 8, 3, 2, 1, groups=2), nn.Conv2d(8, 8, 3, padding=1))
+    asked = [(cut, most) for cut in ("left-right", "top-bottom") for most in (None, 2, 3)]
+    alone = [audit(net, (8, 12)).bounds(*key) for key in asked]
+    for order in (1, -1):
+        found, made[:] = audit(net, (8, 12)), []
+        assert [found.bounds(*key) for key in asked[::order]] == alone[::order]
+        assert [found.bounds(*key).notes for key in asked] == [each.notes for each in alone]
+        assert made == [(found, (), (), "mixing")]
+        assert copy.deepcopy(found).bounds("left-right", 2) == alone[1]
+        found.bounds(avoid=("0.rest.1",)), found.bounds(pools="channelwise")
+        assert len(made) == 3
 
 
 def test_labels_beside_a_join_take_no_memory():

@@ -91,7 +91,9 @@ def test_a_task_keeps_both_ends_of_a_score():
     (lambda: PoolSettings(test_images=2), "test_images=2, must be an integer, at least 3"),
     (lambda: blobs(5, 0, batch=0), "batch=0; need an integer >= 1"),
     (lambda: PooledNetworks("sum", "square", 2, (0,)), "kind='sum'"),
-    (lambda: PooledNetworks("max", "round", 2, (0,)), "geometry='round'")])
+    (lambda: PooledNetworks("max", "round", 2, (0,)), "geometry='round'"),
+    # images of 16 x 16 pixels were pooled with one another, four into one answer
+    (lambda: PooledNetworks("max", "square", 2, (0,))(torch.zeros(1, 8, 16).long()), "16 places")])
 def test_bad_arguments_are_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()

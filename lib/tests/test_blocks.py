@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lib.benchmarks.blocks
 import lib.grids.pairs
 from lib.bounds.partitions import split_modes
 from lib.exact.arithmetic import Modular, Real
@@ -178,3 +179,12 @@ def test_errors_name_what_is_wrong(changes, message):
         matricization_block(**arguments)
     with pytest.raises(TypeError, match="is not a ModeTree"):
         matricization_block(torch.nn.Linear(2, 2), [], "left-right")
+
+
+@pytest.mark.parametrize("rows", ["300", "-5"])
+def test_the_comparison_has_no_more_rows_than_the_block(rows, monkeypatch, capsys):
+    """It divided the time of all rows by a number of rows that were not there."""
+    monkeypatch.setattr("sys.argv", ["blocks", "--size", "256", "--plain-rows", rows])
+    with pytest.raises(SystemExit):
+        lib.benchmarks.blocks.main()
+    assert "must lie between 1 and the 256 rows" in capsys.readouterr().err

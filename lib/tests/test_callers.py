@@ -36,6 +36,7 @@ from lib import (
     hybrid_in_mixture,
     hybrid_tree,
     keeps_order,
+    log_forward,
     matching_construction,
     matricize,
     mex,
@@ -132,6 +133,10 @@ MIXTURE = TensorialMixture(Architecture(2, 2, ((2, 2, 2),)), IMAGES, generator=s
     (lambda: MIXTURE(IMAGES[0]), r"shape \(2, 4, 4\); need \(n, 2, 4, 4\)"),
     (lambda: MIXTURE(IMAGES.double()), "need one floating point type"),
     (lambda: MIXTURE(IMAGES, IMAGES > 0), r"seen of shape .*; need \(3, 4, 4\)"),
+    # a mask as image files have it: 255 counted every pixel 255 times
+    (lambda: MIXTURE(IMAGES, (IMAGES[:, 0] > 0) * 255), "torch.int64; need torch.bool"),
+    (lambda: log_forward(NET, real_weights(NET), *[-torch.ones(1, 2, 4).double() * 2] * 2),
+     "signs other than -1, 0 and 1"),
     (lambda: TensorialMixture(
         Architecture((1, 1), 2, ((1, 1, 2),)), IMAGES[:1], generator=seeded()),
      "a single patch; need two or more")])

@@ -29,6 +29,10 @@ def draw(network, seed=0):
     return network.random_weights(FIELD, torch.Generator().manual_seed(seed))
 
 
+def two_starts(network):
+    return [[torch.stack([layer] * 2) for layer in stream] for stream in draw(network)]
+
+
 def by_running(network, weights):
     identity = FIELD.tensor(torch.eye(network.dim))
     return grid_tensor(lambda x: network.run(weights, x, FIELD)[:, 0], identity, network.modes)
@@ -192,6 +196,9 @@ def test_gradients_reach_every_weight():
     (lambda: DilatedNetwork((FIRST,), 2, 2).run([], torch.zeros(1, 7, 2)), "more than 7"),
     (lambda: hybrid_in_mixture(NETWORKS[0], draw(NETWORKS[0]), (0, 1)), "two streams"),
     (lambda: DilatedNetwork(((1, 2, 4, 8, 16),), 2, 2).tensor([]), "2 \\*\\* 32"),
+    # two starts at once, which run takes: the first was read as tap 0, the second as tap 1
+    (lambda: DilatedNetwork(((1,),), 2, 1).tensor([[torch.ones(2, 2, 1, 2)]]), "need"),
+    (lambda: hybrid_in_mixture(NETWORKS[1], two_starts(NETWORKS[1]), (0, 1)), "need"),
 ])
 def test_errors_say_what_would_do(call, message):
     with pytest.raises(ValueError, match=message):

@@ -258,7 +258,7 @@ def test_two_layers_by_their_sums_of_powers():
     net = Architecture((2, 3), 2, (((1, 2), 1, 3), ((2, 3), (2, 3), 1)))
     field, templates = Modular(13), torch.cartesian_prod(*[torch.arange(2)] * 6)
     for partition, axis, order in (("left-right", 1, 4), ("top-bottom", 0, 2)):
-        for scale, bias in ((None, None), (5, True), (2, False)):
+        for scale, bias in ((None, None), (6, True), (2, False)):
             options = {} if scale is None else {"scale": scale, "last_bias": bias}
             built = two_layer_construction(net, torch.eye(2).double(), field, partition, **options)
             powers = [pow(built.root, k, 13) for k in range(1, order + 1)]

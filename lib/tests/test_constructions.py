@@ -9,7 +9,7 @@ import torch
 from lib import Architecture, overlap_construction, two_layer_construction
 from lib.bounds.crossing import shift_digits
 from lib.constructions.pieces import overhangs
-from lib.constructions.two_layers import root_prime
+from lib.constructions.two_layers import _vanishes, root_prime
 from lib.exact.arithmetic import Modular, Real
 from lib.networks.families import block_network
 from lib.tests import brute_force
@@ -212,3 +212,21 @@ def test_errors_say_what_is_missing():
     with pytest.raises(ValueError, match="no root of unity of order 32"):
         two_layer_construction(line(6, 2, (5, 1, 2), (6, 6, 1)), identity, FIELD)
     assert shift_digits(net, 1, 1) == (1,)
+    with pytest.raises(ValueError, match="D = 2 .* need a prime of at least 4"):  # 1 + 2 is 0
+        overlap_construction(net, identity, Modular(3))
+
+
+def test_two_layer_weights_are_given_only_where_they_attain_the_rank():
+    """Scale 3 and the prime 193: the rank was 1 where 2 was promised."""
+    net = line(4, 2, (4, 1, 1), (4, 4, 1))
+    with pytest.raises(ValueError, match="scale=3 modulo 193; with it a window sums to zero"):
+        two_layer_construction(net, torch.eye(2).double(), Modular(193), cut=1)
+    for scale in range(1, 17):                  # of order 16 are all residues modulo 17 but 0
+        factors = [sum(pow(scale * pow(3, n, 17), j, 17) for j in range(2)) % 17 for n in range(16)]
+        assert 0 in factors and _vanishes(scale, 2, 16, 17)
+    for order, prime, root in ((8, 41, 3**5), (9, 73, 5**8), (4, 13, 8)):
+        powers = {pow(root, n, prime) for n in range(order)}
+        assert len(powers) == order
+        for terms, scale in product((1, 2, 3, 4), range(prime)):
+            factors = [sum(pow(scale * z, j, prime) for j in range(terms)) % prime for z in powers]
+            assert _vanishes(scale, terms, order, prime) == (0 in factors or scale == 0)

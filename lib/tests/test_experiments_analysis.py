@@ -141,3 +141,15 @@ def test_intervals_cover_the_mean_as_often_as_they_say():
 def test_test_accuracy_is_a_column_of_its_own():
     entry = {**record("B1", 2, 0.5), "test_accuracy": 0.3}
     assert cells([entry, record("B1", 4, 0.5)], "test_accuracy") == {("color", "B1", 2): [0.3]}
+
+
+def test_names_that_no_record_has_are_refused():
+    """A slip gave an empty figure without a word."""
+    record = {"augmentation": "color", "block": "B2", "channels": 4, "accuracy": 0.5, "seed": 0}
+    for call, named in ((lambda: cells([record], "test_acuracy"), "cells: field='test_acuracy'"),
+                        (lambda: curve(cells([record]), "colour", "B2"), "augmentation='colour'"),
+                        (lambda: ratio_at(cells([record]), "colour", 0.4, "B2"), "'colour'"),
+                        (lambda: contributions([record], "colour", 4), "augmentation='colour'"),
+                        (lambda: complete_widths([record], "colour"), "augmentation='colour'")):
+        with pytest.raises(ValueError, match=named):
+            call()

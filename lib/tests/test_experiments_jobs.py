@@ -394,12 +394,12 @@ def test_a_measurement_of_a_wide_network_is_that_of_a_narrow_one_on_the_same_dev
 
 def test_a_plan_of_all_images_counts_them_and_sets_the_threads(monkeypatch):
     """At one microsecond per image: (300 + 1/3) passes over 50,000 images are 15.0 seconds."""
-    threads = []
+    threads, before = [], torch.get_num_threads()
     monkeypatch.setattr(sweep.torch, "set_num_threads", threads.append)
     monkeypatch.setattr(sweep, "seconds_per_image", lambda job, settings, device: 1e-6 * 3600)
     settings = Settings("cifar-10", None, 300, 128, evaluations=1)
     text = sweep.describe(Grid({"B1": (4, 64), "B2": (256,)}, ("color",)), settings)
-    assert threads == [1]
+    assert threads == [1, before]
     assert text.splitlines() == [
         "data        cifar-10, 50000 images, 300 epochs, batches of 128",
         "networks    3 in the grid, 0 stored, 3 to train in 3 jobs",
@@ -409,10 +409,20 @@ def test_a_plan_of_all_images_counts_them_and_sets_the_threads(monkeypatch):
         "  B2           C=[256]  15.02 hours"]
     text = sweep.describe(Grid({"B1": (4, 8)}, ("color",)), settings, {"B1-C4-color-s0"}, "meta",
                           4, 2)
-    assert threads == [1, 2] and "2 in the grid, 1 stored, 1 to train in 1 jobs" in text
+    assert threads == [1, before, 2, before]
+    assert "2 in the grid, 1 stored, 1 to train in 1 jobs" in text
     assert "(meta, 2 threads), 15.02 hours with 4 workers" in text  # a job is not shared
 
 
 def _operations():
     return sum(network.kind.forward_operations(network.channels)
                for network in (*some("B1", 4, 64), *some("B2", 256)))
+
+
+def test_a_sweep_leaves_the_threads_of_a_session_as_they_were(tmp_path):
+    before = torch.get_num_threads()
+    settings = Settings(images=10, epochs=1, evaluations=1)
+    assert not sweep.run_sweep(Grid({"B1": (1,)}, ("none",)), settings, tmp_path / "a.jsonl",
+                               threads=before + 1, progress=False)
+    found = read(tmp_path / "a.jsonl")[1]
+    assert found[0]["provenance"]["threads"] == before + 1 == torch.get_num_threads() + 1

@@ -232,6 +232,7 @@ def test_sums_of_tiny_numbers():
 def test_numbers_are_written_with_a_minus_sign_and_what_they_are():
     """0.9 and 2/3 were cut to 0."""
     assert drawing.number(-3.0) == "−3" and drawing.power(10) == "10"
+    assert drawing.power(12_345) == "12345" and drawing.power(100_000) == "$10^{5}$"
     matrix = torch.tensor([[0.9, -0.5, 2, 1e6]]).double()
     with style.figure() as (_, axes):
         drawing.draw_heatmap(axes, matrix, texts=True)

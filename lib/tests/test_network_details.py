@@ -148,6 +148,17 @@ def test_residues_take_what_needs_no_order():
             for pooling in ("product", "sum", "mean")] == [2, 6, 3]
 
 
+@pytest.mark.parametrize("pooling, activation, window, growth", [
+    ("sum", None, 2, 1), ("sum", "relu", 2, 1), ("mean", "relu", 2, 1), ("max", None, 1, 1),
+    ("max", "relu", 1, 1), ("max", None, 2, 1.55), ("max", "relu", 2, 3.09)])
+def test_second_moments_at_the_start(pooling, activation, window, growth):
+    """Maxima of several numbers are larger than one: the docstring said that they are not."""
+    net, draw = Architecture((512,), 64, (((window * window,), (window * window,), 64),)), seeded(1)
+    layer = ConvAC(net, pooling=pooling, activation=activation, generator=draw)
+    found = layer(torch.randn(64, 64, 512, generator=draw)).square().mean().item()
+    assert found == pytest.approx(growth, rel=0.08)
+
+
 @pytest.mark.parametrize("shapes, axes", [(((4, 3, 2, 5), (4, 2, 5)), 2),
                                           (((6, 4, 3, 5), (6, 4, 5)), 1)])
 def test_initial_weights_number_by_number(shapes, axes):

@@ -123,6 +123,32 @@ def test_no_floor_stands_above_what_random_streams_reach(orders):
     assert dilated.floor(network, pairs) <= 1 - min(ranks) / 81
 
 
+@pytest.mark.parametrize("symbols, pairs", [(2, ((0, 2), (1, 3))), (2, ((0, 7),))])
+def test_errors_of_any_task_are_a_part_of_it(symbols, pairs):
+    """A network that computes nearly nothing leaves everything, whatever the mean square is."""
+    network = DilatedNetwork(((1, 2, 4),), symbols, 1)
+    errors = dilated.train(network, pairs, starts=2, steps=1, rate=1e-6)
+    draw = torch.Generator().manual_seed(0)
+    weights = [torch.randn(2, *shape, generator=draw, dtype=torch.float64) / shape[-1] ** 0.5
+               for shape in network.weight_shapes()]
+    words = torch.cartesian_prod(*[torch.arange(symbols)] * 8)
+    wanted = 9.0 * torch.stack([words[:, i] == words[:, j] for i, j in pairs]).all(0)
+    for start, error in enumerate(errors):
+        found = network.run([[layer[start] for layer in weights]],
+                            torch.eye(symbols).double()[words])[:, 0]
+        assert error == pytest.approx(float((found - wanted).square().sum()
+                                            / wanted.square().sum()), rel=1e-3)
+        assert error >= dilated.floor(network, pairs) - 1e-9
+
+
+@pytest.mark.parametrize("dilations", [(1, 2, 4, 8), (1, 3, 9), (1, 2)])
+def test_networks_that_read_other_windows_have_no_floor(dilations):
+    network, pairs = DilatedNetwork((dilations,), 3, 2), dilated.TASKS["first's pairs"]
+    for call in (dilated.floor, lambda *case: dilated.train(*case, starts=1, steps=1)):
+        with pytest.raises(ValueError, match="reads the last 8"):
+            call(network, pairs)
+
+
 def test_trainings_of_dilated_networks_are_given_their_task(monkeypatch):
     monkeypatch.setattr(dilated, "train", lambda *case, **settings: (case, settings))
     made = {name: training() for name, training in dilated.trainings().items()}

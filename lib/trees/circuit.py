@@ -94,8 +94,8 @@ class TreeCircuit(nn.Module):
     operator : callable, optional
         The activation-pooling operator; the product unless given.
     weights : dict from path to torch.Tensor, optional
-        Initial weights. By default normal, scaled so that every channel has unit variance on
-        inputs of unit variance.
+        Initial weights. By default normal, scaled so that with products every channel has unit
+        variance on inputs of unit variance.
     generator : torch.Generator, optional
         Source of the default weights; required when ``weights`` is not given.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import drawing, floats, integer, integers, kind
+from ..checks import drawing, flag, floats, integer, integers, kind
 from ..exact.arithmetic import chosen_arithmetic
 from .decompositions import MAX_ENTRIES
 from .tree import ModeTree, Node, Path
@@ -309,8 +309,14 @@ class DilatedNetwork:
         return {path: layers[-len(path)][path[-1]] if path else output
                 for path in tree.weight_shapes()}
 
-    def check_weights(self, weights: list[Layers]) -> None:
+    def check_weights(self, weights: list[Layers], batched: bool = False) -> None:
         """Raise an error unless the weights are those of the network.
+
+        Parameters
+        ----------
+        weights : list of lists of torch.Tensor
+        batched : bool
+            Whether dimensions in front are allowed, as :meth:`run` takes them.
 
         Raises
         ------
@@ -331,7 +337,8 @@ class DilatedNetwork:
         floats("check_weights: weights", *(layer for stream in weights for layer in stream))
         found = [[tuple(layer.shape) for layer in stream] for stream in weights]
         needed = [self.weight_shapes() for _ in self.orders]
-        if [[shape[-3:] for shape in stream] for stream in found] != needed:
+        ends = slice(-3 if flag("check_weights: batched", batched) else None, None)
+        if [[shape[ends] for shape in stream] for stream in found] != needed:
             raise ValueError(f"check_weights: shapes {found}; need {needed}")
 
     def run(self, weights: list[Layers], signal: torch.Tensor, arithmetic=None) -> torch.Tensor:
@@ -367,7 +374,7 @@ class DilatedNetwork:
                 signal.shape[1] <= sum(self.orders[0])):
             raise ValueError(f"run: signal of shape {tuple(signal.shape)}; need (batch, more than "
                              f"{sum(self.orders[0])} instants, {self.dim} channels)")
-        self.check_weights(weights)
+        self.check_weights(weights, batched=True)
         floats("run: signal and weights", signal, weights[0][0])
 
         weights = [list(map(arithmetic.taken, stream)) for stream in weights]
@@ -387,7 +394,7 @@ class DilatedNetwork:
         Parameters
         ----------
         weights, arithmetic
-            As in :meth:`run`.
+            As in :meth:`run`, without dimensions in front.
 
         Returns
         -------
