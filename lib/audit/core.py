@@ -478,6 +478,8 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
     hint = f"its {guesses[0]} channels were guessed; channels= says how many there are"
     if re.search(r"forward\(\) missing \d+ required", str(failure)):
         hint = "inputs= gives it all of its arguments"
+    elif "scalar types: Long, Int" in str(failure):     # an embedding
+        hint = "inputs= takes tensors of integers"
     raise ValueError(f"{failure} ({hint})") from failure
 
 

@@ -416,3 +416,26 @@ def test_a_shared_head_is_used_once_by_each_output():
         assert str(one.bounds().best.bound) == ["9^64", "9^32"][place]
     assert found.bounds().best.bound == audit(Pyramid(), 16, outputs=0).bounds().best.bound
     assert not any("more than once" in note for note in found.bounds().notes)
+
+
+@pytest.mark.parametrize("place", ["tokens", "flipped"])
+def test_a_gate_of_units_without_a_grid_is_left_aside(place):
+    class Tokens(nn.Module):
+        def __init__(self, gated):
+            super().__init__()
+            self.stem, self.gate, self.after, self.gated = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 8), (
+                conv(8)), gated
+
+        def forward(self, x):
+            x = self.stem(x)
+            shape, dims, x = x.shape, [2, 3], x.flip(3)
+            if place == "tokens":
+                x, dims = x.flip(3).flatten(2).transpose(1, 2), [1]
+            if self.gated:
+                gate = torch.sigmoid(self.gate(x.mean(dims))).unsqueeze(dims[0])
+                x = x * (gate if place == "tokens" else gate.unsqueeze(3))
+            return self.after(x.transpose(1, 2).reshape(shape) if place == "tokens" else x)
+
+    plain = audit(Tokens(False), (32, 48)).output
+    assert not plain[0].everything and audit(Tokens(True), (32, 48)).local.output == plain
+    assert audit(Tokens(True), (32, 48)).output[0].everything

@@ -138,8 +138,8 @@ def _farthest(edges: torch.Tensor) -> int | None:
 
 def _periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
     size = edges.shape[dim + 1]
-    if size <= period:
-        return True
+    if size <= period:                              # nothing to compare, but a flip turns it around
+        return bool((edges[0].select(dim, size - 1) >= edges[0].select(dim, 0)).all())
     change = edges.narrow(dim + 1, period, size - period) - edges.narrow(dim + 1, 0, size - period)
     wanted = torch.tensor([shift, -shift]).view(2, *[1] * (edges.dim() - 1))
     return bool((change == wanted).all())
