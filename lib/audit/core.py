@@ -126,10 +126,9 @@ class Audit:
         larger = False
         for call in reversed(self.trace.calls):
             for value in call.outputs:
-                cells = prod(value.shape[2:])
-                if is_map(self.virtual.get(value)) and not (cells == 1 and larger):
+                if is_map(self.virtual.get(value)) and not (larger and prod(value.shape[2:]) == 1):
                     return value
-                larger |= cells > 1 and len(value.shape) == len(self.size) + 2
+                larger |= len(value.shape) == len(self.size) + 2 and prod(value.shape[2:]) > 1
         return self.trace.sources[0]
 
     @cached_property
@@ -475,11 +474,10 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
         return recorded, sizes, [] if channels else [
             f"input channels: {guess}, guessed{where}"]
-    hint = f"its {guesses[0]} channels were guessed; channels= says how many there are"
-    if re.search(r"forward\(\) missing \d+ required", str(failure)):
-        hint = "inputs= gives it all of its arguments"
-    elif "scalar types: Long, Int" in str(failure):     # an embedding
-        hint = "inputs= takes tensors of integers"
+    hint = ("inputs= gives it all of its arguments" if re.search(
+        r"forward\(\) missing \d+ required", str(failure)) else
+        "inputs= takes tensors of integers" if "scalar types: Long, Int" in str(failure) else
+        f"its {guesses[0]} channels were guessed; channels= says how many there are")
     raise ValueError(f"{failure} ({hint})") from failure
 
 
