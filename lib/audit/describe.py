@@ -105,9 +105,8 @@ def _describe_call(found: object, call: object, names: Counter) -> None:
 
 def _repeated(value: Value, out: Value) -> bool:
     """Whether one cell is repeated all over a map, as a gate is: it lies in no place of its own."""
-    shape = value.shape
-    return any(n == 1 < m for n, m in zip(shape[2:], out.shape[len(out.shape) - len(shape) + 2:],
-                                          strict=True))
+    pairs = zip(reversed(value.shape[2:]), reversed(out.shape), strict=False)
+    return any(n == 1 < m for n, m in pairs)
 
 
 def _phases(call: object) -> bool:
