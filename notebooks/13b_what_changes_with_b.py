@@ -582,7 +582,8 @@ for names in pooled.values():
 #
 # Two neighbors in the design, and how many times more channels or parameters the first needs than
 # the second, at the largest accuracy that both reach. Below one: the first needs less. A dash: the
-# second starts above, with four channels.
+# second starts above, with four channels. Operations are those of the run: the two maps of `depth2`
+# and `depth3` are multiplied out to one full kernel before it is applied.
 
 # %%
 pairs = (("B1", "B2"), ("B1", "conv2"), ("B1", "offset2"), ("B1", "depth2"),
