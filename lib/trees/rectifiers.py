@@ -230,7 +230,7 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     Parameters
     ----------
     tree : ModeTree
-        A star of width 1 over two modes or more.
+        A star of width 1.
     weights : dict from path to torch.Tensor
 
     Returns
@@ -268,7 +268,9 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     for weight in weights.values():
         _require_finite("maximum_as_products", weight)
     weights = tree.map_weights(torch.Tensor.double, weights)
-    leaves = [weights[(t,)][0].clamp_min(0) for t in range(tree.modes)]
+    leaves = [weights[(t,)][0] for t in range(tree.modes)]
+    if tree.modes > 1:  # a single mode is not rectified
+        leaves = [leaf.clamp_min(0) for leaf in leaves]
     lowest = torch.stack([leaf.min() for leaf in leaves]).max()
     steps = torch.unique(torch.cat(leaves).clamp_min(lowest))  # the values taken, increasing
     below = {(t,): torch.cat([torch.ones(1, tree.dim).double(), (leaf < steps[1:, None]).double()])
