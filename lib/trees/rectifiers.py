@@ -6,6 +6,7 @@ is not pooled, and passed on as it is.
 """
 
 from fractions import Fraction
+from itertools import combinations
 
 import torch
 
@@ -118,6 +119,9 @@ def ordered_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
 
     Notes
     -----
+    With one width on every level; otherwise values that meet may be equal, and one channel is
+    enough at these weights but not around them.
+
     "An open set within reach" in book/rectifier-networks.md; Claim 6 of Cohen et al., 2017.
 
     Examples
@@ -140,7 +144,7 @@ def keeps_order(tree: ModeTree, leaf: Fraction | str, deeper: Fraction | str) ->
     Parameters
     ----------
     tree : ModeTree
-        A perfect tree with pool size 2.
+        A perfect tree with pool size 2 and one width on every level; its modes may be permuted.
     leaf, deeper : Fraction, int or str
         ε and η: every leaf weight moves by at most ε, every weight between the leaves and the
         output by at most η; the output weights stay positive.
@@ -168,12 +172,18 @@ def keeps_order(tree: ModeTree, leaf: Fraction | str, deeper: Fraction | str) ->
     if not 0 <= leaf or not 0 <= deeper < 1:
         raise ValueError(f"keeps_order: leaf={leaf} and deeper={deeper}; need leaf >= 0 and "
                          "0 <= deeper < 1")
-    growth = (1 + deeper) / (1 - deeper)
-    for level in range(1, levels + 1):
-        lower = largest - 2 ** (level - 1)  # and lower + 1: neighbors that meet on this level
-        if growth ** (level - 1) * (lower + leaf) > lower + 1 - leaf:
-            return False
-    return True
+    if len({(node.height, node.width) for _, node in tree.inner_nodes()}) != levels:
+        raise ValueError(f"keeps_order: {tree}; need one width on every level, as sums of other "
+                         "widths change the order")
+    growth, place = (1 + deeper) / (1 - deeper), {m: at for at, m in enumerate(tree.leaves)}
+    closest: dict[tuple[int, int], int] = {}  # of values that meet: (level, gap) -> largest lower
+    for i, j in combinations(range(tree.modes), 2):
+        level = (place[i] ^ place[j]).bit_length()
+        for lower, gap in ((largest - tree.modes + i + 1, j - i),
+                           (largest - 2 * tree.modes + j + 1, tree.modes - j + i)):
+            closest[level, gap] = max(lower, closest.get((level, gap), lower))
+    return all(growth ** (level - 1) * (lower + leaf) <= lower + gap - leaf
+               for (level, gap), lower in closest.items() if lower > 0)
 
 
 def single_channel(tensor: torch.Tensor) -> Pair | None:
