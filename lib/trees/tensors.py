@@ -302,13 +302,14 @@ def combining(operator: Operator | None, arithmetic) -> Operator:
 
     def exactly(a, b):
         values = operator(a, b)
+        reduced = arithmetic.reduce(values)
         wrong = ~(values.abs() <= LARGEST_EXACT - arithmetic.prime) | (values != values.round())
         if wrong.any():  # digits are lost already, or there are halves
             raise ValueError(
                 f"operator {shown(operator)} over {arithmetic}: it made "
                 f"{values[wrong][0].item()}, which is no exact integer below 2**53; reduce in "
                 "between, as Modular.multiply does, and write Modular.reciprocal(2) for 1/2")
-        return arithmetic.reduce(values)
+        return reduced
 
     return exactly
 
