@@ -5,8 +5,8 @@ the shallow network is then ``max(0, v_0(d_0), ..., v_{N-1}(d_{N-1}))``, for N >
 is not pooled, and passed on as it is.
 """
 
+from bisect import bisect
 from fractions import Fraction
-from itertools import combinations
 
 import torch
 
@@ -167,7 +167,7 @@ def keeps_order(tree: ModeTree, leaf: Fraction | str, deeper: Fraction | str) ->
     >>> [keeps_order(tree, "1/4", text) for text in ("1/26", "1/25")]
     [True, False]
     """
-    levels, largest = _levels("keeps_order", tree), tree.modes * tree.dim
+    levels = _levels("keeps_order", tree)
     leaf, deeper = _fraction("leaf", leaf), _fraction("deeper", deeper)
     if not 0 <= leaf or not 0 <= deeper < 1:
         raise ValueError(f"keeps_order: leaf={leaf} and deeper={deeper}; need leaf >= 0 and "
@@ -175,15 +175,9 @@ def keeps_order(tree: ModeTree, leaf: Fraction | str, deeper: Fraction | str) ->
     if len({(node.height, node.width) for _, node in tree.inner_nodes()}) != levels:
         raise ValueError(f"keeps_order: {tree}; need one width on every level, as sums of other "
                          "widths change the order")
-    growth, place = (1 + deeper) / (1 - deeper), {m: at for at, m in enumerate(tree.leaves)}
-    closest: dict[tuple[int, int], int] = {}  # of values that meet: (level, gap) -> largest lower
-    for i, j in combinations(range(tree.modes), 2):
-        level = (place[i] ^ place[j]).bit_length()
-        for lower, gap in ((largest - tree.modes + i + 1, j - i),
-                           (largest - 2 * tree.modes + j + 1, tree.modes - j + i)):
-            closest[level, gap] = max(lower, closest.get((level, gap), lower))
+    growth = (1 + deeper) / (1 - deeper)
     return all(growth ** (level - 1) * (lower + leaf) <= lower + gap - leaf
-               for (level, gap), lower in closest.items() if lower > 0)
+               for (level, gap), lower in _closest_values(tree).items() if lower > 0)
 
 
 def single_channel(tensor: torch.Tensor) -> Pair | None:
@@ -360,6 +354,25 @@ def _require_finite(what: str, tensor: torch.Tensor) -> None:
                         f"{getattr(tensor, 'dtype', type(tensor).__name__)}")
     if not bool(torch.isfinite(tensor).all()):
         raise ValueError(f"{what}: an entry is NaN or infinite; need finite numbers")
+
+
+def _closest_values(tree: ModeTree) -> dict[tuple[int, int], int]:
+    """Values of `ordered_weights` that meet on a level, one a gap above the other: the largest."""
+    modes, last = tree.modes, tree.modes * (tree.dim - 1) + 1  # last: of mode 0
+    closest: dict[tuple[int, int], int] = {}
+    for level in range(1, tree.root.height + 1):
+        half = 2 ** (level - 1)  # the modes below either child
+        for start in range(0, modes, half):
+            sibling = start ^ half
+            others = sorted(tree.leaves[sibling : sibling + half])
+            for mode in tree.leaves[start : start + half]:
+                lower, after = last + mode, bisect(others, mode)
+                if after < half:
+                    gap = others[after] - mode
+                else:  # the next larger value is that of the first one, a template later
+                    lower, gap = lower - modes, others[0] + modes - mode
+                closest[level, gap] = max(lower, closest.get((level, gap), lower))
+    return closest
 
 
 def _fraction(name: str, value: object) -> Fraction:
