@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 
 import torch
 from torch import nn
@@ -121,11 +122,13 @@ class Audit:
 
     @cached_property
     def last_map_value(self) -> Value:
-        """The tensor that `last_map` describes."""
+        """The tensor that `last_map` describes; a single cell is none if a map follows it."""
+        larger = False
         for call in reversed(self.trace.calls):
             for value in call.outputs:
-                if is_map(self.virtual.get(value)):
+                if is_map(self.virtual.get(value)) and not (larger and prod(value.shape[2:]) == 1):
                     return value
+                larger |= len(value.shape) == len(self.size) + 2 and prod(value.shape[2:]) > 1
         return self.trace.sources[0]
 
     @cached_property
@@ -168,11 +171,14 @@ class Audit:
     @property
     def global_from(self) -> str | None:
         """Name of the layer from which on every unit sees the whole image, None if none."""
-        found = None
-        for layer in reversed(self.layers):
-            if not layer.everything:
+        found, ends = None, set(self.trace.outputs)
+        layers = dict(zip(self.names, self.layers, strict=True))
+        for call in reversed(self.trace.calls):
+            if call in layers and not layers[call].everything or not all(
+                    axis.everything for value in ends.intersection(call.outputs)
+                    for axis in self.geometry(value)):
                 break
-            found = layer.name
+            found = self.names.get(call, found)
         return found
 
     @property
@@ -468,9 +474,10 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
         return recorded, sizes, [] if channels else [
             f"input channels: {guess}, guessed{where}"]
-    hint = f"its {guesses[0]} channels were guessed; channels= says how many there are"
-    if re.search(r"forward\(\) missing \d+ required", str(failure)):
-        hint = "inputs= gives it all of its arguments"
+    hint = ("inputs= gives it all of its arguments" if re.search(
+        r"forward\(\) missing \d+ required", str(failure)) else
+        "inputs= takes tensors of integers" if "scalar types: Long, Int" in str(failure) else
+        f"its {guesses[0]} channels were guessed; channels= says how many there are")
     raise ValueError(f"{failure} ({hint})") from failure
 
 

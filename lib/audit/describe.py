@@ -42,6 +42,7 @@ def described(found: object, keep: Value | None = None) -> object:
     for call in recorded.calls:
         for fields in tables:
             fields.update(zip(call.outputs, interpret(call, fields), strict=True))
+        _same_steps(found, call)
         _describe_call(found, call, names)
         for value in {*call.inputs, *call.outputs}:
             if last_use.get(value, call) is call and value not in kept:
@@ -55,6 +56,17 @@ def described(found: object, keep: Value | None = None) -> object:
         if what is None:
             raise UnsupportedOperation("the output does not depend on the input's numbers")
     return found
+
+
+def _same_steps(found: object, call: object) -> None:
+    """Let both tables know of the same grid, so that rules leave the same aside in both.
+
+    Boxes that end at the border do not tell where a reshape has put the grid.
+    """
+    for value in call.outputs:
+        virtual, seen = found.virtual[value], found.seen[value]
+        if isinstance(virtual, Field) and isinstance(seen, Field) and seen.step != virtual.step:
+            found.seen[value] = seen.replace(step=virtual.step)
 
 
 def _forget(fields: dict, value: Value) -> None:
@@ -87,8 +99,14 @@ def _describe_call(found: object, call: object, names: Counter) -> None:
         branches = [found.geometry(value) for value in sources]
         name = call.scope if call.leaf else _name(call)
         found.own_joins.append(join_record(name, call.name, branches, found.axes,
-                                       all(is_map(found.virtual[v]) for v in sources)
-                                       and not _phases(call)))
+                                       all(is_map(found.virtual[v]) and not _repeated(v, out)
+                                           for v in sources) and not _phases(call)))
+
+
+def _repeated(value: Value, out: Value) -> bool:
+    """Whether one cell is repeated all over a map, as a gate is: it lies in no place of its own."""
+    pairs = zip(reversed(value.shape[2:]), reversed(out.shape), strict=False)
+    return any(n == 1 < m for n, m in pairs)
 
 
 def _phases(call: object) -> bool:

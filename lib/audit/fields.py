@@ -141,10 +141,12 @@ def hull(fields: list[Field], shape: tuple) -> Field:
 
 def _without_gates(fields: list[Field]) -> list[Field]:
     """The operands without those that are one number for a whole map, if gates are ignored."""
-    if "gates" not in fields[0].ignore:
+    if "gates" not in fields[0].ignore or len(fields) == 1:
         return fields
     dims = {step[0] - len(f.shape) for f in fields if f.gridded for step in f.step
             if f.shape[step[0]] > 1}
+    dims = dims or {d - len(f.shape) for f in fields for edge in f.edges    # tokens, flipped maps
+                    for d in range(len(f.shape)) if moves(edge, d)}
     maps = [f for f in fields if any(-d <= len(f.shape) and f.shape[d] > 1 for d in dims)]
     return maps or fields
 

@@ -75,7 +75,8 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
                           audit.size, places=tuple(range(2, 2 + len(audit.size))),
                           steps=(1,) * len(audit.size))}
     notes, merged = set(), modules_of(audit, live, collapse)
-    uses = Counter(name for call in audit.trace.calls for name in call.parameters)
+    uses = Counter(name for call in audit.trace.calls if not live.isdisjoint(call.outputs)
+                   for name in call.parameters)     # what leads to other outputs counts for them
     tied = {name for name, count in uses.items() if count > 1}
     for call in audit.trace.calls:
         for value in call.outputs:
@@ -208,9 +209,9 @@ def _elementwise(node: Node, call: object) -> None:
 
 
 def _pointwise(node: Node) -> bool:
-    """Whether a tensor is an activation of the one before it."""
+    """Whether a tensor is an activation of the one before it, or the same as another type."""
     call = node.value.call
-    return node.role == "pass" and (call.name in ELEMENTWISE or (
+    return node.role == "pass" and (call.name in (*ELEMENTWISE, "_to_copy") or (
         call.function is not None and torch.Tag.pointwise in call.function.tags))
 
 
@@ -234,7 +235,7 @@ def _is_activation(node: Node, stem: Node) -> bool:
         curves, polynomial = _curves(node, stem)
     except (RuntimeError, TypeError, NotImplementedError, LookupError, AttributeError):
         return False                                # numbers that are not known, or no function
-    for curve in curves:
+    for curve in map(torch.Tensor.double, curves):
         if not curve.isfinite().sum() > 2 or curve[curve.isfinite()].unique().numel() < 2:
             return False
         if curve.numel() == 1 or (polynomial
@@ -258,7 +259,8 @@ def _curves(node: Node, stem: Node) -> tuple[list[torch.Tensor], bool]:
                 key: before[entry][0][pick] if isinstance(entry, Value) else
                 _entry(entry, pick, bool(call.parameters)) if isinstance(entry, torch.Tensor) else
                 entry for key, entry in call.arguments.items()})
-            curves.append((result[0] if isinstance(result, (list, tuple)) else result).double())
+            curve = result[0] if isinstance(result, (list, tuple)) else result
+            curves.append(curve if curve.dtype == torch.bool else curve.double())   # or a mask
         node.curves = curves, call.name in (*POLYNOMIAL, *SAME) and all(
             plain for _, plain in before.values())
     return node.curves
@@ -271,8 +273,10 @@ def _entry(tensor: torch.Tensor, pick: int, generic: bool) -> torch.Tensor:
     if isinstance(tensor, FakeTensor) or tensor.device.type == "meta":
         raise LookupError("numbers that are not known")
     flat = tensor.flatten()
-    return flat[[flat.abs().argmin(), flat.abs().argmax()][pick]] if flat.dtype != torch.bool else (
-        [flat.all(), flat.any()][pick])
+    if flat.dtype == torch.bool:
+        return [flat.all(), flat.any()][pick]
+    found = flat[[flat.abs().argmin(), flat.abs().argmax()][pick]]
+    return found.double() if found.is_floating_point() else found
 
 
 def _layer(node: Node, info: object, source: Field, result: Field, pools: str, weighted: bool,
@@ -344,8 +348,8 @@ def _connect(node: Node, notes: set) -> None:
                 node.role, node.edges = "opaque", []
             else:
                 node.edges = [stem]
-    elif node.role == "cat":
-        node.edges = list(node.parents)
+    elif node.role == "cat":                        # of what may be empty, as [:0] is
+        node.edges = [parent for parent in node.parents if 0 not in parent.value.shape]
         notes.add("cat")
     elif node.role in ("add", "mul"):
         for chosen, other in (node.parents, node.parents[::-1]):

@@ -365,3 +365,77 @@ def test_how_a_command_ends(monkeypatch, capsys, error, code):
     assert command.main([f"{HERE}:Skips"]) == code
     said = capsys.readouterr()
     assert said.out == "" and said.err.endswith("" if code == 130 else ": one line\n")
+
+
+class Normed(nn.Module):
+    """A convolution, a reshape, a norm and a gate, twice; without the last two as well."""
+
+    def __init__(self, moved, aside):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 8, 3, 2, 1)])
+        self.norm, self.gate, self.moved, self.aside = nn.InstanceNorm2d(8), conv(8, 1, 1, 0), (
+            moved), aside
+
+    def forward(self, x):
+        for layer in self.convs:
+            x = self.moved(layer(x))
+            if not self.aside:
+                x = self.norm(x)
+                x = x * torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+        return x
+
+
+@pytest.mark.parametrize("moved", [
+    lambda x: x, lambda x: x.view(1, 2, 4, *x.shape[2:]).transpose(1, 2).reshape(x.shape),
+    lambda x: x.flatten(2).view(x.shape), lambda x: x.view(8, 1, *x.shape[2:]).view(x.shape)])
+def test_what_is_ignored_is_so_inside_the_image_too(moved):
+    """Boxes that end at the border do not tell where a reshape has put the grid."""
+    plain, net = audit(Normed(moved, True), (64, 48)), Normed(moved, False)
+    for found in (audit(net, (64, 48)).local, audit(net, (64, 48), ignore=("gates", "norms"))):
+        assert found.output == plain.output
+        assert found.global_from is None            # the last layer is the gate, not the output
+        for unit in ((0, 0), (3, 2), (15, 11)):
+            boxes = [way.box("convs.1", unit) for way in (found, plain)]
+            assert boxes[0].pixels == boxes[1].pixels != ((0, 63), (0, 47))
+    assert audit(net, (64, 48)).global_from == "norm"
+
+
+def test_a_shared_head_is_used_once_by_each_output():
+    class Pyramid(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.down, self.head = nn.Conv2d(3, 8, 3, 1, 1), conv(8, 3, 2), conv(8)
+
+        def forward(self, x):
+            x = self.stem(x)
+            return self.head(x), self.head(self.down(x))
+
+    found = audit(Pyramid(), 16)
+    for place in (0, 1):
+        one = audit(Pyramid(), 16, outputs=place)
+        assert str(one.bounds().best.bound) == ["9^64", "9^32"][place]
+    assert found.bounds().best.bound == audit(Pyramid(), 16, outputs=0).bounds().best.bound
+    assert not any("more than once" in note for note in found.bounds().notes)
+
+
+@pytest.mark.parametrize("place", ["tokens", "flipped"])
+def test_a_gate_of_units_without_a_grid_is_left_aside(place):
+    class Tokens(nn.Module):
+        def __init__(self, gated):
+            super().__init__()
+            self.stem, self.gate, self.after, self.gated = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 8), (
+                conv(8)), gated
+
+        def forward(self, x):
+            x = self.stem(x)
+            shape, dims, x = x.shape, [2, 3], x.flip(3)
+            if place == "tokens":
+                x, dims = x.flip(3).flatten(2).transpose(1, 2), [1]
+            if self.gated:
+                gate = torch.sigmoid(self.gate(x.mean(dims))).unsqueeze(dims[0])
+                x = x * (gate if place == "tokens" else gate.unsqueeze(3))
+            return self.after(x.transpose(1, 2).reshape(shape) if place == "tokens" else x)
+
+    plain = audit(Tokens(False), (32, 48)).output
+    assert not plain[0].everything and audit(Tokens(True), (32, 48)).local.output == plain
+    assert audit(Tokens(True), (32, 48)).output[0].everything

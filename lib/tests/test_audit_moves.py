@@ -247,3 +247,14 @@ def test_zeros_elsewhere_are_no_padding(write):
         write(y, x)
         return y
     assert audit(Run(blanked), (8, 14)).output[1].stride is None
+
+
+@pytest.mark.parametrize("turned", [lambda x: x.flip(2), lambda x: x.rot90(2, (2, 3))])
+def test_a_flipped_map_has_no_stride_however_long_its_period(turned):
+    """A map enlarged from 9 to 17 cells repeats itself after 17, so that nothing could differ."""
+    net = Run(lambda x, a, b: b(turned(F.interpolate(a(x), size=x.shape[2:]))),
+              nn.Conv2d(4, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 1, 1))
+    down = audit(net, 17).output[0]
+    assert (down.stride, down.center) == (None, None)
+    assert down.size == down.seen                   # it was 43, more than the image has
+    compare_with_derivatives(net, (17, 17), 8)

@@ -340,3 +340,9 @@ def test_the_unit_of_a_flipped_map_is_asked_for_in_the_only_way_that_is_valid():
         found.box("b", (3, 2))
     with pytest.raises(ValueError, match="give 2 places along the axes of the image, or 3 in all"):
         found.box("a", (99, 2))
+
+
+def test_a_network_that_reads_words_is_told_how_to_get_them():
+    words = nn.Sequential(nn.Embedding(9, 4), nn.Conv1d(4, 4, 3))
+    with pytest.raises(ValueError, match=r"\(inputs= takes tensors of integers\)$"):
+        audit(words, (20,))

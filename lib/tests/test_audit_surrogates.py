@@ -69,6 +69,10 @@ PASSED = {                                          # modules, and where layer K
                                              "0.first 0.after"),
     "it may at its beginning": ([Block([FLIP, conv(8), conv(8)])], "9^32",
                                 "0.first 0.branch.1 0.branch.2 0.after"),
+    "an empty part beside a map is nothing": ([
+        conv(3), plain(lambda x: torch.cat([x[..., :0], x[..., 0:]], -1)), conv(8)], "9^32", "0 2"),
+    "nor one of its channels": ([
+        conv(3), plain(lambda x: torch.cat([x[:, :0], x], 1)), conv(8)], "9^32", "0 2"),
     "padding before that is not followed": ([
         Block([nn.ZeroPad2d(1), FLIP, conv(8, padding=0), conv(8)])], "9^32", "0.first 0.after"),
     "the branch must read all that is added": ([

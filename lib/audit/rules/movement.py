@@ -31,6 +31,12 @@ def move(call: Call, a: dict, shapes: list) -> Result:
         return x
     arguments = {key: known(call, entry) for key, entry in a.items()}
     name = next(key for key, entry in a.items() if entry is x)
+    if call.name == "im2col":                       # padding continues the map, here too
+        for dim, amount in zip((-2, -1), a["padding"], strict=True):
+            dim %= len(x.shape)
+            index = torch.arange(-amount, x.shape[dim] + amount)[:, None]
+            x = gather(x, dim, index, (1, 1)) if amount else x
+        arguments["padding"] = [0, 0]
     results = [_performed(call.function, arguments, name, x, axis) for axis in x.axes]
     moved = []
     for place, shape in enumerate(shapes):
@@ -132,8 +138,8 @@ def _farthest(edges: torch.Tensor) -> int | None:
 
 def _periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
     size = edges.shape[dim + 1]
-    if size <= period:
-        return True
+    if size <= period:                              # nothing to compare, but a flip turns it around
+        return bool((edges[0].select(dim, size - 1) >= edges[0].select(dim, 0)).all())
     change = edges.narrow(dim + 1, period, size - period) - edges.narrow(dim + 1, 0, size - period)
     wanted = torch.tensor([shift, -shift]).view(2, *[1] * (edges.dim() - 1))
     return bool((change == wanted).all())
@@ -153,10 +159,15 @@ def rewritten(call: Call, a: dict, shapes: list) -> Result:
             _window(memory, layout).copy_(source)
         edges.append(compress(_window(memory, a["layout"])))
         step.append(found_step(model, edges[axis]))
-    found = model.replace(shapes[0], edges, step)
-    steps = {tuple(part.step) for part in a["values"] if isinstance(part, Field)}
-    whole = len(steps) == 1 and None in step and _without_blanks(found, *steps)
-    return whole or found
+    return _padded(model.replace(shapes[0], edges, step), a["values"])
+
+
+def _padded(x: Field, parts: list) -> Field:
+    """What is put together from parts, as a padded map if it is one map between zeros."""
+    steps = {tuple(s and (s[0] + len(x.shape) - len(part.shape), *s[1:]) for s in part.step)
+             for part in parts if isinstance(part, Field)}      # dimensions are added in front
+    whole = len(steps) == 1 and None in x.step and _without_blanks(x, *steps)
+    return whole or x
 
 
 def _without_blanks(x: Field, steps: tuple) -> Field | None:
@@ -319,7 +330,7 @@ def written_at(call: Call, a: dict, shapes: list) -> Field:
                 side.scatter_(0, place.flatten(), values)
         edges.append(compress(memory.view(2, *shapes[0])))
         step.append(found_step(model, edges[-1]))
-    return model.replace(shapes[0], edges, step)
+    return _padded(model.replace(shapes[0], edges, step), [x, source])
 
 
 def _count(shape: tuple) -> int:
