@@ -124,6 +124,17 @@ def test_a_circuit_of_a_tree_begins_with_unit_variance_and_keeps_its_operator():
     assert summed(inputs).item() == 3 + 5
 
 
+@pytest.mark.parametrize("shared, wanted", [(False, 1), (True, 1 + 2 / 4)])
+def test_the_second_moment_with_which_a_circuit_of_two_modes_begins(shared, wanted):
+    tree, draw = ModeTree.star(modes=2, dim=4, width=3000), seeded()
+    found = []
+    for _ in range(4):
+        weights = TreeCircuit(tree, shared=shared, generator=draw).weights
+        x = torch.randn(2, 500, 4, generator=draw)
+        found.append(((x[0] @ weights[(0,)].T * (x[1] @ weights[(1,)].T))**2).mean())
+    assert torch.stack(found).mean().item() == pytest.approx(wanted, rel=0.1)
+
+
 @pytest.mark.parametrize("rows, columns", [(1, 1), (0, 1), (1, 0), (0, 0), (3, 0)])
 def test_blocks_of_one_entry_and_of_none(rows, columns):
     """Every entry is computed, none is what the memory held before."""

@@ -50,6 +50,36 @@ def test_operators_over_residues_are_computed_over_residues(name):
         assert entry == value == wanted
 
 
+@pytest.mark.parametrize("operator, exactly", [
+    (lambda a, b: a**2 * b**2, Modular().multiply),        # 2^92
+    (lambda a, b: (a + b) / 2, lambda a, b: (a + b) * Modular().reciprocal(2)),
+])
+def test_operators_over_residues_whose_values_are_not_exact_are_refused(operator, exactly):
+    tree, field = ModeTree.star(3, 2, 2), Modular()
+    weights = tree.random_weights(field, seeded())
+    shown = place(torch.eye(2).double(), indices(2, 3))
+    for call in (lambda made: coefficient_tensor(tree, weights, field, made),
+                 lambda made: evaluate(tree, weights, shown, field, made)):
+        with pytest.raises(ValueError, match="operator .*no exact integer"):
+            call(operator)
+        values = call(exactly)
+        assert bool((values == values.round()).all()) and 0 <= values.min() <= values.max()
+        assert values.max() < field.prime
+
+
+def test_residues_may_be_given_to_quadratic_operators():
+    tree, field = ModeTree.star(3, 2, 2), Modular()
+    weights = tree.random_weights(field, seeded())
+    found = coefficient_tensor(tree, weights, field, lambda a, b: a * b + a - 3 * b)
+    for entry, shown in zip(found.flatten().tolist(), indices(2, 3).tolist()):
+        wanted = 0
+        for z in range(2):
+            a, b, c = (int(weights[(t,)][z, d]) for t, d in enumerate(shown))
+            ab = (a * b + a - 3 * b) % field.prime
+            wanted += int(weights[()][z]) * (ab * c + ab - 3 * c)
+        assert entry == wanted % field.prime
+
+
 @pytest.mark.parametrize("pair", [("linear", "max"), ("relu", "max"), ("relu", "product"),
                                   ("relu", "sum")])
 def test_residues_have_no_order(pair):
@@ -59,6 +89,15 @@ def test_residues_have_no_order(pair):
                  lambda: evaluate(tree, weights, torch.eye(2)[None].double(), field, operator)):
         with pytest.raises(ValueError, match=f"operator {'/'.join(pair)} over Modular.*no order"):
             call()
+
+
+def test_products_that_compute_a_maximum_pass_a_single_mode_on():
+    """With one mode there is nothing to pool: negative values stay."""
+    star, weights = ModeTree.star(1, 3, 1), {
+        (): torch.tensor([-2.0]).double(), (0,): torch.tensor([[-3.0, 2.0, -5.0]]).double()}
+    channel = coefficient_tensor(star, weights, operator=activation_pooling("relu", "max"))
+    assert channel.tolist() == [6, -4, 10]
+    assert coefficient_tensor(*maximum_as_products(star, weights)).tolist() == [6, -4, 10]
 
 
 def test_products_that_compute_a_maximum_are_of_one_type():

@@ -124,6 +124,34 @@ def test_inside_the_limit_one_channel_is_enough(modes, dim):
         assert single_channel(coefficient_tensor(tree, moved, operator=MAXIMUM)) is not None
 
 
+@pytest.mark.parametrize("order, inside, outside", [
+    ((0, 2, 1, 3), "1/30", "1/26"),         # 7 + ε and 8 - ε meet at the root
+    ((1, 0, 3, 2), "1/26", "1/25"),         # 6 + ε and 7 - ε, as without the exchange
+])
+def test_how_far_permuted_modes_may_move(order, inside, outside):
+    tree = ModeTree.perfect(4, 2, 2, (2, 2)).permuted(order)
+    assert keeps_order(tree, "1/4", inside) and not keeps_order(tree, "1/4", outside)
+    generator, kept = torch.Generator().manual_seed(5), {inside: [], outside: []}
+    for deeper, scale in ((inside, 3000), (outside, 2600)):
+        for _ in range(60):
+            moved = {}
+            for path, weight in ordered_weights(tree).items():
+                size = Fraction("1/4") if len(path) == 2 else Fraction(deeper) if path else 0
+                signs = 2 * torch.randint(0, 2, weight.shape, generator=generator) - 1
+                moved[path] = scale * weight + signs * int(size * scale)
+            tensor = coefficient_tensor(tree, moved, operator=MAXIMUM)
+            kept[deeper].append(single_channel(tensor) is not None)
+    assert all(kept[inside])
+    assert order[0] or not all(kept[outside])
+
+
+def test_an_order_needs_one_width_on_every_level():
+    """2 · 6 = 1 · 12 meet at the root: the smallest move needs a second channel."""
+    tree = ModeTree.perfect(4, 2, 3, ((2, 1), 2))
+    with pytest.raises(ValueError, match="one width on every level"):
+        keeps_order(tree, 0, "1/1000")
+
+
 def test_a_maximum_is_few_products():
     generator = torch.Generator().manual_seed(3)
     for modes, dim in CASES:

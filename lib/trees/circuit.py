@@ -40,7 +40,7 @@ def evaluate(
     ------
     ValueError
         If inputs or weights do not have the shapes of the tree, or residues are asked to take a
-        maximum or a rectifier.
+        maximum or a rectifier, or an operator makes of them what is no exact integer.
     TypeError
         If an argument is of another kind, or inputs and weights are not of one floating point type.
 
@@ -95,7 +95,8 @@ class TreeCircuit(nn.Module):
         The activation-pooling operator; the product unless given.
     weights : dict from path to torch.Tensor, optional
         Initial weights. By default normal, scaled so that with products every channel has unit
-        variance on inputs of unit variance.
+        variance on independent inputs of unit variance. With shared weights it has more, as the
+        factors of a product are no longer independent: 1 + 2/M above two modes.
     generator : torch.Generator, optional
         Source of the default weights; required when ``weights`` is not given.
 

@@ -32,7 +32,9 @@ def coefficient_tensor(
         The activation-pooling operator g of the generalized tensor product, elementwise and
         broadcasting (:func:`lib.trees.tensors.activation_pooling`). By default the product.
         A node with one child has nothing to pool and passes its channels on. Over residues the
-        operator must be a polynomial, as products and sums are.
+        operator must be a polynomial with integer coefficients, as products and sums are, and
+        its values exact: of powers and fractions take residues, as ``arithmetic.multiply`` and
+        ``arithmetic.reciprocal`` do.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def coefficient_tensor(
     ValueError
         If a weight is missing, superfluous or of the wrong shape, or if the tensor would have
         more than ``MAX_ENTRIES`` entries, or if residues are asked to take a maximum or a
-        rectifier.
+        rectifier, or an operator makes of them what is no exact integer.
     TypeError
         If an argument is of another kind, or the weights are not of one floating point type.
 

@@ -5,6 +5,7 @@ the shallow network is then ``max(0, v_0(d_0), ..., v_{N-1}(d_{N-1}))``, for N >
 is not pooled, and passed on as it is.
 """
 
+from bisect import bisect
 from fractions import Fraction
 
 import torch
@@ -118,6 +119,9 @@ def ordered_weights(tree: ModeTree) -> dict[Path, torch.Tensor]:
 
     Notes
     -----
+    With one width on every level; otherwise values that meet may be equal, and one channel is
+    enough at these weights but not around them.
+
     "An open set within reach" in book/rectifier-networks.md; Claim 6 of Cohen et al., 2017.
 
     Examples
@@ -140,7 +144,7 @@ def keeps_order(tree: ModeTree, leaf: Fraction | str, deeper: Fraction | str) ->
     Parameters
     ----------
     tree : ModeTree
-        A perfect tree with pool size 2.
+        A perfect tree with pool size 2 and one width on every level; its modes may be permuted.
     leaf, deeper : Fraction, int or str
         ε and η: every leaf weight moves by at most ε, every weight between the leaves and the
         output by at most η; the output weights stay positive.
@@ -163,17 +167,17 @@ def keeps_order(tree: ModeTree, leaf: Fraction | str, deeper: Fraction | str) ->
     >>> [keeps_order(tree, "1/4", text) for text in ("1/26", "1/25")]
     [True, False]
     """
-    levels, largest = _levels("keeps_order", tree), tree.modes * tree.dim
+    levels = _levels("keeps_order", tree)
     leaf, deeper = _fraction("leaf", leaf), _fraction("deeper", deeper)
     if not 0 <= leaf or not 0 <= deeper < 1:
         raise ValueError(f"keeps_order: leaf={leaf} and deeper={deeper}; need leaf >= 0 and "
                          "0 <= deeper < 1")
+    if len({(node.height, node.width) for _, node in tree.inner_nodes()}) != levels:
+        raise ValueError(f"keeps_order: {tree}; need one width on every level, as sums of other "
+                         "widths change the order")
     growth = (1 + deeper) / (1 - deeper)
-    for level in range(1, levels + 1):
-        lower = largest - 2 ** (level - 1)  # and lower + 1: neighbors that meet on this level
-        if growth ** (level - 1) * (lower + leaf) > lower + 1 - leaf:
-            return False
-    return True
+    return all(growth ** (level - 1) * (lower + leaf) <= lower + gap - leaf
+               for (level, gap), lower in _closest_values(tree).items() if lower > 0)
 
 
 def single_channel(tensor: torch.Tensor) -> Pair | None:
@@ -230,7 +234,7 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     Parameters
     ----------
     tree : ModeTree
-        A star of width 1 over two modes or more.
+        A star of width 1.
     weights : dict from path to torch.Tensor
 
     Returns
@@ -268,7 +272,9 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     for weight in weights.values():
         _require_finite("maximum_as_products", weight)
     weights = tree.map_weights(torch.Tensor.double, weights)
-    leaves = [weights[(t,)][0].clamp_min(0) for t in range(tree.modes)]
+    leaves = [weights[(t,)][0] for t in range(tree.modes)]
+    if tree.modes > 1:  # a single mode is not rectified
+        leaves = [leaf.clamp_min(0) for leaf in leaves]
     lowest = torch.stack([leaf.min() for leaf in leaves]).max()
     steps = torch.unique(torch.cat(leaves).clamp_min(lowest))  # the values taken, increasing
     below = {(t,): torch.cat([torch.ones(1, tree.dim).double(), (leaf < steps[1:, None]).double()])
@@ -348,6 +354,25 @@ def _require_finite(what: str, tensor: torch.Tensor) -> None:
                         f"{getattr(tensor, 'dtype', type(tensor).__name__)}")
     if not bool(torch.isfinite(tensor).all()):
         raise ValueError(f"{what}: an entry is NaN or infinite; need finite numbers")
+
+
+def _closest_values(tree: ModeTree) -> dict[tuple[int, int], int]:
+    """Values of `ordered_weights` that meet on a level, one a gap above the other: the largest."""
+    modes, last = tree.modes, tree.modes * (tree.dim - 1) + 1  # last: of mode 0
+    closest: dict[tuple[int, int], int] = {}
+    for level in range(1, tree.root.height + 1):
+        half = 2 ** (level - 1)  # the modes below either child
+        for start in range(0, modes, half):
+            sibling = start ^ half
+            others = sorted(tree.leaves[sibling : sibling + half])
+            for mode in tree.leaves[start : start + half]:
+                lower, after = last + mode, bisect(others, mode)
+                if after < half:
+                    gap = others[after] - mode
+                else:  # the next larger value is that of the first one, a template later
+                    lower, gap = lower - modes, others[0] + modes - mode
+                closest[level, gap] = max(lower, closest.get((level, gap), lower))
+    return closest
 
 
 def _fraction(name: str, value: object) -> Fraction:

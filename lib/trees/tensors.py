@@ -12,7 +12,7 @@ import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
 from ..checks import choice, integer, is_integer, kind, shown
-from ..exact.arithmetic import Modular
+from ..exact.arithmetic import LARGEST_EXACT, Modular
 
 __all__ = [
     "OPERATORS",
@@ -297,7 +297,21 @@ def combining(operator: Operator | None, arithmetic) -> Operator:
     """
     if operator is None:
         return arithmetic.multiply
-    return lambda a, b: arithmetic.reduce(operator(a, b))
+    if not isinstance(arithmetic, Modular) or operator in (torch.mul, torch.add):
+        return lambda a, b: arithmetic.reduce(operator(a, b))
+
+    def exactly(a, b):
+        values = operator(a, b)
+        reduced = arithmetic.reduce(values)
+        wrong = ~(values.abs() <= LARGEST_EXACT - arithmetic.prime) | (values != values.round())
+        if wrong.any():  # digits are lost already, or there are halves
+            raise ValueError(
+                f"operator {shown(operator)} over {arithmetic}: it made "
+                f"{values[wrong][0].item()}, which is no exact integer below 2**53; reduce in "
+                "between, as Modular.multiply does, and write Modular.reciprocal(2) for 1/2")
+        return reduced
+
+    return exactly
 
 
 def _check_products(operation, a, b):
