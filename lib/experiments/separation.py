@@ -297,7 +297,7 @@ def measure(networks, settings_of, data, output):
             raise ResultsError(f"measure: {output} holds {network.name} of other settings, "
                                f"{there!r} there, {here!r} here; choose another output")
     for network in networks:
-        if network.name not in stored:
+        if network.name not in results.names():  # another run may have been faster
             results.append(trained_usage(network, settings_of(network.block), data))
 
 

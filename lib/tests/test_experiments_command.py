@@ -315,6 +315,8 @@ def as_program(name):
 class Everything:
     """Stored results that hold whatever is asked for, and remember it."""
 
+    contents = types.SimpleNamespace(records=())
+
     def __init__(self):
         self.asked, self.made = [], []
 
