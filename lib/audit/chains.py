@@ -204,8 +204,9 @@ def find_bounds(audit: object, partition: str = "left-right", representation: in
     if key not in audit.graphs:                     # the same for every cut and representation
         nodes, notes = build_graph(audit, *key)
         audit.graphs[key] = Routes(nodes, audit.size, axis), notes
-    routes, nodes = audit.graphs[key][0].across(axis), audit.graphs[key][0].nodes
-    result = Surrogate(partition, notes=list(audit.graphs[key][1]))
+    known, notes = audit.graphs[key]
+    routes, nodes = known.across(axis), known.nodes
+    result = Surrogate(partition, notes=list(notes))
     if routes.meets_input and (representation is None or representation > source.shape[1]):
         representation = source.shape[1]
         result.notes.append("the input is added to or multiplied with features, so M is the number "

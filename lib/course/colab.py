@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from . import ROOT
-from .links import repository
+from .links import repository, write_whole
 
 # Identical in every notebook: `make sync` writes it into the cell tagged "setup".
 TEMPLATE = '''\
@@ -63,9 +63,7 @@ def stamp_setup(twin: Path) -> bool:
     _, marker, after = rest.partition("\n# %%")
     stamped = before + heading + setup_cell() + "\n" + marker + after
     if stamped != text:
-        partial = twin.with_name(f"{twin.name}.partial")  # a full disk leaves the old text whole
-        partial.write_text(stamped, encoding="utf-8")
-        partial.replace(twin)
+        write_whole(twin, stamped)
     return stamped != text
 
 

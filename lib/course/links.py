@@ -198,6 +198,13 @@ def stamped_files(root: Path = ROOT) -> list[Path]:
     return [path for pattern in STAMPED for path in sorted(Path(root).glob(pattern))]
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a text at once or not at all: a full disk leaves the old one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
 def stamp(url: str, root: Path = ROOT) -> list[str]:
     """Files changed when the repository's address is replaced wherever it is stated.
 
@@ -227,9 +234,7 @@ def stamp(url: str, root: Path = ROOT) -> list[str]:
             pattern = rf"(?<![\w.-]){re.escape(form.format(*old))}(?![\w-])"
             text = re.sub(pattern, form.format(*new), text)
         if text != before:
-            partial = path.with_name(path.name + ".partial")
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
+            write_whole(path, text)
             changed.append(path.relative_to(root).as_posix())
     repository.cache_clear()
     return changed

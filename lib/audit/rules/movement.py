@@ -72,8 +72,7 @@ def _performed(function: object, arguments: dict, name: str, x: Field, axis: int
         if function.overloadpacket.__name__ in ("view", "_unsafe_view", "_reshape_alias"):
             result = side.reshape(arguments["size"])
         elif function.overloadpacket.__name__ == "im2col":
-            shifted = (side - EMPTY).double()       # so that padding, a zero, holds no pixel
-            result = invoke(function, arguments | {name: shifted}).round().long() + EMPTY
+            result = invoke(function, arguments | {name: side.double()}).round().long()
         else:
             result = invoke(function, arguments | {name: side})
         sides.append(list(result) if isinstance(result, (list, tuple)) else [result])
