@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -474,10 +473,10 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
         return recorded, sizes, [] if channels else [
             f"input channels: {guess}, guessed{where}"]
-    hint = ("inputs= gives it all of its arguments" if re.search(
-        r"forward\(\) missing \d+ required", str(failure)) else
-        "inputs= takes tensors of integers" if "scalar types: Long, Int" in str(failure) else
-        f"its {guesses[0]} channels were guessed; channels= says how many there are")
+    words = isinstance(next((m for m in model.modules() if m._parameters), None), nn.Embedding)
+    hint = ("inputs= gives it all of its arguments" if "forward() missing" in str(failure) else
+            "inputs= takes tensors of integers" if words or "types: Long, Int" in str(failure) else
+            f"its {guesses[0]} channels were guessed; channels= says how many there are")
     raise ValueError(f"{failure} ({hint})") from failure
 
 

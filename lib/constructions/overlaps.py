@@ -24,6 +24,7 @@ from ..bounds.bound import Bound
 from ..bounds.crossing import crossing_pairs, shift_digits, template_base
 from ..bounds.overlap import cut_axis, cut_position, missing_hypotheses, sampled_rows
 from ..exact.arithmetic import Modular
+from ..exact.device import made_on_the_cpu
 from ..networks.architecture import Architecture
 from .pieces import (
     Construction,
@@ -91,9 +92,10 @@ class OverlapConstruction(Construction):
         """
         return self.arithmetic.reduce(self._signs(templates))
 
+    @made_on_the_cpu
     def _signs(self, templates):
         """The same as plain numbers 1, -1 and 0."""
-        self._require(templates)
+        templates = self._require(templates)
         net, along = self.architecture, 2 + self.axis
         shown = templates.unflatten(1, net.size).unsqueeze(1)              # (batch, 1, *cells)
         marked = torch.arange(1, self.base).reshape(1, -1, *[1] * net.ndim)
@@ -108,6 +110,7 @@ class OverlapConstruction(Construction):
                                                for axis in range(net.ndim)))
         return cells[sampled]
 
+    @made_on_the_cpu
     def predicted_output(self, templates: torch.Tensor) -> torch.Tensor:
         """The network's output by the closed form: an odd factor per sampled cell, multiplied.
 
@@ -164,6 +167,7 @@ class OverlapConstruction(Construction):
         return Bound(self.base, exponent, self.layer, self.shift)
 
 
+@made_on_the_cpu
 def overlap_construction(
     net: Architecture,
     representation: torch.Tensor,
@@ -242,7 +246,7 @@ def overlap_construction(
     for offset in product(*map(range, net.strides[layer])):
         weight[(0, used, *offset)] = 2
     weights += [(weight, bias), *product_layers(net, layer + 1, 1, scale)]
-    return OverlapConstruction(net, weights, representation.clone(), arithmetic,
+    return OverlapConstruction(net, weights, representation.to("cpu", copy=True), arithmetic,
                                layer, axis, shift, base, digits, scale)
 
 

@@ -18,6 +18,7 @@ from ..bounds.matching import maximum_matching
 from ..bounds.overlap import missing_hypotheses
 from ..bounds.partitions import Partition
 from ..checks import flag
+from ..exact.device import made_on_the_cpu
 from ..networks.architecture import Architecture
 from .pieces import (
     Construction,
@@ -51,6 +52,7 @@ class MatchingConstruction(Construction):
     shared: bool
     scale: object
 
+    @made_on_the_cpu
     def predicted_output(self, templates: torch.Tensor) -> torch.Tensor:
         """Product over the pairs of ``[d_p = d_q < D]``.
 
@@ -62,7 +64,7 @@ class MatchingConstruction(Construction):
         -------
         torch.Tensor, shape (batch,)
         """
-        self._require(templates)
+        templates = self._require(templates)
         factors = torch.ones(templates.shape, dtype=torch.float64)
         for p, q in self.pairs:
             same = (templates[:, p] == templates[:, q]) & (templates[:, p] < self.base)
@@ -80,6 +82,7 @@ class MatchingConstruction(Construction):
         return Bound(self.base, len(self.pairs), 1)
 
 
+@made_on_the_cpu
 def matching_construction(
     net: Architecture,
     partition: Partition,
@@ -151,7 +154,7 @@ def matching_construction(
         base = read = min(net.channels, net.widths[1])
         first = _unshared_layer(net, pairs, cells, base, representation, arithmetic)
     weights = [first, *product_layers(net, 1, read, scale)]
-    return MatchingConstruction(net, weights, representation.clone(), arithmetic,
+    return MatchingConstruction(net, weights, representation.to("cpu", copy=True), arithmetic,
                                 pairs, base, shared, scale)
 
 

@@ -9,6 +9,7 @@ import torch
 
 from ..checks import kind, shown
 from ..exact.arithmetic import Modular, Real
+from ..exact.device import made_on_the_cpu
 from ..grids.grid import place
 from ..networks.architecture import Architecture
 from ..networks.convolutional import forward
@@ -34,7 +35,7 @@ def fit(
 
     Returns
     -------
-    torch.Tensor, shape (k, M)
+    torch.Tensor, shape (k, M), on the CPU
         ``W`` with ``<W[c], F[d]> + padding = targets[c, d]``, that is ``F^-1 (target - padding)``.
 
     Raises
@@ -58,7 +59,7 @@ def fit(
     kind("fit: arithmetic", arithmetic, Real, Modular)
     kind("fit: targets", targets, torch.Tensor)
     padding = kind("fit: padding", padding, int, float, torch.Tensor)
-    inverse = arithmetic.inverse(representation)
+    inverse, targets = arithmetic.inverse(representation).cpu(), targets.cpu()
     if targets.ndim != 2 or targets.shape[1] != len(inverse) or targets.dtype != inverse.dtype:
         raise ValueError(f"fit: targets={shown(targets)}; need {inverse.dtype} and shape "
                          f"(k, {len(inverse)})")
@@ -187,9 +188,13 @@ def multiply_cells(
     return cells.flatten(1)[:, 0]
 
 
+def _on_the_cpu(templates):
+    return templates.cpu() if isinstance(templates, torch.Tensor) else templates
+
+
 @dataclass(frozen=True, eq=False)
 class Construction:
-    """A network with explicit weights.
+    """A network with explicit weights, on the CPU.
 
     Attributes
     ----------
@@ -206,6 +211,7 @@ class Construction:
     representation: torch.Tensor
     arithmetic: object
 
+    @made_on_the_cpu
     def output(self, templates: torch.Tensor, layer: int | None = None) -> torch.Tensor:
         """Run the network forward on templates.
 
@@ -222,7 +228,7 @@ class Construction:
             (batch,) the first output of the network, or (batch, D_l, *cells) of the layer.
         """
         net = self.architecture
-        x = place(self.representation, templates)
+        x = place(self.representation, _on_the_cpu(templates))
         self._require(templates)
         x = x.movedim(-1, 1).unflatten(2, net.size)
         part = net if layer is None else Architecture(net.size, net.channels, net.layers[:layer])
@@ -230,8 +236,10 @@ class Construction:
         return values.flatten(1)[:, 0] if layer is None else values
 
     def _require(self, templates):
+        """The templates, on the CPU like the weights, or an error if they do not fit."""
         net = self.architecture
         cells = torch.Size(net.size).numel()
         if templates.ndim != 2 or templates.shape[1] != cells:
             raise ValueError(f"templates of shape {tuple(templates.shape)}; need (batch, {cells}) "
                              f"for the cells of size {net.size}")
+        return _on_the_cpu(templates)

@@ -56,7 +56,7 @@ class RectifierConstruction:
         torch.Tensor of float64, shape (batch,)
         """
         half = self.architecture.size[0] // 2
-        digits = self.architecture.channels ** torch.arange(half)
+        digits = self.architecture.channels ** torch.arange(half, device=templates.device)
         halves = templates[:, :half], templates[:, half:]
         return torch.maximum(*((shown * digits).sum(1) for shown in halves)).double()
 

@@ -20,6 +20,7 @@ from ..bounds.bound import Bound
 from ..bounds.overlap import cut_axis
 from ..checks import flag, integer, kind
 from ..exact.arithmetic import Modular
+from ..exact.device import made_on_the_cpu
 from ..exact.residues import is_prime
 from ..networks.architecture import Architecture
 from .pieces import Construction, fit, idle_layer, require_network, write
@@ -48,6 +49,7 @@ class TwoLayerConstruction(Construction):
     coefficients: tuple[int, ...]
     exact: Bound
 
+    @made_on_the_cpu
     def predicted_output(self, templates: torch.Tensor) -> torch.Tensor:
         """The product over all windows of ``sum over j of coefficient_j omega^(j N)``.
 
@@ -59,7 +61,7 @@ class TwoLayerConstruction(Construction):
         -------
         torch.Tensor, shape (batch,)
         """
-        self._require(templates)
+        templates = self._require(templates)
         net, prime = self.architecture, self.arithmetic.prime
         shown = templates.unflatten(1, net.size).movedim(1 + self.axis, -1)
         numbers, extent = torch.zeros_like(shown), shown.shape[-1]
@@ -104,6 +106,7 @@ def root_prime(net: Architecture, partition: str = "left-right") -> int:
                      "templates")
 
 
+@made_on_the_cpu
 def two_layer_construction(
     net: Architecture,
     representation: torch.Tensor,
@@ -185,8 +188,8 @@ def two_layer_construction(
         write(*first, used, place, fit(representation, targets, 1, arithmetic), 1)
     for channel, coefficient in enumerate(coefficients[constant:]):
         last[0][(0, channel, *inside)] = coefficient
-    return TwoLayerConstruction(net, [first, last], representation.clone(), arithmetic, axis, root,
-                                coefficients, exact)
+    return TwoLayerConstruction(net, [first, last], representation.to("cpu", copy=True), arithmetic,
+                                axis, root, coefficients, exact)
 
 
 def _reach(net, axis):

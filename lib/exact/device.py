@@ -6,7 +6,7 @@ import functools
 import os
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -31,7 +31,9 @@ def training_device() -> torch.device:
 
 @contextmanager
 def usual_modes(device: str = "cpu") -> Iterator[None]:
-    """Gradients are known and nothing is rounded, whatever modes of torch the caller is in.
+    """Gradients are known, nothing is rounded, and new tensors are on the CPU.
+
+    Whatever modes of torch the caller is in, and whatever default device is set.
 
     Examples
     --------
@@ -39,8 +41,35 @@ def usual_modes(device: str = "cpu") -> Iterator[None]:
     ...     torch.is_grad_enabled()
     True
     """
-    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False):
+    with (torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False),
+          _new_tensors_on_the_cpu()):
         yield
+
+
+def _new_tensors_on_the_cpu() -> AbstractContextManager:
+    """What `torch.set_default_device` has set is put aside; where it is the CPU, nothing is done.
+
+    Numbers are drawn on the CPU, so that every machine draws the same, and torch draws nothing on
+    another device with a generator of the CPU.
+    """
+    usual = torch.get_default_device().type == "cpu"
+    return nullcontext() if usual else torch.device("cpu")
+
+
+def made_on_the_cpu(function: Callable) -> Callable:
+    """A function whose new tensors are on the CPU, whatever default device is set.
+
+    Examples
+    --------
+    >>> with torch.device("meta"):
+    ...     made_on_the_cpu(torch.zeros)(2)
+    tensor([0., 0.])
+    """
+    @functools.wraps(function)
+    def made(*args, **options):
+        with _new_tensors_on_the_cpu():
+            return function(*args, **options)
+    return made
 
 
 def same_in_every_mode(training: Callable) -> Callable:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from ..checks import integer, real
+from ..exact.device import made_on_the_cpu
 from .kinds import SIZE
 from .networks import generator_for
 
@@ -137,6 +138,7 @@ class Augmenter:
     torch.Size([2, 3, 32, 32])
     """
 
+    @made_on_the_cpu
     def __init__(self, images, kind, strength=None, device="cpu"):
         strength = strength or Strength()
         if images.dtype != torch.uint8 or images.shape[1:] != (3, SIZE, SIZE) or not len(images):
@@ -174,6 +176,7 @@ class Augmenter:
         both = torch.stack((padded, padded.flip(-1)))  # (2, n, 3, 32 + 2t, 32 + 2t)
         self.data = both.unfold(3, SIZE, 1).unfold(4, SIZE, 1)  # a view: every translation
 
+    @made_on_the_cpu
     def draw(self, generator):
         """Random parameters for every image, once (one epoch).
 
@@ -269,7 +272,7 @@ class Stream:
         labels : torch.Tensor, shape (batch,)
         """
         generator = generator_for("stream", purpose, self.augmentation, self.seed, number)
-        order = torch.randperm(self.count, generator=generator).to(self.device)
+        order = torch.randperm(self.count, generator=generator, device="cpu").to(self.device)
         draws = self.augmenter.draw(generator)
         for rows in order.split(self.batch_size):
             yield self.augmenter.batch(rows, draws), self.labels[rows]

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ..checks import integer
+from ..exact.device import made_on_the_cpu
 from .networks import generator_for
 
 __all__ = ["Blobs", "TASKS", "blobs", "closedness", "symmetry"]
@@ -68,13 +69,14 @@ class Blobs:
             raise ValueError(f"Blobs.task: {name!r}, must be one of {TASKS}")
         order = getattr(self, name).argsort(stable=True)
         count = int(SHARE * len(order))
-        labels = torch.full((len(order),), -1)
+        labels = torch.full((len(order),), -1, device=order.device)
         labels[order[:count]] = 0
         labels[order[len(order) - count:]] = 1
         kept = labels >= 0
         return self.images[kept], labels[kept]
 
 
+@made_on_the_cpu
 def blobs(count, seed, batch=500):
     """Random blobs.
 
@@ -213,7 +215,7 @@ def symmetry(images, corner, side):
     >>> found.item() == 2 / 3
     True
     """
-    column = torch.arange(images.shape[2])
+    column = torch.arange(images.shape[2], device=images.device)
     mirror = 2 * corner[:, 1:] + side[:, None] - 1 - column  # (n, width)
     inside = (mirror >= 0) & (mirror < images.shape[2])
     place = mirror.clamp(0, images.shape[2] - 1)[:, None].expand(images.shape)

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..exact.device import made_on_the_cpu
 from . import products
 from .kinds import BLOCKS, CLASSES, COLORS
 from .networks import initial_weights
@@ -51,6 +52,7 @@ class Ensemble(nn.Module):
     torch.Size([5, 2, 10])
     """
 
+    @made_on_the_cpu
     def __init__(self, networks):
         super().__init__()
         self.networks = list(networks)

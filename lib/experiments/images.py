@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..checks import integer
+from ..exact.device import made_on_the_cpu
 from ..photograph import photograph
 from .kinds import CLASSES, SIZE
 from .networks import generator_for
@@ -72,6 +73,7 @@ class ImageSet:
         digest.update(self.labels.to(torch.uint8).numpy().tobytes())
         return digest.hexdigest()[:16]
 
+    @made_on_the_cpu
     def subset(self, count, seed=0):
         """`count` images, the classes as equally frequent as possible, drawn with a seed.
 
@@ -112,6 +114,7 @@ class ImageSet:
         return ImageSet(self.images[rows], self.labels[rows], self.classes, provenance)
 
 
+@made_on_the_cpu
 def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):
     """Images of occluding disks with random places, radii and colors.
 
@@ -174,6 +177,7 @@ def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):
     })
 
 
+@made_on_the_cpu
 def photograph_patches(count=200, seed=0):
     """Random 32 x 32 patches of the photograph that Matplotlib ships as sample data.
 

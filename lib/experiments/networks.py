@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ..checks import choice, integer
+from ..exact.device import made_on_the_cpu
 from .kinds import BLOCKS, CLASSES, COLORS, KINDS
 
 AUGMENTATIONS = ("spatial", "color")
@@ -85,6 +86,7 @@ def generator_for(*parts):
     return torch.Generator().manual_seed(mixed_seed(*parts))
 
 
+@made_on_the_cpu
 def initial_weights(block, channels, seed):
     """The starting point of a network, the same whatever trains it.
 
@@ -136,6 +138,7 @@ def initial_weights(block, channels, seed):
     return weights
 
 
+@made_on_the_cpu
 def plain_network(window, channels, seed=0):
     """A published network as one would write it first: the reference for numbers and for speed.
 

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 
 from ..checks import integer, integers, is_integer
 from ..checks import kind as kind_of
-from ..exact.device import device_name, same_in_every_mode
+from ..exact.device import device_name, made_on_the_cpu, same_in_every_mode
 from ..results import STORED, identifier, program
 from .blobs import TASKS, blobs
 from .networks import generator_for
@@ -85,6 +85,7 @@ class PoolSettings:
         return identifier(self.as_dict())
 
 
+@made_on_the_cpu
 def window_order(side, geometry):
     """The pixels of an image in the order in which a geometry meets them.
 
@@ -132,6 +133,7 @@ def window_order(side, geometry):
 
 @cache
 @torch.inference_mode(False)  # what is kept is for trainings too
+@made_on_the_cpu
 def multisets(symbols):
     """The contents of a window of four places, up to their order.
 
@@ -153,6 +155,7 @@ def multisets(symbols):
     return torch.combinations(torch.arange(symbols), 4, with_replacement=True)
 
 
+@made_on_the_cpu
 def coded(images, geometry):
     """What the networks can see of images: the contents of every window of the second pooling.
 
@@ -217,6 +220,7 @@ class PooledNetworks(torch.nn.Module):
     torch.Size([2, 7, 2])
     """
 
+    @made_on_the_cpu
     def __init__(self, kind, geometry, channels, seeds):
         super().__init__()
         if kind not in KINDS or geometry not in GEOMETRIES:
@@ -269,7 +273,7 @@ class PooledNetworks(torch.nn.Module):
         if places != 4 ** (LAYERS - 2):
             raise ValueError(f"PooledNetworks: codes of {places} places; need {4 ** (LAYERS - 2)}, "
                              f"those of images of {2**LAYERS} x {2**LAYERS} pixels")
-        table = torch.eye(2, dtype=self.weights[0].dtype).expand(seeds, 2, 2)
+        table = torch.eye(2, dtype=self.weights[0].dtype, device=codes.device).expand(seeds, 2, 2)
         if self.kind == "product":
             table = table.log()
         for layer, symbols in enumerate((2, 5)):
@@ -278,7 +282,7 @@ class PooledNetworks(torch.nn.Module):
         table = self.affine(table, 2)
         windows = codes.view(seeds, -1, 4)
         if self.kind == "max":
-            start = torch.arange(seeds)[:, None, None] * table.shape[1]
+            start = torch.arange(seeds, device=codes.device)[:, None, None] * table.shape[1]
             x = F.embedding_bag((windows + start).view(-1, 4), table.flatten(0, 1), mode="max")
             x = x.view(*windows.shape[:2], -1)
         else:  # a sum over the window, as its numbers of places of each kind times the table
@@ -294,7 +298,7 @@ def batches(count, size, seeds):
     """Batches without end, for every seed its own: indices of shape (seeds, size)."""
     generators = [generator_for("order", seed) for seed in seeds]
     while True:
-        orders = torch.stack([torch.randperm(count, generator=g) for g in generators])
+        orders = torch.stack([torch.randperm(count, generator=g, device="cpu") for g in generators])
         yield from orders[:, :count - count % size].split(size, 1)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from ..exact.device import same_in_every_mode
+from ..exact.device import made_on_the_cpu, same_in_every_mode
 from ..results import STORED, Results, ResultsError, program, read
 from .cifar import load_data
 from .images import dead_leaves
@@ -57,6 +57,7 @@ def exact_scores(ensemble, images):
     return (hidden.flatten(1) @ ensemble.head)[:, :CLASSES]
 
 
+@made_on_the_cpu
 def split_scores(ensemble, images, others=None, batch=500):
     """Scores of every left half beside every right half.
 

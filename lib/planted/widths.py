@@ -149,7 +149,7 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     """
     _fits("fit_circuit", tree, target)
     _counts("fit_circuit", starts, steps)
-    target = target.clone()  # one made in inference mode knows no gradients
+    target = target.to("cpu", copy=True)  # one made in inference mode knows no gradients
     draw = torch.Generator().manual_seed(seed)
     weights = {path: (Real().random((starts, *shape), draw) / shape[-1] ** 0.5).requires_grad_()
                for path, shape in tree.weight_shapes().items()}

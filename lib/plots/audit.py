@@ -221,7 +221,7 @@ def draw_influence(axes: Axes, found, title: str = "") -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_influence(axes, effective_field(nn.AvgPool2d(4), 16, channels=1))
     """
-    axes.imshow(found.influence.sqrt().numpy(), cmap="Greys")
+    axes.imshow(found.influence.sqrt().cpu(), cmap="Greys")
     axes.grid(False)
     (top, bottom), (left, right) = found.theoretical
     axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1,

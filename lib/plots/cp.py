@@ -11,7 +11,7 @@ from ..grids.certify import certify
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import khatri_rao, matricize
 from ..trees.tree import ModeTree
-from .drawing import number
+from .drawing import number, on_paper
 from .style import COLORS, INK, PALETTE, figure, label_line
 
 __all__ = ["BOOK_FIGURES", "draw_growth", "draw_outer_product", "draw_ranks", "three_terms"]
@@ -64,7 +64,7 @@ def draw_outer_product(
     ...     draw_outer_product(axes, torch.ones(2, 2), torch.ones(2), torch.ones(2))
     """
     scale = float(matrix.abs().max() if scale is None else scale) or 1.0  # of zeros: white
-    axes.imshow(matrix, cmap=_SIGNED, vmin=-1.6 * scale, vmax=1.6 * scale)
+    axes.imshow(on_paper(matrix), cmap=_SIGNED, vmin=-1.6 * scale, vmax=1.6 * scale)
     for r, row in enumerate(matrix.tolist()):
         for c, value in enumerate(row):
             axes.text(c, r, number(value), ha="center", va="center", fontsize=10,

@@ -9,12 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from ..exact.arithmetic import Real
+from ..exact.device import made_on_the_cpu
 from ..exact.ranks import singular_values
 from ..grids.certify import certify
 from ..trees.constructions import even_odd_weights
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import matricize
 from ..trees.tree import ModeTree
+from .drawing import on_paper
 from .grids import draw_zero_set
 from .style import COLORS, INK, PALETTE, figure, label_line
 from .trees import draw_tree
@@ -47,7 +49,7 @@ def draw_blocks(axes: Axes, matrix, title: str = "", step: int = 0) -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_blocks(axes, np.eye(3), "identity")
     """
-    nonzero = np.asarray(matrix) != 0
+    nonzero = on_paper(matrix) != 0
     height, width = nonzero.shape
     shades = np.where(nonzero[..., None], _rgb(COLORS["deep"]), 1.0)
     axes.imshow(shades, interpolation="nearest")
@@ -272,6 +274,7 @@ PLANE = ModeTree.perfect(4, 2, 2, (2, 2))
 """The network of which a plane of weights is drawn: its even-odd rank is 4, the largest."""
 
 
+@made_on_the_cpu
 def weights_in_plane(s: torch.Tensor, t: torch.Tensor) -> dict[tuple, torch.Tensor]:
     """Weights of ``PLANE`` at the points (s, t) of a plane through three random ones.
 
@@ -290,6 +293,7 @@ def weights_in_plane(s: torch.Tensor, t: torch.Tensor) -> dict[tuple, torch.Tens
     torch.Size([5, 2])
     """
     generator = torch.Generator().manual_seed(0)
+    s, t = s.cpu(), t.cpu()
     start, along, across = (PLANE.random_weights(Real(), generator) for _ in range(3))
     return {path: start[path] + s.reshape(*s.shape, *[1] * start[path].dim()) * along[path]
             + t.reshape(*t.shape, *[1] * start[path].dim()) * across[path] for path in start}

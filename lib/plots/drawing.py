@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, Rectangle
@@ -10,9 +11,21 @@ from matplotlib.patheffects import withStroke
 
 from .style import COLORS, INK, text_on
 
-__all__ = ["draw_arc", "draw_cells", "draw_heatmap", "draw_window", "fit_axes", "number", "power"]
+__all__ = ["draw_arc", "draw_cells", "draw_heatmap", "draw_window", "fit_axes", "number",
+           "on_paper", "power"]
 
 _CASING = (withStroke(linewidth=4.5, foreground="white"),)  # lines stand out from colored cells
+
+
+def on_paper(values) -> np.ndarray:
+    """The numbers of a tensor of any device, with gradients or without, or of an array.
+
+    Examples
+    --------
+    >>> on_paper(torch.ones(2, requires_grad=True)).tolist()
+    [1.0, 1.0]
+    """
+    return np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values)
 
 
 def require_one_axis(operation: str, net) -> None:
@@ -74,7 +87,7 @@ def draw_heatmap(axes: Axes, matrix, title: str = "", note: str = "", step: Sequ
     >>> with figure() as (drawing, axes):
     ...     draw_heatmap(axes, np.eye(4), "identity", step=(2, 2), texts=True)
     """
-    matrix = np.asarray(matrix, dtype=float)
+    matrix = on_paper(matrix).astype(float)
     full = np.where((matrix > 0)[..., None], to_rgb(COLORS["rows"]), to_rgb(COLORS["columns"]))
     strength = (0.4 if texts else 0.95) * np.abs(matrix) / max(np.abs(matrix).max(), 1e-12)
     axes.imshow(1 - strength[..., None] * (1 - full), interpolation="nearest")

@@ -12,6 +12,7 @@ from ..experiments.images import ImageSet, dead_leaves, photograph_patches
 from ..experiments.kinds import BLOCKS, KINDS
 from ..experiments.records import STORED, read
 from ..trees.symmetry import moved, random_symmetry
+from .drawing import on_paper
 from .style import COLORS, INK, PHONE, RECEPTIVE_FIELD_COLORS, figure, label_line
 
 __all__ = ["draw_accuracy", "draw_controls", "draw_factors", "draw_four_panels", "draw_orbit",
@@ -148,10 +149,9 @@ def seen(data: ImageSet, augmentation: str, epochs: int) -> torch.Tensor:
     True
     """
     stream = Stream(data, augmentation, seed=0, batch_size=len(data))
-    stream.labels = torch.arange(len(data))  # a batch then says which images it shows
+    stream.labels = torch.arange(len(data), device="cpu")  # a batch says which it shows
     versions = []
-    for epoch in range(epochs):
-        [(pictures, places)] = stream.epoch(epoch)
+    for [(pictures, places)] in map(stream.epoch, range(epochs)):
         pictures = pictures * stream.augmenter.scale + stream.augmenter.mean
         versions.append(pictures[places.argsort()].clamp(0, 1))
     return torch.stack(versions)
@@ -175,7 +175,7 @@ def draw_versions(axes: Axes, rows: torch.Tensor, title: str = "") -> None:
     for r, line in enumerate(rows):
         for c, picture in enumerate(line):
             x = 1.08 * c + 0.2 * (c > 0)
-            axes.imshow(picture.permute(1, 2, 0).numpy(), interpolation="none",
+            axes.imshow(on_paper(picture.permute(1, 2, 0)), interpolation="none",
                         extent=(x, x + 1, -1.08 * r - 1, -1.08 * r))
     low = -1.08 * len(rows)
     for c in range(rows.shape[1]):
@@ -206,7 +206,7 @@ def orbit(pictures: torch.Tensor, generator: torch.Generator) -> list[torch.Tens
     >>> [len(image.unique()) for image in orbit(pictures, torch.Generator().manual_seed(0))]
     [1024, 1024, 1024, 1024]
     """
-    coarse = random_symmetry(2, generator)[:, None] * 64 + torch.arange(64)
+    coarse = random_symmetry(2, generator)[:, None] * 64 + torch.arange(64, device="cpu")
     fine = torch.cat([16 * block + random_symmetry(2, generator) for block in range(64)])
     every = random_symmetry(5, generator)
     return [pictures, *(moved(pictures, turn) for turn in (coarse.flatten(), fine, every))]
@@ -231,7 +231,7 @@ def draw_orbit(members: list[torch.Tensor]) -> Figure:
                 squeeze=False) as (drawing, grid):
         for column, pictures in zip(grid.T, members, strict=True):
             for axes, picture in zip(column, pictures, strict=True):
-                axes.imshow(picture.permute(1, 2, 0).numpy(), interpolation="none")
+                axes.imshow(on_paper(picture.permute(1, 2, 0)), interpolation="none")
                 axes.axis("off")
     return drawing
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ..bounds.partitions import Partition, split_modes
 from ..grids.certify import certify
 from ..trees.pooling import pooling_order, pooling_tree
+from .drawing import on_paper
 from .style import COLORS, INK, PALETTE, figure
 from .trees import draw_tree
 
@@ -166,7 +167,7 @@ def draw_blobs(axes: Sequence[Axes], images: Sequence, titles: Sequence[str]) ->
     ...     draw_blobs(axes, [np.eye(4), np.ones((4, 4))], ["a", "b"])
     """
     for ax, image, title in zip(axes, images, titles, strict=True):
-        ax.imshow(np.asarray(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.imshow(on_paper(image), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
         ax.set_title(title, fontsize=9, loc="center", fontweight="normal")

@@ -18,7 +18,7 @@ from ..trees.circuit import evaluate
 from ..trees.constructions import even_odd_weights
 from ..trees.tensors import indices, matricize
 from ..trees.tree import ModeTree
-from .drawing import number
+from .drawing import number, on_paper
 from .style import COLORS, INK, figure, label_line
 
 __all__ = [
@@ -107,7 +107,7 @@ def draw_patches(axes: Sequence[Axes], patches: torch.Tensor) -> None:
     ...     draw_patches(axes, torch.zeros(2, 48))
     """
     for place, (ax, patch) in enumerate(zip(axes, patches, strict=True)):
-        ax.imshow(_pixels(patch).numpy())
+        ax.imshow(on_paper(_pixels(patch)))
         ax.set_axis_off()
         ax.set_title(f"template {place}", fontsize=11, fontweight="normal", loc="center")
 
@@ -136,7 +136,7 @@ def draw_mosaic(
         torch.cat(tiles[start : start + shape[1]], dim=1)
         for start in range(0, len(tiles), shape[1])
     ]
-    axes.imshow(torch.cat(lines, dim=0).numpy())
+    axes.imshow(on_paper(torch.cat(lines, dim=0)))
     axes.set_axis_off()
     axes.set_title(", ".join(map(str, templates)), fontsize=11, fontweight="normal", loc="center")
 
@@ -213,7 +213,9 @@ def draw_zero_set(axes: Axes, steps: torch.Tensor, values: torch.Tensor) -> None
     >>> with figure() as (drawing, axes):
     ...     draw_zero_set(axes, steps, steps[:, None] - steps**2)
     """
-    axes.contour(steps, steps, values, levels=[0.0], colors=[COLORS["cut"]], linewidths=2)
+    places = on_paper(steps)
+    axes.contour(places, places, on_paper(values), levels=[0.0], colors=[COLORS["cut"]],
+                 linewidths=2)
     axes.set_aspect("equal")
     axes.grid(False)
     axes.set_xlabel("parameter $s$")

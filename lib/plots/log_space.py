@@ -20,6 +20,7 @@ from ..networks.log_space import log_forward, mex
 from ..networks.missing_data import missing_pixels
 from ..photograph import photograph_patches
 from ..trees.tree import ModeTree, Node
+from .drawing import on_paper
 from .style import COLORS, INK, PALETTE, figure, label_line
 
 __all__ = ["BOOK_FIGURES", "draw_accuracies", "draw_tile", "stored_accuracies", "stored_records"]
@@ -81,7 +82,7 @@ def draw_tile(axes: Axes, image: torch.Tensor, seen: torch.Tensor) -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_tile(axes, torch.rand(3, 4, 4), torch.eye(4) > 0)
     """
-    axes.imshow(torch.where(seen, image, 0.85).clamp(0, 1).permute(1, 2, 0).numpy())
+    axes.imshow(on_paper(torch.where(seen, image, 0.85).clamp(0, 1).permute(1, 2, 0)))
     for row, column in (~seen).nonzero().tolist():
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////",
                                  edgecolor=COLORS["neutral"], linewidth=0))

@@ -15,7 +15,7 @@ from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import activation_pooling, generalized_product, khatri_rao, matricize
 from ..trees.tree import ModeTree, Node
 from .cp import three_terms
-from .drawing import draw_arc, draw_cells, draw_heatmap, fit_axes, number
+from .drawing import draw_arc, draw_cells, draw_heatmap, fit_axes, number, on_paper
 from .style import COLORS, INK, figure, text_on
 from .toolbox import draw_cut
 
@@ -90,7 +90,7 @@ def _matricize() -> Figure:
             ax.grid(False)
             ax.set_title(f"rows: modes {rows[0]} and {rows[1]}", loc="center", fontsize=11,
                          fontweight="normal")
-            for (r, c), entry in np.ndenumerate(np.asarray(matrix)):
+            for (r, c), entry in np.ndenumerate(on_paper(matrix)):
                 for mode, digit in enumerate(f"{entry:04b}"):
                     side = COLORS["rows" if mode in rows else "columns"]
                     ax.text(c + 0.17 * (mode - 1.5), r, digit, ha="center", va="center",

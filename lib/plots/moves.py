@@ -105,7 +105,7 @@ def free_matrix(built: OverlapConstruction) -> torch.Tensor:
     """
     before, after = map(list, zip(*built.free_pixels(), strict=True))
     words = indices(2, len(before))
-    shown = torch.zeros(len(words), len(words), built.architecture.size[0], dtype=torch.int64)
+    shown = words.new_zeros(len(words), len(words), built.architecture.size[0])
     shown[:, :, before], shown[:, :, after] = words[:, None], words[None]
     return built.output(shown.flatten(0, 1)).reshape(len(words), len(words))
 

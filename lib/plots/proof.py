@@ -6,6 +6,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from .drawing import on_paper
 from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_chains", "draw_kernel", "draw_matrix"]
@@ -90,7 +91,7 @@ def draw_matrix(axes: Axes, matrix: np.ndarray, title: str = "") -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_matrix(axes, np.eye(4))
     """
-    axes.imshow(np.asarray(matrix) != 0, cmap=ListedColormap(["#F4F4F4", COLORS["rows"]]),
+    axes.imshow(on_paper(matrix) != 0, cmap=ListedColormap(["#F4F4F4", COLORS["rows"]]),
                 interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])

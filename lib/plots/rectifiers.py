@@ -15,6 +15,7 @@ from ..trees.decompositions import coefficient_tensor
 from ..trees.rectifiers import largest_average_rank, ordered_weights, pair_weights
 from ..trees.tensors import activation_pooling, matricize
 from ..trees.tree import ModeTree
+from .drawing import on_paper
 from .stored import stored_table
 from .style import COLORS, INK, PALETTE, figure
 from .trees import draw_tree
@@ -36,7 +37,7 @@ def draw_levels(axes: Axes, matrix: torch.Tensor, title: str = "") -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_levels(axes, torch.eye(3), "identity")
     """
-    values, shades = np.unique(np.asarray(matrix), return_inverse=True)
+    values, shades = np.unique(on_paper(matrix), return_inverse=True)
     axes.imshow(shades.reshape(matrix.shape), cmap="Blues", vmin=-0.15 * len(values),
                 interpolation="nearest")
     axes.set(xticks=[], yticks=[], title=title)

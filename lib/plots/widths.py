@@ -14,6 +14,7 @@ from ..exact.ranks import exact_rank
 from ..trees.designer import design_widths
 from ..trees.routing import routes, smallest_cut
 from ..trees.tree import ModeTree, Node, Path
+from .drawing import on_paper
 from .style import COLORS, INK, PALETTE, figure, label_line, text_on
 from .trees import draw_tree
 
@@ -149,6 +150,7 @@ def draw_spectra(axes: Axes, spectra: Mapping[str, torch.Tensor]) -> None:
     """
     colors = {"early": PALETTE["vermilion"], "deep": COLORS["deep"]}
     for name, values in spectra.items():
+        values = on_paper(values)
         color = colors.get(name, INK)
         axes.plot(range(1, len(values) + 1), values, "o-", color=color, markersize=3)
         last = max(1, sum(bool(share > 0) for share in values))

@@ -1,6 +1,7 @@
 """What networks written elsewhere do: return odd things, fail, change settings, go very deep."""
 
 import copy
+import re
 from collections import OrderedDict, deque, namedtuple
 from dataclasses import dataclass
 from fractions import Fraction
@@ -44,7 +45,7 @@ def test_what_a_module_returns_is_looked_into(function, names):
     assert list(audit(Run(function), 6).outputs) == names
 
 
-EXPECTS = torch.__version__.split(".")[:2] != ["2", "6"]    # the oldest allowed says it otherwise
+TWO_DEVICES = re.compile("(Expected all|Unhandled) .* two .*devices,? cpu(,| and) meta!?")
 FAILS = "module '(the model itself)' fails on an input of shape (1, 3, 6, 6): "
 
 
@@ -52,14 +53,14 @@ FAILS = "module '(the model itself)' fails on an input of shape (1, 3, 6, 6): "
     (lambda x: x.missing, "AttributeError: 'Tensor' object has no attribute 'missing'"),
     (lambda x: {}["key"], "KeyError: 'key'"),
     (lambda x: x + "a", "unsupported operand type(s) for +: 'Tensor' and 'str'"),
-    (lambda x: x + torch.ones(1, device="meta"), "Expected all tensors to be on the same device, "
-     "but found at least two devices, cpu and meta!" if EXPECTS else "Unhandled Tensor Device "
-     "Propagation for aten.add.Tensor, found two different devices cpu, meta"),
+    (lambda x: x + torch.ones(1, device="meta"), TWO_DEVICES),
     (lambda x: x.fake(), "AttributeError: 'Tensor' object has no attribute 'fake'")])
 def test_errors_of_a_module_are_its_own(function, said):
     with pytest.raises(ValueError) as caught:
         audit(Run(function), 6, 3)
-    assert not isinstance(caught.value, UnsupportedOperation) and str(caught.value) == FAILS + said
+    assert not isinstance(caught.value, UnsupportedOperation)
+    found = str(caught.value).removeprefix(FAILS)          # versions of torch differ on devices
+    assert said.fullmatch(found) if isinstance(said, re.Pattern) else found == said
 
 
 def test_a_quantized_layer_is_not_run_on_shapes():

@@ -13,22 +13,23 @@ import numpy as np
 import pytest
 import torch
 
-from lib import results
+from lib import Architecture, Real, overlap_construction, results
 from lib.benchmarks import missing_data
 from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep
 from lib.experiments.analysis import cells
-from lib.experiments.augment import Strength
+from lib.experiments.augment import Stream, Strength
 from lib.experiments.blobs import TASKS, blobs
-from lib.experiments.images import dead_leaves
+from lib.experiments.images import dead_leaves, photograph_patches
 from lib.experiments.jobs import failure, train_grid, train_job
 from lib.experiments.networks import Network, initial_weights, mixed_seed, plain_network
 from lib.experiments.records import ResultsFile
 from lib.experiments.settings import Grid, Settings
 from lib.planted import __main__ as planted_command
-from lib.planted import widths
+from lib.planted import dilated, widths
 from lib.planted.runs import median_interval
 from lib.planted.widths import fit_rectifiers
+from lib.plots import depth
 from lib.results import Results, ResultsError, read
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -420,3 +421,27 @@ def test_what_is_no_record_is_named(tmp_path, record, message):
     if not isinstance(record, dict):
         with pytest.raises(ResultsError, match=message):
             ResultsFile(tmp_path / "b", QUICK, data).append(record)
+
+
+def test_what_is_drawn_is_on_the_cpu_whatever_default_device_is_set():
+    """Torch draws nothing on a GPU with a generator of the CPU: a session that had set its default
+    device there got that sentence from images, networks and trainings."""
+    def found():
+        images = dead_leaves(10, leaves=3)
+        stream = Stream(images, "spatial", 0, 5)
+        nets = pooled.PooledNetworks("max", "mirror", 2, (0,))
+        net = Architecture((4,), 2, ((2, 1, 1), (4, 4, 1)))
+        built = overlap_construction(net, torch.eye(2, device="cpu").double(), Real())
+        shown = torch.zeros(1, 4, dtype=torch.int64, device="cpu")
+        return [trained(), images.subset(10).fingerprint, photograph_patches(10).fingerprint,
+                [batch.tolist() for batch, _ in stream.epoch(0)], plain_network(2, 2)(
+                    next(stream.epoch(0))[0]).tolist(), nets(pooled.coded(
+                        blobs(2, 0, batch=2).images, "mirror")[None]).tolist(),
+                dilated.train(dilated.NETWORKS["mixture"], ((0, 1),), starts=1, steps=1, length=9),
+                built.output(shown).tolist(), built.predicted_output(shown).tolist(),
+                [part.tolist() for part in depth.weights_in_plane(
+                    *torch.zeros(2, 3, device="cpu").double()).values()]]
+
+    expected = found()
+    with torch.device("meta"):                               # no number can be read there
+        assert found() == expected

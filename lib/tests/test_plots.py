@@ -1,5 +1,6 @@
 """Pictures that the book stores are those that the code draws."""
 
+import io
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -16,8 +17,10 @@ from lib.plots import (
     cover,
     cp,
     crossing,
+    drawing,
     experiments,
     geometry,
+    grids,
     log_space,
     moves,
     overlaps,
@@ -275,3 +278,23 @@ def test_the_cover_of_other_images():
 def test_a_model_without_networks_is_named():
     with pytest.raises(ValueError, match="stored_accuracies: model"):
         log_space.stored_accuracies(log_space.stored_records()[1], "Mixture", "marginal", "")
+
+
+@pytest.mark.parametrize("draw", [
+    lambda axes, t: cp.draw_outer_product(axes, t, t[0], t[:, 0]),
+    lambda axes, t: grids.draw_patches([axes], t.expand(16, 3, 3).reshape(3, 48)[:1]),
+    lambda axes, t: grids.draw_zero_set(axes, t[0] + torch.arange(3), t - 0.5),
+    lambda axes, t: log_space.draw_tile(axes, t[None], t > 0),
+    lambda axes, t: rectifiers.draw_levels(axes, t, "a"),
+    lambda axes, t: toolbox.draw_table(axes, t, "a"),
+    lambda axes, t: drawing.draw_heatmap(axes, t, "a"),
+    lambda axes, t: widths.draw_spectra(axes, {"deep": t[0] + 0.5})])
+def test_numbers_with_gradients_are_drawn_like_others(draw):
+    """Trained weights and what is computed from them come so, and matplotlib refuses them."""
+    def png(t):
+        with style.figure() as (picture, axes):
+            draw(axes, t)
+        picture.savefig(stream := io.StringIO(), format="png")
+        return stream.getvalue()
+
+    assert png(torch.eye(3).requires_grad_()) == png(torch.eye(3))
