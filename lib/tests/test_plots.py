@@ -294,7 +294,7 @@ def test_numbers_with_gradients_are_drawn_like_others(draw):
     def png(t):
         with style.figure() as (picture, axes):
             draw(axes, t)
-        picture.savefig(stream := io.StringIO(), format="png")
+        picture.savefig(stream := io.BytesIO(), format="png")
         return stream.getvalue()
 
     assert png(torch.eye(3).requires_grad_()) == png(torch.eye(3))
