@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from ..checks import kind, shown
 
 # 64^32, 2^{n-1}, T_R, r_{0}; only a letter alone has an index, names like cp_rank stay as they are.
-_RAISED = re.compile(r"\^(\{[^{}]*\}|-?\w+)")
+_RAISED = re.compile(r"\^(\{[^{}]*\}|-?\d+\.\d+|-?\w+)")
 _LOWERED = re.compile(r"\b([^\W\d_])_(\{[^{}]*\}|\w\b)")
-_POWER = re.compile(r"(?<=[\w)])\^(\([^()]*\)|-?\w+)")        # in prose: M^(N-1)
+_POWER = re.compile(r"(?<=[\w)])\^(\([^()]*\)|-?\d+\.\d+|-?\w+)")   # in prose: M^(N-1)
 _LITERAL = re.compile(r"(`[^`]*`|\$[^$]*\$)")
-_NUMBER = re.compile(r"([-−]?[\d,.]+(\^\d+)?( ?%)?|–)?")
+_NUMBER = re.compile(r"([-−]?[\d,.]+(\^-?[\d.]+)?( ?%)?|–)?")
 _MINUS = re.compile(r"(?<![\w)])-(?=\d)|(?<=[\w) ])-(?=[^<>]*</su[bp]>)")
 
 

@@ -43,6 +43,22 @@ class Shape:
 
     def bare(self):
         pass
+
+    @property
+    def sides(self):
+        """How many."""
+
+    @functools.cached_property
+    def corners(self):
+        """Where."""
+
+    @classmethod
+    def square(cls, side=1):
+        """Four sides."""
+
+    @staticmethod
+    def parse(self_made, cls_name=None):
+        """From a text."""
 '''
 
 
@@ -56,6 +72,10 @@ def test_the_reference_shows_what_is_public(tmp_path):
     )
     assert "`shown` Does a thing with `a`.\n```text\nshown(a, *, b='c')" in text
     assert "`Shape.area` Its area.\n```text\nShape.area(scale=1)" in text
+    assert "```text\nShape.sides\n\nHow many." in text      # read, not called
+    assert "```text\nShape.corners\n\nWhere." in text
+    assert "```text\nShape.square(side=1)" in text
+    assert "```text\nShape.parse(self_made, cls_name=None)" in text
     assert "hidden" not in text and "bare" not in text and ">>> 1" not in text
 
 
@@ -91,7 +111,8 @@ def test_marks_of_markdown_are_taken_literally_outside_code():
 @pytest.mark.parametrize("text, pieces", [
     ("64^32", ["<math>64^{32}</math>"]),
     ("2^8, not 2^16.", ["<math>2^{8}</math>", ", not ", "<math>2^{16}</math>", "."]),
-    ("17 of 20", ["17 of 20"]), ("", [])])
+    ("2.5^3 or 10^2.5.", ["<math>2.5^{3}</math>", " or ", "<math>10^{2.5}</math>", "."]),
+    ("3·10^-6", ["3·", "<math>10^{-6}</math>"]), ("17 of 20", ["17 of 20"]), ("", [])])
 def test_powers_in_glued_values_become_formulas(text, pieces):
     assert [str(node) for node in with_formulas(text)] == pieces
 

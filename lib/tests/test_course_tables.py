@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib.bounds.bound import Bound
-from lib.course.tables import table, typeset
+from lib.course.tables import table, typeset, typeset_prose
 
 ROWS = [("none", 3, Bound(2, 1), True), ("<3×3>", 256, Bound(64, 32), np.bool_(False)),
         ("", -12, None, False)]
@@ -58,9 +58,14 @@ def test_it_is_the_same_every_time():
 @pytest.mark.parametrize("text, shown", [
     ("2^{n-1}", "2<sup>n−1</sup>"), ("r_0 and T_{R,1}", "r<sub>0</sub> and T<sub>R,1</sub>"),
     ("x_train", "x_train"), ("3-4 and -5", "3-4 and −5"), ("a & b", "a &amp; b"),
-    ("10^-3", "10<sup>−3</sup>")])
+    ("10^-3", "10<sup>−3</sup>"), ("2^3.5 of 10^-0.3.", "2<sup>3.5</sup> of 10<sup>−0.3</sup>.")])
 def test_powers_indices_and_signs(text, shown):
     assert typeset(text) == shown
+
+
+def test_powers_in_prose_keep_their_decimals():
+    assert typeset_prose("2^3.5, at most 10^-0.3 of M^(N-1), or 2^3.") == (
+        "2<sup>3.5</sup>, at most 10<sup>−0.3</sup> of M<sup>N−1</sup>, or 2<sup>3</sup>.")
 
 
 def test_what_cannot_be_shown_alike_everywhere_is_refused():
