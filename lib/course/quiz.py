@@ -118,7 +118,8 @@ def quiz_markdown(questions: list[dict], name: str) -> str:
             '<div class="quiz-said" role="status"></div>',
             "</div>",
         ]
-        reasons.append(f"{number}. **{LETTERS[place]}.** {question['because'].strip()}")
+        reason = f"{number}. **{LETTERS[place]}.** {question['because'].strip()}"
+        reasons.append(reason.replace("\n", "\n" + " " * (reason.index(".") + 2)))
     parts += ['<details class="quiz-answers">\n<summary>Answers to the quiz</summary>',
               "\n".join(reasons), "</details>"]
     return "\n\n".join(parts) + "\n"
