@@ -4,6 +4,7 @@ import html.parser
 
 import numpy as np
 import pytest
+import torch
 
 from lib.bounds.bound import Bound
 from lib.course.tables import table, typeset, typeset_prose
@@ -50,6 +51,12 @@ def test_the_html_holds_the_same_cells_and_typesets_powers():
     assert "&lt;3×3&gt;" in table(ROWS, HEADERS)._repr_html_()
 
 
+def test_a_single_number_of_torch_is_a_number():
+    row = (torch.tensor(3), np.int64(-4), torch.tensor(True), np.bool_(False))
+    shown = str(table([row], ["a", "b", "c", "d"])).splitlines()[1]
+    assert shown.split() == ["3", "-4", "yes", "no"]
+
+
 def test_it_is_the_same_every_time():
     first, second = table(ROWS, HEADERS), table(iter(ROWS), tuple(HEADERS))
     assert first._repr_html_() == second._repr_html_() and repr(first) == repr(second)
@@ -71,5 +78,7 @@ def test_powers_in_prose_keep_their_decimals():
 def test_what_cannot_be_shown_alike_everywhere_is_refused():
     with pytest.raises(TypeError, match="row 1 holds the float 0.5; format it"):
         table([(1,), (0.5,)], ["a"])
+    with pytest.raises(TypeError, match="row 0 holds a ndarray of bool and shape .2,.; pass one"):
+        table([(np.array([True, False]),)], ["a"])
     with pytest.raises(ValueError, match="row 0 has 1 cells for 2 headers"):
         table([(1,)], ["a", "b"])
