@@ -80,8 +80,8 @@ def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> Table:
     ValueError
         If a row does not have one cell for each header.
     TypeError
-        If a cell is a float, also of NumPy or torch, or several truth values, or rows or headers are
-        of another kind.
+        If a cell is a float, also of NumPy or torch, or several truth values, or rows or headers
+        are of another kind.
 
     Examples
     --------
