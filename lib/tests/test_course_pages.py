@@ -12,6 +12,7 @@ from lib.course.claims import load_claims
 from lib.course.extension import SeparateAnchors, insert_pages, with_formulas
 from lib.course.overview import chapters, map_markdown, reading_minutes
 from lib.course.reference import module_markdown, module_paths, plain
+from lib.course.statements import AuthorYearStyle
 
 MODULE = '''
 """A module about [[A]] and ``x``.
@@ -151,3 +152,29 @@ def test_the_map_names_every_chapter_and_every_theorem():
             assert text.count(f"](/{page}.md), ") == 1, page
     theorems = [name for name, claim in load_claims().items() if claim["kind"] == "theorem"]
     assert all(text.count(f"<{name}>`") == 1 for name in theorems) and len(theorems) > 20
+
+
+def labels(text):
+    from pybtex.database import parse_string
+
+    entries = list(parse_string(text, "bibtex").entries.values())
+    return list(AuthorYearStyle.default_label_style().format_labels(entries))
+
+
+def test_works_are_named_as_their_authors_are():
+    """Names in the spelling of BibTeX: accents, braces, particles, "and others"."""
+    assert labels(r'''
+        @misc{a, author = {Or{\'u}s, Rom{\'a}n}, year = 2014}
+        @misc{b, author = {Hackbusch, W. and K{\"u}hn, S.}, year = 2009}
+        @misc{c, author = {Levine, Yoav and others}, year = 2018}
+        @misc{d, author = {van der Maaten, L.}, year = 2008}
+        @misc{e, author = {{The PyTorch Team}}}''') == [
+        "Orús, 2014", "Hackbusch and Kühn, 2009", "Levine et al., 2018", "van der Maaten, 2008",
+        "The PyTorch Team, no year"]
+    text = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    assert not [label for label in labels(text) if re.search(r"[\\{}]", label)]
+
+
+def test_works_of_the_same_year_have_letters():
+    text = "".join(f"@misc{{a{i}, author = {{Cohen, N.}}, year = 2018}}" for i in range(9))
+    assert labels(text) == [f"Cohen, 2018{letter}" for letter in "abcdefghi"]
