@@ -10,7 +10,7 @@ document.addEventListener("change", function (event) {
     label.classList.toggle("wrong", chosen && !right);
   }
   const quizzes = [...document.querySelectorAll(".quiz")];
-  const reason = document.querySelectorAll(".quiz-answers li")[quizzes.indexOf(question)];
+  const reason = document.querySelectorAll(".quiz-answers > ol > li")[quizzes.indexOf(question)];
   const said = question.querySelector(".quiz-said");
   said.textContent = right ? "" : "Not this one. Try again, or unfold the answers below.";
   if (right) said.append("Right. ", ...[...reason.cloneNode(true).childNodes].filter(

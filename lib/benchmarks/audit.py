@@ -26,6 +26,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..audit import audit, models
 from .memory import _memory
+from .options import positive
 
 SIZE = 224
 
@@ -108,11 +109,11 @@ def main() -> None:
     """Measure every network and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", metavar="NAME", help=f"of {', '.join(available())}")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=positive, default=3)
     options = parser.parse_args()
     unknown = set(options.models or ()) - set(available())
-    if unknown or options.repeats < 1:
-        parser.error(f"unknown networks {sorted(unknown)}" if unknown else "--repeats 1 or more")
+    if unknown:
+        parser.error(f"unknown networks {sorted(unknown)}")
     tasks = ["fields", "audit", "shapes"]
     if importlib.util.find_spec("torchinfo") is not None:
         tasks.append("torchinfo")

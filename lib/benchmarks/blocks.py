@@ -15,12 +15,13 @@ import torch
 
 from ..bounds.partitions import split_modes
 from ..exact.arithmetic import Modular
-from ..exact.device import describe_device, exact_device, generator
+from ..exact.device import describe_device, generator
 from ..grids.blocks import matricization_block
 from ..grids.grid import grid_block
 from ..networks.architecture import Architecture, Layer
 from ..networks.convolutional import grid_network
 from ..trees.tensors import sample_indices
+from .options import add_device, positive
 
 FIELD = Modular()
 SMALL = 2**14  # entries by forward passes in the scaling table
@@ -125,18 +126,18 @@ def scaling(clock: Clock) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=4096, help="rows and columns of the block")
-    parser.add_argument("--plain-rows", type=int, help="rows by forward passes; all by default")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", help="cpu or cuda; cuda by default where there is one")
+    parser.add_argument("--size", type=positive, default=4096, help="rows and columns of the block")
+    parser.add_argument("--plain-rows", type=positive,
+                        help="rows by forward passes; all by default")
+    parser.add_argument("--threads", type=positive, default=1)
+    add_device(parser)
     parser.add_argument("--skip-scaling", action="store_true")
     arguments = parser.parse_args()
-    if not 1 <= (arguments.plain_rows or arguments.size) <= arguments.size:
+    if (arguments.plain_rows or 1) > arguments.size:
         parser.error(f"--plain-rows {arguments.plain_rows}: must lie between 1 and the "
                      f"{arguments.size} rows of the block")
-    device = exact_device(arguments.device)
-    clock = Clock(device, arguments.threads)
-    print(f"{describe_device()}; on {device}, {clock.name}")
+    clock = Clock(arguments.device, arguments.threads)
+    print(f"{describe_device()}; on {clock.device}, {clock.name}")
     headline(clock, arguments.size, arguments.plain_rows or arguments.size)
     if not arguments.skip_scaling:
         scaling(clock)

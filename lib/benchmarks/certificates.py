@@ -9,11 +9,12 @@ import argparse
 
 import torch
 
-from ..exact.device import describe_device, exact_device
+from ..exact.device import describe_device
 from ..grids.certify import certify
 from ..networks.architecture import Architecture, Layer
 from ..trees.tree import ModeTree
 from .blocks import Clock, Instance, two_layers
+from .options import add_device, positive
 
 SUBJECTS = {
     "HT, N=32, widths 4": (ModeTree.perfect(32, 2, 2, (4,) * 5), "even-odd"),
@@ -28,13 +29,12 @@ SUBJECTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of one certificate")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--start", type=int, default=2048)
-    parser.add_argument("--device", help="cpu or cuda; cuda by default where there is one")
+    parser.add_argument("--threads", type=positive, default=torch.get_num_threads())
+    parser.add_argument("--start", type=positive, default=2048)
+    add_device(parser)
     arguments = parser.parse_args()
-    device = exact_device(arguments.device)
-    clock = Clock(device, arguments.threads)
-    print(f"{describe_device()}; on {device}, {clock.name}")
+    clock = Clock(arguments.device, arguments.threads)
+    print(f"{describe_device()}; on {clock.device}, {clock.name}")
     print("\n| network | partition | matrix | rank | block, s | whole certificate, s |\n"
           "|---|---|---|---|---|---|")
     for name, (subject, rows) in SUBJECTS.items():
@@ -42,9 +42,9 @@ def main() -> None:
         while 7 * seconds < arguments.seconds:  # twice the size takes up to eight times as long
             block = "-"
             if isinstance(subject, Architecture):
-                block = f"{clock(Instance(subject, size, device).split)[0]:.1f}"
+                block = f"{clock(Instance(subject, size, clock.device).split)[0]:.1f}"
             seconds, found = clock(lambda n=size, s=subject, r=rows: certify(
-                s, r, rows=n, columns=n, device=device))
+                s, r, rows=n, columns=n, device=clock.device))
             shape = " x ".join(map(str, found.shape))
             print(f"| {name} | {rows} | {shape} | {found.rank} | {block} | {seconds:.1f} |",
                   flush=True)

@@ -2,12 +2,14 @@
 
     python -m lib.benchmarks.memory 8192
 
-Run in a process of its own: the operating system records only the peak of a process's whole life.
+Every size is measured in a process of its own: the operating system records only the peak of a
+process's whole life. So what the libraries take when they are loaded hides smaller matrices.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import multiprocessing
 from pathlib import Path
 
 import torch
@@ -15,11 +17,15 @@ import torch
 from ..exact.arithmetic import Modular
 from ..exact.device import exact_device, generator
 from ..exact.ranks import exact_rank
+from .options import positive
+
+LOADED = 1500   # rows of the matrix that loads the libraries
+LEAST = 2000
 
 
 def peak_copies(size, device="cpu"):
     """Return the peak memory of ranking a full size x size matrix, in copies of that matrix."""
-    exact_rank(Modular().random((1500, 1500), generator(0)), device=device)  # load libraries
+    exact_rank(Modular().random((LOADED, LOADED), generator(0)), device=device)
     before = _memory(device, "VmRSS")
     matrix = Modular().random((size, size), generator(0)).to(device)
     exact_rank(matrix, device=device)
@@ -41,7 +47,20 @@ def _memory(device, entry):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: the peak, in bytes
 
 
-if __name__ == "__main__":
+def main():
+    """Measure every size that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sizes", type=positive, nargs="+", help=f"rows, from {LEAST} on")
+    sizes = parser.parse_args().sizes
+    if min(sizes) < LEAST:
+        parser.error(f"size {min(sizes)}: need {LEAST} or more, for a peak above that of loading "
+                     "the libraries")
     where = exact_device().type
-    for argument in sys.argv[1:]:
-        print(f"n = {argument}: {peak_copies(int(argument), where):.2f} copies on {where}")
+    for size in sizes:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            print(f"n = {size}: {pool.apply(peak_copies, (size, where)):.2f} copies on {where}",
+                  flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -223,12 +223,13 @@ def listed(entries, judged, *kinds):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser, strata = argparse.ArgumentParser(description=__doc__.splitlines()[0]), list(
+        settings()["strata"])
     parser.add_argument("command", choices=["run", "left", "table"])
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "_build" / "mutants")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--strata", nargs="+", default=list(settings()["strata"]))
+    parser.add_argument("--count", type=int, default=300, help="mutants of a sample of all strata")
+    parser.add_argument("--strata", nargs="+", choices=strata, default=strata)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--traced", action="store_true", help="first run every test once and see "
                         "which lines it executes: pays for samples of more than some hundred")

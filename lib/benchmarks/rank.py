@@ -23,9 +23,10 @@ import numpy as np
 import torch
 
 from ..exact.arithmetic import DEFAULT_PRIME, Modular
-from ..exact.device import describe_device, exact_device
+from ..exact.device import describe_device
 from ..exact.elimination import rank_in_place
 from ..exact.ranks import exact_rank
+from .options import add_device, positive
 
 KINDS = {"full": None, "nearly full": -1, "half": 0.5}
 PATIENCE = 20.0  # seconds after which a measurement is not repeated
@@ -148,28 +149,28 @@ HEADER = [
 def main():
     """Run the comparison and print it line by line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048, 4096, 8192])
+    parser.add_argument("--sizes", type=positive, nargs="+", default=[1024, 2048, 4096, 8192])
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--device", help="cpu or cuda; by default CUDA where there is one")
+    parser.add_argument("--repeats", type=positive, default=3)
+    add_device(parser)
     parser.add_argument("--processor-time", action="store_true", help="one thread, its own time")
     parser.add_argument("--skip", nargs="+", choices=["flint", "numpy"], default=[])
     parser.add_argument("--numpy-limit", type=int, default=4096, help="largest n for the slow SVD")
     arguments = parser.parse_args()
-    device = exact_device(arguments.device)
     clock = time.perf_counter
     if arguments.processor_time:
         clock = time.process_time
         torch.set_num_threads(1)
     stopwatch = Stopwatch(arguments.repeats, clock)
     load = f"; load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    print(f"{describe_device()}; on {device}{load}")
+    print(f"{describe_device()}; on {arguments.device}{load}")
     print(f"seconds of {clock.__name__}, smallest of {arguments.repeats} runs\n")
     print("| " + " | ".join(HEADER) + " |")
     print("|" + " ---: |" * len(HEADER))
     for size in arguments.sizes:
         for kind in arguments.kinds:
-            line = measure(size, kind, device, stopwatch, arguments.skip, arguments.numpy_limit)
+            line = measure(size, kind, arguments.device, stopwatch, arguments.skip,
+                           arguments.numpy_limit)
             print("| " + " | ".join(line) + " |", flush=True)
 
 

@@ -14,6 +14,7 @@ import warnings
 import torch
 import torch.nn.functional as F
 
+from lib.benchmarks.options import positive
 from lib.experiments.ensembles import Ensemble
 from lib.experiments.images import dead_leaves
 from lib.experiments.kinds import KINDS
@@ -144,10 +145,12 @@ def main():
     """Parse the arguments and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--windows", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--kinds", action="store_true")
-    parser.add_argument("--parts", action="store_true")
+    parser.add_argument("--threads", type=positive, default=1)
+    table_of = parser.add_mutually_exclusive_group()
+    table_of.add_argument("--windows", type=int, nargs="+", default=[1, 2, 3, 4, 5],
+                          choices=[1, 2, 3, 4, 5])
+    table_of.add_argument("--kinds", action="store_true", help="every kind of block, alone")
+    table_of.add_argument("--parts", action="store_true", help="pooling, memory order, Adam")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")
     clock = Clock(arguments.device, arguments.threads)

@@ -14,6 +14,29 @@ MEGABYTES = 1500
 SCALE = "COURSE_TIME_SCALE"  # set to 3 on a machine three times slower than a laptop
 
 
+def most_seconds() -> float:
+    """Seconds that a notebook may take here.
+
+    Raises
+    ------
+    ValueError
+        If the environment asks for a scale that is no positive number.
+
+    Examples
+    --------
+    >>> most_seconds() > 0
+    True
+    """
+    text = os.environ.get(SCALE) or "1"
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < float("inf"):
+        raise ValueError(f"{SCALE}={text!r}; need a positive number, such as 3")
+    return SECONDS * scale
+
+
 def peak_memory(pid: int) -> float:
     """Most memory a process has used so far, its children's present use included.
 
@@ -69,7 +92,7 @@ class Budgets:
 
     def over(self) -> list[str]:
         """Notebooks beyond a limit, each with the reason."""
-        limit = SECONDS * float(os.environ.get(SCALE, 1))
+        limit = most_seconds()
         slow = [f"{name} took {took:.0f} s, the limit is {limit:.0f} s"
                 for name, took in sorted(self.seconds.items()) if took > limit]
         large = [f"{name} used {used:.0f} MB, the limit is {MEGABYTES} MB"
@@ -83,6 +106,13 @@ class Budgets:
 
 
 _budgets = Budgets()
+
+
+def pytest_configure(config):
+    try:
+        most_seconds()      # before minutes of tests, not after them
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(tryfirst=True)  # before the last cell's teardown stops the kernel
@@ -103,7 +133,7 @@ def pytest_sessionfinish(session):
 
 def pytest_terminal_summary(terminalreporter):
     if _budgets.lines():
-        terminalreporter.section(f"notebooks: at most {SECONDS} s and {MEGABYTES} MB")
+        terminalreporter.section(f"notebooks: at most {most_seconds():.0f} s and {MEGABYTES} MB")
         for line in _budgets.lines():
             terminalreporter.write_line(line)
         for line in _budgets.over():

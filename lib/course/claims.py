@@ -94,8 +94,8 @@ def load_claims(path: str | Path | None = None) -> dict[str, dict]:
     Raises
     ------
     ValueError
-        If the file is no YAML, or an entry lacks a field, has one too many, repeats an id or has
-        an unknown status.
+        If the file is no YAML, or an entry lacks a field, has one too many or one that is no text,
+        repeats an id or has an unknown status.
 
     Examples
     --------
@@ -110,9 +110,13 @@ def load_claims(path: str | Path | None = None) -> dict[str, dict]:
         entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
     except yaml.YAMLError as error:
         raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from None
-    for entry in entries:
+    for entry in entries if isinstance(entries, list) else [entries]:
         if not isinstance(entry, dict) or set(entry) != set(FIELDS):
             raise ValueError(f"{path.name}: an entry has exactly the fields {FIELDS}, got {entry}")
+        for name in FIELDS:             # YAML reads 5, yes and nothing as other things than texts
+            if not isinstance(entry[name], str) or not entry[name].strip():
+                raise ValueError(f"{path.name}: {name} of {entry['id']} is {entry[name]!r}; "
+                                 "write a text, in quotation marks")
         if entry["status"] not in STATUS:
             raise ValueError(f"{path.name}: status of {entry['id']} is {entry['status']!r}; "
                              f"use one of {tuple(STATUS)}")

@@ -25,7 +25,7 @@ from .quiz import with_quiz
 from .reference import module_markdown, module_paths
 from .statements import StatementIndex, note_titles
 
-POWER = re.compile(r"(\d+\^\d+)")
+POWER = re.compile(r"(\d+(?:\.\d+)?\^-?\d+(?:\.\d+)?)")  # also 10^-6 and 10^2.5
 
 
 class SeparateAnchors(SphinxTransform):
@@ -85,7 +85,7 @@ def with_formulas(text: str) -> Iterator[nodes.Node]:
     """
     for number, piece in enumerate(POWER.split(text)):
         if number % 2:
-            formula = re.sub(r"\^(\d+)", r"^{\1}", piece)
+            formula = re.sub(r"\^(.+)", r"^{\1}", piece)
             yield nodes.math(formula, formula)
         elif piece:
             yield nodes.Text(piece)

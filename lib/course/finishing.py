@@ -101,12 +101,18 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]],
         # The dark copy waits until it is shown; the light one does not, or paper would lack it.
         light, dark = (f'{before}src="{folder}{name}{ending}.svg"{after}>'
                        for ending in ("", "-dark"))
-        both = f'<img class="only-light" {light}', f'<img class="only-dark" loading="lazy" {dark}'
+        both = (themed("only-light", light), themed("only-dark", f'loading="lazy" {dark}'))
         if name not in portraits:
             return "".join(both)
         return "".join(f'<picture><source media="screen and (max-width: 576px)" '
                        f'srcset="{folder}{name}-phone{ending}.svg">{image}</picture>'
                        for ending, image in zip(("", "-dark"), both, strict=True))
+
+    def themed(theme: str, rest: str) -> str:
+        own = re.search(r'\bclass="([^"]*)" ?', rest)     # a second one would not count
+        classes = f"{theme} {own[1]}" if own else theme
+        rest = rest[:own.start()] + rest[own.end():] if own else rest
+        return f'<img class="{classes}" {rest}'
 
     html = ICON.sub(draw, ICON_PROGRAM.sub("", html))
     html = FOLDED.sub(lambda found: f'{found[1]} aria-label="{escape(found[2])}: notebooks"', html)

@@ -216,7 +216,12 @@ def main() -> None:
     parser.add_argument("--axe", type=Path, help="axe.min.js of axe-core")
     parser.add_argument("--lines", type=int, default=4, help="problems shown for each measure")
     given = parser.parse_intermixed_args()
-    names, begun = given.pages or pages(given.folder), time.monotonic()
+    if given.axe and not given.axe.is_file():
+        parser.error(f"--axe {given.axe}: there is no such file")
+    try:
+        names, begun = given.pages or pages(given.folder), time.monotonic()
+    except ValueError as error:
+        parser.error(str(error))
     print(f"{'page':40}" + "".join(f"{measure:>9}" for measure in MEASURES) + f"{'kB':>7}")
     reports = []
     for report in inspect_pages(given.folder, names, given.axe):

@@ -20,7 +20,8 @@ LINE = re.compile(rf"^{re.escape(PREFIX)}(\S+) \[([\w ]+)\] ?(.*)$", re.MULTILIN
 STATEMENT = re.compile(r"^[ >]*[`:~]{3,}\{prf:(\w+)\}[^\n]*\n((?:[ >]*:[^\n]*\n)*)", re.MULTILINE)
 LITERAL = re.compile(r"^(`{3,})[\w-]+\n.*?^\1 *$", re.MULTILINE | re.DOTALL)  # ```python ... ```
 LABEL = re.compile(r"^[ >]*:label: *(\S+) *$", re.MULTILINE)
-CLASS = re.compile(r"^[ >]*:class: *(\S+) *$", re.MULTILINE)
+CLASS = re.compile(r"^[ >]*:class: *(\S.*?) *$", re.MULTILINE)
+MARKS = {status_class(status) for status in STATUS}
 UNMARKED = status_class("as stated")  # what a statement without a class is
 # Statements that assert something; definitions, examples and remarks need no check.
 ASSERTING = ("theorem", "proposition", "lemma", "corollary", "claim")
@@ -78,8 +79,10 @@ def statements(page: Path) -> list[tuple[str, str, str]]:
     found = []
     text = LITERAL.sub("", page.read_text(encoding="utf-8"))
     for kind, options in STATEMENT.findall(text):
-        label, mark = LABEL.search(options), CLASS.search(options)
-        found.append((kind, label[1] if label else "", mark[1] if mark else UNMARKED))
+        label, classes = LABEL.search(options), CLASS.search(options)
+        marks = classes[1].split() if classes else [UNMARKED]   # one of them may be of the looks
+        mark = next((one for one in marks if one in MARKS), marks[0])
+        found.append((kind, label[1] if label else "", mark))
     return found
 
 

@@ -5,6 +5,7 @@ before the chapter's exercises, as plain HTML that works with a keyboard, withou
 answers unfold) and on paper (they stand below the questions).
 """
 
+import string
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from . import ROOT
 __all__ = ["FOLDER", "load_quiz", "quiz_markdown", "with_quiz"]
 
 FOLDER = ROOT / "book" / "quiz"
+LETTERS = string.ascii_lowercase     # of the answers
 FIELDS = {"ask": str, "right": str, "wrong": list, "because": str}
 PROOFS = ("check", "claim")  # an expression that computes the answer, or the statement behind it
 OPENING = """\
@@ -40,16 +42,24 @@ def load_quiz(path: Path) -> list[dict]:
     Raises
     ------
     ValueError
-        If a field is missing, unknown or of another type, or an answer stands twice.
+        If the file is no list, a field is missing, unknown or of another type, or an answer stands
+        twice.
 
     Examples
     --------
     >>> sorted(load_quiz(FOLDER / "grid-tensors.yml")[0])
     ['ask', 'because', 'check', 'right', 'wrong']
     """
-    questions = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        questions = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from None
+    if not isinstance(questions, list) or not questions:
+        raise ValueError(f"{path.name}: needs a list of questions, each beginning with '- ask:'")
     for number, question in enumerate(questions, 1):
         where = f"{path.name}, question {number}"
+        if not isinstance(question, dict):
+            raise ValueError(f"{where}: needs the fields {', '.join(FIELDS)}, not {question!r}")
         for name, kind in FIELDS.items():
             if not isinstance(question.get(name), kind):
                 raise ValueError(f"{where}: {name} must be a {kind.__name__}, "
@@ -58,9 +68,14 @@ def load_quiz(path: Path) -> list[dict]:
         if unknown or sum(name in question for name in PROOFS) != 1:
             raise ValueError(f"{where}: needs either {' or '.join(PROOFS)}, and knows no "
                              f"{sorted(unknown) or 'other fields'}")
-        answers = [question["right"], *question["wrong"]]
-        if len(answers) < 3 or len(set(answers)) < len(answers):
-            raise ValueError(f"{where}: needs three or more different answers")
+        texts = [*question["wrong"], *(question[name] for name in PROOFS if name in question)]
+        for text in texts:              # YAML reads 7 and 1.50 as numbers, yes as a truth value
+            if not isinstance(text, str):
+                raise ValueError(f"{where}: {text!r} is no text; put it between quotation marks")
+        answers = [question["right"].strip(), *map(str.strip, question["wrong"])]
+        if not 3 <= len(answers) <= len(LETTERS) or len(set(answers)) < len(answers):
+            raise ValueError(f"{where}: needs three or more different answers, "
+                             f"at most {len(LETTERS)}")
     return questions
 
 
@@ -99,11 +114,12 @@ def quiz_markdown(questions: list[dict], name: str) -> str:
             f'<span id="quiz-{name}-{number}">**{number}.** {question["ask"].strip()}</span>',
             *(f'<label><input type="radio" name="quiz-{name}-{number}" value="{index}"> '
               f"<span>{letter}. {answer}</span></label>"
-              for index, (letter, answer) in enumerate(zip("abcdef", answers))),
+              for index, (letter, answer) in enumerate(zip(LETTERS, answers))),
             '<div class="quiz-said" role="status"></div>',
             "</div>",
         ]
-        reasons.append(f"{number}. **{'abcdef'[place]}.** {question['because'].strip()}")
+        reason = f"{number}. **{LETTERS[place]}.** {question['because'].strip()}"
+        reasons.append(reason.replace("\n", "\n" + " " * (reason.index(".") + 2)))
     parts += ['<details class="quiz-answers">\n<summary>Answers to the quiz</summary>',
               "\n".join(reasons), "</details>"]
     return "\n\n".join(parts) + "\n"

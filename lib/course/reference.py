@@ -12,6 +12,7 @@ from . import ROOT
 from .tables import typeset_prose
 
 LEFT_OUT = {"tests", "benchmarks", "course", "exercises"}
+PROPERTIES = {"property", "cached_property"}    # read without parentheses
 
 
 def module_paths(root: Path = ROOT) -> list[Path]:
@@ -84,18 +85,27 @@ def entry(node: ast.FunctionDef | ast.ClassDef, owner: str = "") -> str:
     """
     name = f"{owner}.{node.name}" if owner else node.name
     text = inspect.cleandoc(ast.get_docstring(node) or "")
-    signature = name if isinstance(node, ast.ClassDef) else f"{name}({arguments(node)})"
+    called = isinstance(node, ast.FunctionDef) and not marks(node) & PROPERTIES
+    signature = f"{name}({arguments(node)})" if called else name
     title = f"`{name}` {plain(text.partition(chr(10))[0])}"
     return f"::::{{dropdown}} {title}\n```text\n{signature}\n\n{text}\n```\n::::"
 
 
 def arguments(node: ast.FunctionDef) -> str:
-    """The arguments of a function as they are written, without ``self`` and annotations."""
+    """The arguments of a call as they are written: no ``self``, no class, no annotations."""
     copy = ast.parse(ast.unparse(node)).body[0].args
     for argument in ast.walk(copy):
         if isinstance(argument, ast.arg):
             argument.annotation = None
-    return ast.unparse(copy).removeprefix("self, ").removeprefix("self")
+    bound = "cls" if "classmethod" in marks(node) else "self"
+    if copy.args and copy.args[0].arg == bound:
+        del copy.args[0]
+    return ast.unparse(copy)
+
+
+def marks(node: ast.FunctionDef) -> set[str]:
+    """What a function is decorated with, by the last names: ``"property"``, ``"classmethod"``."""
+    return {ast.unparse(mark).rpartition(".")[2] for mark in node.decorator_list}
 
 
 def plain(text: str) -> str:

@@ -1,6 +1,7 @@
 """Indexes that readers can use: statements by their names, works by author and year."""
 
 import re
+import string
 from collections import defaultdict
 
 from pybtex.plugin import register_plugin
@@ -61,7 +62,7 @@ def plain_title(text: str) -> str:
 
 
 def short_authors(names: list[str]) -> str:
-    """Last names as a citation shows them.
+    """Last names as a citation shows them; BibTeX writes "others" for those that it leaves out.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def short_authors(names: list[str]) -> str:
     >>> short_authors(["Levine", "Sharir", "Cohen", "Shashua"])
     'Levine et al.'
     """
-    return names[0] + " et al." if len(names) > 2 else " and ".join(names)
+    several = len(names) > 2 or names[1:] == ["others"]
+    return names[0] + " et al." if several else " and ".join(names)
 
 
 class _AuthorYear(BaseLabelStyle):
@@ -88,12 +90,12 @@ class _AuthorYear(BaseLabelStyle):
         labels = []
         for entry in sorted_entries:
             people = entry.persons.get("author") or entry.persons.get("editor") or []
-            names = [" ".join(person.prelast_names + person.last_names) for person in people]
-            names = [re.sub(r"[{}]", "", name) for name in names] or [entry.key]
+            names = [" ".join(map(str, person.rich_prelast_names + person.rich_last_names))
+                     for person in people] or [entry.key]
             labels.append(f"{short_authors(names)}, {entry.fields.get('year', 'no year')}")
         for number, label in enumerate(labels):
-            letter = "abcdefgh"[labels[:number].count(label)] if labels.count(label) > 1 else ""
-            yield label + letter
+            repeated = labels.count(label) > 1
+            yield label + (string.ascii_lowercase[labels[:number].count(label)] if repeated else "")
 
 
 class AuthorYearStyle(PlainStyle):

@@ -1,17 +1,18 @@
 """Results as tables: HTML in a notebook and on its page, aligned columns on a terminal."""
 
 import html
+import math
 import re
 from collections.abc import Iterable, Sequence
 
 from ..checks import kind, shown
 
 # 64^32, 2^{n-1}, T_R, r_{0}; only a letter alone has an index, names like cp_rank stay as they are.
-_RAISED = re.compile(r"\^(\{[^{}]*\}|-?\w+)")
+_RAISED = re.compile(r"\^(\{[^{}]*\}|-?\d+\.\d+|-?\w+)")
 _LOWERED = re.compile(r"\b([^\W\d_])_(\{[^{}]*\}|\w\b)")
-_POWER = re.compile(r"(?<=[\w)])\^(\([^()]*\)|-?\w+)")        # in prose: M^(N-1)
+_POWER = re.compile(r"(?<=[\w)])\^(\([^()]*\)|-?\d+\.\d+|-?\w+)")   # in prose: M^(N-1)
 _LITERAL = re.compile(r"(`[^`]*`|\$[^$]*\$)")
-_NUMBER = re.compile(r"([-−]?[\d,.]+(\^\d+)?( ?%)?|–)?")
+_NUMBER = re.compile(r"([-−]?[\d,.]+(\^-?[\d.]+)?( ?%)?|–)?")
 _MINUS = re.compile(r"(?<![\w)])-(?=\d)|(?<=[\w) ])-(?=[^<>]*</su[bp]>)")
 
 
@@ -79,7 +80,8 @@ def table(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> Table:
     ValueError
         If a row does not have one cell for each header.
     TypeError
-        If a cell is a float, also of NumPy or torch, or rows or headers are of another kind.
+        If a cell is a float, also of NumPy or torch, or several truth values, or rows or headers
+        are of another kind.
 
     Examples
     --------
@@ -150,6 +152,11 @@ def _text(cell: object, row: int) -> str:
         raise TypeError(f"table: row {row} holds the float {shown(cell)}; format it, f'{{x:.2f}}'")
     if cell is None:
         return "–"
+    if getattr(cell, "shape", None) == () and hasattr(cell, "item"):
+        cell = cell.item()              # a single number of NumPy or torch
     if str(getattr(cell, "dtype", "")) in ("bool", "torch.bool"):
+        if math.prod(cell.shape) != 1:
+            raise TypeError(f"table: row {row} holds a {shown(cell)}; pass one truth value, such "
+                            "as bool(x.all())")
         cell = bool(cell)
     return {True: "yes", False: "no"}[cell] if isinstance(cell, bool) else str(cell)

@@ -135,7 +135,10 @@ def test_unknown_evidence_and_line_breaks_are_refused(listed):
         (ENTRY.format(id="a", status="new") * 2, "the id a is there twice"),
         (ENTRY.format(id="a", status="new").replace("  source: this course\n", ""), "fields"),
         (ENTRY.format(id="a", status="new") + "  note: more\n", "fields"),
-        ("- only text\n", "fields"),
+        ("- only text\n", "fields"), ("5\n", "fields"), ("only text\n", "got only text$"),
+        (ENTRY.format(id="1", status="new"), "id of 1 is 1; write a text"),
+        (ENTRY.format(id="a", status="[new]"), "status of a is .'new'.; write a text"),
+        (ENTRY.format(id="a", status="new").replace("this course", ""), "source of a is None"),
     ],
 )
 def test_a_wrong_list_is_refused(tmp_path, text, message):

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from lib.course import ROOT
-from lib.course.budgets import Budgets, peak_memory
+from lib.course.budgets import Budgets, most_seconds, peak_memory, pytest_configure
 
 
 def check(course, **environment):
@@ -57,6 +57,19 @@ def test_seconds_add_up_and_memory_peaks(monkeypatch):
         "notebooks/01_a.ipynb used 1600 MB, the limit is 1500 MB",
     ]
     assert len(budgets.lines()) == 2
+
+
+@pytest.mark.parametrize("scale, seconds", [("3", 180), ("0.5", 30), ("", 60)])
+def test_the_scale_stretches_the_limit(scale, seconds, monkeypatch):
+    monkeypatch.setenv("COURSE_TIME_SCALE", scale)
+    assert most_seconds() == seconds and pytest_configure(None) is None
+
+
+@pytest.mark.parametrize("scale", ["3x", "0", "-1", "nan", "inf"])
+def test_a_scale_that_is_no_number_is_refused_before_the_tests(scale, monkeypatch):
+    monkeypatch.setenv("COURSE_TIME_SCALE", scale)
+    with pytest.raises(pytest.UsageError, match=f"COURSE_TIME_SCALE='{scale}'; need a positive"):
+        pytest_configure(None)
 
 
 def test_memory_is_the_peak_not_the_present_use():

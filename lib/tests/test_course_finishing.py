@@ -34,6 +34,8 @@ def test_a_page_is_finished_once():
     assert '<nav aria-label="Home"><a class="navbar-brand' in done
     assert len(re.findall("tree(?:-dark)?\\.svg", done)) == 2 and done.count("photo.png") == 1
     assert done.count('alt="A tree."') == 2
+    assert done.count('class="only-light x"') == done.count('class="only-dark x"') == 1
+    assert not re.search('<img [^>]*class="[^>]*class="', done)     # the second would not count
     assert "<td></td><th>rank</th>" in done and '<div role="listitem">' in done
     assert '<button class="btn search-button-field" title="Search">' in done
     assert "<summary><p>Show code" in done

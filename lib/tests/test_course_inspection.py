@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lib.course.browser import BROWSER
-from lib.course.inspection import MEASURES, inspect_pages, pages
+from lib.course.inspection import MEASURES, inspect_pages, main, pages
 
 HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
@@ -61,6 +61,15 @@ def test_what_is_cut_is_told_from_what_scrolls(tmp_path):
         fault = report.page.removesuffix(".html")
         found = report.problems["cut"]
         assert found and all(fault in line for line in found), (fault, report.problems)
+
+
+@pytest.mark.parametrize("options, said", [
+    ([], "holds no pages; build the book first"), (["--axe", "none.js"], "none.js: there is no")])
+def test_what_is_not_there_is_said_in_one_line(options, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["inspection", str(tmp_path), *options])
+    with pytest.raises(SystemExit):
+        main()
+    assert said in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_check_of_nothing_is_refused(tmp_path):

@@ -113,6 +113,14 @@ def test_every_status_can_be_marked(ledger, status):
     assert problems(ledger) == []
 
 
+def test_a_mark_is_seen_beside_another_class(ledger):
+    for classes in ("new dropdown", "dropdown new"):
+        (ledger / "book" / "cp.md").write_text(PAGE.replace(":class: new", f":class: {classes}"))
+        assert problems(ledger) == []
+    (ledger / "book" / "cp.md").write_text(PAGE.replace(":class: new", ":class: newer"))
+    assert problems(ledger) == ["cp-rank: new in claims.yml, but book/cp.md marks it newer"]
+
+
 @pytest.mark.parametrize("evidence", EVIDENCE)
 def test_every_evidence_word_is_read_back(ledger, evidence, capsys):
     claims.verify("cp-rank-bound", True, evidence, "13 networks")

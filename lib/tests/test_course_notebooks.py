@@ -148,6 +148,14 @@ def test_a_cell_that_warns_is_refused(course):
         execute(twin)
 
 
+def test_an_error_that_is_shown_on_purpose_names_no_file_of_this_machine(course):
+    twin = course / "notebooks" / f"{STEM}.py"
+    twin.write_text('# %% tags=["raises-exception"]\nimport json\n\njson.loads("")\n')
+    execute(twin)
+    (output,) = read_notebook(twin.with_suffix(".ipynb")).cells[0].outputs
+    assert output.traceback == [f"JSONDecodeError: {output.evalue}"]
+
+
 def test_stored_pictures_carry_no_software_version(course):
     twin = course / "notebooks" / f"{STEM}.py"
     twin.write_text("# %%\nimport matplotlib.pyplot as plt\n\nplt.plot([1, 2]);\n")

@@ -12,6 +12,7 @@ from lib.course.claims import load_claims
 from lib.course.extension import SeparateAnchors, insert_pages, with_formulas
 from lib.course.overview import chapters, map_markdown, reading_minutes
 from lib.course.reference import module_markdown, module_paths, plain
+from lib.course.statements import AuthorYearStyle
 
 MODULE = '''
 """A module about [[A]] and ``x``.
@@ -43,6 +44,22 @@ class Shape:
 
     def bare(self):
         pass
+
+    @property
+    def sides(self):
+        """How many."""
+
+    @functools.cached_property
+    def corners(self):
+        """Where."""
+
+    @classmethod
+    def square(cls, side=1):
+        """Four sides."""
+
+    @staticmethod
+    def parse(self_made, cls_name=None):
+        """From a text."""
 '''
 
 
@@ -56,6 +73,10 @@ def test_the_reference_shows_what_is_public(tmp_path):
     )
     assert "`shown` Does a thing with `a`.\n```text\nshown(a, *, b='c')" in text
     assert "`Shape.area` Its area.\n```text\nShape.area(scale=1)" in text
+    assert "```text\nShape.sides\n\nHow many." in text      # read, not called
+    assert "```text\nShape.corners\n\nWhere." in text
+    assert "```text\nShape.square(side=1)" in text
+    assert "```text\nShape.parse(self_made, cls_name=None)" in text
     assert "hidden" not in text and "bare" not in text and ">>> 1" not in text
 
 
@@ -91,7 +112,8 @@ def test_marks_of_markdown_are_taken_literally_outside_code():
 @pytest.mark.parametrize("text, pieces", [
     ("64^32", ["<math>64^{32}</math>"]),
     ("2^8, not 2^16.", ["<math>2^{8}</math>", ", not ", "<math>2^{16}</math>", "."]),
-    ("17 of 20", ["17 of 20"]), ("", [])])
+    ("2.5^3 or 10^2.5.", ["<math>2.5^{3}</math>", " or ", "<math>10^{2.5}</math>", "."]),
+    ("3·10^-6", ["3·", "<math>10^{-6}</math>"]), ("17 of 20", ["17 of 20"]), ("", [])])
 def test_powers_in_glued_values_become_formulas(text, pieces):
     assert [str(node) for node in with_formulas(text)] == pieces
 
@@ -130,3 +152,29 @@ def test_the_map_names_every_chapter_and_every_theorem():
             assert text.count(f"](/{page}.md), ") == 1, page
     theorems = [name for name, claim in load_claims().items() if claim["kind"] == "theorem"]
     assert all(text.count(f"<{name}>`") == 1 for name in theorems) and len(theorems) > 20
+
+
+def labels(text):
+    from pybtex.database import parse_string
+
+    entries = list(parse_string(text, "bibtex").entries.values())
+    return list(AuthorYearStyle.default_label_style().format_labels(entries))
+
+
+def test_works_are_named_as_their_authors_are():
+    """Names in the spelling of BibTeX: accents, braces, particles, "and others"."""
+    assert labels(r'''
+        @misc{a, author = {Or{\'u}s, Rom{\'a}n}, year = 2014}
+        @misc{b, author = {Hackbusch, W. and K{\"u}hn, S.}, year = 2009}
+        @misc{c, author = {Levine, Yoav and others}, year = 2018}
+        @misc{d, author = {van der Maaten, L.}, year = 2008}
+        @misc{e, author = {{The PyTorch Team}}}''') == [
+        "Orús, 2014", "Hackbusch and Kühn, 2009", "Levine et al., 2018", "van der Maaten, 2008",
+        "The PyTorch Team, no year"]
+    text = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    assert not [label for label in labels(text) if re.search(r"[\\{}]", label)]
+
+
+def test_works_of_the_same_year_have_letters():
+    text = "".join(f"@misc{{a{i}, author = {{Cohen, N.}}, year = 2018}}" for i in range(9))
+    assert labels(text) == [f"Cohen, 2018{letter}" for letter in "abcdefghi"]

@@ -77,7 +77,11 @@ def test_the_reason_names_the_letter_that_is_right():
 @pytest.mark.parametrize("change, said", [
     ({"right": None}, "right must be a str"), ({"wrong": ["1"]}, "three or more different"),
     ({"wrong": ["2", "3"]}, "three or more different"), ({"claim": "x"}, "either check or claim"),
-    ({"because": 3}, "because must be a str"), ({"hint": "x"}, "knows no")])
+    ({"because": 3}, "because must be a str"), ({"hint": "x"}, "knows no"),
+    ({"wrong": [1, 3]}, "1 is no text; put it between quotation marks"),
+    ({"wrong": ["1", True]}, "True is no text"), ({"check": 2}, "2 is no text"),
+    ({"wrong": ["1", "2 "]}, "three or more different"),
+    ({"wrong": [str(n) for n in range(10, 40)]}, "at most 26")])
 def test_a_malformed_question_is_refused(tmp_path, change, said):
     import yaml
 
@@ -86,6 +90,25 @@ def test_a_malformed_question_is_refused(tmp_path, change, said):
     path.write_text(yaml.safe_dump([question | change]), encoding="utf-8")
     with pytest.raises(ValueError, match=said):
         load_quiz(path)
+
+
+@pytest.mark.parametrize("text", ["", "ask: a", "- a", "5", "- ask: 'a"])
+def test_a_file_that_holds_no_questions_is_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "page.yml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"^page\.yml[,:] [^\n]*$"):
+        load_quiz(path)
+
+
+@pytest.mark.parametrize("count", [2, 6, 9])
+def test_no_answer_is_lost(count):
+    for ask in "abcdefgh":              # the place of the right answer follows from the question
+        wrong = [f"wrong {number}" for number in range(count)]
+        question = {"ask": ask, "right": "right", "wrong": wrong, "because": "So."}
+        text = quiz_markdown([question], "page")
+        shown = re.findall(r"<span>(\w)\. (.+)</span>", text)
+        assert sorted(answer for _, answer in shown) == ["right", *wrong]
+        assert dict(map(reversed, shown))["right"] == re.search(r"^1\. \*\*(\w)", text, re.M)[1]
 
 
 def test_a_quiz_goes_before_the_exercises(tmp_path):
@@ -101,7 +124,9 @@ def test_the_page_says_whether_an_answer_is_right(tmp_path):
     from markdown_it import MarkdownIt
 
     question = {"ask": "How many?", "right": "two", "wrong": ["one", "three"], "because": "So."}
-    text = quiz_markdown([question, question | {"ask": "And?", "because": "Other."}], "page")
+    several = "Two reasons:\n\n- it is so;\n- it was so."
+    text = quiz_markdown([question | {"because": several},
+                          question | {"ask": "And?", "because": "Other."}], "page")
     html = MarkdownIt("commonmark", {"html": True}).render(text)
     script = (ROOT / "book" / "assets" / "quiz.js").read_text(encoding="utf-8")
     (tmp_path / "page.html").write_text(f"<!doctype html><main>{html}</main><script>{script}"
@@ -119,5 +144,5 @@ def test_the_page_says_whether_an_answer_is_right(tmp_path):
         said, mark, marked = browser.run(f"{choose}('three')")
         assert said.startswith("Not this one") and (mark, marked) == ("wrong", 1)
         said, mark, marked = browser.run(f"{choose}('two')")
-        assert said.startswith("Right. ") and said.endswith("Other.") and "So." not in said
+        assert said.startswith("Right. ") and said.endswith("Other.") and "so" not in said
         assert (mark, marked) == ("right", 1)

@@ -1,0 +1,32 @@
+"""Values that benchmarks take on their command lines: others are refused in one line."""
+
+import argparse
+
+import torch
+
+from ..exact.device import exact_device
+
+
+def positive(text: str) -> int:
+    """An integer of at least 1.
+
+    Examples
+    --------
+    >>> positive("3")
+    3
+    """
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: need an integer >= 1")
+    return int(text)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """The option ``--device``: one that is there and computes exactly."""
+    def there(text: str) -> torch.device:
+        try:
+            return exact_device(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    parser.add_argument("--device", type=there, default=exact_device(),
+                        help="cpu or cuda; cuda by default where there is one")

@@ -1,0 +1,55 @@
+"""What the benchmarks take on their command lines."""
+
+from importlib import import_module
+
+import pytest
+
+
+@pytest.mark.parametrize("command, said", [
+    ("rank --repeats 0", "argument --repeats: '0': need an integer >= 1"),
+    ("rank --sizes 64 0", "argument --sizes: '0': need an integer >= 1"),
+    ("rank --device gpu", "'gpu' is no device of torch; use 'cpu' or 'cuda'"),
+    ("blocks --plain-rows 0", "argument --plain-rows: '0': need an integer >= 1"),
+    ("blocks --plain-rows -5", "argument --plain-rows: '-5': need an integer >= 1"),
+    ("blocks --threads 0", "argument --threads: '0': need an integer >= 1"),
+    ("certificates --start 0", "argument --start: '0': need an integer >= 1"),
+    ("training --windows 6", "argument --windows: invalid choice: 6"),
+    ("training --kinds --parts", "argument --parts: not allowed with argument --kinds"),
+    ("audit --repeats 0", "argument --repeats: '0': need an integer >= 1"),
+    ("memory", "required: sizes"),
+    ("memory 512", "size 512: need 2000 or more"),
+    ("mutants run --strata nothing", "argument --strata: invalid choice: 'nothing'"),
+])
+def test_what_cannot_be_measured_is_refused_in_one_line(command, said, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", command.split())
+    with pytest.raises(SystemExit):
+        import_module(f"lib.benchmarks.{command.split()[0]}").main()
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_peak_of_one_size_is_not_that_of_another(monkeypatch, capsys):
+    """After 2048 rows, 512 seemed to hold 38 copies: every size gets a process of its own."""
+    memory = import_module("lib.benchmarks.memory")
+    started = []
+
+    class Pool:
+        def __init__(self, count):
+            started.append(count)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def apply(self, function, arguments):
+            assert function is memory.peak_copies
+            return float(arguments[0])
+
+    context = type("Context", (), {"Pool": Pool})
+    monkeypatch.setattr(memory.multiprocessing, "get_context", lambda _: context)
+    monkeypatch.setattr("sys.argv", ["memory", "4096", "2000"])
+    memory.main()
+    assert started == [1, 1]
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "n = 4096", "n = 2000"]
