@@ -51,7 +51,7 @@ class Call:
 
     ``arguments`` are bound by name, with a `Value` in place of every tensor that depends on the
     input; other tensors are parameters or constants. ``parameters`` names the parameters from
-    which these were computed.
+    which these were computed; ``keys`` is the dimension of scores that a softmax runs along.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Call:
     outputs: list = field(default_factory=list)
     layer: object = None
     parameters: frozenset = frozenset()
+    keys: int | None = None
 
     @property
     def where(self) -> str:
@@ -100,7 +101,6 @@ EMPTIES = {"empty_like", "rand_like", "randn_like", "randint_like", "new_empty",
 WHOLE = {"linear", "matmul", "einsum", "pad", "lstm", "rnn_tanh", "rnn_relu", "gru", "cdist",
          "scaled_dot_product_attention"}
 """Operations to be recorded as they are; other composite ones are broken into their parts."""
-
 
 ONE_AT_A_TIME = threading.RLock()
 """Held by a run: what it switches off and on again belongs to the whole process."""
