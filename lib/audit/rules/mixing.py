@@ -15,6 +15,9 @@ from .movement import MOVES
 from .registry import DEPENDS, ELEMENTWISE, LayerInfo, Result, flat, is_elementwise, refuse, rule
 
 POOLING = ("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "nansum")
+PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul", "einsum")
+SOFTMAXES = ("_softmax", "_safe_softmax", "_log_softmax")
+"""What scores of attention are computed with, and what makes weights of them."""
 
 
 def _dims(value: object, count: int) -> list[int]:
@@ -51,8 +54,7 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
     return [reduce(x, dims, keepdim) for _ in shapes]
 
 
-@rule("_softmax", "_log_softmax", "_safe_softmax", "topk", "sort", "cumsum", "cumprod",
-      "cummax", "cummin", "logcumsumexp")
+@rule(*SOFTMAXES, "topk", "sort", "cumsum", "cumprod", "cummax", "cummin", "logcumsumexp")
 def along_one_dimension(call: Call, a: dict, shapes: list) -> Result:
     x = a["self"]
     if "cum" in call.name:
@@ -116,10 +118,6 @@ def batch_norm(call: Call, a: dict, shapes: list) -> Result:
         return x
     dims = [d for d in range(len(x.shape)) if d != 1]
     return x if _norm_layer(call, x, dims, x.shape[1]) else _spread(x, dims)
-
-
-PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul", "einsum")
-"""What scores of attention are computed with."""
 
 
 @rule("mm", "bmm", "mv", "dot", "addmm", "baddbmm", "addmv", "matmul", "linear")
@@ -346,7 +344,7 @@ def _own(parts: list[Field], spread: list[bool], asks: int | None = None) -> lis
 def find_keys(calls: list[Call]) -> None:
     """Tell products that are scores which dimension of theirs the softmax runs along."""
     for call in calls:
-        if not call.name.endswith("softmax"):
+        if call.name not in SOFTMAXES:
             continue
         value, seen = call.inputs[0], set()
         todo = [(value, call.arguments["dim"] % max(1, len(value.shape)))]
