@@ -5,7 +5,8 @@ and returns an `Audit`: a table of layers with exact receptive fields, the joins
 meet, and the bounds of the overlap theorem for the ConvAC with the same shape. An operation that
 it does not know is refused by name.
 
-- seal.py makes the private copy that runs, trace.py records its operations (memory.py);
+- seal.py makes the private copy that runs, trace.py records its operations (memory.py,
+  failures.py);
 - fields.py computes with boxes of pixels, and rules/ says what each operation does to them;
 - core.py puts an audit together, report.py describes it, effective.py measures gradients;
 - graph.py, collapse.py and chains.py find the chain to which the theorems apply;

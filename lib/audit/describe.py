@@ -12,6 +12,7 @@ from .fields import Field
 from .geometry import is_map
 from .report import join_record, layer_record
 from .rules import Unknown, interpret
+from .rules.mixing import find_keys
 from .trace import UnsupportedOperation, Value
 
 LARGE = 2 ** 18                                     # boxes of larger tensors are not all kept
@@ -35,6 +36,7 @@ def described(found: object, keep: Value | None = None) -> object:
     for source in recorded.sources:
         for fields, virtual in zip(tables, (True, False), strict=True):
             fields[source] = Field.of_input(source.shape, virtual, source.first, found.ignore)
+    find_keys(recorded.calls)
     last_use, names = {}, Counter()
     for call in recorded.calls:
         last_use |= dict.fromkeys(call.inputs, call)

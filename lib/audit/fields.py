@@ -119,9 +119,12 @@ def common_step(first: tuple | None, second: tuple | None) -> tuple | None:
     return (first[0], period, shift) if shift == second[2] * (period // second[1]) else None
 
 
-def hull(fields: list[Field], shape: tuple) -> Field:
-    """Boxes of units that depend on one unit of every field, all broadcast to one shape."""
-    fields = [_aligned(field, shape) for field in _without_gates(fields)]
+def hull(fields: list[Field], shape: tuple, gates: bool = True) -> Field:
+    """Boxes of units that depend on one unit of every field, all broadcast to one shape.
+
+    ``gates`` says whether an operand that is one number for a whole map may be a gate.
+    """
+    fields = [_aligned(field, shape) for field in (_without_gates(fields) if gates else fields)]
     first, edges, steps = fields[0], [], []
     if len(fields) == 1:
         return first

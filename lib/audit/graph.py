@@ -21,7 +21,7 @@ from .fields import EMPTY, Field
 from .nodes import Node, after_move, labels_of
 from .rules.mixing import POOLING
 from .rules.movement import MOVES, invoke
-from .rules.registry import ELEMENTWISE
+from .rules.registry import ELEMENTWISE, is_elementwise
 from .trace import Value
 
 POOLS = ("mixing", "channelwise")
@@ -210,9 +210,7 @@ def _elementwise(node: Node, call: object) -> None:
 
 def _pointwise(node: Node) -> bool:
     """Whether a tensor is an activation of the one before it, or the same as another type."""
-    call = node.value.call
-    return node.role == "pass" and (call.name in (*ELEMENTWISE, "_to_copy") or (
-        call.function is not None and torch.Tag.pointwise in call.function.tags))
+    return node.role == "pass" and is_elementwise(node.value.call)
 
 
 def _stem(node: Node) -> Node:

@@ -28,7 +28,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .memory import EARLIER, Memory, UnsupportedOperation
+from .failures import explained
+from .memory import Memory, UnsupportedOperation
 from .rewrites import REWRITES
 from .seal import sealed, storage_of
 
@@ -51,7 +52,7 @@ class Call:
 
     ``arguments`` are bound by name, with a `Value` in place of every tensor that depends on the
     input; other tensors are parameters or constants. ``parameters`` names the parameters from
-    which these were computed.
+    which these were computed; ``keys`` is the dimension of scores that a softmax runs along.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Call:
     outputs: list = field(default_factory=list)
     layer: object = None
     parameters: frozenset = frozenset()
+    keys: int | None = None
 
     @property
     def where(self) -> str:
@@ -100,7 +102,6 @@ EMPTIES = {"empty_like", "rand_like", "randn_like", "randint_like", "new_empty",
 WHOLE = {"linear", "matmul", "einsum", "pad", "lstm", "rnn_tanh", "rnn_relu", "gru", "cdist",
          "scaled_dot_product_attention"}
 """Operations to be recorded as they are; other composite ones are broken into their parts."""
-
 
 ONE_AT_A_TIME = threading.RLock()
 """Held by a run: what it switches off and on again belongs to the whole process."""
@@ -451,28 +452,9 @@ def _run(model: Callable, args: tuple, kwargs: dict, recorder: _Recorder, reache
     except UnsupportedOperation:
         raise
     except Exception as error:
-        raise _explained(error, recorder, [tuple(x.shape) for x in tensors_in((args, kwargs))]
-                         ) from error
-
-
-def _explained(error: Exception, recorder: _Recorder, shapes: list) -> Exception:
-    """An error of the model's own code, with the module in which it happened."""
-    name = recorder.failed[0] if error is recorder.failure else ""
-    where = f"module {name or '(the model itself)'!r}"
-    lines = str(error).strip().splitlines()
-    first, kind = lines[0] if lines else type(error).__name__, type(error).__name__
-    signs = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tensor subclasses",
-             "'quantized::")
-    if isinstance(error, RuntimeError) and "Device" not in f"{kind} {first}" and any(
-            sign in f"{kind} {first}" for sign in signs):
-        return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
-                                    f"its shape ({kind}: {first}); {EARLIER}")
-    first = first.replace("FakeTensor", "Tensor")   # the class that the module would have met
-    if lines and isinstance(error, (LookupError, AttributeError)):
-        first = f"{kind}: {first}"                  # else a name alone, say
-    many = "inputs of shapes " + ", ".join(map(str, shapes))
-    return ValueError(f"{where} fails on "
-                      f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")
+        module = recorder.failed[0] if error is recorder.failure else ""
+        raise explained(error, module, [tuple(x.shape) for x in tensors_in((args, kwargs))]
+                        ) from error
 
 
 def select_outputs(recorded: Trace, outputs: object) -> None:

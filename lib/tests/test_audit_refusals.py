@@ -346,3 +346,31 @@ def test_a_network_that_reads_words_is_told_how_to_get_them():
     words = nn.Sequential(nn.Embedding(9, 4), nn.Conv1d(4, 4, 3))
     with pytest.raises(ValueError, match=r"\(inputs= takes tensors of integers\)$"):
         audit(words, (20,))
+
+
+class Chooses(nn.Module):
+    """One of two layers, chosen by what the map holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3)
+
+    def forward(self, x):
+        return torch.cond(x.mean() > 0, lambda x: self.one(x), lambda x: self.other(x), (x,))
+
+
+def attended(x):
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return flex_attention(x, x, x)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("module, operation", [
+    (Chooses(), "cond"), (Run(attended), "flex_attention")])
+def test_operations_that_are_given_functions(module, operation):
+    with pytest.raises(UnsupportedOperation) as caught:
+        audit(nn.Sequential(nn.Identity(), module), 16, 3)
+    assert str(caught.value) == (
+        f"module '1' calls {operation}, which runs functions that are given to it, and these are "
+        f"not followed; write what it does with plain operations, or stop before it: {EARLIER}")

@@ -81,6 +81,10 @@ def tokens(x):
     return x.flatten(2).transpose(1, 2)
 
 
+def scores(x, m):
+    return m(tokens(x)) @ m(tokens(x)).mT
+
+
 def whole(x):
     return F.avg_pool2d(x, x.shape[2:])
 
@@ -174,8 +178,19 @@ SPELLINGS = {
     "attention": (lambda: [nn.Linear(4, 4)], [
         lambda x, m: F.scaled_dot_product_attention(
             *[m(tokens(x))] * 3).transpose(1, 2).view(x.shape),
-        lambda x, m: ((m(tokens(x)) @ m(tokens(x)).mT).softmax(-1) @ m(tokens(x))).mT.reshape(
-            x.shape)]),
+        lambda x, m: (scores(x, m).softmax(-1) @ m(tokens(x))).mT.reshape(x.shape),
+        lambda x, m: (m(tokens(x)).mT @ scores(x, m).softmax(-1).mT).reshape(x.shape),
+        lambda x, m: torch.einsum("bsc,bts->bct", m(tokens(x)), scores(x, m).softmax(-1)).reshape(
+            x.shape),
+        lambda x, m: (m(tokens(x)).mT @ scores(x, m).softmax(1)).reshape(x.shape),
+        lambda x, m: (m(tokens(x)).mT @ scores(x, m).mT.softmax(-1).mT).reshape(x.shape),
+        lambda x, m: torch.einsum("bsc,bst->bct", m(tokens(x)), torch.einsum(
+            "bsc,btc->bst", m(tokens(x)), m(tokens(x))).softmax(-2)).reshape(x.shape)]),
+    "attention by a summary": (lambda: [nn.Linear(4, 4)], [
+        lambda x, m: ((m(tokens(x)).mT @ m(tokens(x))).softmax(-1) @ tokens(x).mT).reshape(x.shape),
+        lambda x, m: (tokens(x) @ (m(tokens(x)).mT @ m(tokens(x)))).mT.reshape(x.shape),
+        lambda x, m: torch.einsum("bcd,btd->bct", torch.einsum(
+            "btc,btd->bcd", m(tokens(x)), m(tokens(x))), tokens(x)).reshape(x.shape)]),
     "residual": (lambda: [nn.Conv2d(4, 4, 3, padding=1)], [
         lambda x, c: x + c(x), lambda x, c: c(x).add_(x), lambda x, c: sum([x, c(x)]),
         lambda x, c: torch.stack([x, c(x)]).sum(0), lambda x, c: torch.lerp(x, c(x), 0.5) * 2]),
@@ -215,10 +230,28 @@ def described(net, looks_around):
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_units_see_the_same_however_an_operation_is_written(name, kind):
     make, spellings = SPELLINGS[name]
-    around_it = name in ("gate", "norm of a cell", "norm of a map", "attention")
+    around_it = name.split()[0] in ("gate", "norm", "attention")
     first, *others = [described(around(kind, spelling, make()), around_it)
                       for spelling in spellings]
     assert [place for place, other in enumerate(others, 1) if other != first] == []
+
+
+@pytest.mark.parametrize("name, kind", [
+    ("gate", "gates"), ("attention", "attention"), ("attention by a summary", "attention")])
+def test_what_is_left_aside_is_that_alone(name, kind):
+    make, spellings = SPELLINGS[name]
+    for spelling in spellings:
+        net = around("behind a stride", spelling, make())
+        sizes = {left: audit(net, (16, 24), ignore=left).output[0].size
+                 for left in ("gates", "norms", "attention")}
+        assert sizes.pop(kind) == 8 and set(sizes.values()) == {16}
+
+
+def test_attention_beside_the_map_itself_is_no_gate():
+    layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True, dropout=0.0)
+    net = around("behind a stride", lambda x, m: m(tokens(x)).mT.reshape(x.shape), [layer])
+    assert audit(net, (16, 24), ignore="gates").output[0].everything
+    assert not audit(net, (16, 24), ignore="attention").output[0].everything
 
 
 def test_a_gate_is_compared_with_no_map():

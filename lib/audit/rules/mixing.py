@@ -11,9 +11,13 @@ import torch
 
 from ..fields import Field, gather, hull, moves, reduce
 from ..trace import Call
-from .registry import DEPENDS, ELEMENTWISE, LayerInfo, Result, flat, refuse, rule
+from .movement import MOVES
+from .registry import DEPENDS, ELEMENTWISE, LayerInfo, Result, flat, is_elementwise, refuse, rule
 
 POOLING = ("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "nansum")
+PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul", "einsum")
+SOFTMAXES = ("_softmax", "_safe_softmax", "_log_softmax")
+"""What scores of attention are computed with, and what makes weights of them."""
 
 
 def _dims(value: object, count: int) -> list[int]:
@@ -50,8 +54,7 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
     return [reduce(x, dims, keepdim) for _ in shapes]
 
 
-@rule("_softmax", "_log_softmax", "_safe_softmax", "topk", "sort", "cumsum", "cumprod",
-      "cummax", "cummin", "logcumsumexp")
+@rule(*SOFTMAXES, "topk", "sort", "cumsum", "cumprod", "cummax", "cummin", "logcumsumexp")
 def along_one_dimension(call: Call, a: dict, shapes: list) -> Result:
     x = a["self"]
     if "cum" in call.name:
@@ -121,11 +124,11 @@ def batch_norm(call: Call, a: dict, shapes: list) -> Result:
 def product(call: Call, a: dict, shapes: list) -> Result:
     added, (left, right) = _factors(call.name, a)
     vector = call.name in ("mv", "dot", "addmv")
-    parts, shape, spread = [], shapes[0], False
+    parts, shape, spread = [], shapes[0], []
     for factor, dim in ((left, -1), (right, -1 if vector or call.name == "linear" else -2)):
         if isinstance(factor, Field):
             dim = dim % len(factor.shape)
-            spread |= _carries(factor, [dim])
+            spread.append(_carries(factor, [dim]))
             kept = reduce(factor, [dim], keepdim=not vector or factor is left)
             if call.name == "dot" or (vector and factor is left):
                 kept = reduce(kept, [len(kept.shape) - 1], keepdim=False)
@@ -135,13 +138,13 @@ def product(call: Call, a: dict, shapes: list) -> Result:
     dim = -1 if isinstance(left, Field) else -2 + vector
     inner = -2 if weight is right and call.name != "linear" and len(weight.shape) > 1 else -1
     alone = call.name == "dot" or (vector and isinstance(left, Field))      # no axis for channels
-    call.layer = LayerInfo("attention" if both else "dense", mixes=spread, single=not alone,
+    call.layer = LayerInfo("attention" if both else "dense", mixes=any(spread), single=not alone,
                            channels_in=0 if both else weight.shape[inner],
                            channels=1 if alone else shape[dim], dims=(dim, dim))
-    parts = _own(parts)
+    parts = _own(parts, spread, None if call.keys is None else len(shape) - 1 - call.keys)
     if isinstance(added, Field):
-        parts.append(added)
-    return hull(parts, shape)
+        parts = [*parts, added]
+    return hull(parts, shape, gates=not both)
 
 
 def _factors(name: str, a: dict) -> tuple:
@@ -171,7 +174,7 @@ def attention(call: Call, a: dict, shapes: list) -> Result:
                 seen = reduce(seen, [-2], True) if whole else _cumulative(seen, len(shape) - 2)
             parts.append(seen)
     call.layer = LayerInfo("attention", channels_in=shape[-1], channels=shape[-1])
-    return hull(_own(parts), shape)
+    return hull(parts[:1] if "attention" in parts[0].ignore else parts, shape, gates=False)
 
 
 @rule("glu")
@@ -262,21 +265,23 @@ def distances(call: Call, a: dict, shapes: list) -> Result:
                 (*x.shape[:-2], 1, x.shape[-2]), [e.transpose(-1, -2) for e in x.edges],
                 [s and (s[0] + (s[0] == rank - 2), *s[1:]) for s in x.step]))
     call.layer = LayerInfo("attention", channels_in=shapes[0][-1], channels=shapes[0][-1])
-    return hull(_own(parts), shapes[0])
+    return hull(_own(parts, [False] * len(parts)), shapes[0], gates=False)
 
 
 @rule("einsum")
 def summed(call: Call, a: dict, shapes: list) -> Result:
     """Letters that are not in the result are summed over."""
     given, result = a["equation"].replace(" ", "").split("->")
-    factors, parts = [*zip(given.split(","), a["tensors"], strict=True)], []
+    factors, parts, spread = [*zip(given.split(","), a["tensors"], strict=True)], [], []
     if any(len(set(letters)) < len(letters) for letters, _ in factors):
         refuse(call, "a letter twice in one factor: a diagonal is not followed here")
     call.layer = _summed_layer(factors, result)
     for letters, x in factors:
         if not isinstance(x, Field):
             continue
-        x = reduce(x, [d for d, letter in enumerate(letters) if letter not in result], False)
+        inside = [d for d, letter in enumerate(letters) if letter not in result]
+        spread.append(_carries(x, inside))
+        x = reduce(x, inside, False)
         letters = [letter for letter in letters if letter in result]
         order = sorted(range(len(letters)), key=lambda d: result.index(letters[d]))
         shape = [1] * len(result)
@@ -289,14 +294,20 @@ def summed(call: Call, a: dict, shapes: list) -> Result:
             edges.append(edge.reshape(2, *[sizes.get(letter, 1) for letter in result]))
         step = [s and (result.index(letters[s[0]]), *s[1:]) for s in x.step]
         parts.append(x.replace(shape, edges, step))
-    return hull(_own(parts), shapes[0])
+    if call.layer is None:                          # nothing is summed: factors cell by cell
+        return hull(parts, shapes[0])
+    asks = [call.keys is not None and result[call.keys] not in letters
+            for letters, x in factors if isinstance(x, Field)]
+    return hull(_own(parts, spread, asks.index(True) if any(asks) else None), shapes[0],
+                gates=False)
 
 
 def _summed_layer(factors: list, result: str) -> LayerInfo | None:
     """The dense layer or attention that a sum over letters is."""
     tracked = [(letters, x) for letters, x in factors if isinstance(x, Field)]
     if len(tracked) > 1:
-        return LayerInfo("attention")
+        summed = any(not {*letters} <= {*result} for letters, _ in tracked)
+        return LayerInfo("attention") if summed else None
     (letters, x), sizes = tracked[0], {}
     for others, y in factors:
         if y is not x:
@@ -317,9 +328,43 @@ def _carries(x: Field, dims: list[int]) -> bool:
                for s, edge in zip(x.step, x.edges, strict=True))
 
 
-def _own(parts: list[Field]) -> list[Field]:
-    """The factors of an attention; only the asking unit's own, if attention is ignored."""
-    return parts[:1] if "attention" in parts[0].ignore else parts
+def _own(parts: list[Field], spread: list[bool], asks: int | None = None) -> list[Field]:
+    """The factors of an attention; only the asking unit's own, if attention is ignored.
+
+    Of scores it is the one that ``asks``. Values that are summed over places are not, on whichever
+    side the scores are, nor is a summary of the whole map beside factors that have places.
+    """
+    if len(parts) == 1 or "attention" not in parts[0].ignore:
+        return parts
+    placed = [sum(any(moves(edge, d) for d in range(len(x.shape))) for edge in x.edges)
+              for x in parts]
+    return [parts[min(range(len(parts)), key=lambda i: (spread[i], i != asks, -placed[i]))]]
+
+
+def find_keys(calls: list[Call]) -> None:
+    """Tell products that are scores which dimension of theirs the softmax runs along."""
+    for call in calls:
+        if call.name not in SOFTMAXES:
+            continue
+        value, seen = call.inputs[0], set()
+        todo = [(value, call.arguments["dim"] % max(1, len(value.shape)))]
+        while todo:
+            value, dim = todo.pop()
+            made, rank = value.call, len(value.shape)
+            if made is None or value in seen:
+                continue
+            seen.add(value)
+            if made.name in PRODUCTS:
+                made.keys = dim
+            elif made.name == "permute":
+                todo.append((made.inputs[0], made.arguments["dims"][dim] % rank))
+            elif made.name in ("transpose", "t"):
+                pair = [made.arguments.get(name, place) % rank
+                        for place, name in enumerate(("dim0", "dim1"))]
+                todo.append((made.inputs[0], pair[1 - pair.index(dim)] if dim in pair else dim))
+            elif made.name in MOVES or is_elementwise(made):    # scaled, heads split off or merged
+                todo += [(x, dim - rank + len(x.shape)) for x in made.inputs
+                         if dim >= rank - 2 and x.shape[-2:] == value.shape[-2:]]
 
 
 @rule("nonzero", "masked_select")

@@ -55,7 +55,7 @@ def _picked_anywhere(call: Call, a: dict, shape: tuple) -> list:
         return [index]
     if any(n != m for d, (n, m) in enumerate(zip(x.shape, shape, strict=True)) if d != dim):
         refuse(call, f"which units it moves {DEPENDS}")
-    return [hull([index, reduce(x, [dim], True)], shape)]
+    return [hull([index, reduce(x, [dim], True)], shape, gates=False)]
 
 
 def invoke(function: object, arguments: dict) -> object:
@@ -365,7 +365,7 @@ def _written_anywhere(call: Call, a: dict, shape: tuple) -> Field:
         parts.append(reduce(source, [dim], True))
     elif isinstance(source, Field):
         refuse(call, f"which units it writes to {DEPENDS}")
-    return hull([*[a["self"]] * isinstance(a["self"], Field), *parts], shape)
+    return hull([*[a["self"]] * isinstance(a["self"], Field), *parts], shape, gates=False)
 
 
 @rule("tril", "triu")

@@ -132,6 +132,12 @@ def interpret(call: Call, fields: dict) -> list:
             for place, value in enumerate(call.outputs)]
 
 
+def is_elementwise(call: Call) -> bool:
+    """Whether every unit of the result is computed from the units in its own place."""
+    return call.name in (*ELEMENTWISE, "_to_copy") or (
+        call.function is not None and torch.Tag.pointwise in call.function.tags)
+
+
 def before_repeated(value: Value, x: Field) -> Field:
     """A gate as it was before it was repeated all over a map, if gates are to be ignored.
 

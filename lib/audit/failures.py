@@ -1,0 +1,34 @@
+"""What is said where a module's own code fails in a run on shapes alone."""
+
+from __future__ import annotations
+
+import re
+
+from .memory import EARLIER, UnsupportedOperation
+
+NUMBERS = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tensor subclasses",
+           "'quantized::")
+"""Signs of PyTorch's errors that numbers were asked for."""
+
+
+def explained(error: Exception, module: str, shapes: list) -> Exception:
+    """An error of the model's own code, with the module in which it happened."""
+    where = f"module {module or '(the model itself)'!r}"
+    lines = str(error).strip().splitlines()
+    first, kind = lines[0] if lines else type(error).__name__, type(error).__name__
+    given = re.search(r"no rule registered for (?:HigherOrderOperator|HOP) (\w+)", first)
+    if given:
+        return UnsupportedOperation(f"{where} calls {given[1].removesuffix('_impl')}, which runs "
+                                    "functions that are given to it, and these are not followed; "
+                                    "write what it does with plain operations, or stop before it: "
+                                    f"{EARLIER}")
+    if isinstance(error, RuntimeError) and "Device" not in f"{kind} {first}" and any(
+            sign in f"{kind} {first}" for sign in NUMBERS):
+        return UnsupportedOperation(f"{where} computes with the numbers in a tensor, not only with "
+                                    f"its shape ({kind}: {first}); {EARLIER}")
+    first = first.replace("FakeTensor", "Tensor")   # the class that the module would have met
+    if lines and isinstance(error, (LookupError, AttributeError)):
+        first = f"{kind}: {first}"                  # else a name alone, say
+    many = "inputs of shapes " + ", ".join(map(str, shapes))
+    return ValueError(f"{where} fails on "
+                      f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")
