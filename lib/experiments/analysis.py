@@ -112,12 +112,18 @@ def curve(found, augmentation, block, axis="channels"):
     list of (int, float, float, int)
         Abscissa, mean accuracy, standard deviation over the seeds (0 for one seed), seeds.
 
+    Raises
+    ------
+    ValueError
+        If there is no such augmentation, kind or axis.
+
     Examples
     --------
     >>> curve({("color", "B2", 4): [0.5, 0.7]}, "color", "B2", "parameters")
     [(374, 0.6, 0.14142135623730948, 2)]
     """
     choice("curve: augmentation", augmentation, (*AUGMENTATIONS, "none"))
+    choice("curve: block", block, dict.fromkeys((*KINDS, *(kind for _, kind, _ in found))))
     points = []
     for (augmented, kind, channels), values in sorted(found.items()):
         if (augmented, kind) == (augmentation, block):
