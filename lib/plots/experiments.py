@@ -292,20 +292,20 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
     --------
     >>> drawing = draw_controls({("color", "B1", c): [0.2, 0.3] for c in (4, 8)})
     """
-    with figure(4.8, 7.4, columns=len(blocks), rows=3,
-                gridspec_kw={"height_ratios": [1, 2.3, 2.3]}) as (drawing, grid):
+    trained = sorted({key[0] for key in found}, key=("color", "spatial", "none").index) or ["color"]
+    with figure(4.8, round(2.8 + 2.3 * len(trained), 1), len(blocks), 1 + len(trained),
+                gridspec_kw={"height_ratios": [1] + [2.3] * len(trained)}) as (drawing, grid):
         for axes, block in zip(grid[0], blocks):
             draw_sight(axes, block)
             kind = KINDS[block]
             has = [f"{'' if getattr(kind, factor) else 'no '}{factor}" for factor in FACTORS]
             axes.set_title(NAMES.get(block, block), fontsize=11, color=INK)
             axes.text(0, max(4, kind.field) + 0.4, ",\n".join(has), va="top")
-        lower = grid[0][0].get_gridspec()
         sizes = [size_of(kind, c, "parameters") for _, kind, c in found if kind in blocks] or [90]
-        for row, augmentation in zip((1, 2), ("color", "spatial")):
+        for row, augmentation in enumerate(trained, start=1):
             for axes in grid[row]:
                 axes.remove()
-            axes = drawing.add_subplot(lower[row, :])
+            axes = drawing.add_subplot(axes.get_gridspec()[row, :])
             lines = {block: curve(found, augmentation, block, "parameters") for block in blocks}
             for block, points in lines.items():
                 if points:

@@ -116,6 +116,9 @@ def test_no_line_of_many_is_left_out():
         assert titles == [f"{name} augmentation" for name in names for _ in range(2)]
         again = experiments.draw_four_panels(found)  # a sweep without augmentation was not drawn
         assert [ax.get_title(loc="left") for ax in again.axes] == titles
+        again = experiments.draw_controls({(name, "B2", 4): [0.4] for name in names}).axes[4:]
+        assert [ax.get_title(loc="left") for ax in again] == [
+            f"{name} augmentation" for name in ("color", "spatial", "none") if name in names]
     assert len(experiments.draw_four_panels({}).axes) == 4
 
 
