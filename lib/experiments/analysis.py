@@ -91,7 +91,8 @@ def _reached(operation, records, field):
             if found.setdefault(network, record[field]) != record[field]:
                 raise ValueError(
                     f"{operation}: two results of {network}, {found[network]} and {record[field]}; "
-                    "need records of equal settings, every network once: one call for each file")
+                    "need records of equal settings, every network once: one call for each file"
+                    + " and task" * ("task" in record))
     return found
 
 

@@ -74,6 +74,14 @@ def test_ratio_needs_both_curves():
             ratio_at(found, "color", 0.2, **slip)  # as if it were not measured at this level
 
 
+def test_the_two_tasks_on_blobs_are_told_apart():
+    blobs = read(STORED / "blobs.jsonl")[1]
+    with pytest.raises(ValueError, match="one call for each file and task$"):
+        cells(blobs)  # of one file, which the advice took for two
+    found = cells([entry for entry in blobs if entry["task"] == "symmetry"], "test_accuracy")
+    assert {len(values) for values in found.values()} == {5}
+
+
 def test_missing_names_what_was_not_run():
     grid = Grid({"B1": (2, 4)}, ("color",))
     assert [n.name for n in missing([record("B1", 2, 0.3)], grid)] == ["B1-C4-color-s0"]
