@@ -23,6 +23,19 @@ STRIDED_CUBE = {
 QUANTILES = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306,
              10: 2.262}
 NORMAL = 1.959964  # its limit
+MEASURES = {"accuracy": "training accuracy", "test_accuracy": "test accuracy"}
+
+
+class _Measured(dict):
+    """Accuracies, or what adds to them, that know what figures call them."""
+
+    measure = MEASURES["accuracy"]
+
+
+def _measured(values, field):
+    found = _Measured(values)
+    found.measure = MEASURES[field]
+    return found
 
 
 def cells(records, field="accuracy"):
@@ -39,7 +52,8 @@ def cells(records, field="accuracy"):
     Returns
     -------
     dict of (str, str, int) to list of float
-        Keys (augmentation, kind, channels), one accuracy per seed.
+        Keys (augmentation, kind, channels), one accuracy per seed; figures drawn of it say which
+        accuracy it is.
 
     Raises
     ------
@@ -64,12 +78,12 @@ def cells(records, field="accuracy"):
     for (*key, _), value in sorted(_reached("cells", records, field).items(),
                                    key=lambda item: item[0][-1]):
         found.setdefault(tuple(key), []).append(value)
-    return dict(sorted(found.items()))
+    return _measured(sorted(found.items()), field)
 
 
 def _reached(operation, records, field):
     """Accuracy of every network (augmentation, kind, channels, seed) that has one."""
-    choice(f"{operation}: field", field, ("accuracy", "test_accuracy"))  # of another none has one
+    choice(f"{operation}: field", field, MEASURES)  # of another none has one
     found = {}
     for record in records:
         if record.get(field) is not None:
@@ -77,7 +91,8 @@ def _reached(operation, records, field):
             if found.setdefault(network, record[field]) != record[field]:
                 raise ValueError(
                     f"{operation}: two results of {network}, {found[network]} and {record[field]}; "
-                    "need records of equal settings, every network once: one call for each file")
+                    "need records of equal settings, every network once: one call for each file"
+                    + " and task" * ("task" in record))
     return found
 
 
@@ -98,12 +113,18 @@ def curve(found, augmentation, block, axis="channels"):
     list of (int, float, float, int)
         Abscissa, mean accuracy, standard deviation over the seeds (0 for one seed), seeds.
 
+    Raises
+    ------
+    ValueError
+        If there is no such augmentation, kind or axis.
+
     Examples
     --------
     >>> curve({("color", "B2", 4): [0.5, 0.7]}, "color", "B2", "parameters")
     [(374, 0.6, 0.14142135623730948, 2)]
     """
     choice("curve: augmentation", augmentation, (*AUGMENTATIONS, "none"))
+    choice("curve: block", block, dict.fromkeys((*KINDS, *(kind for _, kind, _ in found))))
     points = []
     for (augmented, kind, channels), values in sorted(found.items()):
         if (augmented, kind) == (augmentation, block):
@@ -280,7 +301,7 @@ def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="a
         "contributions", records, field).items() if (augmented, width) == (augmentation, channels)}
     seeds = [seed for seed in sorted({seed for _, seed in reached})
              if all((block, seed) in reached for block in cube.values())]
-    table = {}
+    table = _measured({}, field)
     for order in itertools.permutations(FACTORS):
         table[order] = {}
         for place, factor in enumerate(order):

@@ -22,6 +22,8 @@ that of the arithmetic circuit.  Small factors of one window in a large image ca
 range of float32, so all this happens in float64.
 """
 
+import functools
+
 import torch
 
 LARGEST_GRADIENT = 1.0
@@ -31,7 +33,8 @@ class Product(torch.autograd.Function):
     """Scaled deviation from one of the products of the factors c + c u.
 
     As one operation it reads and writes memory three times per factor where single ones do so a
-    dozen times.  No gradient passes to the scale, which `circuit` keeps out of the graph.
+    dozen times.  No gradient passes to the scale, which `circuit` keeps out of the graph.  Where
+    the gradient is to be differentiated again, it is that of the single operations.
     """
 
     @staticmethod
@@ -43,14 +46,18 @@ class Product(torch.autograd.Function):
             # (s + a)(c + b) - sc = a (c + b) + s b keeps small deviations exact
             total = (total * factor).addcmul_(size, part)
             size = size * scale
-        ctx.save_for_backward(factors)
+        ctx.save_for_backward(deviations, scale)
         ctx.views = views
         ctx.mark_non_differentiable(size)
         return total, size
 
     @staticmethod
     def backward(ctx, gradient, _):
-        (factors,) = ctx.saved_tensors
+        deviations, scale = ctx.saved_tensors
+        factors = deviations + scale
+        if torch.is_grad_enabled():
+            plain = functools.reduce(torch.mul, ctx.views(factors))
+            return *torch.autograd.grad(plain, deviations, gradient, create_graph=True), None, None
         result = torch.empty_like(factors)
         parts, wanted = ctx.views(factors), ctx.views(result)
         # the derivative by a factor is the product of those before and those after it

@@ -17,7 +17,7 @@ from ..exact.device import made_on_the_cpu, same_in_every_mode
 from ..results import STORED, Results, ResultsError, program, read
 from .cifar import load_data
 from .images import dead_leaves
-from .kinds import BLOCKS, CLASSES, SIZE
+from .kinds import CLASSES, SIZE
 from .networks import Network
 from .records import refuse_download
 from .settings import PRESETS, Settings
@@ -52,8 +52,8 @@ def exact_scores(ensemble, images):
         return ensemble(images)[:, 0].double()
     hidden = images.to(ensemble.head.dtype)
     one = hidden.new_ones((len(images), len(ensemble.head), 1, 1))
-    for block in range(BLOCKS):
-        hidden, _ = ensemble._products(hidden, one, ensemble.conv[block], ensemble.bias[block])
+    for weight, bias in zip(ensemble._kernels(), ensemble.bias, strict=True):
+        hidden, _ = ensemble._products(hidden, one, weight, bias)
     return (hidden.flatten(1) @ ensemble.head)[:, :CLASSES]
 
 

@@ -66,7 +66,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # everywhere; nothing open is inherited
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_serve, args=(other, function), daemon=True)
-        self.process.start()
+        with _interrupts_wait():
+            self.process.start()
         other.close()
         self.give(call)
 
@@ -79,6 +80,25 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+@contextlib.contextmanager
+def _interrupts_wait():
+    """Ctrl-C reaches every process of a terminal: a worker that imports, seconds long, waits too.
+
+    It inherits what waits here, until `_serve` passes over it; here it is answered at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # starting it with the first worker would end the waiting
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe, function):

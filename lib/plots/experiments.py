@@ -26,14 +26,14 @@ SIGNS = {"sum": "Σ", "product": "Π"}
 
 
 def color_of(block: str) -> str:
-    """The color of a kind: that of the window of its linear map.
+    """The color of a kind: that of the window of its linear map; dark beyond five.
 
     Examples
     --------
     >>> color_of("B2") == color_of("B2prod") != color_of("B3")
     True
     """
-    return RECEPTIVE_FIELD_COLORS[KINDS[block].window]
+    return RECEPTIVE_FIELD_COLORS.get(KINDS[block].window, INK)
 
 
 def label_of(block: str) -> str:
@@ -53,7 +53,7 @@ AXIS_NAMES = {"channels": "channels C", "parameters": "parameters"}
 
 def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "channels",
                   title: str = "", dashed: dict | None = None) -> None:
-    """One panel: training accuracy against the size of the network, one line per kind.
+    """One panel: accuracy against the size of the network, one line per kind.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     axes.set_xlim(low, high * (1.5 if axis == "channels" else 3))
     axes.set_ylim(0, max(1.0, height + 0.05))
     axes.set_xlabel(f"{AXIS_NAMES[axis]} (log scale)")
-    axes.set_ylabel("training accuracy")
+    axes.set_ylabel(getattr(found, "measure", "training accuracy"))
     axes.set_title(title)
 
 
@@ -292,20 +292,20 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
     --------
     >>> drawing = draw_controls({("color", "B1", c): [0.2, 0.3] for c in (4, 8)})
     """
-    with figure(4.8, 7.4, columns=len(blocks), rows=3,
-                gridspec_kw={"height_ratios": [1, 2.3, 2.3]}) as (drawing, grid):
+    trained = sorted({key[0] for key in found}, key=("color", "spatial", "none").index) or ["color"]
+    with figure(4.8, round(2.8 + 2.3 * len(trained), 1), len(blocks), 1 + len(trained),
+                gridspec_kw={"height_ratios": [1] + [2.3] * len(trained)}) as (drawing, grid):
         for axes, block in zip(grid[0], blocks):
             draw_sight(axes, block)
             kind = KINDS[block]
             has = [f"{'' if getattr(kind, factor) else 'no '}{factor}" for factor in FACTORS]
             axes.set_title(NAMES.get(block, block), fontsize=11, color=INK)
             axes.text(0, max(4, kind.field) + 0.4, ",\n".join(has), va="top")
-        lower = grid[0][0].get_gridspec()
         sizes = [size_of(kind, c, "parameters") for _, kind, c in found if kind in blocks] or [90]
-        for row, augmentation in zip((1, 2), ("color", "spatial")):
+        for row, augmentation in enumerate(trained, start=1):
             for axes in grid[row]:
                 axes.remove()
-            axes = drawing.add_subplot(lower[row, :])
+            axes = drawing.add_subplot(axes.get_gridspec()[row, :])
             lines = {block: curve(found, augmentation, block, "parameters") for block in blocks}
             for block, points in lines.items():
                 if points:
@@ -322,7 +322,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                                xytext=(5, -9 if below else 5))
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
             axes.set(xscale="log", xlim=(0.7 * min(sizes), 5.4 * max(sizes)), ylim=(0, 1.0),
-                     ylabel="training accuracy")
+                     ylabel=getattr(found, "measure", "training accuracy"))
             axes.set_title(f"{augmentation} augmentation", fontsize=11)
         axes.set_xlabel("parameters (log scale)")
     return drawing
@@ -361,7 +361,7 @@ def draw_factors(axes: Axes, table: dict, title: str = "") -> None:
     axes.set_yticks(range(3), FACTORS)
     axes.set_ylim(2.6, -0.6)
     axes.set_title(title, fontsize=11)
-    axes.set_xlabel("training accuracy added")
+    axes.set_xlabel(f"{getattr(table, 'measure', 'training accuracy')} added")
 
 
 def draw_usage(axes: Axes, found: list, when: str = "after") -> None:

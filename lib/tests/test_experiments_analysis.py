@@ -68,6 +68,18 @@ def test_ratio_needs_both_curves():
     assert ratio_at(found, "color", 0.4, "B2") == pytest.approx(4)
     assert ratio_at(found, "color", 0.2, "B2") == pytest.approx(4)
     assert ratio_at(found, "color", 0.5, "B2") is None
+    assert ratio_at(found, "color", 0.2, "B3") is None  # not trained yet
+    for slip in ({"block": "B=2"}, {"block": "B2", "base": "b1"}):
+        with pytest.raises(ValueError, match="curve: block='(B=2|b1)'; need one of 'B1', 'B2'"):
+            ratio_at(found, "color", 0.2, **slip)  # as if it were not measured at this level
+
+
+def test_the_two_tasks_on_blobs_are_told_apart():
+    blobs = read(STORED / "blobs.jsonl")[1]
+    with pytest.raises(ValueError, match="one call for each file and task$"):
+        cells(blobs)  # of one file, which the advice took for two
+    found = cells([entry for entry in blobs if entry["task"] == "symmetry"], "test_accuracy")
+    assert {len(values) for values in found.values()} == {5}
 
 
 def test_missing_names_what_was_not_run():

@@ -262,3 +262,22 @@ def test_a_kind_of_ones_own_is_trained_like_the_others(monkeypatch):
         total = clipped(expected, 3, 0.0).sum((4, 5))
         expected = total / clipped(torch.ones_like(expected), 3, 0.0).sum((4, 5))
     torch.testing.assert_close(found(images)[:, 0], expected.flatten(1) @ found.head)
+
+
+@pytest.mark.parametrize("combine", ["sum", "depth", "same"])
+def test_a_window_smaller_than_its_stride_skips_pixels(monkeypatch, combine):
+    strides, plain = [], F.conv2d
+
+    def conv2d(images, weight, bias=None, stride=1, padding=0):
+        strides.append(stride)  # a backward pass at stride 2 ends the process, in torch
+        return plain(images, weight, bias, stride, padding)
+
+    monkeypatch.setitem(KINDS, "skip", Kind("skip", 1, 2, combine, "none"))
+    ensemble = Ensemble([Network("skip", 5, "none", 0)])
+    images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(F, "conv2d", conv2d)
+    scores = ensemble(images)
+    assert strides == [1] * BLOCKS
+    pixels = images[..., :1, :1].expand_as(images)  # the only one that is read
+    assert torch.allclose(ensemble(pixels), scores, atol=1e-6)
+    assert not torch.allclose(ensemble(images.flip(-1)), scores, atol=1e-3)

@@ -12,6 +12,7 @@ from lib.experiments.ensembles import Ensemble, arrange
 from lib.experiments.images import dead_leaves
 from lib.experiments.kinds import KINDS
 from lib.experiments.networks import Network, generator_for, initial_weights, plain_network
+from lib.experiments.separation import exact_scores
 from lib.experiments.settings import Settings
 from lib.experiments.training import Trainer
 
@@ -237,6 +238,26 @@ def test_products_and_their_gradients_are_those_of_plain_factors(pool):
     zero = deviations.detach().clone().index_fill_(-1, torch.tensor([0, 3]), 0.0) - scale
     zero.requires_grad_()  # a factor of zero: its own derivative is the product of the others
     assert torch.autograd.gradcheck(lambda values: product(values, scale)[0], zero)
+    assert torch.autograd.gradgradcheck(lambda values: product(values, scale)[0], zero)
+
+
+@pytest.mark.parametrize("block", ["B2prod", "offset2prod"])
+def test_second_derivatives_of_circuits_are_no_zeros(block):
+    """Those of what is linear in the last product were zero, of all else an error of PyTorch."""
+    circuit = Ensemble([Network(block, 3, "none", 0)]).requires_grad_(False)
+    images = torch.randn((1, 3, 32, 32), generator=generator_for("hessian"), dtype=torch.float64)
+
+    def score(first):
+        moved = images.clone()
+        moved[0, 0, 0, :3] += first
+        return exact_scores(circuit, moved)[0, 0]
+
+    zero, unit = torch.zeros(3).double(), torch.eye(3).double()
+    found = torch.autograd.functional.hessian(score, zero)
+    differences = torch.stack([torch.autograd.functional.jacobian(score, step) - (
+        torch.autograd.functional.jacobian(score, -step)) for step in 1e-4 * unit]) / 2e-4
+    assert found.abs().max() > 0
+    torch.testing.assert_close(found, differences, rtol=1e-4, atol=1e-4 * float(found.abs().max()))
 
 
 @pytest.mark.parametrize("block", ["B3prod", "offset2prod", "offset3prod"])

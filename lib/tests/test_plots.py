@@ -10,6 +10,7 @@ from matplotlib import pyplot
 from lib import Architecture
 from lib.constructions.overlaps import overlap_construction
 from lib.exact.arithmetic import Real
+from lib.experiments import analysis, kinds
 from lib.plots import (
     architectures,
     audit,
@@ -118,7 +119,31 @@ def test_no_line_of_many_is_left_out():
         assert titles == [f"{name} augmentation" for name in names for _ in range(2)]
         again = experiments.draw_four_panels(found)  # a sweep without augmentation was not drawn
         assert [ax.get_title(loc="left") for ax in again.axes] == titles
+        again = experiments.draw_controls({(name, "B2", 4): [0.4] for name in names}).axes[4:]
+        assert [ax.get_title(loc="left") for ax in again] == [
+            f"{name} augmentation" for name in ("color", "spatial", "none") if name in names]
     assert len(experiments.draw_four_panels({}).axes) == 4
+
+
+@pytest.mark.parametrize("field, name", [("accuracy", "training accuracy"),
+                                         ("test_accuracy", "test accuracy")])
+def test_figures_say_which_accuracy_they_show(field, name):
+    records = [{"block": block, "augmentation": "color", "channels": 4, "seed": 0,
+                "accuracy": 0.5, "test_accuracy": 0.25}
+               for block in analysis.PUBLISHED_CUBE.values()]
+    found = analysis.cells(records, field)
+    for draw in (experiments.draw_four_panels, experiments.draw_controls):
+        assert {ax.get_ylabel() for ax in draw(found).axes} - {""} == {name}
+    with style.figure() as (_, axes):
+        experiments.draw_factors(
+            axes, analysis.contributions(records, "color", 4, field=field))
+    assert axes.get_xlabel() == f"{name} added"
+
+
+def test_kinds_with_larger_windows_than_those_of_the_course_are_drawn(monkeypatch):
+    monkeypatch.setitem(kinds.KINDS, "B7", kinds.Kind("B7", 7))
+    drawing = experiments.draw_four_panels({("color", "B7", 4): [0.5]})
+    assert "B=7" in [text.get_text() for ax in drawing.axes for text in ax.texts]
 
 
 def test_a_row_of_cells_is_not_taken_from_an_image():

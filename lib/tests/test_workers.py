@@ -52,6 +52,33 @@ def test_workers_end_with_their_parent(tmp_path, how):
     wait_until(lambda: not any(map(psutil.pid_exists, pids)))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="this system has no groups of processes")
+def test_workers_that_still_start_say_nothing_of_an_interrupt(tmp_path):
+    script = tmp_path / "lead.py"
+    script.write_text("""
+import os, signal, sys, time
+from lib.experiments.workers import run
+def busy(*_):  # with a step of a training, say
+    time.sleep(1)
+    raise KeyboardInterrupt
+if __name__ != "__main__":  # in a worker, which imports this
+    open(f"{sys.argv[1]}/{os.getpid()}", "w").close()
+    time.sleep(5)
+signal.signal(signal.SIGINT, busy) if __name__ == "__main__" else None
+try:
+    list(run(abs, [(1,), (2,)], workers=2)) if __name__ == "__main__" else None
+except KeyboardInterrupt:
+    sys.exit("interrupted")
+""")
+    folder = tmp_path / "importing"
+    folder.mkdir()
+    parent = subprocess.Popen([sys.executable, str(script), str(folder)], stderr=subprocess.PIPE,
+                              text=True, start_new_session=True)
+    wait_until(lambda: len(list(folder.iterdir())) == 2)
+    os.killpg(parent.pid, signal.SIGINT)  # as Ctrl-C in a terminal
+    assert parent.communicate(timeout=30)[1] == "interrupted\n"
+
+
 class Pipe:
     """One end of a pipe: what is received, and what was sent."""
 
