@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from ..exact.device import device_name
 from .checkpoints import code_digest
 from .cifar import DatasetError, load_data, load_test_data
 from .settings import check_plan
@@ -153,7 +152,7 @@ def _record(trainer, place, status, accuracy=None, test_accuracy=None):
             "trained_with": sorted(other.name for other in trainer.order),
             "job_seconds": round(trainer.seconds, 2),
             "job_images_per_second": round(images / max(trainer.seconds, 1e-9)),
-            "device": device_name(trainer.device), "threads": torch.get_num_threads(),
+            "device": trainer.devices_in_words(), "threads": torch.get_num_threads(),
             "torch": torch.__version__, "python": platform.python_version(),
             "code": code_digest(),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from ..checks import kind
-from ..exact.device import usual_modes
+from ..exact.device import device_name, usual_modes
 from . import checkpoints, products
 from .augment import Stream
 from .ensembles import Ensemble, arrange
@@ -81,6 +81,7 @@ class Trainer:
         self.order = [network for ensemble in self.ensembles for network in ensemble.networks]
         self.curves = [{"loss": [], "accuracy": []} for _ in self.order]
         self.epoch, self.seconds = 0, 0.0
+        self.devices = [[0, device_name(self.device)]]  # from which epoch on, which chip
 
     def step(self, images, labels):
         """One step of Adam on one batch; sums of loss and of correct answers per network."""
@@ -203,6 +204,7 @@ class Trainer:
         return {
             **self._identity(),
             "epoch": self.epoch, "seconds": self.seconds, "curves": self.curves,
+            "devices": self.devices,
             "ensembles": [ensemble.state_dict() for ensemble in self.ensembles],
             "optimizer": self.optimizer.state_dict(),
         }
@@ -217,3 +219,10 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self.curves = state["curves"]
+        (_, here), before = self.devices[0], state["devices"]
+        self.devices = before + [[self.epoch, here]] * (before[-1][1] != here)
+
+    def devices_in_words(self):
+        """What trained: one chip, or which up to which epoch, if a job was continued elsewhere."""
+        ends = [f" to epoch {epoch}, then " for epoch, _ in self.devices[1:]] + [""]
+        return "".join(name + end for (_, name), end in zip(self.devices, ends, strict=True))

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import split_modes
 from ..exact.arithmetic import Real
+from ..exact.device import made_on_the_cpu
 from ..exact.ranks import exact_rank
 from ..grids.grid import change_basis
 from ..trees.constructions import even_odd_weights
@@ -35,6 +36,7 @@ def rank_note(matrix: torch.Tensor) -> str:
     return f"rank {exact_rank(matrix.double()).rank}"
 
 
+@made_on_the_cpu
 def integer_matrix(tree: ModeTree, partition, seed: int) -> torch.Tensor:
     """The matricized tensor of a network whose weights are ±1 and ±2, drawn at random.
 

@@ -1,5 +1,6 @@
 """Stored work under odd circumstances: the caller's types and modes, links, clocks, locales."""
 
+import dataclasses
 import errno
 import importlib.util
 import io
@@ -16,7 +17,7 @@ import torch
 from lib import Architecture, Real, overlap_construction, results
 from lib.benchmarks import missing_data
 from lib.experiments import __main__ as sweep_command
-from lib.experiments import checkpoints, cifar, pooled, separation, sweep
+from lib.experiments import checkpoints, cifar, pooled, separation, sweep, training
 from lib.experiments.analysis import cells
 from lib.experiments.augment import Stream, Strength
 from lib.experiments.blobs import TASKS, blobs
@@ -141,6 +142,21 @@ def test_a_checkpoint_of_another_torch_is_not_continued(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "__version__", "0.1")
     with pytest.warns(UserWarning, match="code: torch; the training starts anew"):
         assert checkpoints.load(tmp_path / "a.pt", {"names": ["a"]}, "cpu") is None
+
+
+def test_a_job_that_is_continued_elsewhere_names_both_machines(tmp_path, monkeypatch):
+    """Begun on a GPU and ended on a processor, it was a result of the processor alone."""
+    job, settings = (Network("B2", 2, "none", 0),), dataclasses.replace(QUICK, epochs=3)
+    for chip in ("One GPU", "One GPU", "A processor"):
+        monkeypatch.setattr(training, "device_name", lambda device, chip=chip: chip)
+        trainer = training.Trainer(job, settings, LEAVES)
+        trainer._restore(tmp_path / "a.pt")
+        trainer.run_epoch()
+        checkpoints.save(tmp_path / "a.pt", trainer._state())
+    [record] = train_job(job, settings, LEAVES, checkpoint=tmp_path / "a.pt")
+    assert record["provenance"]["device"] == "One GPU to epoch 2, then A processor"
+    [record] = train_job(job, settings, LEAVES)
+    assert record["provenance"]["device"] == "A processor"
 
 
 @pytest.fixture

@@ -79,7 +79,8 @@ def quadtree_places(levels: int) -> torch.Tensor:
     [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
     """
     integer("quadtree_places: levels", levels, 0)
-    pixels = torch.arange(4**levels).view((2,) * (2 * levels))  # bits of the row, of the column
+    pixels = torch.arange(4**levels, device="cpu")
+    pixels = pixels.view((2,) * (2 * levels))  # bits of the row, of the column
     bits = [bit for level in range(levels) for bit in (level, levels + level)]
     return pixels.permute(bits).flatten()
 
