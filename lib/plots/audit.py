@@ -7,6 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
+from .drawing import on_paper
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
 __all__ = ["draw_bounds_by_layer", "draw_field_growth", "draw_influence", "draw_paths", "draw_unit",
@@ -221,7 +222,7 @@ def draw_influence(axes: Axes, found, title: str = "") -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_influence(axes, effective_field(nn.AvgPool2d(4), 16, channels=1))
     """
-    axes.imshow(found.influence.sqrt().cpu(), cmap="Greys")
+    axes.imshow(on_paper(found.influence.sqrt()), cmap="Greys")
     axes.grid(False)
     (top, bottom), (left, right) = found.theoretical
     axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1,

@@ -53,7 +53,7 @@ class Trained:
         self.given, self.order = given, list(given[0])[::-1]
         self.curves = [{"loss": [n.channels]} for n in self.order]
         self.stream, self.epoch, self.seconds = types.SimpleNamespace(count=20), 3, 0.0
-        self.device = "cpu"
+        self.devices_in_words = lambda: "one chip"
         Trained.made.append(self)
 
     def run(self, *given):
