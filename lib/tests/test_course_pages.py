@@ -173,6 +173,7 @@ def test_works_are_named_as_their_authors_are():
         "The PyTorch Team, no year"]
     text = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
     assert not [label for label in labels(text) if re.search(r"[\\{}]", label)]
+    assert not re.findall(r"\\[a-zA-Z]{2,}", text), "commands are printed as they stand"
 
 
 def test_works_of_the_same_year_have_letters():
