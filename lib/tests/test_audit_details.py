@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lib.audit import UnsupportedOperation, audit
+from lib.audit import UnsupportedOperation, audit, effective_field
 from lib.audit.fields import EMPTY
 from lib.audit.report import join_record
 from lib.tests.test_audit_operations import Run, squeeze_and_excite
@@ -252,3 +252,34 @@ def test_grouped_layers_hand_on_a_channel_each_if_they_have_as_many(channels, pa
     found = bounds(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1, groups=2),
                    nn.Conv2d(4, 2 * channels, 3, padding=1, groups=2), conv(2 * channels))
     assert ("2" in found.crossing_by_layer) == passes
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shared = nn.Conv2d(3, 3, 3, padding=1)
+        self.rest = nn.Sequential(*[nn.Conv2d(3, 3, 3, padding=1) for _ in range(3)])
+
+    def forward(self, x):
+        return self.rest(self.shared(self.shared(x)))
+
+
+def test_a_module_is_asked_for_what_it_returns_last():
+    found = audit(Twice(), 17)
+    assert found.box("rest", (8, 8)).pixels == ((3, 13), (3, 13))
+    shared = nn.Conv2d(3, 3, 3, padding=1)
+    last = effective_field(nn.Sequential(shared, shared), 17)
+    assert last.theoretical == ((6, 10), (6, 10)) and int((last.influence > 0).sum()) == 25
+
+
+def test_a_gate_of_one_channel_lies_in_places_of_its_own():
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.gate = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 1, 3, padding=1)
+
+        def forward(self, x):
+            return self.first(x) * self.gate(self.first(x)).sigmoid()
+
+    [join] = audit(Gated(), 12).joins
+    assert join.compared and join.problems == ()

@@ -117,6 +117,7 @@ EXACT = {
     "transpose the image": Run(lambda x, m: m(x.transpose(2, 3)), nn.Conv2d(4, 2, (3, 1))),
     "dense": Run(lambda x, m: m(x.flatten(1)), nn.Linear(4 * 16 * 16, 5)),
     "linear on channels": Run(channels_last_linear, nn.Linear(4, 6)),
+    "linear, its weight computed": Run(lambda x: F.linear(x, x[0, 0, 1:6])),
     "einsum": Run(lambda x: torch.einsum("bchw,dc->bdhw", x, x.new_ones(2, 4))),
     "unfold": Run(lambda x: F.unfold(x, 3, padding=1, stride=2)),
     "windowed attention": Run(windows_of_four, nn.Linear(4, 4)),

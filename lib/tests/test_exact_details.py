@@ -318,3 +318,22 @@ def test_entropies_of_known_spectra():
         assert entanglement_entropy(matrix, base) == pytest.approx(nats / math.log(base))
     assert singular_values(matrix).tolist() == [4, 3]
     assert entanglement_entropy([[1e-300, 0], [0, 1e-300]], 2) == pytest.approx(1)
+
+
+def test_ranks_do_not_depend_on_the_default_device():
+    matrix = Modular().random((300, 260), generator(0))
+    matrix[200:], inverse = matrix[:100], Modular().inverse(matrix[:200, :200].clone())
+    with torch.device("meta"):                     # where no number can be read
+        assert exact_rank(matrix).rank == 200 == exact_rank(matrix.tolist()).rank
+        assert torch.equal(Modular().inverse(matrix[:200, :200].clone()), inverse)
+        assert Real().tensor([[1, 2], [3, 4]]).tolist() == [[1, 2], [3, 4]]
+        square = matrix[:40, :40].clone()          # as on a GPU
+        rows, columns, found = elimination._block_without_waiting(square, Modular())
+        assert rows.tolist() == columns.tolist() == list(range(40))
+        assert torch.equal(Modular().matmul(square, found), torch.eye(40, device="cpu").double())
+
+
+@pytest.mark.parametrize("draw", [Real().random, Modular().random])
+def test_numbers_are_drawn_with_a_generator(draw):
+    with pytest.raises(TypeError, match="random: generator=5; need a value of type Generator"):
+        draw((2, 2), 5)

@@ -281,3 +281,10 @@ def test_a_window_smaller_than_its_stride_skips_pixels(monkeypatch, combine):
     pixels = images[..., :1, :1].expand_as(images)  # the only one that is read
     assert torch.allclose(ensemble(pixels), scores, atol=1e-6)
     assert not torch.allclose(ensemble(images.flip(-1)), scores, atol=1e-3)
+
+
+def test_what_a_kind_may_be_is_said_in_full():
+    with pytest.raises(ValueError, match="a pool of max, mean, product and window 2 or 3, or "):
+        Kind("own", 0)
+    skipped = Kind("own", 1, 2, pool="none")        # every second pixel of every second row
+    assert (skipped.field, skipped.overlap, skipped.order) == (1, False, False)

@@ -349,3 +349,10 @@ def test_missing_pixels_pixel_by_pixel():
     assert missing_pixels(5, (3, 4), 0, seeded()).all()
     assert not missing_pixels(5, (3, 4), 1, seeded()).any()
     assert missing_pixels(0, (1, 1), 0.5, seeded()).shape == (0, 1, 1)
+
+
+def test_sums_of_half_precision_are_not_rounded_before_they_are_judged():
+    """They are off 1 by less than half precision tells apart, and by that much once rounded."""
+    weight = torch.tensor([0.5, 0.25, 0.250732]).half().view(1, 3, 1)
+    net = SimplexConvAC.from_weights(Architecture((1,), 3, ((1, 1, 1),)), [(weight, None)])
+    assert torch.allclose(net.weights[0][0].float(), weight.float(), atol=1e-3)

@@ -248,3 +248,8 @@ def test_fisher_at_the_ends():
     assert runs.fisher_exact(0, 0, 0) == runs.fisher_exact(0, 0, 4) == 1
     assert runs.fisher_exact(4, 0, 4) == runs.fisher_exact(0, 4, 4) == 2 / math.comb(8, 4)
     assert runs.fisher_exact(4, 4, 4) == 1
+
+
+def test_a_task_that_is_none_is_named_by_the_function_that_was_called():
+    with pytest.raises(ValueError, match="fit_rectifiers: task='no'; need one of 'near', 'far'"):
+        widths.fit_rectifiers((2,), "no", starts=1, steps=1)

@@ -472,3 +472,8 @@ def test_trees_of_more_than_256_modes():
     assert wide.modes == 2048 and wide.root.height == 11
     weights = routed_weights(ModeTree.star(300, 1, 1), (0,))
     assert len(weights) == 301 and {w.dtype for w in weights.values()} == {torch.float64}
+
+
+def test_the_order_whose_lags_coincide_is_named():
+    with pytest.raises(ValueError, match=r"dilations \(1, 2, 3\) read x\[t-3\] along 2 paths"):
+        mixtures.hybrid_tree((1, 2, 3), (2, 1, 3), dim=2, width=2, level=2, choice=(1, 0))

@@ -130,6 +130,8 @@ def product(call: Call, a: dict, shapes: list) -> Result:
             dim = dim % len(factor.shape)
             spread.append(_carries(factor, [dim]))
             kept = reduce(factor, [dim], keepdim=not vector or factor is left)
+            if call.name == "linear" and factor is right:
+                kept = _as_columns(kept)            # weights that are computed: a row is a channel
             if call.name == "dot" or (vector and factor is left):
                 kept = reduce(kept, [len(kept.shape) - 1], keepdim=False)
             parts.append(kept)
@@ -145,6 +147,13 @@ def product(call: Call, a: dict, shapes: list) -> Result:
     if isinstance(added, Field):
         parts = [*parts, added]
     return hull(parts, shape, gates=not both)
+
+
+def _as_columns(x: Field) -> Field:
+    """One column of rows as one row of columns."""
+    rank = len(x.shape)
+    return x.replace((*x.shape[:-2], 1, x.shape[-2]), [e.transpose(-1, -2) for e in x.edges],
+                     [s and (s[0] + (s[0] == rank - 2), *s[1:]) for s in x.step])
 
 
 def _factors(name: str, a: dict) -> tuple:
@@ -260,10 +269,8 @@ def distances(call: Call, a: dict, shapes: list) -> Result:
     parts = []
     for name, dim in (("x1", -1), ("x2", -2)):
         if isinstance(a[name], Field):
-            x, rank = reduce(a[name], [-1], True), len(a[name].shape)
-            parts.append(x if dim == -1 else x.replace(
-                (*x.shape[:-2], 1, x.shape[-2]), [e.transpose(-1, -2) for e in x.edges],
-                [s and (s[0] + (s[0] == rank - 2), *s[1:]) for s in x.step]))
+            x = reduce(a[name], [-1], True)
+            parts.append(x if dim == -1 else _as_columns(x))
     call.layer = LayerInfo("attention", channels_in=shapes[0][-1], channels=shapes[0][-1])
     return hull(_own(parts, [False] * len(parts)), shapes[0], gates=False)
 
