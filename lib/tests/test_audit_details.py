@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from lib.audit import UnsupportedOperation, audit, effective_field
-from lib.audit.fields import EMPTY
+from lib.audit.fields import EMPTY, Field
+from lib.audit.geometry import Geometry, geometry
 from lib.audit.report import join_record
 from lib.tests.test_audit_operations import Run, squeeze_and_excite
 
@@ -283,3 +284,23 @@ def test_a_gate_of_one_channel_lies_in_places_of_its_own():
 
     [join] = audit(Gated(), 12).joins
     assert join.compared and join.problems == ()
+
+
+class Scaled(nn.Module):
+    def forward(self, x):
+        return x * torch.arange(1.0, 9.0).view(8, 1, 1)
+
+
+def test_numbers_made_on_the_way_are_known_whatever_the_default_device_is():
+    net = nn.Sequential(conv(3), Scaled(), conv(8))
+    expected = str(audit(net, 16))
+    assert "no chain" not in expected               # a factor that could be 0 would end one
+    with torch.device("meta"):
+        assert str(audit(net, 16)) == expected
+
+
+def test_units_that_see_nothing_begin_at_the_first_pixel():
+    seen = Field.of_input((1, 3, 8, 8), True, 2, ())
+    nothing = seen.replace(seen.shape, [torch.full_like(edge, EMPTY) for edge in seen.edges],
+                           [None, None])
+    assert geometry(nothing, nothing, 0) == Geometry(0, None, 0, None, 0, False, 0)
