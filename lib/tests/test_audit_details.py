@@ -304,3 +304,9 @@ def test_units_that_see_nothing_begin_at_the_first_pixel():
     nothing = seen.replace(seen.shape, [torch.full_like(edge, EMPTY) for edge in seen.edges],
                            [None, None])
     assert geometry(nothing, nothing, 0) == Geometry(0, None, 0, None, 0, False, 0)
+
+
+def test_an_audit_shows_itself_in_one_line():
+    found = audit(nn.Sequential(conv(3), conv(8)), 16)
+    found.bounds()
+    assert repr(found) == ("Audit(name='Sequential', size=(16, 16), ignore=frozenset())")

@@ -397,3 +397,10 @@ def test_which_layers_play_which():
     with pytest.raises(ValueError, match="no way to match"):
         correspondence(net, line(8, 2, (2, 2, 3), (4, 4, 1)))       # 3 channels through 2
     assert correspondence(line(4, 2, (1, 1, 2), (1, 1, 2)), line(4, 2, (1, 1, 2))) == (1,)
+
+
+def test_a_matrix_that_fills_the_memory_is_not_evaluated():
+    net = Architecture((8,), 10, ((8, 8, 1),))
+    weights = [(torch.ones(1, 10, 8).double(), None)]
+    with pytest.raises(ValueError, match="a matrix of 100000000 entries; at most 67108864 are"):
+        certify_rectifier(net, weights, [0, 1, 2, 3])

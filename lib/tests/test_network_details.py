@@ -356,3 +356,13 @@ def test_sums_of_half_precision_are_not_rounded_before_they_are_judged():
     weight = torch.tensor([0.5, 0.25, 0.250732]).half().view(1, 3, 1)
     net = SimplexConvAC.from_weights(Architecture((1,), 3, ((1, 1, 1),)), [(weight, None)])
     assert torch.allclose(net.weights[0][0].float(), weight.float(), atol=1e-3)
+
+
+def test_patches_are_drawn_where_the_generator_is(monkeypatch):
+    """Torch refuses to draw on a GPU, a session's default device, with a generator of the CPU."""
+    drawn, randint = [], torch.randint
+    monkeypatch.setattr(torch, "randint", lambda *given, **options: drawn.append(
+        options.get("device")) or randint(*given, **options))
+    TensorialMixture(Architecture((2, 2), 3, ((2, 2, 1),)), normal(4, 3, 4, 4, seed=0),
+                     generator=seeded(1))
+    assert drawn == [torch.device("cpu")]
