@@ -158,7 +158,8 @@ def rectifier_outputs(
     """
     kind("rectifier_outputs: net", net, Architecture).check_weights(weights)
     choice("rectifier_outputs: pooling", pooling, ("max", "sum"))
-    shown = torch.eye(net.channels) if representation is None else representation
+    where = weights[0][0].device
+    shown = torch.eye(net.channels, device=where) if representation is None else representation
     shown = kind("rectifier_outputs: representation", shown, torch.Tensor).double()
     whole = bool((shown == shown.round()).all())
     if shown.ndim != 2 or shown.shape[1] != net.channels or not whole:
@@ -235,7 +236,7 @@ def certify_rectifier(
     if entries > LARGEST:
         raise ValueError(f"certify_rectifier: a matrix of {counted(entries)} entries; at most "
                          f"{LARGEST} are evaluated, take fewer cells or templates")
-    left, right = (indices(count, len(modes)) for modes in (rows, columns))
+    left, right = (indices(count, len(modes)).to(weights[0][0].device) for modes in (rows, columns))
     shown = left.new_empty(len(left), len(right), len(rows) + len(columns))
     shown[:, :, list(rows)], shown[:, :, list(columns)] = left[:, None], right[None]
     outputs = rectifier_outputs(net, weights, shown.flatten(0, 1), pooling, representation)

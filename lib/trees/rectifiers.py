@@ -60,8 +60,9 @@ def universal_weights(tensor: torch.Tensor) -> Pair:
         raise ValueError(f"universal_weights: a tensor of shape {tuple(tensor.shape)}; need equal "
                          "dimensions and at least two entries")
     dim, values = dims.pop(), tensor.double().flatten()
-    wanted = indices(dim, tensor.ndim)  # (M^N, N)
-    weights = {(i,): 1 - torch.eye(dim).double()[wanted[:, i]] for i in range(tensor.ndim)}
+    wanted, one = indices(dim, tensor.ndim), torch.eye(dim, device=tensor.device).double()
+    wanted = wanted.to(tensor.device)  # (M^N, N)
+    weights = {(i,): 1 - one[wanted[:, i]] for i in range(tensor.ndim)}
     weights[()] = values.sum() / (count - 1) - values
     return ModeTree.star(tensor.ndim, dim, count), weights
 
