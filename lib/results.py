@@ -336,6 +336,10 @@ class Results:
     def __init__(self, path, settings: Mapping, about: Mapping | None = None,
                  parse: Callable[[dict], dict] = dict, make: bool = True):
         self.path, self.parse = Path(os.path.expanduser(path)), parse
+        if (not isinstance(settings, Mapping) or not isinstance(about or {}, Mapping)
+                or "check" in (about or {})):  # what would be written could not be read
+            raise ResultsError(f"Results: settings={settings!r:.60}, about={about!r:.60}; need "
+                               "dictionaries, about without check, which is the checksum's name")
         try:
             self.header = json.loads(json.dumps({
                 **(about or {}), "kind": "header", "format": FORMAT, "settings": settings,
