@@ -355,6 +355,19 @@ def test_errors_of_runs_may_be_numbers_of_numpy_or_torch(tmp_path):
     assert read_runs(tmp_path / "a")[1] == {"a": [0.25], "b": [0.5]}
 
 
+def test_blocks_that_a_power_cut_left_empty_are_called_so(path):
+    """JSON with zeros is taken for UTF-32, of which the message spoke."""
+    Results(path, SETTINGS).append({"name": "long", "curve": [0.5] * 400})
+    raw = bytearray(path.read_bytes())
+    raw[-1800:-200] = bytes(1600)
+    path.write_bytes(raw)
+    with pytest.raises(ResultsError, match="line 4 holds zeros, as a power cut leaves them; if this"
+                                           " is the right file, delete the line: its result is"):
+        read(path)
+    path.write_bytes(raw[:-200])  # the end of the file: cut off
+    assert Results(path, SETTINGS).append({"name": "long"}) == ["long"]
+
+
 @pytest.mark.parametrize("trainings", [{0: lambda: [0.5]}, [("a", lambda: [0.5])], "a"])
 def test_trainings_without_names_are_refused_before_the_first_of_them(tmp_path, trainings):
     """Seeds as keys: the first training was done, and its record refused."""
