@@ -208,8 +208,10 @@ def _parsed(raw, path, parse, require=None):
         except (ValueError, RecursionError) as error:
             if end > len(raw) and (header or piece.startswith(_START) or _START.startswith(piece)):
                 break  # torn: a beginning of a JSON object is never one
-            raise ResultsError(f"read: {path}, line {number} is not JSON: {error}; "
-                               f"{_advice(header)}") from error
+            reason = ("holds zeros, as a power cut leaves them" if b"\0" in piece
+                      else f"is not JSON: {error}")  # which would speak of UTF-32
+            raise ResultsError(
+                f"read: {path}, line {number} {reason}; {_advice(header)}") from error
         try:
             checked = _take_checksum(entry)
             if header is None:
@@ -336,6 +338,10 @@ class Results:
     def __init__(self, path, settings: Mapping, about: Mapping | None = None,
                  parse: Callable[[dict], dict] = dict, make: bool = True):
         self.path, self.parse = Path(os.path.expanduser(path)), parse
+        if (not isinstance(settings, Mapping) or not isinstance(about or {}, Mapping)
+                or "check" in (about or {})):  # what would be written could not be read
+            raise ResultsError(f"Results: settings={settings!r:.60}, about={about!r:.60}; need "
+                               "dictionaries, about without check, which is the checksum's name")
         try:
             self.header = json.loads(json.dumps({
                 **(about or {}), "kind": "header", "format": FORMAT, "settings": settings,

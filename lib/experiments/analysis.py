@@ -4,7 +4,7 @@ import itertools
 import math
 import statistics
 
-from ..checks import choice, shown
+from ..checks import choice, integer, shown
 from .kinds import KINDS
 from .networks import AUGMENTATIONS
 
@@ -297,6 +297,7 @@ def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="a
     {'order': [0.0], 'overlap': [0.0], 'mixing': [0.2]}
     """
     choice("contributions: augmentation", augmentation, (*AUGMENTATIONS, "none"))
+    channels = integer("contributions: channels", channels, 1)
     reached = {(block, seed): value for (augmented, block, width, seed), value in _reached(
         "contributions", records, field).items() if (augmented, width) == (augmentation, channels)}
     seeds = [seed for seed in sorted({seed for _, seed in reached})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checks import integer, real
+from ..checks import choice, integer, real
 from ..exact.device import made_on_the_cpu
 from .kinds import SIZE
 from .networks import generator_for
@@ -140,7 +140,9 @@ class Augmenter:
 
     @made_on_the_cpu
     def __init__(self, images, kind, strength=None, device="cpu"):
-        strength = strength or Strength()
+        strength = Strength() if strength is None else strength
+        if not isinstance(strength, Strength):
+            raise TypeError(f"Augmenter: strength={strength!r}, must be a Strength")
         if images.dtype != torch.uint8 or images.shape[1:] != (3, SIZE, SIZE) or not len(images):
             raise ValueError(
                 f"Augmenter: images of shape {tuple(images.shape)} and type {images.dtype}, must "
@@ -251,7 +253,7 @@ class Stream:
 
     def __init__(self, data, augmentation, seed, batch_size, strength=None, device="cpu"):
         integer("Stream: batch_size", batch_size, 1)
-        self.augmentation, self.seed = augmentation, seed
+        self.augmentation, self.seed = augmentation, integer("Stream: seed", seed)
         self.batch_size, self.count = batch_size, len(data)
         self.device = torch.device(device)
         self.labels = data.labels.to(self.device)
@@ -271,6 +273,8 @@ class Stream:
         images : torch.Tensor, shape (batch, 3, 32, 32)
         labels : torch.Tensor, shape (batch,)
         """
+        purpose = choice("epoch: purpose", purpose, ("train", "evaluate"))
+        number = integer("epoch: number", number)
         generator = generator_for("stream", purpose, self.augmentation, self.seed, number)
         order = torch.randperm(self.count, generator=generator, device="cpu").to(self.device)
         draws = self.augmenter.draw(generator)

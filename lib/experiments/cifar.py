@@ -5,9 +5,12 @@ green and blue plane, row by row).  Nothing is unpickled, and the archive is rea
 extracted: what its checksum covers is what is read.  Two processes fetch it once.
 """
 
+import contextlib
 import functools
 import hashlib
+import inspect
 import io
+import itertools
 import os
 import tarfile
 import time
@@ -307,11 +310,48 @@ def _image_set(contents, split, provenance):
     )
 
 
-@functools.lru_cache(maxsize=2)
+def _state(folder):
+    """What changes when somebody writes other images into a folder: its files, by what they are."""
+    if folder is None:
+        return None
+    found = []
+    for inside, name in itertools.product(("", FOLDER), (*FILES["train"], *FILES["test"], NOTE)):
+        path = (_expanded(folder) / inside / name).absolute()
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            found.append((path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    return tuple(found)
+
+
+def _kept(load):
+    """The last two results of a function, each as long as the files of its folder stay the same."""
+    @functools.lru_cache(maxsize=2)
+    def once(state, given):
+        return load(*given)
+
+    names, seen = inspect.signature(load), {}
+
+    @functools.wraps(load)
+    def kept(*values, **named):
+        given = names.bind(*values, **named)
+        given.apply_defaults()
+        folder = given.arguments["folder"]
+        state, place = _state(folder), (given.args, folder and _expanded(folder).absolute())
+        if state == ():  # a disk that is gone in the middle of a sweep changes nothing
+            state = seen.get(place, ())
+        seen[place] = state
+        return once(state, given.args)
+
+    kept.cache_clear = once.cache_clear
+    return kept
+
+
+@_kept
 def load_data(name, count, folder=None, cache=None):
     """The training images of a sweep; every process loads them once, whoever asks for them.
 
-    So what is to be changed must be cloned first: the next training would see the change.
+    Files of a local folder that were written since are loaded again.  What is to be changed must be
+    cloned first: the next training would see the change.
 
     Parameters
     ----------
@@ -339,7 +379,7 @@ def load_data(name, count, folder=None, cache=None):
     return cifar10("train", folder=folder, cache=cache).subset(count)
 
 
-@functools.lru_cache(maxsize=2)
+@_kept
 def load_test_data(name, folder=None, cache=None):
     """The first 2,000 test images of CIFAR-10.
 

@@ -99,7 +99,7 @@ class ImageSet:
             raise ValueError(
                 f"ImageSet.subset: count={count}, must lie between {CLASSES} and {len(self)}"
             )
-        generator = generator_for("subset", seed)
+        generator = generator_for("subset", integer("ImageSet.subset: seed", seed))
         chosen = []
         for label in range(CLASSES):
             members = torch.nonzero(self.labels == label).flatten()
@@ -153,7 +153,7 @@ def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):
             f"dead_leaves: count={count}, leaves={leaves}, radii {smallest} to {largest}; must "
             f"have count >= {CLASSES}, leaves >= 1, 0 < smallest < largest"
         )
-    generator = generator_for("dead leaves", seed)
+    generator = generator_for("dead leaves", integer("dead_leaves: seed", seed))
 
     def uniform(*shape):  # of one type, whatever the caller's default is
         return torch.rand(shape, generator=generator, dtype=torch.float32)
@@ -202,13 +202,14 @@ def photograph_patches(count=200, seed=0):
     [2, 2, 2, 2, 2, 2, 2, 2, 2, 2]
     """
     count = integer("photograph_patches: count", count)
+    generator = generator_for("photograph", integer("photograph_patches: seed", seed))
     pixels = photograph()  # (H, W, 3)
     height, width = (int(length) - SIZE + 1 for length in pixels.shape[:2])
     if not CLASSES <= count <= height * width:
         raise ValueError(
             f"photograph_patches: count={count}, must lie between {CLASSES} and {height * width}"
         )
-    places = torch.randperm(height * width, generator=generator_for("photograph", seed))[:count]
+    places = torch.randperm(height * width, generator=generator)[:count]
     windows = pixels.unfold(0, SIZE, 1).unfold(1, SIZE, 1)  # (H', W', 3, 32, 32)
     images = windows[places // width, places % width].to(torch.uint8)
     return _with_arbitrary_classes(images, {

@@ -115,6 +115,7 @@ def initial_weights(block, channels, seed):
     (4, 4, 3, 3)
     """
     kind = KINDS[choice("initial_weights: block", block, KINDS)]
+    seed = integer("initial_weights: seed", seed)  # a text would make other weights
     generator = generator_for("weights", kind.side, channels, seed)
     weights = {}
     inputs = COLORS

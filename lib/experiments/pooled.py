@@ -227,6 +227,7 @@ class PooledNetworks(torch.nn.Module):
             raise ValueError(f"PooledNetworks: kind={kind!r}, geometry={geometry!r}; must be one "
                              f"of {tuple(KINDS)} and one of {GEOMETRIES}")
         self.kind = kind
+        seeds = integers("PooledNetworks: seeds", seeds)
         sizes = [2] + [channels] * LAYERS + [2]
         shapes = list(itertools.pairwise(sizes))
         drawn = [[] for _ in shapes]
@@ -328,6 +329,7 @@ def train(kind, geometry, settings, data, test, seeds):
         Per seed ``"accuracy"`` on the training images, ``"test_accuracy"``, and ``"curve"``: the
         mean loss of every tenth of the training.
     """
+    seeds = integers("train: seeds", seeds)
     (codes, labels), (test_codes, test_labels) = (
         (coded(images, geometry), labels) for images, labels in (data, test))
     nets = PooledNetworks(kind, geometry, settings.channels, seeds)
@@ -397,7 +399,7 @@ def run(settings=None, seeds=SEEDS, geometries=GEOMETRIES, output=STORED / "blob
         If the file belongs to other settings or other data, or cannot be written.
     """
     settings = kind_of("run: settings", settings or PoolSettings(), PoolSettings)
-    seeds = integers("run: seeds", seeds)
+    seeds, together = integers("run: seeds", seeds), integer("run: together", together, 1)
     data, test = blobs(settings.images, "train"), blobs(settings.test_images, "test")
     results = ResultsFile(output, settings, {
         "name": "blobs", "official": False, "count": settings.images,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ..checks import floats
 from ..exact.device import made_on_the_cpu, same_in_every_mode
 from ..results import STORED, Results, ResultsError, program, read
 from .cifar import load_data
@@ -94,6 +95,7 @@ def split_scores(ensemble, images, others=None, batch=500):
     if len(ensemble.networks) != 1:
         raise ValueError(f"split_scores: {len(ensemble.networks)} networks, must be one")
     others = images if others is None else others
+    floats("split_scores: images and others", images, others)  # bytes are no normalized images
     half = SIZE // 2
     rows, columns = len(images), len(others)
     places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))

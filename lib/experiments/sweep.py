@@ -96,6 +96,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     TypeError
         If the grid and the settings are exchanged, the source is no pair, or a number of workers
         is none.
+    ValueError
+        If the number of workers is less than one.
     RecordsError
         If the results file belongs to other settings or cannot be written.
     OSError
@@ -104,7 +106,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         After Ctrl-C; what was finished is stored, long jobs continue from their checkpoint.
     """
     check_plan("run_sweep", grid, settings)
-    integer("run_sweep: workers", workers)
+    integer("run_sweep: workers", workers, 1)  # -1 is every core elsewhere, not one
     if len(kind("run_sweep: source", source, tuple, list)) != 2:
         raise ValueError(f"run_sweep: source={source!r}; need a data folder and a cache folder, "
                          "None for either")

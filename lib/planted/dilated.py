@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import torch
 
+from ..checks import integer
 from ..exact.arithmetic import Real
 from ..exact.device import same_in_every_mode
 from ..trees.mixtures import DilatedNetwork, dilated_tree
@@ -149,6 +150,7 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     2
     """
     _check(pairs, network)
+    starts, steps = integer("train: starts", starts, 1), integer("train: steps", steps, 1)
     draw = torch.Generator().manual_seed(seed)
     identity, windows = torch.eye(network.dim).double(), indices(network.dim, WINDOW)
     weights = [[Real().random((starts, *shape), draw) / shape[-1] ** 0.5

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ..checks import real
+from ..checks import real, shown
 from ..results import STORED, Results, read
 
 __all__ = ["continue_runs", "fisher_exact", "median_interval", "read_runs", "results_path"]
@@ -70,10 +70,13 @@ def continue_runs(path: Path, settings: Mapping[str, object],
     Returns
     -------
     list of str
-        The names of the trainings that were done now.
+        The names of the trainings that were added now.
 
     Raises
     ------
+    TypeError
+        If the trainings have no names, which is said before the first of them, or one returns no
+        errors.
     ValueError
         If the file holds runs of other settings.
 
@@ -86,15 +89,24 @@ def continue_runs(path: Path, settings: Mapping[str, object],
     >>> continue_runs(path, {"steps": 1}, {"a": lambda: [0.5], "b": lambda: [0.25]})
     ['b']
     """
+    if not isinstance(trainings, Mapping) or not all(isinstance(name, str) for name in trainings):
+        raise TypeError(f"continue_runs: trainings={shown(trainings)}; need a dictionary from "
+                        "names, texts, to functions")
     results = Results(path, settings, {"made_with": {
         "torch": torch.__version__.split("+")[0], "python": platform.python_version(),
         "device": "cpu"}}, _as_run)
-    stored = results.names()
-    missing = [name for name in trainings if name not in stored]
-    for name in missing:
-        errors = [round(float(error), 5) for error in trainings[name]()]
-        results.append({"kind": "run", "name": name, "errors": errors})
-    return missing
+    added = []
+    for name in trainings:
+        if name in results.names():  # another process may have been faster
+            continue
+        returned = trainings[name]()
+        try:
+            errors = [round(float(error), 5) for error in returned]
+        except TypeError as error:
+            raise TypeError(f"continue_runs: {name} returned {shown(returned)}; need the errors of "
+                            "its starts, several numbers") from error
+        added += results.append({"kind": "run", "name": name, "errors": errors})
+    return added
 
 
 def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, float, float]:
@@ -115,7 +127,7 @@ def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, fl
     Raises
     ------
     ValueError
-        If the errors are too few for the level, or one is not finite.
+        If the errors are too few for the level, from 0 to below 1, or one is not finite.
 
     Notes
     -----
@@ -128,6 +140,8 @@ def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, fl
     >>> median_interval([9.0, 3.0, 5.0, 1.0, 7.0, 2.0])
     (4.0, 1.0, 9.0)
     """
+    if not 0 <= real("median_interval: level", level) < 1:
+        raise ValueError(f"median_interval: level={level!r}; need a number from 0 to below 1")
     n, ordered = len(errors), sorted(real("median_interval: error", error) for error in errors)
 
     def fails(k: int) -> float:

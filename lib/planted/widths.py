@@ -180,7 +180,7 @@ def sign_products(signs: torch.Tensor, task: str) -> torch.Tensor:
 
     Parameters
     ----------
-    signs : torch.Tensor, shape (batch, N)
+    signs : torch.Tensor, shape (batch, N), N even
     task : {"near", "far"}
 
     Returns
@@ -194,6 +194,10 @@ def sign_products(signs: torch.Tensor, task: str) -> torch.Tensor:
     [1.414, -1.414]
     """
     choice("sign_products: task", task, ("near", "far"))
+    if kind("sign_products: signs", signs, torch.Tensor).ndim != 2 or signs.shape[1] % 2 or (
+            not signs.shape[1]):  # of three places one would be counted twice
+        raise ValueError(f"sign_products: signs of shape {tuple(signs.shape)}; need (batch, N) "
+                         "with an even N")
     half = signs.shape[1] // 2
     one, other = {"near": (signs[:, 0::2], signs[:, 1::2]),
                   "far": (signs[:, :half], signs[:, half:])}[task]
@@ -229,6 +233,7 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
     """
     choice("fit_rectifiers: task", task, ("near", "far"))
     _counts("fit_rectifiers", starts, steps)
+    integer("fit_rectifiers: batch", batch, 1)
     draw, signs = torch.Generator().manual_seed(seed), 2 ** len(widths)
     weights, below = [], 1
     for width in (*widths, None):

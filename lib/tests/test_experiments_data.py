@@ -276,15 +276,31 @@ def test_images_of_a_sweep_and_those_it_is_tested_on(folder):
     tested = load_test_data("cifar-10", str(folder))
     assert torch.equal(tested.images, from_folder(folder, "test").images[:5])
     (folder / "test_batch.bin").unlink()
-    load_test_data.cache_clear()
     assert load_test_data("cifar-10", str(folder)) is None
     (folder / "test_batch.bin").write_bytes(b"damaged")
-    load_test_data.cache_clear()
     with pytest.raises(DatasetError, match="test_batch.bin has 7 bytes"):
         load_test_data("cifar-10", str(folder))
     assert len(load_data("photograph-patches", 20)) == 20
     with pytest.raises(ValueError, match="name='dead_leaves'; need one of 'dead-leaves', 'photo"):
         load_data("dead_leaves", 20)  # it fetched the archive of the third
+
+
+def test_a_folder_that_was_written_again_is_loaded_again(folder, tmp_path, monkeypatch):
+    """A sweep on the next version of a folder trained on the images of the one before."""
+    first = load_data("cifar-10", None, str(folder))
+    assert load_data("cifar-10", None, folder=str(folder)) is first  # every process loads them once
+    raw_records(9).tofile(folder / "data_batch_1.bin")
+    second = load_data("cifar-10", None, str(folder))
+    assert second.fingerprint == from_folder(folder).fingerprint != first.fingerprint
+    folder.rename(tmp_path / "elsewhere")
+    assert load_data("cifar-10", None, str(folder)) is second  # as a sweep goes on without the disk
+    monkeypatch.chdir(tmp_path)
+    here = load_data("cifar-10", 20, "elsewhere")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    with pytest.raises(DatasetError, match="from_folder: elsewhere lacks data_batch_1.bin"):
+        load_data("cifar-10", 20, "elsewhere")
+    assert len(here) == 20
 
 
 @pytest.mark.parametrize("make", [dead_leaves, photograph_patches])

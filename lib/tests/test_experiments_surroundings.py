@@ -18,18 +18,20 @@ from lib import Architecture, Real, overlap_construction, results
 from lib.benchmarks import missing_data
 from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep, training
-from lib.experiments.analysis import cells
+from lib.experiments.analysis import cells, contributions
 from lib.experiments.augment import Stream, Strength
 from lib.experiments.blobs import TASKS, blobs
+from lib.experiments.ensembles import Ensemble
 from lib.experiments.images import dead_leaves, photograph_patches
 from lib.experiments.jobs import failure, train_grid, train_job
 from lib.experiments.networks import Network, initial_weights, mixed_seed, plain_network
 from lib.experiments.records import ResultsFile
+from lib.experiments.separation import split_scores
 from lib.experiments.settings import Grid, Settings
 from lib.planted import __main__ as planted_command
 from lib.planted import dilated, widths
 from lib.planted.runs import median_interval
-from lib.planted.widths import fit_rectifiers
+from lib.planted.widths import fit_rectifiers, sign_products
 from lib.plots import depth
 from lib.results import Results, ResultsError, read
 
@@ -410,7 +412,22 @@ def test_results_name_the_code_that_ran_whatever_its_files_hold_now(module, monk
     (lambda: plain_network(3, 2, torch.Generator()), "seed=<torch._C.Generator"),
     (lambda: mixed_seed("a", None), "part of the seed=None"),
     (lambda: LEAVES.subset("12"), "ImageSet.subset: count='12'"),
-    (lambda: median_interval(["1"] * 6), "median_interval: error='1'")])
+    (lambda: median_interval(["1"] * 6), "median_interval: error='1'"),
+    (lambda: dead_leaves(20, "0", leaves=1), "dead_leaves: seed='0'; need an integer"),
+    (lambda: photograph_patches(10, "0"), "photograph_patches: seed='0'; need an integer"),
+    (lambda: LEAVES.subset(10, "0"), "ImageSet.subset: seed='0'; need an integer"),
+    (lambda: initial_weights("B1", 2, "0"), "initial_weights: seed='0'; need an integer"),
+    (lambda: Stream(LEAVES, "color", "0", 5), "Stream: seed='0'; need an integer"),
+    (lambda: Stream(LEAVES, "color", 0, 5, 0), "Augmenter: strength=0, must be a Strength"),
+    (lambda: next(Stream(LEAVES, "color", 0, 5).epoch("0")), "epoch: number='0'"),
+    (lambda: pooled.PooledNetworks("max", "square", 2, ("0",)), "PooledNetworks: seeds='0'"),
+    (lambda: pooled.train("max", "square", pooled.PoolSettings(), (), (), "01"), "seeds='01'"),
+    (lambda: contributions([], "color", "4"), "contributions: channels='4'; need an integer"),
+    (lambda: dilated.train(dilated.NETWORKS["sum"], ((0, 1),), 1, "2"), "train: steps='2'"),
+    (lambda: sign_products([[1, 1]], "near"), "sign_products: signs=..1, 1..; need a value of ty"),
+    (lambda: split_scores(Ensemble([Network("B1prod", 1, "none", 0)]), LEAVES.images),
+     "split_scores: images and others of torch.uint8"),
+    (lambda: median_interval([1.0] * 6, "0.95"), "median_interval: level='0.95'")])
 def test_what_is_exchanged_or_of_another_kind_is_named(call, message):
     """A generator in place of a seed gave other images on every run: its address was mixed in."""
     with pytest.raises(TypeError, match=message):
@@ -419,6 +436,15 @@ def test_what_is_exchanged_or_of_another_kind_is_named(call, message):
 
 @pytest.mark.parametrize("call, message", [
     (lambda: median_interval([1.0] * 6 + [float("nan")]), "error=nan; need a finite number"),
+    (lambda: median_interval([1.0] * 6, 95), "level=95; need a number from 0 to below 1"),
+    (lambda: median_interval([1.0] * 6, -0.95), "level=-0.95; need a number from 0"),
+    (lambda: next(Stream(LEAVES, "color", 0, 5).epoch(0, "test")), "epoch: purpose='test'"),
+    (lambda: pooled.run(seeds=(0,), together=-1, output=""), "run: together=-1"),
+    (lambda: sweep.run_sweep(Grid({"B1": (2,)}), QUICK, "", workers=-1), "run_sweep: workers=-1"),
+    (lambda: dilated.train(dilated.NETWORKS["sum"], ((0, 1),), 0, 1), "train: starts=0"),
+    (lambda: dilated.train(dilated.NETWORKS["sum"], ((0, 1),), 1, -1), "train: steps=-1"),
+    (lambda: fit_rectifiers((2,), "near", 1, 1, batch=0), "fit_rectifiers: batch=0"),
+    (lambda: sign_products(torch.ones(1, 3), "near"), "signs of shape .1, 3.; need .batch, N. wi"),
     (lambda: plain_network(7, 2), "window=7; need an integer from 1 to 5"),
     (lambda: initial_weights("B7", 2, 0), "initial_weights: block='B7'; need one of 'B1'"),
     (lambda: Results(os.devnull, {}, make=False), "not a regular file")])

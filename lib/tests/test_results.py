@@ -353,3 +353,45 @@ def test_errors_of_runs_may_be_numbers_of_numpy_or_torch(tmp_path):
     trained = {"a": lambda: list(np.array([0.25])), "b": lambda: list(torch.tensor([0.5]))}
     assert continue_runs(tmp_path / "a", SETTINGS, trained) == ["a", "b"]
     assert read_runs(tmp_path / "a")[1] == {"a": [0.25], "b": [0.5]}
+
+
+def test_blocks_that_a_power_cut_left_empty_are_called_so(path):
+    """JSON with zeros is taken for UTF-32, of which the message spoke."""
+    Results(path, SETTINGS).append({"name": "long", "curve": [0.5] * 400})
+    raw = bytearray(path.read_bytes())
+    raw[-1800:-200] = bytes(1600)
+    path.write_bytes(raw)
+    with pytest.raises(ResultsError, match="line 4 holds zeros, as a power cut leaves them; if this"
+                                           " is the right file, delete the line: its result is"):
+        read(path)
+    path.write_bytes(raw[:-200])  # the end of the file: cut off
+    assert Results(path, SETTINGS).append({"name": "long"}) == ["long"]
+
+
+@pytest.mark.parametrize("trainings", [{0: lambda: [0.5]}, [("a", lambda: [0.5])], "a"])
+def test_trainings_without_names_are_refused_before_the_first_of_them(tmp_path, trainings):
+    """Seeds as keys: the first training was done, and its record refused."""
+    with pytest.raises(TypeError, match="continue_runs: trainings=.*; need a dictionary from"):
+        continue_runs(tmp_path / "a", SETTINGS, trainings)
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_training_that_returns_one_number_is_named(tmp_path):
+    with pytest.raises(TypeError, match="continue_runs: a returned 0.5; need the errors of its st"):
+        continue_runs(tmp_path / "a", SETTINGS, {"a": lambda: 0.5})
+
+
+def test_what_another_process_trained_meanwhile_is_not_trained_again(tmp_path):
+    calls = []
+    other = {"b": lambda: calls.append("other") or [0.5]}
+    trainings = {"a": lambda: continue_runs(tmp_path / "a", SETTINGS, other) and [0.25],
+                 "b": lambda: calls.append("own") or [0.5]}
+    assert continue_runs(tmp_path / "a", SETTINGS, trainings) == ["a"] and calls == ["other"]
+
+
+@pytest.mark.parametrize("settings, about", [
+    (["steps", 2], None), ("steps=2", None), (None, None), (SETTINGS, {"check": 1}), (SETTINGS, 3)])
+def test_a_header_that_could_not_be_read_is_not_written(tmp_path, settings, about):
+    with pytest.raises(ResultsError, match="Results: .*; need dictionaries, about without check"):
+        Results(tmp_path / "a", settings, about)
+    assert not (tmp_path / "a").exists()
