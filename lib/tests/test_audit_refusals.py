@@ -386,3 +386,20 @@ def test_operations_that_are_given_functions(module, operation):
     assert str(caught.value) == (
         f"module '1' calls {operation}, which runs functions that are given to it, and these are "
         f"not followed; write what it does with plain operations, or stop before it: {EARLIER}")
+
+
+def test_a_module_that_does_not_run_is_no_matter_of_channels():
+    """Auxiliary heads run in training only; how many channels the input has changes nothing."""
+    class Aided(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.aside = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 2, 1)
+
+        def forward(self, x):
+            x = self.conv(x)
+            return (x, self.aside(x)) if self.training else x
+
+    for channels in (None, 4):
+        with pytest.raises(ValueError) as caught:
+            audit(Aided(), 8, channels, upto="aside")
+        assert str(caught.value) == "upto='aside': this module does not run"
