@@ -308,7 +308,7 @@ def _box(model: nn.Module, found: Audit, options: argparse.Namespace) -> str:
         unit = tuple(map(int, places))
     box, seen = found.box(options.box, unit), None
     if options.effective:
-        seen = effective_field(model, options.size or 224, options.box, unit,
+        seen = effective_field(model, options.size or 224, options.box, box.unit,
                                channels=options.channels)
     if options.picture:
         _draw(box, found.size, options.picture, options.image)

@@ -258,16 +258,16 @@ class Audit:
         if layer is None:
             call = self.last_map_value.call
             return self.last_map_value, self.names.get(call, call.scope if call else "input")
-        for call, name in self.names.items():
-            if name == layer:
-                return call.outputs[0], layer
-        inside = [call for call in self.trace.calls if call.outputs
-                  and isinstance(self.virtual.get(call.outputs[0]), Field)
-                  and (call.scope == layer or call.scope.startswith(f"{layer}."))]
+        named = [call.outputs[0] for call, name in self.names.items() if name == layer]
+        inside = named or [call.outputs[0] for call in self.trace.calls if call.outputs
+                           and isinstance(self.virtual.get(call.outputs[0]), Field)
+                           and (call.scope == layer or call.scope.startswith(f"{layer}."))]
+        inside = inside or [value for scope, values in self.trace.results if scope == layer
+                            for value in values if isinstance(self.virtual.get(value), Field)]
         if not inside or not layer:
             raise ValueError(f"no layer or module {layer!r}; layers are named "
                              f"{', '.join(list(self.names.values())[:12])}, ...")
-        return inside[-1].outputs[0], layer
+        return inside[-1], layer
 
     def bounds(self, partition: str = "left-right", representation: int | None = None,
                avoid: tuple = (), collapse: tuple = (), pools: str = "mixing") -> Surrogate:
@@ -466,7 +466,7 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         try:
             recorded = trace(model, (Image((1, guess, *sizes)),), {}, upto)
         except ValueError as error:
-            if channels:
+            if channels or str(error).startswith("upto="):    # which has run on these
                 raise
             failure = failure or error
             continue

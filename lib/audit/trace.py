@@ -100,7 +100,7 @@ EMPTIES = {"empty_like", "rand_like", "randn_like", "randint_like", "new_empty",
 """Operations that take nothing but the shape and type of a tensor."""
 
 WHOLE = {"linear", "matmul", "einsum", "pad", "lstm", "rnn_tanh", "rnn_relu", "gru", "cdist",
-         "scaled_dot_product_attention"}
+         "scaled_dot_product_attention", "rms_norm"}
 """Operations to be recorded as they are; other composite ones are broken into their parts."""
 
 ONE_AT_A_TIME = threading.RLock()

@@ -49,6 +49,21 @@ class Spectrum(nn.Module):
         return torch.fft.fft2(x).abs()
 
 
+class Mixed(Needs):
+    """Channels that look at rows beside channels that look at columns."""
+
+    def __init__(self):
+        super().__init__(8)
+        self.rows, self.columns = nn.Conv2d(1, 4, (1, 5), padding=(0, 2)), nn.Conv2d(
+            1, 4, (5, 1), padding=(2, 0))
+        self.both = nn.ELU()
+        nn.init.ones_(self.rows.weight)
+        nn.init.ones_(self.columns.weight)
+
+    def forward(self, x):
+        return self.both(torch.cat([self.rows(x), self.columns(x)], 1))
+
+
 class Captioned(Needs):
     """An image and words."""
 
@@ -137,6 +152,17 @@ def test_a_file_with_arguments(capsys):
         "Unit (0, 7) of conv sees rows 0 to 1 and columns 6 to 8.",
         "Without the border it would see rows -1 to 1 and columns 6 to 8.",
         "95 % of its gradient is in 2 x 3 pixels."]
+
+
+def test_the_gradient_is_that_of_the_unit_whose_pixels_are_named(capsys):
+    said = {}
+    for unit in ([], ["--unit", "1,8,8"], ["--unit", "8,8"]):
+        assert main([f"{HERE}:Mixed", "--size", "16", "--box", "both", "--effective", *unit]) == 0
+        said[tuple(unit)] = capsys.readouterr().out.splitlines()
+    assert said[()] == ["Unit (4, 8, 8) of both sees rows 6 to 10 and columns 8 to 8.",
+                        "95 % of its gradient is in 5 x 1 pixels."]
+    assert said["--unit", "1,8,8"][1] == "95 % of its gradient is in 1 x 5 pixels."
+    assert said["--unit", "8,8"][1] == "95 % of its gradient is in 5 x 5 pixels."
 
 
 def test_every_format_holds_the_layers_and_text_fits_a_terminal(capsys):

@@ -292,11 +292,12 @@ def test_a_unit_is_measured_on_an_image_of_224_pixels_unless_said(monkeypatch):
 
     monkeypatch.setattr(command, "effective_field", measured)
     options = command._parser().parse_args([f"{HERE}:MODEL", "--box", "conv", "--effective"])
-    found = types.SimpleNamespace(box=lambda layer, unit: (layer, unit))
+    found = types.SimpleNamespace(box=lambda layer, unit: types.SimpleNamespace(
+        unit=unit or (1, 5, 6)))
     command._box(MODEL, found, options)
     options.size, options.channels, options.unit = (8, 8), 2, "3,4"
     command._box(MODEL, found, options)
-    assert asked == [((224, "conv", None), {"channels": None}),
+    assert asked == [((224, "conv", (1, 5, 6)), {"channels": None}),
                      (((8, 8), "conv", (3, 4)), {"channels": 2})]
 
 

@@ -107,6 +107,18 @@ def test_units_at_both_ends_of_a_map():
     assert FOUND.box("0").unit == (4, 4, 5)         # the middle of channels, rows and columns
 
 
+def test_a_module_that_computes_nothing_returns_what_it_was_given():
+    """Dropout, and what a factory has put in the place of an option, run and have a name."""
+    net = nn.Sequential(nn.Identity(), nn.Conv2d(3, 4, 3, padding=1), nn.Dropout(), nn.Conv2d(
+        4, 4, 3, padding=1))
+    found = audit(net, 8)
+    assert found.box("2", (4, 4)).pixels == found.box("1", (4, 4)).pixels == ((3, 5), (3, 5))
+    assert found.box("0", (4, 4)).pixels == ((4, 4), (4, 4))
+    assert effective_field(net, 8, "2", (4, 4)).theoretical == ((3, 5), (3, 5))
+    with pytest.raises(ValueError, match="no layer or module '4'; layers are named 1, 3"):
+        found.box("4")
+
+
 def test_names_of_layers():
     many = audit(nn.Sequential(*[nn.Conv2d(1, 1, 1) for _ in range(14)]), 4)
     for found, listed in ((FOUND, "0, 1"), (many, ", ".join(map(str, range(12))))):
@@ -374,3 +386,20 @@ def test_operations_that_are_given_functions(module, operation):
     assert str(caught.value) == (
         f"module '1' calls {operation}, which runs functions that are given to it, and these are "
         f"not followed; write what it does with plain operations, or stop before it: {EARLIER}")
+
+
+def test_a_module_that_does_not_run_is_no_matter_of_channels():
+    """Auxiliary heads run in training only; how many channels the input has changes nothing."""
+    class Aided(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.aside = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 2, 1)
+
+        def forward(self, x):
+            x = self.conv(x)
+            return (x, self.aside(x)) if self.training else x
+
+    for channels in (None, 4):
+        with pytest.raises(ValueError) as caught:
+            audit(Aided(), 8, channels, upto="aside")
+        assert str(caught.value) == "upto='aside': this module does not run"

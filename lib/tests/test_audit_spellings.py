@@ -59,6 +59,13 @@ def centered(x, dims):
     return x / torch.sqrt(x.square().mean(dims, keepdim=True) + 1e-5)
 
 
+def by_group(x):
+    """Divided by the deviation of a group of channels, which is repeated in their shape."""
+    groups = x.unflatten(1, (2, CHANNELS // 2))
+    deviation = groups.var((2, 3, 4), keepdim=True).add(1e-5).sqrt()
+    return x / deviation.expand(groups.shape).reshape(x.shape)
+
+
 def scaled(x, dims):
     variance, mean = torch.var_mean(x, dims, keepdim=True)
     return (x - mean) * torch.rsqrt(variance + 1e-5)
@@ -174,7 +181,7 @@ SPELLINGS = {
     "norm of a map": (list, [
         lambda x: F.instance_norm(x), lambda x: F.group_norm(x, 4),
         lambda x: F.layer_norm(x, x.shape[2:]), lambda x: centered(x, (2, 3)),
-        lambda x: scaled(x, (2, 3))]),
+        lambda x: scaled(x, (2, 3)), by_group]),
     "attention": (lambda: [nn.Linear(4, 4)], [
         lambda x, m: F.scaled_dot_product_attention(
             *[m(tokens(x))] * 3).transpose(1, 2).view(x.shape),
@@ -265,3 +272,42 @@ def test_a_gate_is_compared_with_no_map():
 def test_activations_are_dropped_however_they_are_written():
     nets = [around("behind a stride", function, []) for function in ACTIVATIONS]
     assert {str(audit(net, (16, 24)).bounds().best) for net in nets} == {"5^24"}
+
+
+def test_a_norm_of_a_cell_is_dropped_from_the_bounds_whatever_its_kind():
+    class Norm(nn.Module):
+        def __init__(self, norm):
+            super().__init__()
+            self.norm = norm
+
+        def forward(self, x):
+            return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    for norm in (nn.LayerNorm(CHANNELS), nn.RMSNorm(CHANNELS)):
+        found = audit(around("behind a stride", lambda x, m: m(x), [Norm(norm)]), (16, 24))
+        assert [layer.kind for layer in found.layers] == ["conv", "conv"]
+        assert str(found.bounds().best) == "5^24"
+        assert "normalization is dropped" in found.bounds().notes
+
+
+def test_root_mean_squares_of_a_whole_map_are_a_norm():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), plain(lambda x: F.rms_norm(x, x.shape[1:])))
+    assert [layer.kind for layer in audit(net, 16).layers] == ["conv", "norm"]
+    assert audit(net, 16).output[0].everything
+    assert audit(net, 16, ignore="norms").output[0].size == 3
+
+
+def test_what_is_repeated_in_another_shape_is_left_aside_only_where_it_is_a_gate():
+    """Numbers that differ from place to place, or a map, stay what they are."""
+    def rows(x):                                    # one number for each row of the map
+        means = x.mean((1, 3)).view(1, x.shape[2], 1)
+        return x * means.expand(1, x.shape[2], CHANNELS * x.shape[3]).reshape(
+            1, x.shape[2], CHANNELS, x.shape[3]).transpose(1, 2)
+
+    def turned(x):                                  # the same numbers in the order of the map
+        means = x.mean(2).view(1, -1, 1)
+        return x * means.expand(1, means.shape[1], x.shape[2]).reshape(x.shape)
+
+    for operation in (rows, turned):
+        net = around("behind a stride", operation, [])
+        assert audit(net, (16, 24), ignore="gates").output == audit(net, (16, 24)).output

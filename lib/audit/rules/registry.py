@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import NoReturn
 
 import torch
@@ -20,6 +21,7 @@ ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "c
 
 
 REPEATS = ("expand", "repeat", "tile")
+RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
 
 
 Result = Field | None | list
@@ -143,20 +145,33 @@ def before_repeated(value: Value, x: Field) -> Field:
 
     Gates are recognized by being one number for a map, and ``x * gate.expand_as(x)`` is common.
     """
-    at = value
+    at, reshaped = value, False
     while "gates" in x.ignore and at.call is not None and len(at.call.inputs) == 1:
         source, = at.call.inputs
         if at.call.name in REPEATS or at.call.name.startswith("upsample"):
             small = (*[1] * (len(x.shape) - len(source.shape)), *source.shape)
-            if any(n != m and (n != 1 or any(edge.shape[d + 1] > 1 for edge in x.edges))
-                   for d, (n, m) in enumerate(zip(small, x.shape, strict=False))):
+            if reshaped:                            # one number for each group of channels
+                small = _per_channel(source, x)
+            if small is None or any(
+                    n != m and (n != 1 or any(edge.shape[d + 1] > 1 for edge in x.edges))
+                    for d, (n, m) in enumerate(zip(small, x.shape, strict=False))):
                 break
             return x.replace(small, step=[
                 s if s and small[s[0]] == x.shape[s[0]] else None for s in x.step])
-        if at.call.function is None or torch.Tag.pointwise not in at.call.function.tags:
+        if at.call.name in RESHAPES:
+            reshaped = True
+        elif at.call.function is None or torch.Tag.pointwise not in at.call.function.tags:
             break
         at = source
     return x
+
+
+def _per_channel(source: Value, x: Field) -> tuple | None:
+    """The shape of a gate whose numbers, repeated row by row, are constant in every channel."""
+    groups = source.shape[:2]
+    whole = len(groups) == 2 and prod(source.shape) == prod(groups) and (
+        groups[0] == x.shape[0] and x.shape[1] % groups[1] == 0)
+    return (*x.shape[:2], *[1] * (len(x.shape) - 2)) if whole else None
 
 
 def _resolve(entry, fields):
