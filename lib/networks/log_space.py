@@ -242,10 +242,11 @@ class _SignedMix(torch.autograd.Function):
         total = parts.sum(-2, keepdim=True)
         mixed = top + total.abs().log()
         per_unit = log.unsqueeze(-3) - top - total.abs().log()  # of the derivative by a weight
-        per_unit = per_unit.clamp(max=math.log(torch.finfo(log.dtype).max) - 1).exp()
-        per_unit = per_unit * sign.unsqueeze(-3) * total.sign()
+        # its square root: what arrives from above may be as small as this is large
+        root = (per_unit / 2).clamp(max=math.log(torch.finfo(log.dtype).max) - 1).exp()
+        root = root * sign.unsqueeze(-3) * total.sign()
         dead = total == 0  # the log of 0 has no derivative: these get 0
-        ctx.save_for_backward(torch.where(dead, 0, parts / total), torch.where(dead, 0, per_unit))
+        ctx.save_for_backward(torch.where(dead, 0, parts / total), torch.where(dead, 0, root))
         ctx.shapes = log.shape, weight.shape
         ctx.mark_non_differentiable(signs := total.sign()[..., 0, :])
         return mixed[..., 0, :], signs
@@ -253,9 +254,11 @@ class _SignedMix(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient, _):
         _require_first("log_forward")
-        shares, per_unit = ctx.saved_tensors
+        shares, root = ctx.saved_tensors
         gradient = gradient.unsqueeze(-2)  # (*cells, D, 1, batch)
-        to_log, to_weight = (gradient * shares).sum(-3), (gradient * per_unit).sum(-1)
+        largest = torch.finfo(gradient.dtype).max / math.e
+        by_weight = (gradient * root.abs() * root).clamp(-largest, largest)
+        to_log, to_weight = (gradient * shares).sum(-3), by_weight.sum(-1)
         return (to_log.sum_to_size(ctx.shapes[0]), None, to_weight.sum_to_size(ctx.shapes[1]))
 
 
@@ -318,8 +321,9 @@ def log_forward(
     -----
     A product is a sum of logarithms, a sum of products a logarithm of a sum of exponentials whose
     largest term is taken out first. Padding is the log of 0. The derivative of log|y| is 1/y: where
-    y is exactly 0 there is none, and 0 is returned in its place. There are no second derivatives
-    where a sum underflows or is 0. book/log-space.md.
+    y is exactly 0 there is none, and 0 is returned in its place; so it is where y is so far below
+    what it is added to that its share underflows, e^-103 in single precision. There are no second
+    derivatives where a sum underflows or is 0. book/log-space.md.
 
     Examples
     --------

@@ -11,7 +11,7 @@ import mpmath
 import pytest
 import torch
 
-from lib import Architecture, ConvAC
+from lib import Architecture, ConvAC, forward
 from lib.benchmarks import missing_data as measured
 from lib.course import ROOT
 from lib.experiments.records import STORED
@@ -248,6 +248,24 @@ def test_probabilities_of_half_precision_are_probabilities(kind):
     torch.testing.assert_close(again.weights, net.weights, rtol=0.03, atol=0)
     with pytest.raises(ValueError, match="need probabilities"):
         SimplexConvAC.from_weights(architecture, [(w * 1.02, None) for w, _ in net.weights])
+
+
+@pytest.mark.parametrize("kind, gap", [(torch.float32, -90), (torch.float64, -715)])
+def test_a_weight_of_0_beside_a_tiny_sum_gets_the_derivative_of_the_direct_circuit(kind, gap):
+    """One over the sum was cut at the largest number of the type: a tenth was left of 1."""
+    def learned(run, weight, other, log):
+        weight = weight.clone().requires_grad_()
+        run(Architecture((1,), 2, ((1, 1, 2), (1, 1, 1))), weight, other, log).sum().backward()
+        return weight.grad[..., 0]
+
+    passed_on, both = torch.eye(2, dtype=kind)[..., None], torch.ones(1, 2, 1, dtype=kind)
+    log = torch.tensor([[[gap], [0.0]]], dtype=kind)
+    found, wanted, beyond = (learned(run, passed_on, both, x) for run, x in (
+        (lambda net, w, v, x: log_forward(net, [(w, None), (v, None)], x)[0], log),
+        (lambda net, w, v, x: forward(net, [(w, None), (v, None)], x.exp()).log(), log),
+        (lambda net, w, v, x: log_forward(net, [(w, None), (v, None)], x)[0], 2 * log)))
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-30)
+    assert beyond.tolist() == [[0, 0], [0, 1]]  # its share underflows
 
 
 def test_second_derivatives_are_refused_where_they_would_be_wrong():
