@@ -310,3 +310,33 @@ def test_an_audit_shows_itself_in_one_line():
     found = audit(nn.Sequential(conv(3), conv(8)), 16)
     found.bounds()
     assert repr(found) == ("Audit(name='Sequential', size=(16, 16), ignore=frozenset())")
+
+
+def test_a_map_that_is_no_grid_begins_where_its_first_unit_does():
+    found = audit(Run(lambda x: x[:, :, torch.tensor([5, 0, 3, 9])]), 12)
+    rows, columns = found.geometry(found.trace.outputs[0])
+    assert (rows.stride, rows.start, columns.start) == (None, 4, -1)
+
+
+def test_four_cells_show_no_stride_of_two():
+    """A period is believed when it is seen to repeat: two steps at the least."""
+    found = audit(Run(lambda x: x[..., :2].repeat_interleave(2, 3)), 12)
+    assert list(found.virtual[found.trace.outputs[0]].step) == [(2, 1, 1), None]
+
+
+def test_what_sums_along_a_repeated_gate_is_no_gate():
+    class Gated(nn.Module):
+        def __init__(self, function):
+            super().__init__()
+            self.first, self.function = nn.Conv2d(3, 4, 3, padding=1), function
+
+        def forward(self, x):
+            y = self.first(x)
+            return y * self.function(y.mean((2, 3), keepdim=True).expand_as(y))
+
+    def last_row(function):
+        found = audit(Gated(function), 12, ignore=("gates",))
+        seen, _ = found.fields(found.trace.outputs[0])
+        return -seen.clipped(0)[1].amax().item()
+
+    assert last_row(torch.sigmoid) == 1 and last_row(lambda gate: gate.cumsum(3)) == 11

@@ -118,6 +118,8 @@ EXACT = {
     "dense": Run(lambda x, m: m(x.flatten(1)), nn.Linear(4 * 16 * 16, 5)),
     "linear on channels": Run(channels_last_linear, nn.Linear(4, 6)),
     "linear, its weight computed": Run(lambda x: F.linear(x, x[0, 0, 1:6])),
+    "einsum in another order": Run(lambda x: torch.einsum(
+        "nchw,oc->nowh", x + x.mT.roll(3, 2), torch.ones(3, 4).to(x))),
     "einsum": Run(lambda x: torch.einsum("bchw,dc->bdhw", x, x.new_ones(2, 4))),
     "unfold": Run(lambda x: F.unfold(x, 3, padding=1, stride=2)),
     "windowed attention": Run(windows_of_four, nn.Linear(4, 4)),

@@ -1,5 +1,6 @@
 """Constructions where other tests do not look: their parts by definition, defaults, limits."""
 
+import dataclasses
 from collections import Counter
 from itertools import combinations, product
 from math import ceil, isqrt, prod
@@ -404,3 +405,9 @@ def test_a_matrix_that_fills_the_memory_is_not_evaluated():
     weights = [(torch.ones(1, 10, 8).double(), None)]
     with pytest.raises(ValueError, match="a matrix of 100000000 entries; at most 67108864 are"):
         certify_rectifier(net, weights, [0, 1, 2, 3])
+
+
+def test_weights_that_belong_to_a_proof_are_not_exchanged():
+    built = rectifier_construction(2, 3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        built.weights = []
