@@ -205,10 +205,17 @@ class Similarity(nn.Module):
         x = _last_axis("Similarity", x, self.templates)
         if self.power is None:
             return (self.log_weights.exp() * x * self.templates).sum(-1)
-        return -(self.log_weights.exp() * (x - self.templates).abs().pow(self.power)).sum(-1)
+        gaps = x - self.templates  # the second derivative of |x|^2 would be lost at 0
+        sizes = gaps.square() if self.power == 2 else gaps.abs().pow(self.power)
+        return -(self.log_weights.exp() * sizes).sum(-1)
 
     def log_normalization(self) -> torch.Tensor:
         """What makes the exponential of every output a density: (templates,), for a power.
+
+        Raises
+        ------
+        ValueError
+            If the outputs are products: the integrals of their exponentials are infinite.
 
         Examples
         --------
@@ -218,6 +225,9 @@ class Similarity(nn.Module):
         >>> round(density.sum().item() / 100, 4)
         1.0
         """
+        if self.power is None:
+            raise ValueError("Similarity.log_normalization: power None; need a power, exponentials "
+                             "of products have no finite integral")
         side = math.lgamma(1 + 1 / self.power) + math.log(2)  # the integral of exp(-|x|^p)
         return (self.log_weights / self.power - side).sum(-1)
 

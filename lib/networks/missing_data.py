@@ -119,8 +119,9 @@ class TensorialMixture(nn.Module):
         x = self._patches(images)
         known = torch.ones_like(images) if seen is None else seen[:, None].expand_as(images)
         known = self._patches(known.to(x.dtype))
-        x = torch.where(known > 0, x, 0)
-        tau, mu = self.log_precisions.exp(), self.means
+        center = self.means.detach().mean(0)  # densities move with it, squares of 255 cancel badly
+        x = torch.where(known > 0, x - center[:, None, None, None], 0)
+        tau, mu = self.log_precisions.exp(), self.means - center
         constant = tau * mu**2 - self.log_precisions + math.log(2 * math.pi)
         linear = torch.cat([tau, -2 * tau * mu, constant], dim=1)  # (M, 3 entries)
         with _full_precision(x.device.type):  # squares cancel here, half precision leaves nothing

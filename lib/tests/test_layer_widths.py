@@ -204,8 +204,14 @@ def test_designs_that_make_no_sense_are_refused(change, message):
         design_widths(**(given | change))
 
 
+def test_with_widths_refuses_paths_that_lead_to_no_inner_node():
+    tree = ModeTree.perfect(4, 2, 2, (1, 1))
+    with pytest.raises(ValueError, match=r"no inner node at \[\(0, 1\)\]; those of .* are"):
+        with_widths(tree, {(): 3, (0,): 2, (1,): 2, (0, 1): 5})
+
+
 def test_with_widths_needs_a_width_for_every_node():
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"no width at \[\(0,\), \(1,\)\]; need one for every"):
         with_widths(ModeTree.perfect(4, 2, 2, (1, 1)), {(): 3})
 
 

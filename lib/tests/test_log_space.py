@@ -132,6 +132,19 @@ def test_similarities_by_hand():
                                normal.log_prob(x).sum(1, keepdim=True))
 
 
+def test_the_curvature_of_a_normal_density_at_its_mode():
+    layer = Similarity(3, 2, generator=torch.Generator().manual_seed(0)).double()
+    for mode, expected in zip(layer.templates.detach(), layer.log_weights.exp()):
+        found = torch.autograd.functional.hessian(lambda x: layer(x).max(), mode)
+        torch.testing.assert_close(found, torch.diag(-2 * expected))
+
+
+def test_products_have_no_normalization():
+    layer = Similarity(3, 2, power=None, generator=torch.Generator())
+    with pytest.raises(ValueError, match="power None; need a power"):
+        layer.log_normalization()
+
+
 @pytest.mark.parametrize("careful", [False, True])
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
@@ -339,6 +352,15 @@ def test_a_mixture_has_the_type_of_its_images_and_keeps_its_digits_under_autocas
         assert torch.equal(model.components(images.float()), expected)
         scores = model(images.float())
     torch.testing.assert_close(scores, model(images.float()), rtol=0, atol=0.1)
+
+
+def test_a_constant_color_of_255_leaves_densities_their_digits():
+    generator = torch.Generator().manual_seed(2)
+    images = torch.rand(30, 4, 4, 4, generator=generator)
+    images[:, 3] = 1  # the opacity of an RGBA file
+    model = TensorialMixture(Architecture(2, 4, ((2, 2, 3),)), 255 * images, generator=generator)
+    scores = model(255 * images).double()
+    torch.testing.assert_close(scores, model.double()(255 * images.double()), rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("architecture, examples, message", [

@@ -45,12 +45,20 @@ def with_widths(tree: ModeTree, widths: Mapping[Path, int]) -> ModeTree:
     ------
     KeyError
         If an inner node has no width.
+    ValueError
+        If a path leads to no inner node.
 
     Examples
     --------
     >>> print(with_widths(ModeTree.perfect(4, 2, 2, (1, 1)), {(): 7, (0,): 3, (1,): 5}))
     [[0 1]:3 [2 3]:5]:7 over dimension 2
     """
+    nodes = dict(tree.inner_nodes())
+    if missing := [path for path in nodes if path not in widths]:
+        raise KeyError(f"with_widths: no width at {missing}; need one for every inner node")
+    if foreign := [path for path in widths if path not in nodes]:
+        raise ValueError(f"with_widths: no inner node at {foreign}; those of {tree} are {[*nodes]}")
+
     def widened(child: Node | int, path: Path) -> Node | int:
         if isinstance(child, int):
             return child

@@ -173,7 +173,8 @@ def split_windows_rank(pool: int, dim: int, widths: Sequence[int], level: int, r
     level : int
         j: the windows are the nodes of width r_j, whose children have each one color.
     rows : int
-        a, the children in the rows, or in the columns; from 1 to P-1.
+        a, the children of every window in the rows, or of every window in the columns; from 1 to
+        P-1. (With a in the rows of some and in the columns of others the rank can be larger.)
     shared : bool
         Whether all nodes of a level, and all their children, share weights.
 
