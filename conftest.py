@@ -5,6 +5,13 @@ import gc
 import pytest
 
 pytest_plugins = ["lib.course.budgets"]
+collect_ignore_glob = ["notebooks/*.py"]  # the twins are compared with the notebooks, not imported
+
+
+def pytest_configure(config):
+    """Tests may be started in any folder, but nbval looks for its file in the present one."""
+    given = config.option.nbval_sanitize_with
+    config.option.nbval_sanitize_with = given and str(config.rootpath / given)
 
 
 def pytest_collection_finish():
