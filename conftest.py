@@ -12,6 +12,8 @@ def pytest_configure(config):
     """Tests may be started in any folder, but nbval looks for its file in the present one."""
     given = config.option.nbval_sanitize_with
     config.option.nbval_sanitize_with = given and str(config.rootpath / given)
+    if getattr(config.option, "dist", None) == "load":  # of `-n 2` alone: a kernel for some cells
+        config.option.dist = "loadfile"
 
 
 def pytest_collection_finish():

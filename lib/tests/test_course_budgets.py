@@ -49,6 +49,18 @@ def test_notebooks_are_checked_from_their_own_folder_too():
     assert file == str(ROOT / "notebooks" / "sanitize.cfg")
 
 
+def test_the_cells_of_a_notebook_stay_together_whatever_hands_out_the_tests(pytestconfig):
+    """With `-n 2` alone every worker got some cells, which did not know the others' names."""
+    settings = next(plugin for plugin in pytestconfig.pluginmanager.get_plugins()
+                    if getattr(plugin, "__file__", None) == str(ROOT / "conftest.py"))
+    for given, taken in (("load", "loadfile"), ("no", "no")):
+        option = types.SimpleNamespace(nbval_sanitize_with=None, dist=given)
+        settings.pytest_configure(types.SimpleNamespace(option=option, rootpath=ROOT))
+        assert option.dist == taken
+    settings.pytest_configure(types.SimpleNamespace(
+        option=types.SimpleNamespace(nbval_sanitize_with=None), rootpath=ROOT))  # without xdist
+
+
 @pytest.mark.slow
 def test_a_notebook_over_its_time_fails(run_course):
     code, report = check(run_course, COURSE_TIME_SCALE="0.001")
