@@ -5,6 +5,15 @@ import gc
 import pytest
 
 pytest_plugins = ["lib.course.budgets"]
+collect_ignore_glob = ["notebooks/*.py"]  # the twins are compared with the notebooks, not imported
+
+
+def pytest_configure(config):
+    """Tests may be started in any folder, but nbval looks for its file in the present one."""
+    given = config.option.nbval_sanitize_with
+    config.option.nbval_sanitize_with = given and str(config.rootpath / given)
+    if getattr(config.option, "dist", None) == "load":  # of `-n 2` alone: a kernel for some cells
+        config.option.dist = "loadfile"
 
 
 def pytest_collection_finish():

@@ -16,7 +16,7 @@ import stat
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -237,8 +237,7 @@ def _parsed(raw, path, parse, require=None):
         except ResultsError:
             raise
         except ValueError as error:
-            raise ResultsError(
-                f"read: {path}, line {number} {error}; {_advice(header)}") from error
+            raise ResultsError(f"read: {path}, line {number} {error}; {_advice(header)}") from error
         whole = min(end, len(raw))
     return Contents(header, list(records.values()), unchecked), whole
 
@@ -362,6 +361,11 @@ class Results:
         """The names of the records that are stored."""
         return {record["name"] for record in self.contents.records}
 
+    def require(self, names: Iterable[str]) -> None:
+        """Raise a `ResultsError` if these are not all stored: the file was exchanged meanwhile."""
+        if lost := {*names} - self.names():
+            raise ResultsError(f"append: {self.path} was exchanged, lacks {min(lost)}; start again")
+
     def append(self, *records: Mapping) -> list[str]:
         """Store records, all of them or none, each once.
 
@@ -462,8 +466,7 @@ def _line(entry):
 def program() -> Iterator[None]:
     """What a program does around the work that fills a results file.
 
-    Any path can be printed.  An error that a person can cause ends the program with one line, and
-    so does Ctrl-C.
+    Any path can be printed.  An error that a person can cause ends it with a line, as does Ctrl-C.
 
     Examples
     --------

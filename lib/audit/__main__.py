@@ -358,6 +358,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = report(options)
         if sys.stdout is None:
             return 1
+        with contextlib.suppress(AttributeError):   # on Windows a file has a few letters only
+            sys.stdout.reconfigure(errors="xmlcharrefreplace" if options.format == "html"
+                                   else "backslashreplace")
         print(text)
         sys.stdout.flush()
     except (TypeError, ValueError, UnsupportedOperation) as error:

@@ -173,9 +173,10 @@ def measure_missing(arguments):
         __file__, log_space.__file__, missing_data.__file__))).hexdigest()[:12]
     results = Results(arguments.output, SETTINGS,
                       {"data": {"train": origin, "test": test_origin}}, as_classifier)
-    stored = results.names()
+    stored, wanted = results.names(), set()
     for models in (MAIN, VARIANTS):
         for seed, kind in itertools.product(arguments.seeds, models):
+            wanted.add(f"{kind}-s{seed}")
             if f"{kind}-s{seed}" in stored:
                 continue
             model, seconds = train(kind, seed, images, labels)
@@ -197,6 +198,7 @@ def measure_missing(arguments):
                         timespec="seconds")}}
             results.append(record)
             print(record["name"], record["train_accuracy"], record["accuracy"], flush=True)
+    results.require(wanted)
     print(f"{len(results.names())} networks are stored in {arguments.output}")
 
 

@@ -18,7 +18,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.directive import ProofDirective
 
 from .claims import load_claims
-from .finishing import finish_book
+from .finishing import finish_book, remove_gone
 from .ledger import ledger_markdown, stored_checks
 from .overview import map_markdown
 from .quiz import with_quiz
@@ -130,8 +130,10 @@ def drop_thebe(app, page: str, template: str, context: dict, doctree) -> None:
 
 
 def finish(app, exception: Exception | None) -> None:
-    """Finish the pages that were written."""
+    """Finish the pages that were written; a renamed one would be looked at under both names."""
     if exception is None and app.builder.format == "html":
+        if app.builder.name == "html":  # other builders have other names for pages
+            remove_gone(Path(app.outdir), app.env.found_docs)
         finish_book(Path(app.outdir))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .figures import dark_drawing, light_drawing
 
-__all__ = ["finish_book", "finish_page", "icons"]
+__all__ = ["finish_book", "finish_page", "icons", "remove_gone"]
 
 ICON = re.compile(r'<(?:i|span) class="([^"]*\bfa-[^"]*)"([^>]*)></(?:i|span)>')
 ICON_PROGRAM = re.compile(r'\s*<script[^>]*\bfontawesome\.js[^>]*></script>')
@@ -124,6 +124,22 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]],
     # Without a stored choice the theme asks for one called nothing, and complains.
     html = html.replace('getItem("mode") || ""', 'getItem("mode") || "auto"')
     return DRAWING.sub(both_themes, html)
+
+
+def remove_gone(folder: Path, names: Collection[str]) -> None:
+    """Remove pages that an earlier build left and whose sources are gone.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the pages are; looked at are the folders in it that pages of this book are in.
+    names : collection of str
+        All pages of the book, as ``"book/grid-tensors"``.
+    """
+    for top in {name.split("/")[0] for name in names if "/" in name}:
+        for path in (folder / top).rglob("*.html"):
+            if path.relative_to(folder).with_suffix("").as_posix() not in names:
+                path.unlink()
 
 
 def finish_book(folder: Path) -> None:

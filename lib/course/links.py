@@ -4,6 +4,7 @@
 badge and set-up cell.
 """
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def parts_of(url: str) -> tuple[str, str]:
 
 @cache
 def committed(root: Path = ROOT) -> frozenset[str]:
-    """Files a clone would have: those git tracks, or all files where git is not there.
+    """Files a clone would have: those git tracks, or all where git is missing or tracks none.
 
     Parameters
     ----------
@@ -100,9 +101,10 @@ def committed(root: Path = ROOT) -> frozenset[str]:
         Paths from the root, with forward slashes.
     """
     listing = ["git", "-C", str(root), "ls-files", "-z"]
-    done = subprocess.run(listing, capture_output=True, text=True)
-    if done.returncode == 0:
-        return frozenset(done.stdout.split("\0")) - {""}
+    with contextlib.suppress(OSError):  # an archive was unpacked where no git is installed
+        done = subprocess.run(listing, capture_output=True, text=True)
+        if done.returncode == 0 and done.stdout:  # else the archive lies inside a repository
+            return frozenset(done.stdout.split("\0")) - {""}
     return frozenset(p.relative_to(root).as_posix() for p in Path(root).rglob("*") if p.is_file())
 
 

@@ -396,7 +396,8 @@ def run(settings=None, seeds=SEEDS, geometries=GEOMETRIES, output=STORED / "blob
     Raises
     ------
     RecordsError
-        If the file belongs to other settings or other data, or cannot be written.
+        If the file belongs to other settings or other data, cannot be written, or was exchanged
+        meanwhile.
     """
     settings = kind_of("run: settings", settings or PoolSettings(), PoolSettings)
     seeds, together = integers("run: seeds", seeds), integer("run: together", together, 1)
@@ -405,11 +406,12 @@ def run(settings=None, seeds=SEEDS, geometries=GEOMETRIES, output=STORED / "blob
         "name": "blobs", "official": False, "count": settings.images,
         "origin": "made by lib/experiments/blobs.py from the published description",
         "fingerprint": fingerprint(data), "test_fingerprint": fingerprint(test)})
-    stored, code = results.names(), code_digest()
+    stored, code, wanted = results.names(), code_digest(), set()
     for first in range(0, len(seeds), together):
         for kind, task, geometry in itertools.product(KINDS, TASKS, geometries):
             names = {seed: f"{kind}-{geometry}-C{settings.channels}-{task}-s{seed}"
                      for seed in seeds[first:first + together]}
+            wanted.update(names.values())
             rest = [seed for seed, name in names.items() if name not in stored]
             if not rest:
                 continue
@@ -427,6 +429,7 @@ def run(settings=None, seeds=SEEDS, geometries=GEOMETRIES, output=STORED / "blob
                     "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 }} for found in train(kind, geometry, settings, data.task(task), test.task(task),
                                       rest)))
+    results.require(wanted)
 
 
 def main(arguments=None):

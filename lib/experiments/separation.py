@@ -287,7 +287,8 @@ def measure(networks, settings_of, data, output):
     Raises
     ------
     ResultsError
-        If the file cannot be written, or holds networks trained otherwise, or something else.
+        If the file cannot be written, holds networks trained otherwise, or something else, or was
+        exchanged meanwhile.
     """
     results = Results(output, {"halves": HALVES, **{
         block: settings_of(block).as_dict() for block in COMPARED}},
@@ -302,6 +303,7 @@ def measure(networks, settings_of, data, output):
     for network in networks:
         if network.name not in results.names():  # another run may have been faster
             results.append(trained_usage(network, settings_of(network.block), data))
+    results.require(network.name for network in networks)
 
 
 def main(arguments=None):

@@ -78,7 +78,7 @@ def continue_runs(path: Path, settings: Mapping[str, object],
         If the trainings have no names, which is said before the first of them, or one returns no
         errors.
     ValueError
-        If the file holds runs of other settings.
+        If the file holds runs of other settings, or was exchanged meanwhile.
 
     Examples
     --------
@@ -106,6 +106,7 @@ def continue_runs(path: Path, settings: Mapping[str, object],
             raise TypeError(f"continue_runs: {name} returned {shown(returned)}; need the errors of "
                             "its starts, several numbers") from error
         added += results.append({"kind": "run", "name": name, "errors": errors})
+    results.require(trainings)
     return added
 
 

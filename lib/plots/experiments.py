@@ -23,6 +23,7 @@ CONTROLS = ("B1", "B1max3", "conv2", "B2")
 MARKERS = {"": "o", "overlap": "s", "order": "^", "mixing": "v", "both": "D"}
 NAMES = {"B1": "B=1", "B1max3": "3×3 pool", "conv2": "stride 2", "B2": "B=2"}
 SIGNS = {"sum": "Σ", "product": "Π"}
+AXIS_NAMES = {"channels": "channels C", "parameters": "parameters"}
 
 
 def color_of(block: str) -> str:
@@ -36,19 +37,17 @@ def color_of(block: str) -> str:
     return RECEPTIVE_FIELD_COLORS.get(KINDS[block].window, INK)
 
 
-def label_of(block: str) -> str:
-    """What a line is called: "B=2" for the published kinds and for circuits of the same window.
+def label_of(block: str, others: list | tuple = ()) -> str:
+    """What a line is called: "B=2" for the kind B2, and for B2prod where the others lack B2.
 
     Examples
     --------
-    >>> label_of("B2"), label_of("B2prod"), label_of("conv2")
-    ('B=2', 'B=2', 'conv2')
+    >>> label_of("B2"), label_of("B2prod"), label_of("B2prod", ["B1", "B2"]), label_of("conv2")
+    ('B=2', 'B=2', 'B2prod', 'conv2')
     """
     plain = block.removesuffix("prod")
-    return f"B={plain[1:]}" if plain[1:].isdigit() and plain[0] == "B" else block
-
-
-AXIS_NAMES = {"channels": "channels C", "parameters": "parameters"}
+    named = plain != block and plain in others
+    return f"B={plain[1:]}" if plain[1:].isdigit() and plain[0] == "B" and not named else block
 
 
 def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "channels",
@@ -71,8 +70,10 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     >>> with figure() as (drawing, axes):
     ...     draw_accuracy(axes, {("color", "B2", 4): [0.4], ("color", "B2", 8): [0.6]}, "color")
     """
-    ends, parts = [], (found, dashed or {})
-    for block in sorted({key[1] for part in parts for key in part if key[0] == augmentation}):
+    ends, height, parts = [], 0.0, (found, dashed or {})
+    curve({}, augmentation, "B1")  # of an augmentation that is none the panel would be empty
+    drawn = sorted({key[1] for part in parts for key in part if key[0] == augmentation})
+    for block in drawn:
         points, other = (curve(part, augmentation, block, axis) for part in parts)
         color = color_of(block)
         if points:
@@ -80,11 +81,10 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
                           markersize=4, capsize=2, linewidth=1.8)
         if other:  # a single point is no line
             axes.plot([p[0] for p in other], [p[1] for p in other], ".:", color=color)
-        ends.append([*(points or other)[-1][1::-1], label_of(block), color])
+        ends.append([*(points or other)[-1][1::-1], label_of(block, drawn), color])
     ends.sort()
     if axis == "parameters" and 2 < len(ends) == len({color for *_, color in ends}):
         ends = [ends[0], ends[-1]]  # most lines fall on each other, and colors tell the others
-    height = 0.0
     for mean, place, text, color in ends:  # labels keep their distance from one another
         height = max(height + 0.075, mean)
         label_line(axes, place, height, text, color, fontsize=10)

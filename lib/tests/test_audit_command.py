@@ -241,6 +241,22 @@ def test_options_are_checked_before_anything_runs(option, value, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("form, minus, name", [
+    ("html", b"&#8722;1.5", b"caf\xe9&#948;"), ("text", b"center -1.5", b"caf\xe9\\u03b4")])
+def test_a_file_whose_encoding_lacks_letters_takes_the_report(form, minus, name, tmp_path,
+                                                              monkeypatch):
+    """Sent into a file on Windows, HTML ended at its first minus sign."""
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n\ndef net():\n    whole = nn.Sequential()\n"
+        "    whole.add_module('caf\\xe9\\u03b4', nn.Conv2d(3, 4, 6, padding=4))\n"
+        "    return whole\n", encoding="utf-8")
+    with open(tmp_path / "out", "w", encoding="cp1252") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert main([f"{tmp_path / 'mine.py'}:net", "--size", "16", "--format", form]) == 0
+    said = (tmp_path / "out").read_bytes()
+    assert minus in said and name in said
+
+
 def test_a_reader_that_stops_reading_is_no_error():
     command = [sys.executable, "-m", "lib.audit", "lib.audit.models:dilated_stack", "--size", "64"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

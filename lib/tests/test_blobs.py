@@ -327,3 +327,6 @@ def test_what_a_run_on_blobs_stores(tmp_path, monkeypatch):
     assert [part[1] for part in trained[:4]] == ["square", "mirror", "random", "square"]
     assert [part[-1] for part in trained[:2]] == [[0, 1, 2, 3, 4], [0, 1, 2]]
     assert sorted({seed for part in trained for seed in part[-1]}) == list(range(5))
+    monkeypatch.setattr(pooled, "train", lambda *given: [path.unlink(), *train(*given)][1:])
+    with pytest.raises(ValueError, match="exchanged, lacks max-mirror-C2-closedness-s20; start"):
+        pooled.run(settings, (20,), ("mirror",), path)

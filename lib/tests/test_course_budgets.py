@@ -10,6 +10,7 @@ import pytest
 
 from lib.course import ROOT
 from lib.course.budgets import Budgets, most_seconds, peak_memory, pytest_configure
+from lib.course.notebooks import notebooks
 
 
 def check(course, **environment):
@@ -32,6 +33,32 @@ def test_one_changed_digit_in_a_stored_output_fails_and_notebooks_are_measured(r
     assert "notebooks: at most 60 s and 1500 MB" in report, report
     assert re.search(r"^ +\d+\.\d s +\d+ MB  .*90_trial.ipynb$", report, re.MULTILINE), report
     assert "OVER BUDGET" not in report, report
+
+
+def test_notebooks_are_checked_from_their_own_folder_too():
+    """There every script was run, minutes long, and every cell ended with a FileNotFoundError."""
+    program = ("import pytest\nclass Look:\n    def pytest_unconfigure(self, config):\n"
+               "        print('with', config.option.nbval_sanitize_with)\n"
+               "pytest.main(['--co', '-qq', '-n', '0', '-W', 'ignore'], [Look()])")
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "notebooks", text=True,
+                          capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          timeout=100)
+    listed, _, file = done.stdout.strip().partition("\nwith ")
+    assert re.findall(r"notebooks/(.+): \d+", listed) == [
+        path.name for path in notebooks()], done.stdout + done.stderr
+    assert file == str(ROOT / "notebooks" / "sanitize.cfg")
+
+
+def test_the_cells_of_a_notebook_stay_together_whatever_hands_out_the_tests(pytestconfig):
+    """With `-n 2` alone every worker got some cells, which did not know the others' names."""
+    settings = next(plugin for plugin in pytestconfig.pluginmanager.get_plugins()
+                    if getattr(plugin, "__file__", None) == str(ROOT / "conftest.py"))
+    for given, taken in (("load", "loadfile"), ("no", "no")):
+        option = types.SimpleNamespace(nbval_sanitize_with=None, dist=given)
+        settings.pytest_configure(types.SimpleNamespace(option=option, rootpath=ROOT))
+        assert option.dist == taken
+    settings.pytest_configure(types.SimpleNamespace(
+        option=types.SimpleNamespace(nbval_sanitize_with=None), rootpath=ROOT))  # without xdist
 
 
 @pytest.mark.slow

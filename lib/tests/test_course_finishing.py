@@ -1,10 +1,11 @@
 """Built pages are finished: icons, names for screen readers, drawings that fit both themes."""
 
 import re
+import types
 
 import pytest
 
-from lib.course import ROOT
+from lib.course import ROOT, extension
 from lib.course.figures import DARK_PAGE, contrast, dark_drawing, labels, light_drawing
 from lib.course.finishing import finish_book, finish_page, icons
 
@@ -59,6 +60,22 @@ def test_a_book_gets_dark_drawings(tmp_path):
              if path.is_file()}
     assert tmp_path / "_images/tree-dark.svg" in first
     assert (tmp_path / "_images/tree.svg").read_text(encoding="utf-8") != drawing
+
+
+def test_a_page_of_an_earlier_build_is_gone_with_its_source(tmp_path, monkeypatch):
+    """After a chapter was renamed, `make book` ended with the links of the page it had been."""
+    names = ("book/a", "book/old", "notebooks/01_a", "notebooks/02_old", "search", "_static/x/y")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.html").touch()
+    monkeypatch.setattr(extension, "finish_book", lambda folder: None)
+    for builder, error, gone in (("html", OSError(), False), ("dirhtml", None, False),
+                                 ("html", None, True)):
+        extension.finish(types.SimpleNamespace(
+            outdir=tmp_path, builder=types.SimpleNamespace(format="html", name=builder),
+            env=types.SimpleNamespace(found_docs={"book/a", "notebooks/01_a", "index"})), error)
+        left = {path.relative_to(tmp_path).as_posix()[:-5] for path in tmp_path.rglob("*.html")}
+        assert left == {name for name in names if not (gone and "old" in name)}
 
 
 DRAWINGS = sorted((ROOT / "book" / "assets" / "figures").glob("*.svg"))

@@ -1,5 +1,8 @@
 """The course's address and the links that launch notebooks."""
 
+import shutil
+import subprocess
+
 import pytest
 
 from lib.course import links, notebooks, pages, printed
@@ -40,6 +43,19 @@ def test_links_to_a_committed_notebook_pass(published):
 def test_dead_links_are_named(published, link, complaint):
     (line,) = launch_problems(f"text [here]({link}) text", published)
     assert complaint in line
+
+
+@pytest.mark.parametrize("git", [False, True])
+def test_of_an_unpacked_archive_all_files_count(published, monkeypatch, git):
+    """Without git the book was built and then failed with a traceback, and inside a repository that
+    tracks other files with a line for every launch link."""
+    if git:
+        if shutil.which("git") is None:
+            pytest.skip("no git")
+        subprocess.run(["git", "init", "-q", published], check=True)
+    else:
+        monkeypatch.setenv("PATH", str(published))
+    assert launch_problems((published / "README.md").read_text(), published) == []
 
 
 def test_a_link_to_the_whole_repository_on_binder_passes(published):

@@ -12,8 +12,9 @@ from lib.course import ROOT, colab
 from lib.course.colab import HEADING, main, missing_packages, setup_cell, stamp_setup
 from lib.course.links import repository
 
-LIKE_COLAB = pytest.mark.skipif(not sys.platform.startswith("linux"),
-                                reason="Colab runs Linux, the cell its shell")
+LIKE_COLAB = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or shutil.which("git") is None,
+    reason="Colab runs Linux and has git, the cell its shell")
 PRETEND = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
 SHOW = "\nimport pathlib, lib\n\nprint(pathlib.Path(lib.__file__).resolve())"
 

@@ -154,6 +154,19 @@ def test_measuring_resumes_and_refuses_what_is_not_its_own(tmp_path):
         assert output.read_text() == text
 
 
+def test_a_file_that_lost_its_measurements_is_noticed(tmp_path, monkeypatch):
+    output = tmp_path / "ranks.jsonl"
+
+    def measured(network, *_):
+        output.unlink()  # as a file put back by an editor or by git
+        return {"name": network.name}
+
+    monkeypatch.setattr(separation, "trained_usage", measured)
+    with pytest.raises(ResultsError, match="exchanged, lacks B3-C1-color-s0; start again"):
+        measure([Network("B3", 1, "color", seed) for seed in (0, 1)], lambda block: Settings(),
+                dead_leaves(10), output)
+
+
 def test_other_settings_of_a_kind_that_is_not_compared_are_refused(tmp_path):
     """The header has those of `COMPARED`: networks of two settings came to stand in one file."""
     short = Settings(images=20, epochs=1, batch_size=10, evaluations=1)

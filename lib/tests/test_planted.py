@@ -8,6 +8,7 @@ import torch
 
 from lib import ModeTree, exact_rank, matricize, planted
 from lib.planted import dilated, runs, widths
+from lib.results import ResultsError
 
 STORED = {"widths": widths, "dilated": dilated}
 
@@ -75,6 +76,19 @@ def test_early_widths_learn_neighbors_and_deep_ones_do_not():
     early, deep = (sorted(widths.fit_rectifiers(w, "near", 5, 300, 0.01, 64))
                    for w in ((8, 4, 2), (2, 4, 8)))
     assert early[2] < deep[2]
+
+
+def test_a_file_that_was_exchanged_while_runs_were_added_is_named(tmp_path):
+    """A file put back by an editor or by git lacked what was said to have been added."""
+    path = tmp_path / "a.jsonl"
+
+    def exchange():
+        path.unlink()
+        return [0.5]
+
+    with pytest.raises(ResultsError, match=r"append: .*a\.jsonl was exchanged, lacks a; start"):
+        runs.continue_runs(path, {"steps": 2}, {"a": lambda: [0.5], "b": exchange})
+    assert runs.continue_runs(path, {"steps": 2}, {"a": lambda: [0.5], "b": exchange}) == ["a"]
 
 
 def test_runs_continue_after_a_torn_line(tmp_path):

@@ -177,6 +177,16 @@ def test_lines_of_one_color_are_all_named():
         assert len(axes.texts) == names
 
 
+def test_circuits_and_rectifiers_of_one_window_are_told_apart():
+    """Both lines were orange and called B=2; and of a mistyped augmentation the panel was empty."""
+    found = {("color", block, 4): [0.2 + 0.2 * n] for n, block in enumerate(("B2prod", "B2"))}
+    for part, names in ((found, ["B2prod", "B=2"]), ({("color", "B2prod", 4): [0.3]}, ["B=2"])):
+        panels = experiments.draw_four_panels(part).axes
+        assert [[text.get_text() for text in ax.texts] for ax in panels] == [names] * 2
+    with pytest.raises(ValueError, match="augmentation='colour'"):
+        experiments.draw_four_panels(found, ("colour",))
+
+
 @pytest.mark.parametrize("block, sign", [
     ("B1", "max"), ("B2", "max\nΣ"), ("conv2", "Σ"), ("offset2", "max"), ("B2offset", "max"),
     ("B1mean", "mean"), ("B5", "max\nΣ"), ("B3prod", "Π\nΣ"), ("offset3prod", "Π"),
