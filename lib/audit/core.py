@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from ..checks import is_integer
 from .chains import Surrogate, find_bounds
 from .describe import described, on_cpu
+from .failures import advice
 from .fields import EMPTY, Field
 from .geometry import Box, Geometry, is_map, tensor_geometry
 from .report import JoinRecord, formatted, layer_dict, summary, table, to_dict
@@ -474,9 +475,7 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         return recorded, sizes, [] if channels else [
             f"input channels: {guess}, guessed{where}"]
     words = isinstance(next((m for m in model.modules() if m._parameters), None), nn.Embedding)
-    hint = ("inputs= gives it all of its arguments" if "forward() missing" in str(failure) else
-            "inputs= takes tensors of integers" if words or "types: Long, Int" in str(failure) else
-            f"its {guesses[0]} channels were guessed; channels= says how many there are")
+    hint = advice(str(failure), words, len(sizes), guesses[0])
     raise ValueError(f"{failure} ({hint})") from failure
 
 
