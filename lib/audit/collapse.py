@@ -57,12 +57,26 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
         raise ValueError(f"collapse: module {name!r} has the stride "
                          f"{', '.join(map(str, dict.fromkeys(strides)))}, and a layer's is a "
                          "positive integer; it cannot be read as one layer")
+    if not _reads_one_map(audit, name, {*nodes, value}):
+        raise ValueError(f"collapse: module {name!r} reads maps whose units see different pixels; "
+                         "it cannot be read as one layer")
     node.window = tuple(map(_window, before, after))
     node.stride, node.dilation = tuple(map(int, strides)), ones
     (first, node.places), (last, grid) = laid_out
     node.dims, node.width = (first, last), value.shape[last]
     node.grid = tuple(value.shape[place] for place in grid)
     return node
+
+
+def _reads_one_map(audit: object, name: str, live: set) -> bool:
+    """Whether all that a module reads has one field: else what it adds to one is not its own."""
+    inside = re.compile(whole_name(re.escape(name))).match
+    read = {value for call in audit.trace.calls if inside(call.scope)
+            and not live.isdisjoint(call.outputs) for value in call.inputs
+            if value in live and not (value.call and inside(value.call.scope))}
+    fields = {tuple((axis.size, axis.stride, axis.start) for axis in audit.geometry(value))
+              for value in read if isinstance(audit.virtual.get(value), Field)}
+    return len(fields) < 2
 
 
 def _window(before: Geometry, after: Geometry) -> int:
