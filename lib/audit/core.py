@@ -200,7 +200,8 @@ class Audit:
         Parameters
         ----------
         layer : str, optional
-            Name of a layer or module; the last grid over the image by default.
+            Name of a layer, ``pool #2`` where it runs a second time, or of a module, at its last
+            run; the last grid over the image by default.
         unit : tuple of int, optional
             Its place in the map: one index per axis, for all channels together, or one per
             dimension after the batch. By default the unit in the middle.
@@ -385,7 +386,7 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
         size are followed, as images with the same pixels; without any, the first tensor of
         integers is, as a sequence. The others are taken as they are.
     upto : str, optional
-        Name of a module: the audit ends with its output.
+        Name of a module: the audit ends with its output, that of its first run.
     outputs : str, int, or a sequence of these, optional
         Which outputs to report, by name or number; all by default.
     ignore : sequence of {"gates", "norms", "attention"}
