@@ -182,6 +182,7 @@ def _imported(home: str) -> ModuleType:
     if file.suffix not in (".py", "") and file.is_file():       # weights, say, or a notebook
         raise ValueError(f"{home!r} is no Python file: name one in which the network is defined")
     sys.path.insert(0, str(file.parent.resolve()) if file.suffix == ".py" else "")
+    options, sys.argv = sys.argv, [home]            # a script that reads options gets none of ours
     try:
         if file.suffix != ".py":
             return importlib.import_module(home)
@@ -194,7 +195,11 @@ def _imported(home: str) -> ModuleType:
         hint = "" if "relative import" not in str(error) else (
             "; it is a part of a package: name it as package.module, from the folder that holds "
             "the package")
+        if isinstance(error, SystemExit):           # as argparse does where an option is missing
+            hint = "; it ends the program when it is imported"
         raise ValueError(f"cannot import {home!r}: {_one_line(error)}{hint}") from error
+    finally:
+        sys.argv = options
 
 
 def _one_line(error: BaseException) -> str:
@@ -284,7 +289,7 @@ def report(options: argparse.Namespace) -> str:
     model = load(options.target, *options.args)
     outputs = options.outputs and [int(name) if name.lstrip("-").isdecimal() else name
                                    for name in _listed(options.outputs)]
-    found = audit(model, options.size, options.channels, inputs=options.inputs,
+    found = audit(model, options.size, options.channels, inputs=_as_its_weights(model, options),
                   upto=options.upto, outputs=outputs, ignore=_listed(options.ignore))
     found.name = options.target
     if options.box is not None:
@@ -296,6 +301,15 @@ def report(options: argparse.Namespace) -> str:
     if options.format == "markdown":
         return markdown(found)
     return str(found) if options.format == "text" else found.table(options.format)
+
+
+def _as_its_weights(model: nn.Module, options: argparse.Namespace) -> tuple | None:
+    """The inputs, floating ones of the type of the network's weights, as an image would be."""
+    kinds = (p.dtype for p in model.parameters() if p.is_floating_point())
+    kind = next(kinds, torch.float)
+    return options.inputs and tuple(
+        torch.zeros((), dtype=kind).expand(x.shape) if x.is_floating_point() else x
+        for x in options.inputs)
 
 
 def _box(model: nn.Module, found: Audit, options: argparse.Namespace) -> str:
@@ -330,7 +344,9 @@ def _draw(box: object, size: tuple[int, ...], file: str, image: str | None) -> N
     plots = importlib.import_module("..plots.audit", __package__)
     try:
         below = imread(image) if image else None
-        with plots.figure(6, 6 * size[0] / size[1]) as (drawing, axes):
+        tall = 6 * size[0] / size[1]                # the title needs some room, a page has an end
+        with plots.figure(6, min(max(1.8, tall), 12)) as (drawing, axes):
+            axes.set_anchor("W")                    # a title begins where the image does
             plots.draw_unit(axes, box, size, below, f"unit {box.unit} of {box.layer}")
             drawing.savefig(file)
     except (OSError, SyntaxError, ValueError) as error:

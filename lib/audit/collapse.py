@@ -7,6 +7,7 @@ from collections import Counter
 from math import prod
 
 from .fields import Field
+from .geometry import Geometry
 from .nodes import Node
 from .trace import Value
 
@@ -44,10 +45,10 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
     node = Node(name, "layer", [nodes[source]], value, prod(value.shape[1:2]))
     before, after = audit.geometry(source), audit.geometry(value)
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
-    if prod(value.shape) == node.width:             # a head: one window over all that is left
-        node.closing = node.dense = True
-        return node
     laid_out = [_channels_and_places(audit.fields(v)[0]) for v in (source, value)]
+    if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after):
+        node.closing = node.dense = True            # a head: one window over all that is left
+        return node
     if None in laid_out:
         raise ValueError(f"collapse: module {name!r} leads from a grid over the image to none, or "
                          "begins without one; it cannot be read as one layer")
@@ -56,13 +57,39 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
         raise ValueError(f"collapse: module {name!r} has the stride "
                          f"{', '.join(map(str, dict.fromkeys(strides)))}, and a layer's is a "
                          "positive integer; it cannot be read as one layer")
-    node.window = tuple(max(1, int((b.size - a.size) / a.stride) + 1)
-                        for a, b in zip(before, after, strict=True))
+    if not _reads_one_map(audit, name, {*nodes, value}):
+        raise ValueError(f"collapse: module {name!r} reads maps whose units see different pixels; "
+                         "it cannot be read as one layer")
+    node.window = tuple(map(_window, before, after))
     node.stride, node.dilation = tuple(map(int, strides)), ones
     (first, node.places), (last, grid) = laid_out
     node.dims, node.width = (first, last), value.shape[last]
     node.grid = tuple(value.shape[place] for place in grid)
     return node
+
+
+def _reads_one_map(audit: object, name: str, live: set) -> bool:
+    """Whether all that a module reads has one field: else what it adds to one is not its own."""
+    inside = re.compile(whole_name(re.escape(name))).match
+    read = {value for call in audit.trace.calls if inside(call.scope)
+            and not live.isdisjoint(call.outputs) for value in call.inputs
+            if value in live and not (value.call and inside(value.call.scope))}
+    fields = {tuple((axis.size, axis.stride, axis.start) for axis in audit.geometry(value))
+              for value in read if isinstance(audit.virtual.get(value), Field)}
+    return len(fields) < 2
+
+
+def _window(before: Geometry, after: Geometry) -> int:
+    """Cells of a map along one axis that a unit behind it looks at."""
+    return max(1, int((after.size - before.size) / before.stride) + 1)
+
+
+def _covers(laid_out: tuple | None, source: Value, before: tuple, after: tuple) -> bool:
+    """Whether one cell looks at the whole map, as far as can be known: a map may be cropped."""
+    if laid_out is None or None in [axis.stride for axis in (*before, *after)]:
+        return True
+    cells = [source.shape[place] for place in laid_out[1]]
+    return all(_window(a, b) >= n for a, b, n in zip(before, after, cells, strict=True))
 
 
 def _channels_and_places(x: Field) -> tuple[int, tuple[int, ...]] | None:

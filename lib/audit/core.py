@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from ..checks import is_integer
 from .chains import Surrogate, find_bounds
 from .describe import described, on_cpu
+from .failures import advice
 from .fields import EMPTY, Field
 from .geometry import Box, Geometry, is_map, tensor_geometry
 from .report import JoinRecord, formatted, layer_dict, summary, table, to_dict
@@ -199,7 +200,8 @@ class Audit:
         Parameters
         ----------
         layer : str, optional
-            Name of a layer or module; the last grid over the image by default.
+            Name of a layer, ``pool #2`` where it runs a second time, or of a module, at its last
+            run; the last grid over the image by default.
         unit : tuple of int, optional
             Its place in the map: one index per axis, for all channels together, or one per
             dimension after the batch. By default the unit in the middle.
@@ -384,7 +386,7 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
         size are followed, as images with the same pixels; without any, the first tensor of
         integers is, as a sequence. The others are taken as they are.
     upto : str, optional
-        Name of a module: the audit ends with its output.
+        Name of a module: the audit ends with its output, that of its first run.
     outputs : str, int, or a sequence of these, optional
         Which outputs to report, by name or number; all by default.
     ignore : sequence of {"gates", "norms", "attention"}
@@ -474,9 +476,7 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         return recorded, sizes, [] if channels else [
             f"input channels: {guess}, guessed{where}"]
     words = isinstance(next((m for m in model.modules() if m._parameters), None), nn.Embedding)
-    hint = ("inputs= gives it all of its arguments" if "forward() missing" in str(failure) else
-            "inputs= takes tensors of integers" if words or "types: Long, Int" in str(failure) else
-            f"its {guesses[0]} channels were guessed; channels= says how many there are")
+    hint = advice(str(failure), words, len(sizes), guesses[0])
     raise ValueError(f"{failure} ({hint})") from failure
 
 

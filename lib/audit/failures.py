@@ -10,6 +10,8 @@ NUMBERS = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tenso
            "'quantized::")
 """Signs of PyTorch's errors that numbers were asked for."""
 
+BATCH = "would take the batch for channels"
+
 
 def explained(error: Exception, module: str, shapes: list) -> Exception:
     """An error of the model's own code, with the module in which it happened."""
@@ -32,3 +34,18 @@ def explained(error: Exception, module: str, shapes: list) -> Exception:
     many = "inputs of shapes " + ", ".join(map(str, shapes))
     return ValueError(f"{where} fails on "
                       f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")
+
+
+def advice(failure: str, words: bool, axes: int, channels: int) -> str:
+    """What may help where a network fails on an image of guessed channels.
+
+    ``words`` says whether the network begins with a table of words.
+    """
+    if "forward() missing" in failure:
+        return "inputs= gives it all of its arguments"
+    if words or "types: Long, Int" in failure:
+        return "inputs= takes tensors of integers"
+    if "(unbatched)" in failure or BATCH in failure:
+        return (f"size= gives {axes} {'axis' if axes == 1 else 'axes'}: give it one number for "
+                "each axis of the data")
+    return f"its {channels} channels were guessed; channels= says how many there are"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 
+from .failures import BATCH
 from .memory import UnsupportedOperation
 
 aten = torch.ops.aten
@@ -110,8 +111,20 @@ def between_zeros(recorder: object, function: object, args: tuple, kwargs: dict)
     return aten.constant_pad_nd.default(x, [0, 0] * (x.dim() - 1 - dim) + [before, after])
 
 
+def with_a_batch(recorder: object, function: object, args: tuple, kwargs: dict) -> None:
+    """A convolution along one axis more than an image has takes its batch of one for channels."""
+    x, value = args[0], recorder.look_up(args[0])
+    if value is None or args[1].dim() != x.dim() + 1:
+        return
+    while value.call:
+        value = value.call.inputs[0]
+    if value.first == 2 and len(value.shape) == x.dim():
+        raise ValueError(f"a convolution along {x.dim() - 1} axes {BATCH}; it needs (batch, "
+                         "channels, axes...)")
+
+
 REWRITES = {
-    "cat": between_zeros,
+    "cat": between_zeros, "conv1d": with_a_batch, "conv2d": with_a_batch, "conv3d": with_a_batch,
     "index": indexed, "_unsafe_index": indexed, "index_put": indexed, "index_put_": indexed,
     "_index_put_impl_": indexed, "masked_select": selected, "masked_scatter": scattered,
     "masked_scatter_": scattered, "_pack_padded_sequence": packed, "lstm": packed_recurrent,

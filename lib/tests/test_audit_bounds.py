@@ -330,6 +330,48 @@ def test_a_head_after_a_flatten_can_be_read_as_one_layer():
     assert whole.chain[-1].window == (4, 4)
 
 
+@pytest.mark.parametrize("layer", [
+    nn.Conv2d(8, 6, (2, 1), 2), nn.Conv2d(8, 6, 1, 2), nn.Conv2d(8, 6, 2, 2)])
+def test_a_module_that_leaves_one_cell_may_leave_pixels_out(layer):
+    net = nn.Sequential(nn.Conv2d(3, 8, 2), nn.Sequential(layer), nn.Conv2d(6, 1, 1))
+    for size in (3, 4):                             # maps of 2 and 3 cells; the third is not read
+        found = audit(net, size)
+        for cut in ("left-right", "top-bottom"):
+            whole, apart = (found.bounds(cut, collapse=c).best for c in (("1",), ()))
+            assert str(whole) == str(apart)
+
+
+class Dense(nn.Module):
+    """Every layer reads all maps before it; ``order`` says which it is given first."""
+
+    def __init__(self, order=1):
+        super().__init__()
+        self.order, self.stem, self.first = order, nn.Conv2d(3, 4, 1), nn.Conv2d(4, 1, 3, padding=1)
+        self.second = Joined(nn.Conv2d(5, 4, 3, padding=1))
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.second(*[x, self.first(x)][::self.order])
+
+
+class Joined(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, *maps):
+        return self.layer(torch.cat(maps, 1))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_module_that_reads_two_maps_is_no_single_layer(order):
+    """Its unit sees 5 pixels through a layer of one channel, not in a window of 5 of its own."""
+    found = audit(Dense(order), (1, 8))
+    with pytest.raises(ValueError, match="module 'second' reads maps whose units see different"):
+        found.bounds(collapse=("second",))
+    assert found.bounds(collapse=("first",)).best and found.bounds().best
+
+
 def test_a_module_that_leaves_the_grid_cannot_be_collapsed():
     net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1),
                         nn.Sequential(nn.Flatten(2), nn.Conv1d(8, 4, 3)))

@@ -133,6 +133,26 @@ def test_a_file_of_weights_is_no_program(tmp_path, capsys):
     assert "weights.pt' is no Python file: name one in which" in capsys.readouterr().err
 
 
+SCRIPT = """import argparse
+from torch import nn
+parser = argparse.ArgumentParser()
+parser.add_argument("{}")
+parser.parse_args()
+net = nn.Conv2d(3, 4, 3)
+"""
+
+
+def test_a_script_that_reads_options_gets_none_of_ours(tmp_path, capsys, monkeypatch):
+    arguments = [f"{tmp_path / 'train.py'}:net", "--summary"]
+    monkeypatch.setattr(sys, "argv", ["lib/audit/__main__.py", *arguments])
+    (tmp_path / "train.py").write_text(SCRIPT.format("--rate"))
+    assert main(arguments) == 0
+    (tmp_path / "train.py").write_text(SCRIPT.format("data"))
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.endswith("SystemExit: 2; it ends the program when it is "
+                                            "imported\n")
+
+
 def test_the_command_line(capsys):
     assert main(["lib.audit.models:dilated_stack", "--size", "32x48"]) == 0
     title = capsys.readouterr().out.splitlines()[0]
@@ -194,6 +214,26 @@ def test_a_unit_as_json_and_as_a_picture(tmp_path, capsys):
         "layer": "conv", "unit": [8, 8], "pixels": [[7, 9], [7, 9]], "beyond": [[7, 9], [7, 9]]}
     dark = imread(picture)[..., :3].mean(2) < 0.1   # the image below is black
     assert 0.3 < dark.mean() < 0.95
+
+
+@pytest.mark.parametrize(("size", "height"), [("80x1000", 198), ("1000x80", 1320)])
+def test_a_picture_of_a_long_input_has_room_for_its_title(size, height, tmp_path):
+    from matplotlib.image import imread
+    assert main([f"{HERE}:Needs", "--args", "8", "--size", size, "--box", "conv", "--picture",
+                 str(tmp_path / "unit.png")]) == 0
+    drawn = imread(tmp_path / "unit.png")[..., :3].mean(2)
+    assert drawn.shape == (height, 660)
+    assert drawn[[0, -1]].min() == drawn[:, [0, -1]].min() == 1     # nothing is cut off
+
+
+def half():
+    """A network in half precision with a number beside its image."""
+    return Captioned().half()
+
+
+def test_inputs_have_the_type_of_the_weights(capsys):
+    assert main([f"{HERE}:half", "--inputs", "1x1x8x8, 1x3:int", "--outputs", "map"]) == 0
+    assert "Output: units see at most 3 x 3 pixels" in capsys.readouterr().out
 
 
 def test_several_inputs_and_one_output(capsys):

@@ -3,6 +3,8 @@
 The nearest arguments that must be accepted stand beside those that must not.
 """
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -230,6 +232,27 @@ def test_a_model_that_fails(channels, function, said):
     with pytest.raises(ValueError) as caught:
         audit(Run(function), 8, channels)
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("model, given, said", [
+    (nn.Conv3d(1, 4, 3), {"size": 9}, "(1, 1, 9, 9): a convolution along 3 axes would take the "
+     "batch for channels; it needs (batch, channels, axes...) (size= gives 2 axes: "),
+    (nn.Conv2d(1, 4, 3), {"size": (9,)}, "(1, 1, 9): a convolution along 2 axes would take the "
+     "batch for channels; it needs (batch, channels, axes...) (size= gives 1 axis: "),
+    (nn.Conv3d(1, 4, 3), {"inputs": torch.rand(1, 9, 9, 9)}, "(1, 9, 9, 9): a convolution along 3 "
+     "axes would take the batch for channels; it needs (batch, channels, axes...)"),
+    (nn.Conv1d(1, 4, 3), {"size": 9}, "got input of size: [1, 1, 9, 9] (size= gives 2 axes: give "
+     "it one number for each axis of the data)")])
+def test_a_network_along_other_axes_than_its_image(model, given, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        audit(model, **given)
+
+
+def test_one_image_of_a_batch_may_be_convolved_without_it():
+    one_by_one = Run(lambda x, _, conv: torch.stack([conv(image) for image in x]),
+                     nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 3))
+    one_by_one.first = nn.Identity()
+    assert audit(one_by_one, 9).output[0].size == 3
 
 
 def test_a_model_that_fails_on_two_inputs():
