@@ -149,7 +149,8 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     """
     _fits("fit_circuit", tree, target)
     _counts("fit_circuit", starts, steps)
-    target = target.to("cpu", copy=True)  # one made in inference mode knows no gradients
+    # a copy: one made in inference mode knows no gradients; squares of bytes would wrap around
+    target = target.to("cpu", torch.float64, copy=True)
     draw = torch.Generator().manual_seed(seed)
     weights = {path: (Real().random((starts, *shape), draw) / shape[-1] ** 0.5).requires_grad_()
                for path, shape in tree.weight_shapes().items()}

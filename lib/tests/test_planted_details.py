@@ -253,3 +253,11 @@ def test_fisher_at_the_ends():
 def test_a_task_that_is_none_is_named_by_the_function_that_was_called():
     with pytest.raises(ValueError, match="fit_rectifiers: task='no'; need one of 'near', 'far'"):
         widths.fit_rectifiers((2,), "no", starts=1, steps=1)
+
+
+@pytest.mark.parametrize("kind, size", [(torch.bool, 1), (torch.uint8, 200), (torch.int16, 200),
+                                        (torch.float16, 300), (torch.float32, 1e25)])
+def test_the_error_of_a_fit_does_not_depend_on_how_a_target_is_stored(kind, size):
+    tree, pairs = ModeTree.perfect(4, 2, 2, (2, 2)), [(0, 1), (2, 3)]
+    stored = (widths.matches(4, 2, pairs, symbols=2) * size).to(kind)
+    assert widths.fit_circuit(tree, stored, 2, 3) == widths.fit_circuit(tree, stored.double(), 2, 3)
