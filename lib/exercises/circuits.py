@@ -11,7 +11,20 @@ from ..grids.certify import certify
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import indices, matricize
 from ..trees.tree import ModeTree
-from .core import array, ask, compare, exercise, integer, integers, number, positions, refuse, shown
+from .core import (
+    array,
+    ask,
+    compare,
+    exercise,
+    integer,
+    integers,
+    number,
+    positions,
+    refuse,
+    rounded_rank,
+    rounding,
+    shown,
+)
 
 
 def _rank(matrix: torch.Tensor, prime: int | None = None) -> int:
@@ -19,10 +32,11 @@ def _rank(matrix: torch.Tensor, prime: int | None = None) -> int:
 
 
 def _minor(matrix: torch.Tensor) -> tuple[int, int, int, int]:
-    """Rows and columns of the first 2×2 minor that is not zero."""
+    """Rows and columns of the first 2×2 minor that is not zero; of the largest after roundings."""
     rows, columns = (list(combinations(range(side), 2)) for side in matrix.shape)
-    return next((i, j, k, m) for i, j in rows for k, m in columns
-                if matrix[i, k] * matrix[j, m] != matrix[i, m] * matrix[j, k])
+    sizes = {(i, j, k, m): abs(float(matrix[i, k] * matrix[j, m] - matrix[i, m] * matrix[j, k]))
+             for i, j in rows for k, m in columns}
+    return max(sizes, key=sizes.get if rounding(matrix) else lambda minor: sizes[minor] > 0)
 
 
 @exercise("01-pairs", "the matrix is a Kronecker product with one factor for every pair; when is "
@@ -67,12 +81,12 @@ def _two_ranks(answer):
     beside, above = matricize(grid, (0, 2)), matricize(grid, (0, 1))
     if not bool(grid.any()):
         refuse("h is zero on all 16 images, and every rank is 0")
-    if torch.linalg.matrix_rank(beside) != 1:
+    if rounded_rank(beside) != 1:
         i, j, k, m = _minor(beside)
         refuse(f"left against right the rank is above 1: with {halves[i]} or {halves[j]} on the "
                f"left and {halves[k]} or {halves[m]} on the right, the four values of h have a "
                "determinant that is not 0")
-    rank = int(torch.linalg.matrix_rank(above))
+    rank = rounded_rank(above)
     if rank != 4:
         same = next((f": with {halves[i]} or {halves[j]} on top, h is the same for every bottom"
                      for i, j in combinations(range(4), 2) if torch.equal(above[i], above[j])), "")
@@ -98,12 +112,12 @@ def _primes(answer):
 def _one_against_all(answer):
     table = array(answer, (2, 2, 2))
     for mode in range(3):
-        rank = int(torch.linalg.matrix_rank(matricize(table, (mode,))))
+        rank = rounded_rank(matricize(table, (mode,)))
         if rank != 1:
             refuse(f"mode {mode} against the other two has rank {rank}; one channel has rank 1"
                    if rank else "the table is zero: a channel of weight 0 makes it, shared or not")
-    flips = (table.transpose(0, 1), table.transpose(1, 2))
-    if all(torch.equal(table, flip) for flip in flips):
+    flips, slack = (table.transpose(0, 1), table.transpose(1, 2)), rounding(table) * table.abs()
+    if all(bool(((table - flip).abs() <= slack).all()) for flip in flips):
         refuse("the table is symmetric: no exchange of modes changes it, and shared channels "
                "reach every such table")
     return "one channel makes it, and no number of shared channels does"

@@ -17,7 +17,7 @@ import torch
 
 __all__ = ["EXERCISES", "Exercise", "Refusal", "Unsolved", "apart", "array", "ask", "close",
            "compare", "exercise", "has_gap", "integer", "integers", "number", "plain", "positions",
-           "rank_of", "refuse", "said", "shown", "truth"]
+           "rank_of", "refuse", "rounded_rank", "rounding", "said", "shown", "truth"]
 
 
 class Unsolved(Exception):
@@ -154,6 +154,38 @@ def rank_of(matrix: torch.Tensor | Sequence[Sequence[float | int | Fraction]]) -
         rest = [[x - row[0] / pivot[0] * y for x, y in zip(row[1:], pivot[1:])]
                 for row in rest if row is not pivot]
     return rank
+
+
+def rounding(table: torch.Tensor) -> float:
+    """How far roundings may have moved the entries of a table, relative to the largest of them.
+
+    Integers were not rounded. Numbers that fit into 32-bit floats were computed there.
+
+    Examples
+    --------
+    >>> halves, thirds = torch.tensor([0.5, 2.5]).double(), torch.tensor([1.0, 2.0]).double() / 3
+    >>> rounding(2 * halves), rounding(halves) == rounding(thirds.float().double()) > 1e-7
+    (0.0, True)
+    >>> rounding(thirds) < 1e-14
+    True
+    """
+    if bool((table == table.round()).all()) and bool((table.abs() <= 2**24).all()):
+        return 0.0
+    kind = torch.float32 if torch.equal(table, table.float().double()) else torch.float64
+    return 8 * torch.finfo(kind).eps
+
+
+def rounded_rank(matrix: torch.Tensor) -> int:
+    """The rank of a small table in float64: exact for integers, else what roundings do not explain.
+
+    Examples
+    --------
+    >>> thirds = torch.tensor([1.0, 2.0, 4.0]) / 3
+    >>> rounded_rank(torch.outer(thirds, thirds).double()), rounded_rank(torch.eye(3).double())
+    (1, 3)
+    """
+    slack = rounding(matrix)
+    return int(torch.linalg.matrix_rank(matrix, rtol=slack)) if slack else rank_of(matrix)
 
 
 def said(answer: Callable, arguments: Sequence) -> str:

@@ -208,3 +208,25 @@ def test_the_order_of_the_group_counted_one_by_one(pool, levels):
                         fresh.append(other)
     assert len(found) == symmetry_order(levels, pool)
     assert levels > 1 or len(found) == factorial(pool)
+
+
+def test_tables_may_have_been_rounded():
+    """A channel of numbers that are not integers is no exact product of its vectors."""
+    a, b, c = torch.randn(3, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float32)
+    for kind in (torch.float32, torch.float64):
+        a, b, c = (vector.to(kind) for vector in (a, b, c))
+        table = torch.einsum("i,j,k->ijk", a, b, c)
+        assert judged("02-one-against-all", table)[0] == "right"
+        cube = torch.einsum("i,j,k->ijk", a, a, a)
+        assert "is symmetric" in judged("02-one-against-all", cube)[1]
+        assert "has rank 2" in judged("02-one-against-all", table + torch.einsum(
+            "i,j,k->ijk", b, c, 1e-4 * b))[1]
+        left, right = torch.stack([a, b]), torch.stack([b, c])
+        assert judged("01-two-ranks", lambda w, x, y, z: left[w, y] * right[x, z])[0] == "right"
+        assert "determinant" in judged("01-two-ranks", lambda w, x, y, z: left[w, y] * right[x, z]
+                                       + 1e-4 * a[w] * b[z])[1]
+    flat = [[[x * y * z for z in (0.1, 0.3)] for y in (0.1, 0.3)] for x in (0.1, 0.3)]
+    assert flat[0][0][1] != flat[0][1][0] or flat[0][0][1] != flat[1][0][0]
+    assert "is symmetric" in judged("02-one-against-all", flat)[1]
+    tiny = [[[1.0, 1e-20], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]
+    assert judged("02-one-against-all", tiny)[0] == "right"
