@@ -54,7 +54,7 @@ def coefficient_tensor(
     -----
     The recursion of the HT decomposition,
 
-        φ^{l,j,γ} = Σ_α a^{l,j,γ}_α  φ^{l-1,2j-1,α} ⊗ φ^{l-1,2j,α},
+        φ^{l,j,γ} = Σ_α a^{l,j,γ}_α  φ^{l-1,2j,α} ⊗ φ^{l-1,2j+1,α},
 
     for a tree of any shape; with one inner node it is the CP decomposition (Cohen, Sharir &
     Shashua, 2016; book/cp-shallow-network.md, book/ht-deep-network.md).
