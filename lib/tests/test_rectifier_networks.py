@@ -1,6 +1,7 @@
 """Rectifier networks over trees, against networks in plain loops and searches over all weights."""
 
 import itertools
+import warnings
 from fractions import Fraction
 
 import pytest
@@ -122,6 +123,28 @@ def test_inside_the_limit_one_channel_is_enough(modes, dim):
             signs = 2 * torch.randint(0, 2, weight.shape, generator=generator) - 1
             moved[path] = scale * weight + signs * int(size * scale)
         assert single_channel(coefficient_tensor(tree, moved, operator=MAXIMUM)) is not None
+
+
+def test_a_channel_that_only_roundings_hide_is_no_silent_none():
+    """Inside the limit one channel is enough, but sums of real weights are rounded unlike."""
+    tree, generator = ModeTree.perfect(8, 2, 2, (4, 4, 4)), torch.Generator().manual_seed(0)
+    assert keeps_order(tree, "1/5", "1/100")
+    hidden = 0
+    for _ in range(10):
+        weights = {path: weight + (0.2 if len(path) == 3 else 0.01) * (
+                       2 * torch.rand(weight.shape, generator=generator).double() - 1)
+                   for path, weight in ordered_weights(tree).items()}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = single_channel(coefficient_tensor(tree, weights, operator=MAXIMUM))
+        said = [str(warning.message) for warning in caught]
+        assert (found is None) == any("roundings may leave; need exact" in one for one in said)
+        hidden += found is None
+    assert hidden
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert single_channel(torch.eye(2)) is None
+        assert single_channel(torch.tensor([[2**40, 2**40 - 1], [2**40 - 1, 2**40 - 1]])) is None
 
 
 @pytest.mark.parametrize("order, inside, outside", [

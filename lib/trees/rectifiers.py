@@ -5,6 +5,7 @@ the shallow network is then ``max(0, v_0(d_0), ..., v_{N-1}(d_{N-1}))``, for N >
 is not pooled, and passed on as it is.
 """
 
+import warnings
 from bisect import bisect
 from fractions import Fraction
 
@@ -199,7 +200,9 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
     If ``T(d) = max_i v_i(d_i)``, then the least value m_i(c) of T over all d with d_i = c is at
     least v_i(c), and T is at least every m_i(d_i): so T is the maximum of the m_i. Hence T is a
     single channel exactly if the m_i give T back ("One channel, decided" in
-    book/rectifier-networks.md).
+    book/rectifier-networks.md). Entries are compared as they are. Those of a network whose weights
+    are no integers are rounded, equal ones not always alike: if nothing else is in the way, a
+    warning says so. Integer weights leave nothing to round.
 
     Examples
     --------
@@ -226,6 +229,11 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
             reached = torch.maximum(reached, least.reshape([-1] + [1] * (modes - 1 - i)))
         if torch.equal(reached, values):
             return ModeTree.star(modes, tensor.shape[0], 1), weights
+        gap, largest = float((values - reached).max()), float(values.max())
+        if tensor.is_floating_point() and gap <= 16 * torch.finfo(tensor.dtype).eps * largest:
+            warnings.warn(f"single_channel: None for a gap of {gap:.1g} beside entries up to "
+                          f"{largest:.3g}, which roundings may leave; need exact entries, as of a "
+                          "network with integer weights", stacklevel=2)
     return None
 
 
