@@ -249,7 +249,8 @@ def numerical_rank(matrix, tolerance: float | None = None) -> int:
     ----------
     matrix : tensor, array or nested list, shape (m, n)
     tolerance : float, optional
-        By default the largest singular value times max(m, n) times 2**-52, as NumPy has it.
+        By default the largest singular value times max(m, n) times the spacing of numbers at 1 in
+        the type of the matrix, as NumPy has it: 2**-52, in single precision 2**-23.
 
     Returns
     -------
@@ -266,6 +267,8 @@ def numerical_rank(matrix, tolerance: float | None = None) -> int:
     if len(values) == 0:
         return 0
     if tolerance is None:
-        shape = torch.as_tensor(matrix).shape
-        tolerance = values[0] * max(shape) * torch.finfo(torch.float64).eps
+        held = torch.as_tensor(matrix)
+        rounded = held.is_floating_point() and not isinstance(matrix, (list, tuple))
+        spacing = torch.finfo(held.dtype if rounded else torch.float64).eps
+        tolerance = values[0] * max(held.shape) * spacing
     return int((values > float(tolerance)).sum())

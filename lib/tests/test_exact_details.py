@@ -310,6 +310,20 @@ def test_a_tolerance_grows_with_the_longer_side():
     assert numerical_rank(torch.zeros(3, 0)) == numerical_rank(torch.zeros(0, 0), 1) == 0
 
 
+def test_a_tolerance_is_that_of_the_type_of_the_matrix():
+    """A product in single precision has rank 1 as NumPy has it; a list is in double precision."""
+    generator = torch.Generator().manual_seed(0)
+    for kind in (torch.float16, torch.float32, torch.float64):
+        a, b = (torch.randn(n, generator=generator, dtype=torch.float32).to(kind) for n in (7, 9))
+        outer = torch.outer(a, b)
+        assert numerical_rank(outer) == numerical_rank(outer.numpy()) == 1
+        assert numerical_rank(outer, 0) > 1 or kind is torch.float64
+        for factor, rank in ((1.5, 1), (2.5, 2)):
+            pair = torch.diag(torch.tensor([1, factor * torch.finfo(kind).eps], dtype=kind))
+            assert numerical_rank(pair) == rank
+            assert numerical_rank(pair.tolist()) == (rank if kind is torch.float64 else 2)
+
+
 def test_entropies_of_known_spectra():
     matrix = [[3.0, 0.0, 0.0], [0.0, 4.0, 0.0]]                 # squares 9 : 16 of 25
     nats = -(0.36 * math.log(0.36) + 0.64 * math.log(0.64))
