@@ -75,11 +75,18 @@ class Real:
         return torch.prod(x, dim)
 
     def inverse(self, matrix: torch.Tensor) -> torch.Tensor:
-        """The inverse of a square matrix; ValueError if it is exactly singular."""
+        """The inverse of a square matrix; ValueError if it is singular, as far as float64 can tell.
+
+        Of most singular matrices elimination leaves a pivot of roundings, and an inverse of which
+        no digit means anything: the roundings of the entries, enlarged by it, are above 1.
+        """
         _require_square(matrix, "Real.inverse")
         inverse, failed = torch.linalg.inv_ex(matrix)
-        if failed:
-            raise ValueError(f"Real.inverse: the {_size(matrix)} matrix is singular")
+        sizes = matrix.detach().abs(), inverse.detach().abs()
+        enlarged = [float((a @ b).sum(1).max()) for a, b in (sizes, sizes[::-1]) if len(a)]
+        if failed or enlarged and min(enlarged) >= 2.0**52:
+            raise ValueError(f"Real.inverse: the {_size(matrix)} matrix is singular, as far as "
+                             "float64 can tell; Modular.inverse is exact")
         return inverse
 
 
@@ -311,8 +318,9 @@ def real_tensor(operation: str, values, device: torch.device | None = None) -> t
 
 def _require_float64(operation, x):
     if getattr(x, "dtype", None) != torch.float64:
-        raise TypeError(f"{operation}: needs a tensor of float64 integers, got "
-                        f"{getattr(x, 'dtype', type(x).__name__)}; see Modular.tensor")
+        field, _, _ = operation.partition(".")
+        raise TypeError(f"{operation}: needs a tensor of float64{' integers' * (field != 'Real')}, "
+                        f"got {getattr(x, 'dtype', type(x).__name__)}; see {field}.tensor")
 
 
 def _require_square(matrix, operation):

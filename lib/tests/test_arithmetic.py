@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lib.constructions.pieces import fit
 from lib.exact.arithmetic import DEFAULT_PRIME, FEW, LARGEST_EXACT, Modular, Real
 from lib.exact.device import generator
 from lib.exact.residues import is_prime
@@ -129,6 +130,26 @@ def test_inverse_of_unusual_matrices():
             arithmetic.inverse(arithmetic.tensor([[1, 2], [2, 4]]))
         with pytest.raises(ValueError, match=r"square matrix, got shape \(2, 3\)"):
             arithmetic.inverse(torch.ones(2, 3, dtype=torch.float64))
+
+
+def test_singular_matrices_that_elimination_leaves_a_pivot():
+    """Whose third column is the sum of the first two: the last pivot is made of roundings."""
+    field = Real()
+    for size in (2, 3, 5, 8, 16):
+        for seed in range(20):
+            matrix = torch.randint(256, (size, size), generator=generator(seed)).double() / 10
+            inverse = field.inverse(matrix)
+            assert torch.allclose(matrix @ inverse, torch.eye(size).double(), atol=1e-8)
+            matrix[:, -1] = 3 * matrix[:, 0] if size == 2 else matrix[:, 0] + matrix[:, 1]
+            with pytest.raises(ValueError, match="singular, as far as float64 can tell"):
+                field.inverse(matrix)
+    for scale in (1e-200, 1e-6, 1e200):    # far from singular, in other units
+        assert field.inverse(scale * torch.eye(2).double()).max() == 1 / scale
+    units = torch.diag(torch.tensor([1.0, 1e-30, 1e30]).double())
+    assert torch.equal(field.inverse(units), torch.diag(1 / units.diag()))
+    assert field.inverse(torch.empty(0, 0, dtype=torch.float64)).shape == (0, 0)
+    with pytest.raises(ValueError, match="3 × 3 matrix is singular"):
+        fit(torch.arange(1, 10).view(3, 3).double(), torch.eye(3).double(), 0, field)
 
 
 def test_singular_modulo_p_alone():

@@ -39,12 +39,13 @@ CALLS = [
      "ValueError: Real.inverse: needs a square matrix, got shape (2, 2, 2)"),
     (lambda: Real().inverse(ones(2)),
      "ValueError: Real.inverse: needs a square matrix, got shape (2,)"),
-    (lambda: Real().inverse(ones(2, 2)), "ValueError: Real.inverse: the 2 × 2 matrix is singular"),
+    (lambda: Real().inverse(ones(2, 2)),
+     "ValueError: Real.inverse: the 2 × 2 matrix is singular, as far as float64 can tell; "
+     "Modular.inverse is exact"),
     (lambda: Real().inverse(torch.eye(2)),
-     "TypeError: Real.inverse: needs a tensor of float64 integers, got torch.float32; see "
-     "Modular.tensor"),
+     "TypeError: Real.inverse: needs a tensor of float64, got torch.float32; see Real.tensor"),
     (lambda: Real().inverse([[1.0]]),
-     "TypeError: Real.inverse: needs a tensor of float64 integers, got list; see Modular.tensor"),
+     "TypeError: Real.inverse: needs a tensor of float64, got list; see Real.tensor"),
     (lambda: Real().tensor([1j]),
      "TypeError: Real.tensor: entries must be real, got torch.complex64"),
     (lambda: Modular(True), "TypeError: Modular: prime must be an int, got True"),
