@@ -230,3 +230,13 @@ def test_tables_may_have_been_rounded():
     assert "is symmetric" in judged("02-one-against-all", flat)[1]
     tiny = [[[1.0, 1e-20], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]
     assert judged("02-one-against-all", tiny)[0] == "right"
+
+
+def test_functions_of_private_pixels_may_be_close_or_of_different_size():
+    """The matrix squares the table: rank 4 was said to be 3."""
+    for first, second in (((0.999, 1.001), (1, 0.999)), ((1, 1e4), (1e-3, 1))):
+        right = [(first, (1, 1)), ((1, 1), second), (first, second)]
+        assert judged("10-private", right)[0] == "right"
+        wrong = [(first, (1, 1)), ([3 * value for value in first], (1, 1)), ((1, 1), second)]
+        assert "of rank 3" in judged("10-private", wrong)[1]
+    assert "of rank 3" in judged("10-private", [((0, 0), (1, 1)), *right[:2]])[1]
