@@ -107,9 +107,12 @@ def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
         place = dim - count + len(shape)
         return (place, period, shift) if 0 <= place < len(shape) and shape[place] == 1 else None
     place = _farthest(edges)
-    if place is not None and shape[place] == x.shape[dim] and _periodic(edges, place, period,
-                                                                         shift):
+    places = [d for d in range(len(shape)) if edges.shape[d + 1] == x.shape[dim]
+              and _periodic(edges, d, period, shift)]
+    if place in places:
         return (place, period, shift)
+    if len(places) == 1 and x.shape[dim] > period:  # channels may differ by more than cells do
+        return (places[0], period, shift)
     return found_step(x, edges)
 
 
@@ -131,8 +134,20 @@ def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
 def _farthest(edges: torch.Tensor) -> int | None:
     """The dimension along which the edges move farthest, None if they do not move."""
     moving = [d for d in range(edges.dim() - 1) if edges.shape[d + 1] > 1]
-    return max(moving, key=lambda d: int((edges[0].amax(d) - edges[0].amin(d)).max()),
-               default=None)
+    return max(moving, key=lambda d: _moved_by(edges, d), default=None)
+
+
+def _moved_by(edges: torch.Tensor, dim: int) -> int:
+    """How far both ends of the edges move along a dimension, doubled.
+
+    The ends of channels with fields of different sizes may lie farther apart than those of cells,
+    but the one moves less than the other, or their middle stays.
+    """
+    low, high = edges[0], -edges[1]
+    none = low > EMPTY // 2
+    sides = (2 * low, 2 * high, low + high)
+    return min(int((side.masked_fill(none, -EMPTY).amax(dim) - side.masked_fill(none, EMPTY).amin(
+        dim)).max()) for side in sides)
 
 
 def _periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
