@@ -23,13 +23,17 @@ def whole_name(pattern: str) -> str:
     return rf"(?:{pattern})(?=\.|$)"
 
 
-def modules_of(audit: object, live: set, collapse: tuple) -> dict:
-    """Output tensor of every module to be treated as one layer, with its name and input."""
+def modules_of(audit: object, live: set, collapse: tuple, avoid: tuple = ()) -> dict:
+    """Output tensor of every module to be treated as one layer, with its name and input.
+
+    What no chain may enter is none, nor as one layer.
+    """
     found = {}
     for call in audit.trace.calls:
         for pattern in collapse:
             match = re.match(whole_name(pattern), call.scope)
-            if match and call.outputs and call.outputs[0] in live:
+            if match and call.outputs and call.outputs[0] in live and not any(
+                    re.search(other, match[0]) for other in avoid):
                 first = found.get(match[0], (call.inputs[0],))[0]
                 found[match[0]] = (first, call.outputs[0])
     runs = Counter(name for name, values in audit.trace.results if not live.isdisjoint(values))
@@ -37,17 +41,25 @@ def modules_of(audit: object, live: set, collapse: tuple) -> dict:
         if runs[name] > 1:                          # what lies between two runs is not its own
             raise ValueError(f"collapse: module {name!r} runs {runs[name]} times on the way to the "
                              "output; it cannot be read as one layer")
+    for name, (_, output) in found.items():
+        if _is_read_inside(audit, name, output, live):
+            raise ValueError(f"collapse: module {name!r} hands on more than its output, as maps "
+                             "for later layers are; it cannot be read as one layer")
     return {output: (name, source) for name, (source, output) in found.items()}
 
 
-def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: dict) -> Node:
+def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: dict,
+                 pools: str = "mixing") -> Node:
     """A whole module as one layer: how much field and stride it adds."""
     node = Node(name, "layer", [nodes[source]], value, prod(value.shape[1:2]))
+    if pools == "channelwise" and _only_pools(audit, name, source, value):
+        node.groups, node.per_group = node.width, 1
     before, after = audit.geometry(source), audit.geometry(value)
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
     laid_out = [_channels_and_places(audit.fields(v)[0]) for v in (source, value)]
     if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after):
-        node.closing = node.dense = True            # a head: one window over all that is left
+        node.closing = True                         # a head: one window over all that is left
+        node.dense = node.groups == 1
         return node
     if None in laid_out:
         raise ValueError(f"collapse: module {name!r} leads from a grid over the image to none, or "
@@ -66,6 +78,23 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
     node.dims, node.width = (first, last), value.shape[last]
     node.grid = tuple(value.shape[place] for place in grid)
     return node
+
+
+def _only_pools(audit: object, name: str, source: Value, value: Value) -> bool:
+    """Whether a module stands for a pooling, which may leave channels by themselves."""
+    inside = re.compile(whole_name(re.escape(name))).match
+    kinds = {call.layer.kind for call in audit.trace.calls if call.layer and inside(call.scope)}
+    return bool(kinds) and kinds <= {"pool", "global pool"} and (
+        source.shape[1:2] == value.shape[1:2])
+
+
+def _is_read_inside(audit: object, name: str, output: Value, live: set) -> bool:
+    """Whether what follows a module reads tensors within it: it would pass the one layer by."""
+    inside = re.compile(whole_name(re.escape(name))).match
+    return any(value is not output and value.call and inside(value.call.scope)
+               for call in audit.trace.calls
+               if not inside(call.scope) and not live.isdisjoint(call.outputs)
+               for value in call.inputs)
 
 
 def _reads_one_map(audit: object, name: str, live: set) -> bool:

@@ -283,7 +283,8 @@ class Audit:
         avoid : sequence of str
             Regular expressions on module names: the chain does not enter these modules.
         collapse : sequence of str
-            Regular expressions for whole names of modules: each such module is read as one layer.
+            Regular expressions for whole names of modules: each such module is read as one layer,
+            unless the chain avoids it.
         pools : {"mixing", "channelwise"}
             Whether the layers that stand for poolings mix channels, as in the paper, or not.
 

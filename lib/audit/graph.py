@@ -74,7 +74,7 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
     nodes = {source: Node("input", "source", [], source, source.shape[1], prod(audit.size),
                           audit.size, places=tuple(range(2, 2 + len(audit.size))),
                           steps=(1,) * len(audit.size))}
-    notes, merged = set(), modules_of(audit, live, collapse)
+    notes, merged = set(), modules_of(audit, live, collapse, avoid)
     uses = Counter(name for call in audit.trace.calls if not live.isdisjoint(call.outputs)
                    for name in call.parameters)     # what leads to other outputs counts for them
     tied = {name for name, count in uses.items() if count > 1}
@@ -86,7 +86,7 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
             name = audit.names.get(call, f"{call.scope}.{call.name}".strip("."))
             node = Node(name, "opaque", parents, value)
             if value in merged:
-                node = as_one_layer(audit, *merged[value], value, nodes)
+                node = as_one_layer(audit, *merged[value], value, nodes, pools)
             elif not any(re.search(pattern, call.scope) for pattern in avoid):
                 _describe(node, call, audit, tied, pools, notes)
             if node.role == "layer":

@@ -27,7 +27,9 @@ LEGEND = """\
 R window, S stride, dil dilation, D channels, map size of the output; T_R pixels in the field of a
 unit along each axis (all: every unit sees the whole image), typical the median over the units, T_S
 pixels between neighboring units, center that of the first unit; crossing and overlap, the bounds of
-the crossing bound and of the overlap theorem."""
+the crossing bound and of the overlap theorem between left and right; pad padding of the layer,
+start first pixel of the field of the first unit, T_R(H/2) the field beyond half the width that the
+overlap theorem uses."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ def _text(key: str, row: dict) -> str:
     value = row.get(key)
     if key == "receptive_field" and row["sees_everything"] and row["total_stride"] is None:
         return "all"
+    if key == "stride" and value not in (None, ()):         # 0: adaptive, its steps differ
+        value = tuple(n or None for n in value) if isinstance(value, tuple) else value or None
     return "x".join(map(str, value[1:])) or "1" if key == "output" else _plain(value)
 
 

@@ -120,6 +120,53 @@ def test_modules_that_are_no_layer_are_not_read_as_one():
         audit(OneLevel(conv(8)), 16).bounds(collapse=("decoder",))
 
 
+class Halved(nn.Module):
+    """A stage of an encoder: its map for a decoder, and the same pooled."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.pool = conv(8), nn.MaxPool2d(2)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return x, self.pool(x)
+
+
+class TwoLevels(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.down, self.up = conv(3), Halved(), nn.Upsample(scale_factor=2)
+        self.last = conv(16)
+
+    def forward(self, x):
+        skip, x = self.down(self.first(x))
+        return self.last(torch.cat([self.up(x), skip], 1))
+
+
+def test_a_module_with_two_outputs_is_not_read_as_one_layer():
+    """The skip went on through the layers within, as if nobody had asked."""
+    found = audit(TwoLevels(), 16)
+    with pytest.raises(ValueError, match="module 'down' hands on more than its output, as maps"):
+        found.bounds(collapse=("down",))
+    assert found.bounds(collapse=("down.conv",)).best.chain == found.bounds().best.chain
+
+
+def test_a_pooling_read_as_one_layer_is_still_a_pooling():
+    """Channel by channel no pooling mixes channels; as a module it did, and the bound was 9^64."""
+    net = nn.Sequential(conv(3), conv(8), nn.Sequential(nn.MaxPool2d(2)), conv(8),
+                        nn.Sequential(nn.AdaptiveAvgPool2d(1)), conv(8, 1, padding=0))
+    found = audit(net, 16)
+    for pools, bound in (("channelwise", "9^32"), ("mixing", "9^64")):
+        for collapse in ((), ("2",), ("4",), ("2", "4")):
+            assert str(found.bounds(pools=pools, collapse=collapse).best) == bound
+
+
+def test_what_no_chain_may_enter_is_not_entered_as_one_layer():
+    found = audit(nn.Sequential(conv(3), nn.Sequential(conv(8), nn.ReLU()), conv(8)), 16)
+    assert found.bounds(collapse=("1",)).best.chain[1].name == "1"
+    assert found.bounds(collapse=("1",), avoid=("^1",)).best is None
+
+
 def test_the_skip_of_a_unet_is_a_chain():
     """What is enlarged beside it is ignored; its size was taken for that of the map below."""
     found = audit(OneLevel(Decoder()), 16).bounds()

@@ -258,3 +258,24 @@ def test_a_flipped_map_has_no_stride_however_long_its_period(turned):
     assert (down.stride, down.center) == (None, None)
     assert down.size == down.seen                   # it was 43, more than the image has
     compare_with_derivatives(net, (17, 17), 8)
+
+
+class Shuffled(nn.Module):
+    """Channels with small and with large fields, shuffled."""
+
+    def __init__(self, before, after):
+        super().__init__()
+        self.small, self.pad = nn.Conv1d(1, 2, 1), nn.ConstantPad1d((before, after), 0.0)
+        self.large = nn.Conv1d(1, 2, before + after + 1)
+
+    def forward(self, x):
+        x = torch.cat([self.small(x), self.large(self.pad(x))], 1)
+        return x.view(1, 2, 2, -1).transpose(1, 2).reshape(1, 4, -1)
+
+
+@pytest.mark.parametrize("before, after", [(8, 8), (16, 0), (0, 16), (12, 9), (30, 11)])
+@pytest.mark.parametrize("size", [4, 8, 64])
+def test_channels_with_different_fields_are_no_grid_themselves(before, after, size):
+    """Ends of fields lay farther apart across channels than along a small map: it lost its grid."""
+    axis, = audit(Shuffled(before, after), (size,)).output
+    assert (axis.size, axis.stride, axis.start) == (before + after + 1, 1, -before)

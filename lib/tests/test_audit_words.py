@@ -135,12 +135,27 @@ def test_markdown():
         "| T_R/T_S | T_R(H/2) |", f"| --- | --- {13 * '| ---: '}|",
         "| stem | conv | 3,5 | 2,1 | 8 | 8x12 | 3,5 | 2,1 | 0 | 9^32 | - | 1,2 | -1,-2 | 1.5,5 "
         "| - |"]
-    assert lines[12:18] == ["", *LEGEND.splitlines(), ""] and len(TABLE.splitlines()) == 12
+    legend = ["", *LEGEND.splitlines(), ""]
+    assert lines[12:12 + len(legend)] == legend and len(TABLE.splitlines()) == 12
     said = [f"  - {line.strip()}" if line[0] == " " else f"- {line}" for line in unwrapped(SUMMARY)]
-    assert lines[18:] == [*said, "", CARRIES_OVER.replace("\n", " ")]
+    assert lines[12 + len(legend):] == [*said, "", CARRIES_OVER.replace("\n", " ")]
     piped = nn.Sequential()
     piped.add_module("a|b", nn.Conv2d(3, 2, 1))
     assert audit(piped, 8).table("markdown").splitlines()[2].startswith(r"| a\|b | conv |")
+
+
+def test_the_legend_explains_every_column():
+    """Those of wide tables were not explained, nor which halves the bounds are about."""
+    text = LEGEND.replace("\n", " ")
+    for head in TABLE.splitlines()[0].split()[2:] + ["typical", "dil", "start"]:
+        assert head in text.replace(",", " ").replace(";", " ").split() or head == "T_R/T_S"
+    assert "between left and right" in text
+
+
+def test_a_pooling_whose_windows_differ_has_no_stride_in_the_table():
+    """Three cells of eight: 0 stood there."""
+    found = audit(nn.AdaptiveAvgPool2d((3, 4)), 8)
+    assert found.table().splitlines()[2].split()[:4] == ["AdaptiveAvgPool2d", "pool", "4,2", "-,2"]
 
 
 def test_html():

@@ -106,10 +106,13 @@ def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
     if x.shape[dim] == 1:                           # nothing moves: the same place from the end
         place = dim - count + len(shape)
         return (place, period, shift) if 0 <= place < len(shape) and shape[place] == 1 else None
+    fits = [d for d in range(len(shape)) if edges.shape[d + 1] == x.shape[dim]]
     place = _farthest(edges)
-    if place is not None and shape[place] == x.shape[dim] and _periodic(edges, place, period,
-                                                                         shift):
+    if place in fits and _periodic(edges, place, period, shift):
         return (place, period, shift)
+    others = [d for d in fits if d != place and _periodic(edges, d, period, shift)]
+    if len(others) == 1 and x.shape[dim] > period:  # channels may differ by more than cells do
+        return (others[0], period, shift)
     return found_step(x, edges)
 
 
@@ -131,8 +134,28 @@ def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
 def _farthest(edges: torch.Tensor) -> int | None:
     """The dimension along which the edges move farthest, None if they do not move."""
     moving = [d for d in range(edges.dim() - 1) if edges.shape[d + 1] > 1]
-    return max(moving, key=lambda d: int((edges[0].amax(d) - edges[0].amin(d)).max()),
-               default=None)
+    if len(moving) < 2:
+        return moving[0] if moving else None
+    low, high = edges[0], -edges[1]
+    ends, none = (2 * low, 2 * high, low + high), low > EMPTY // 2
+    pairs = [(end, end) for end in ends]
+    if bool(none.any()):                            # what sees no pixel does not move either
+        pairs = [(end.masked_fill(none, -EMPTY), end.masked_fill(none, EMPTY)) for end in ends]
+    return max(moving, key=lambda d: _moved_by(pairs, d))
+
+
+def _moved_by(pairs: list, dim: int) -> int:
+    """How far boxes move along a dimension, by twice their ends and by twice their middles.
+
+    The ends of channels with fields of different sizes may lie farther apart than those of cells,
+    but the one moves less than the other, or their middle stays.
+    """
+    found = None
+    for upper, lower in pairs:
+        if found != 0:
+            moved = int((upper.amax(dim) - lower.amin(dim)).max())
+            found = moved if found is None else min(found, moved)
+    return found
 
 
 def _periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
