@@ -473,9 +473,11 @@ with style.figure(7, 3, columns=2, sharey=True) as (_, axes):
 
 # %%
 pairs4 = ModeTree.perfect(4, 2, 2, (4, 3))
-integers = {path: torch.randint(-3, 4, shape, generator=generator).double()
-            for path, shape in pairs4.weight_shapes().items()}
-matrix = matricize(coefficient_tensor(pairs4, integers), "left-right")
+matrix = torch.zeros(4, 4)
+while exact_rank(matrix).rank < 3:  # integers as small as these may fall short
+    integers = {path: torch.randint(-3, 4, shape, generator=generator).double()
+                for path, shape in pairs4.weight_shapes().items()}
+    matrix = matricize(coefficient_tensor(pairs4, integers), "left-right")
 bases = {"orthonormal": torch.eye(2), **{f"t = {t}": torch.tensor(
     [[1, 1], [0, t]]) for t in (1, 10)}}  # rows f_0, f_1, columns points
 schmidt = []
