@@ -735,8 +735,10 @@ def squares(B):
 
 
 seeded = torch.Generator().manual_seed(1)
-draw = torch.randint(-9, 10, (3, 3), generator=seeded)
-B = draw + draw.T
+B = torch.zeros(3, 3).long()
+while any(B[:k, :k].double().det().round() == 0 for k in (1, 2, 3)):
+    draw = torch.randint(-9, 10, (3, 3), generator=seeded)
+    B = draw + draw.T
 minors, v = squares(B)
 print("leading minors:", minors)
 v

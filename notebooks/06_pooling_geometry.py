@@ -545,12 +545,12 @@ with checking("window-contents", detail="{count} checks: networks of three "
 # %% [markdown]
 # ## A small run
 #
-# Four thousand training images, networks with 16 channels and products, 400 steps, three seeds. Each
+# Four thousand training images, networks with 16 channels and products, 800 steps, three seeds. Each
 # geometry on each task. Accuracies depend on the machine in the last digits, so the table says who is
 # ahead, in the median of the three seeds.
 
 # %%
-settings = pooled.PoolSettings(images=5000, test_images=1500, steps=400)
+settings = pooled.PoolSettings(images=5000, test_images=1500, steps=800)
 live = {}
 for task, geometry in itertools.product(made.TASKS, ("square", "mirror")):
     live[task, geometry] = [
@@ -652,7 +652,7 @@ glue("06-blobs-steps", f"{header['settings']['steps']:,}")
 #
 # **Try this.** Give `pooling_tree` a geometry for every level, `("mirror", "square", "square")`, and
 # compare its rank between the inner and the outer half of a line with those of the two trees in
-# `line`. Train longer, or with fewer channels: with `channels=4` mirror windows lose their lead at
+# `line`. Train longer, or with fewer channels: with `channels=3` mirror windows lose their lead at
 # symmetry in the small run, and the check of the claim says so.
 
 # %% [markdown]

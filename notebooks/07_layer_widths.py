@@ -338,9 +338,11 @@ print("ranks:", ranks)
 # $L_1q_0+L_0q_1=0$, $L_1q_1=0$. Ten unknowns, nine equations.
 
 # %%
-L = torch.randint(-2, 3, (2, 3, 5), generator=generator).double()
-R = torch.randint(-2, 3, (2, 5, 3), generator=generator).double()
-K = torch.kron(L[0], R[0]) + torch.kron(L[1], R[1])  # 15 × 15
+K = torch.zeros(15, 15)
+while exact_rank(K).rank < 14:  # few draws of integers as small fall short
+    L = torch.randint(-2, 3, (2, 3, 5), generator=generator).double()
+    R = torch.randint(-2, 3, (2, 5, 3), generator=generator).double()
+    K = torch.kron(L[0], R[0]) + torch.kron(L[1], R[1])
 
 zero = torch.zeros(3, 5).double()
 equations = torch.cat([torch.cat([L[0], zero], 1),
@@ -473,9 +475,11 @@ with style.figure(7, 3, columns=2, sharey=True) as (_, axes):
 
 # %%
 pairs4 = ModeTree.perfect(4, 2, 2, (4, 3))
-integers = {path: torch.randint(-3, 4, shape, generator=generator).double()
-            for path, shape in pairs4.weight_shapes().items()}
-matrix = matricize(coefficient_tensor(pairs4, integers), "left-right")
+matrix = torch.zeros(4, 4)
+while exact_rank(matrix).rank < 3:  # two draws in five fall short
+    integers = {path: torch.randint(-3, 4, shape, generator=generator).double()
+                for path, shape in pairs4.weight_shapes().items()}
+    matrix = matricize(coefficient_tensor(pairs4, integers), "left-right")
 bases = {"orthonormal": torch.eye(2), **{f"t = {t}": torch.tensor(
     [[1, 1], [0, t]]) for t in (1, 10)}}  # rows f_0, f_1, columns points
 schmidt = []

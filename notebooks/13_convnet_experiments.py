@@ -177,7 +177,7 @@ def above(better, worse):
 wider = above((2, 16), (1, 32))
 ordered = above((3, 16), (2, 16)) and above((2, 16), (1, 16))
 assert wider and ordered
-table([(f"B={block[1]}", C, f"{values[0]:.1f}")
+table([(f"B={block[1]}", C, f"{sum(values) / len(values):.1f}")
        for (_, block, C), values in live.items()],
       ["window", "channels", "training accuracy"])
 

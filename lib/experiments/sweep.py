@@ -144,6 +144,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
                 todo = again
                 if not todo:
                     break
+        remove_stored(checkpoints, results.names())  # of networks that other jobs have trained
     if not failures and missing_jobs(grid, results):
         raise RecordsError(f"run_sweep: {output} was exchanged while the sweep ran and lacks "
                            "networks; start again")

@@ -38,15 +38,15 @@ def color_of(block: str) -> str:
 
 
 def label_of(block: str, others: list | tuple = ()) -> str:
-    """What a line is called: "B=2" for the kind B2, and for B2prod where the others lack B2.
+    """What a line is called: "B=2" for the kind B2, and for B2prod where all others are products.
 
     Examples
     --------
-    >>> label_of("B2"), label_of("B2prod"), label_of("B2prod", ["B1", "B2"]), label_of("conv2")
+    >>> label_of("B2"), label_of("B2prod"), label_of("B2prod", ["B1mean"]), label_of("conv2")
     ('B=2', 'B=2', 'B2prod', 'conv2')
     """
     plain = block.removesuffix("prod")
-    named = plain != block and plain in others
+    named = plain != block and not all(KINDS[other].product for other in others)
     return f"B={plain[1:]}" if plain[1:].isdigit() and plain[0] == "B" and not named else block
 
 
@@ -85,19 +85,18 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     ends.sort()
     if axis == "parameters" and 2 < len(ends) == len({color for *_, color in ends}):
         ends = [ends[0], ends[-1]]  # most lines fall on each other, and colors tell the others
-    for mean, place, text, color in ends:  # labels keep their distance from one another
-        height = max(height + 0.075, mean)
-        label_line(axes, place, height, text, color, fontsize=10)
+    gap = 0.075 if len(ends) < 12 else 1 / len(ends)  # labels keep their distance; of many lines
+    for above, (mean, place, text, color) in zip(range(len(ends))[::-1], ends):  # they are small
+        height = min(max(height + gap, mean), 9 if len(ends) < 12 else 1 - gap * above)
+        label_line(axes, place, height, text, color, fontsize=10 * gap / 0.075)
     axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
     axes.set_xscale("log", base=2 if axis == "channels" else 10)
     if axis == "channels":
         axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%d"))
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * (1.5 if axis == "channels" else 3))
-    axes.set_ylim(0, max(1.0, height + 0.05))
-    axes.set_xlabel(f"{AXIS_NAMES[axis]} (log scale)")
-    axes.set_ylabel(getattr(found, "measure", "training accuracy"))
-    axes.set_title(title)
+    axes.set(ylim=(0, max(1.0, height + 0.05)), xlabel=f"{AXIS_NAMES[axis]} (log scale)",
+             ylabel=getattr(found, "measure", "training accuracy"), title=title)
 
 
 def draw_four_panels(found: dict, augmentations: tuple = ()) -> Figure:

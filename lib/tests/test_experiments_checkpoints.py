@@ -127,6 +127,15 @@ def test_checkpoints_of_stored_networks_are_removed_others_kept(state):
     assert not path.parent.exists()
 
 
+def test_a_checkpoint_of_a_smaller_grid_goes_once_a_larger_one_is_stored(tmp_path):
+    """Networks that a stopped sweep trained in other company left theirs beside a finished file."""
+    path, part = tmp_path / "a.jsonl", (Network("B1", 4, "color", 0),)
+    left = jobs.checkpoint_path(part, sweep.checkpoint_folder(path))
+    checkpoints.save(left, training.Trainer(part, QUICK, dead_leaves(20))._state())
+    assert quick_sweep(path, Grid({"B1": (2, 4)}, ("color",))) == []
+    assert not left.parent.exists()
+
+
 def test_training_goes_on_when_a_checkpoint_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     trainer = training.Trainer([Network("B1", 2, "color", 0)], QUICK, dead_leaves(20))

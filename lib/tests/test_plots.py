@@ -10,7 +10,7 @@ from matplotlib import pyplot
 from lib import Architecture
 from lib.constructions.overlaps import overlap_construction
 from lib.exact.arithmetic import Real
-from lib.experiments import analysis, kinds
+from lib.experiments import analysis, kinds, settings
 from lib.plots import (
     architectures,
     audit,
@@ -185,6 +185,21 @@ def test_circuits_and_rectifiers_of_one_window_are_told_apart():
         assert [[text.get_text() for text in ax.texts] for ax in panels] == [names] * 2
     with pytest.raises(ValueError, match="augmentation='colour'"):
         experiments.draw_four_panels(found, ("colour",))
+
+
+def test_lines_of_a_preset_with_many_kinds_are_named_where_they_end():
+    """Accuracies went up to 1.75, names stood far above their lines, and B1prod was called B=1."""
+    blocks = list(settings.PRESETS["factorial"][1].channels)
+    found = {("color", block, 64): [0.3 + n / 60] for n, block in enumerate(blocks)}
+    for axes in experiments.draw_four_panels(found).axes:
+        assert axes.get_ylim()[1] <= 1.05
+        assert [text.get_text() for text in axes.texts] == blocks
+        heights = [text.xy[1] for text in axes.texts]
+        assert all(abs(height - 0.3 - n / 60) < 0.35 for n, height in enumerate(heights))
+        assert min(b - a for a, b in zip(heights, heights[1:])) > 0.99 / len(blocks)
+    circuits = {("color", f"B{window}prod", 8): [0.2] for window in (1, 2)}
+    for axes in experiments.draw_four_panels(circuits).axes:
+        assert [text.get_text() for text in axes.texts] == ["B=1", "B=2"]
 
 
 @pytest.mark.parametrize("block, sign", [
