@@ -79,11 +79,15 @@ def plain(value: object) -> object:
     --------
     >>> plain((torch.tensor([1, 2]), torch.tensor(3.0)))
     [[1, 2], 3.0]
+    >>> plain({torch.tensor(1)})
+    {1}
     """
     if hasattr(value, "tolist"):  # numpy and torch, scalars as well
         value = value.tolist()
     if isinstance(value, (list, tuple, range)):
         return [plain(part) for part in value]
+    if isinstance(value, (set, frozenset)):  # of an array: its own scalars; of tuples: hashable
+        return {part.tolist() if hasattr(part, "tolist") else part for part in value}
     return value
 
 

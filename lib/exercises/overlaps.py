@@ -1,6 +1,8 @@
 """Questions of notebooks 09 to 11: the overlap theorem, its proof, any partition."""
 
+from fractions import Fraction
 from itertools import combinations, product
+from math import isfinite
 
 import torch
 
@@ -14,13 +16,15 @@ from ..trees.tensors import indices
 from .core import (
     array,
     ask,
+    close,
     compare,
     exercise,
     integers,
     number,
     positions,
+    rank_of,
     refuse,
-    rounded_rank,
+    rounding,
     said,
     shown,
     truth,
@@ -139,17 +143,22 @@ def _travel(answer):
           "it, and for which factor is none of them turned into 0?")
 def _factor(answer):
     factor = number(answer)
+    if isinstance(factor, float) and not isfinite(factor):
+        refuse(f"your answer is {factor}, and a finite number is asked for")
+    fraction = Fraction(factor)
     for D in (2, 3, 4, 5, 6):
-        signs = 1 - 2 * torch.eye(D).double()[:, :D - 1]
-        matrix = 1 + float(factor) * signs @ signs.T
+        signs = 1 - 2 * torch.eye(D, dtype=torch.int64)[:, :D - 1]
+        sums = (signs @ signs.T).tolist()
+        matrix = [[1 + fraction * entry for entry in row] for row in sums]
         for a, b in product(range(D), repeat=2):
-            if matrix[a, b] == 0:
+            # -1/3 as a float, of 32 bits as well, is a third and not a number beside it
+            if close(float(matrix[a][b]), 0) if isinstance(factor, float) else not matrix[a][b]:
                 refuse(f"for D = {D} the templates {a} and {b} give 1 + ({shown(factor)}) · "
-                       f"({int((signs[a] * signs[b]).sum())}) = 0")
-        rank = int(torch.linalg.matrix_rank(matrix))
+                       f"({sums[a][b]}) = 0")
+        rank = rank_of(matrix)
         if rank < D:
-            refuse(f"for D = {D} no factor is 0, but the matrix {shown(matrix.tolist())} has rank "
-                   f"{rank}")
+            table = shown([[float(entry) for entry in row] for row in matrix])
+            refuse(f"for D = {D} no factor is 0, but the matrix {table} has rank {rank}")
     return "no factor is 0 and no matrix singular for 2 to 6 templates"
 
 
@@ -159,17 +168,19 @@ def _private(answer):
     if not isinstance(answer, list) or len(answer) != 3:
         refuse(f"your answer is {shown(answer)}, and three channels are asked for")
     contents = list(product((0, 1), repeat=2))
-    columns = [torch.ones(4).double()]
+    columns, slack = [torch.ones(4).double()], 0.0
     for j, pair in enumerate(answer):
         first, second = array(pair, (2, 2), f"channel {j}")
+        slack = max(slack, rounding(first), rounding(second))
         columns.append(torch.stack([first[a] * second[b] for a, b in contents]))
     table = torch.stack(columns, dim=1)
     for i, j in combinations(range(4), 2):
         if torch.equal(table[i], table[j]):
             refuse(f"all three channels have the same value on {contents[i]} and on {contents[j]}")
-    # of the table, in units of its own for every function: the matrix squares what is small
-    largest = table.abs().amax(0)
-    rank = rounded_rank(table / largest.where(largest > 0, 1))
+    if slack:  # of the table, in units of its own for every function: the matrix squares the small
+        largest = table.abs().amax(0)
+        table /= largest.where(largest > 0, 1)
+    rank = int(torch.linalg.matrix_rank(table, rtol=slack)) if slack else rank_of(table)
     if rank < 4:
         refuse(f"the constant and your three functions are {shown(table.T.tolist())} on the four "
                f"contents, of rank {rank}: so is the matrix")

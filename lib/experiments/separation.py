@@ -141,7 +141,7 @@ def decision_rank(matrices, share=0.95):
     """The smallest rank that decides nearly as the network does.
 
     All matrices are replaced by their best approximations of rank r, and the class with the
-    largest score is compared.
+    largest score is compared, of classes that tie up to roundings the first.
 
     Parameters
     ----------
@@ -167,11 +167,16 @@ def decision_rank(matrices, share=0.95):
     if not 0 < share <= 1:
         raise ValueError(f"decision_rank: share={share}, must lie above 0 and at most at 1")
     left, values, right = torch.linalg.svd(matrices, full_matrices=False)
-    wanted = matrices.argmax(0)
+    slack = 8 * torch.finfo(values.dtype).eps * values.max()
+
+    def decided(scores):  # by the plain maximum roundings would choose between classes that tie
+        return (scores >= scores.amax(0) - slack).byte().argmax(0)
+
+    wanted = decided(matrices)
     total = torch.zeros_like(matrices)
     for rank in range(values.shape[-1]):
         total += left[..., rank:rank + 1] * values[:, rank, None, None] * right[:, rank:rank + 1]
-        if float((total.argmax(0) == wanted).double().mean()) >= share:
+        if float((decided(total) == wanted).double().mean()) >= share:
             return rank + 1
     return values.shape[-1]
 

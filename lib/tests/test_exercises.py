@@ -242,3 +242,46 @@ def test_functions_of_private_pixels_may_be_close_or_of_different_size():
         wrong = [(first, (1, 1)), ([3 * value for value in first], (1, 1)), ((1, 1), second)]
         assert "of rank 3" in judged("10-private", wrong)[1]
     assert "of rank 3" in judged("10-private", [((0, 0), (1, 1)), *right[:2]])[1]
+
+
+def test_sets_may_be_of_scalars_of_arrays():
+    """Sets of NumPy's integers were refused: "np.int64(0), and an integer is asked for"."""
+    assert judged("03-rank-four", set(numpy.array([0, 1, 4, 5])))[0] == "right"
+    assert judged("03-rank-four", frozenset(torch.tensor([0, 1, 4, 5])))[0] == "right"
+    assert judged("07-cut", [(0, 1, 2, 3), set(numpy.array([4, 5])), {6, 7}])[0] == "right"
+    fold, common = (ANSWERS[name][0][0] for name in ("06-fold", "12-common"))
+    assert judged("06-fold", lambda N, k: set(numpy.array(list(fold(N, k)))))[0] == "right"
+    assert judged("12-common", lambda a, b: set(numpy.array(common(a, b), int)))[0] == "right"
+
+
+def test_private_pixels_with_integers_are_ranked_exactly():
+    """Scaled by a power of two they looked like 32-bit floats; rank 4 was said to be 3."""
+    for first in ((511, 512), (1023, 1024), (4095, 4096)):
+        right = [(first, (1, 1)), ((1, 1), first), (first, first)]
+        assert judged("10-private", right)[0] == "right"
+        assert judged("10-private", [(first, (1, 1)), ((1, 1), first), ((3, 3), first)])[0] != (
+            "right")
+    tenths = torch.tensor([0.1, 0.3])  # 32-bit floats, whose products are none
+    other = [(tenths, torch.ones(2)), (torch.tensor([0.7, 2.1]), torch.ones(2)), (tenths, tenths)]
+    assert "of rank 3" in judged("10-private", other)[1]
+
+
+def test_a_factor_is_judged_as_the_fraction_that_it_stands_for():
+    """-1/3 in 32 bits passed; factors that float64 cannot add to 1 were said to be singular."""
+    for factor in (-1 / 3, numpy.float32(-1 / 3), torch.tensor(-0.2), Fraction(-1, 5)):
+        assert "= 0" in judged("10-factor", factor)[1]
+    for factor in (0.1, -0.3333, 1e-17, 1e17, 10**400, Fraction(1, 10**30)):
+        assert judged("10-factor", factor)[0] == "right"
+    for factor, words in ((float("inf"), "a finite number"), (-0.0, "has rank 1")):
+        assert words in judged("10-factor", factor)[1]
+
+
+def test_tables_of_palindromes_may_be_an_inverse_of_32_bits():
+    """A third of the random tables with their inverses was refused by roundings."""
+    draw = torch.Generator().manual_seed(1)
+    for channels in (3, 4, 5) * 20:
+        left = torch.randn(channels, 3, generator=draw, dtype=torch.float32)
+        right = torch.linalg.pinv(left).T
+        assert judged("06-palindrome", (left, right))[0] == "right"
+        assert judged("06-palindrome", (left, right + 1e-2))[0] == "not yet"
+    assert judged("06-palindrome", ([[1e5, 0.5, 0]], [[1e5, 0, 0.5]]))[0] == "not yet"

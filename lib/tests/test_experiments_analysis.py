@@ -1,6 +1,8 @@
 """Curves, interpolation and what is missing."""
 
 import json
+import math
+from statistics import fmean
 
 import pytest
 import torch
@@ -165,3 +167,15 @@ def test_names_that_no_record_has_are_refused():
                         (lambda: complete_widths([record], "colour"), "augmentation='colour'")):
         with pytest.raises(ValueError, match=named):
             call()
+
+
+def test_a_level_that_a_mean_just_reaches_is_reached():
+    """The mean of three accuracies may be 0.7999999999999999 where it is 0.8."""
+    below = [0.84144, 0.81134, 0.74722]
+    found = {("color", "B1", 4): [0.2, 0.3, 0.4], ("color", "B1", 16): below}
+    assert fmean(below) < 0.8
+    assert abscissa_at(curve(found, "color", "B1"), 0.8) == pytest.approx(16)
+    for height in (math.nextafter(0.3, 1), 0.3, math.nextafter(0.3, 0)):
+        assert abscissa_at([(2, height, 0, 1), (4, 0.9, 0, 1)], 0.3) == pytest.approx(2)
+    assert abscissa_at(curve(found, "color", "B1"), 0.80001) is None
+    assert abscissa_at([(2, 0.30001, 0, 1), (4, 0.9, 0, 1)], 0.3) is None

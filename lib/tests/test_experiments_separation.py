@@ -199,3 +199,19 @@ def test_a_program_with_nothing_to_do_says_so(capsys, monkeypatch):
     pooled.main([])
     assert [line.split(" are ")[0] for line in capsys.readouterr().out.splitlines()] == [
         "33 networks", "90 networks"]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_of_classes_that_tie_the_first_is_chosen(kind):
+    """Of integer tables of rank r the approximation is the table: roundings chose among ties."""
+    draw = torch.Generator().manual_seed(0)
+    for rank, classes, side in ((1, 2, 4), (1, 3, 5), (2, 3, 8), (3, 10, 8)) * 10:
+        tables = (torch.randint(0, 3, (classes, side, rank), generator=draw)
+                  @ torch.randint(0, 3, (classes, rank, side), generator=draw)).to(kind)
+        assert decision_rank(tables, share=1) <= rank
+        shifted = tables / 10 + 0.3 - (tables / 10 + 0.3).mean(0)  # ties up to roundings
+        assert decision_rank(shifted, share=1) <= classes * rank + 1
+    silent = torch.zeros(2, 2, 2, dtype=kind)  # where nothing is said, the first class wins
+    silent[1] = torch.diag(torch.tensor([2.0, 1.0]))
+    assert decision_rank(silent, share=1) == 2 and decision_rank(silent, share=0.75) == 1
+    assert decision_rank(silent.flip(0), share=1) == 1
