@@ -42,6 +42,11 @@ def modules_of(audit: object, live: set, collapse: tuple, avoid: tuple = ()) -> 
             raise ValueError(f"collapse: module {name!r} runs {runs[name]} times on the way to the "
                              "output; it cannot be read as one layer")
     for name, (_, output) in found.items():
+        own = [values for ran, values in audit.trace.results if ran == name]
+        twice = any(n > 1 and re.match(whole_name(re.escape(name)), ran) for ran, n in runs.items())
+        if twice and own and not any(output in values for values in own):
+            raise ValueError(f"collapse: module {name!r} holds a module that runs outside of it, "
+                             "too; it cannot be read as one layer")
         if _is_read_inside(audit, name, output, live):
             raise ValueError(f"collapse: module {name!r} hands on more than its output, as maps "
                              "for later layers are; it cannot be read as one layer")

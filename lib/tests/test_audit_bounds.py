@@ -449,3 +449,14 @@ def test_a_pooling_or_shared_weights_are_not_silenced_as_one_layer():
     net.last.weight = net.one[0].weight
     found = audit(net, 16).bounds(collapse=("one",))
     assert found.best is None and "where no operand can be silenced" in found.reason
+
+
+def test_a_module_is_not_read_as_one_layer_with_what_runs_outside_of_it():
+    """Its convolution is the next module's, too, and the one layer had the window of both."""
+    shared, inner = conv3(8), conv3(8)
+    found = audit(nn.Sequential(conv3(3), nn.Sequential(shared, nn.ReLU()),
+                                nn.Sequential(shared, nn.ReLU()),
+                                nn.Sequential(inner, nn.ReLU(), inner, nn.ReLU())), 16)
+    with pytest.raises(ValueError, match="module '1' holds a module that runs outside of it, too"):
+        found.bounds(collapse=("1",))
+    assert found.bounds(collapse=("3",)).best is None      # what lies before is still tied
