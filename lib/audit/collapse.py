@@ -42,18 +42,24 @@ def modules_of(audit: object, live: set, collapse: tuple, avoid: tuple = ()) -> 
             raise ValueError(f"collapse: module {name!r} runs {runs[name]} times on the way to the "
                              "output; it cannot be read as one layer")
     for name, (_, output) in found.items():
+        own = [values for ran, values in audit.trace.results if ran == name]
+        twice = any(n > 1 and re.match(whole_name(re.escape(name)), ran) for ran, n in runs.items())
+        if twice and own and not any(output in values for values in own):
+            raise ValueError(f"collapse: module {name!r} holds a module that runs outside of it, "
+                             "too; it cannot be read as one layer")
         if _is_read_inside(audit, name, output, live):
             raise ValueError(f"collapse: module {name!r} hands on more than its output, as maps "
                              "for later layers are; it cannot be read as one layer")
     return {output: (name, source) for name, (source, output) in found.items()}
 
 
-def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: dict,
+def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: dict, live: set,
                  pools: str = "mixing") -> Node:
     """A whole module as one layer: how much field and stride it adds."""
     node = Node(name, "layer", [nodes[source]], value, prod(value.shape[1:2]))
     if pools == "channelwise" and _only_pools(audit, name, source, value):
         node.groups, node.per_group = node.width, 1
+    node.weighted = _has_own_weights(audit, name, live)
     before, after = audit.geometry(source), audit.geometry(value)
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
     laid_out = [_channels_and_places(audit.fields(v)[0]) for v in (source, value)]
@@ -86,6 +92,19 @@ def _only_pools(audit: object, name: str, source: Value, value: Value) -> bool:
     kinds = {call.layer.kind for call in audit.trace.calls if call.layer and inside(call.scope)}
     return bool(kinds) and kinds <= {"pool", "global pool"} and (
         source.shape[1:2] == value.shape[1:2])
+
+
+def _has_own_weights(audit: object, name: str, live: set) -> bool:
+    """Whether a layer of a module has weights, and nothing else uses a parameter of the module."""
+    inside = re.compile(whole_name(re.escape(name))).match
+    own, others, weighted = set(), set(), False
+    for call in audit.trace.calls:
+        if not live.isdisjoint(call.outputs):
+            within = bool(inside(call.scope))
+            (own if within else others).update(call.parameters)
+            weighted |= within and bool(call.parameters) and call.layer is not None and (
+                call.layer.kind in ("conv", "dense"))
+    return weighted and own.isdisjoint(others)
 
 
 def _is_read_inside(audit: object, name: str, output: Value, live: set) -> bool:

@@ -284,7 +284,7 @@ class Audit:
             Regular expressions on module names: the chain does not enter these modules.
         collapse : sequence of str
             Regular expressions for whole names of modules: each such module is read as one layer,
-            unless the chain avoids it.
+            unless the chain avoids it. Joins can silence it if its weights are its own.
         pools : {"mixing", "channelwise"}
             Whether the layers that stand for poolings mix channels, as in the paper, or not.
 

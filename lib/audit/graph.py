@@ -86,7 +86,7 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
             name = audit.names.get(call, f"{call.scope}.{call.name}".strip("."))
             node = Node(name, "opaque", parents, value)
             if value in merged:
-                node = as_one_layer(audit, *merged[value], value, nodes, pools)
+                node = as_one_layer(audit, *merged[value], value, nodes, live, pools)
             elif not any(re.search(pattern, call.scope) for pattern in avoid):
                 _describe(node, call, audit, tied, pools, notes)
             if node.role == "layer":

@@ -406,3 +406,57 @@ def test_a_branch_too_narrow_for_its_copies_is_not_walked_through(width, passes)
     found = audit(Narrow(), 8).bounds()
     assert ("branch" in found.crossing_by_layer) == passes
     assert "first" in found.crossing_by_layer
+
+
+def conv3(inputs):
+    return nn.Conv2d(inputs, 8, 3, padding=1)
+
+
+class Pair(nn.Module):
+    """The sum or product of two branches behind one layer, and a layer behind both."""
+
+    def __init__(self, one, other, times=False):
+        super().__init__()
+        self.first, self.one, self.other, self.last = conv3(3), one, other, conv3(8)
+        self.times = times
+
+    def forward(self, x):
+        x = self.first(x)
+        one, other = self.one(x), self.other(x)
+        return self.last(one * other if self.times else one + other)
+
+
+@pytest.mark.parametrize("times", [False, True])
+@pytest.mark.parametrize("other", [nn.MaxPool2d(3, 1, 1), nn.Sequential(conv3(8), conv3(8))])
+def test_a_module_with_weights_can_be_silenced_when_read_as_one_layer(other, times):
+    """As can the only layer in it: no bound was left, and the reason blamed the join."""
+    found = audit(Pair(nn.Sequential(conv3(8), nn.ReLU()), other, times), 16)
+    assert found.bounds(collapse=("one",)).best.bound == found.bounds().best.bound
+
+
+def test_the_last_layer_of_a_residual_branch_may_be_a_module():
+    body = nn.Sequential(conv3(8), nn.ReLU(), nn.Sequential(conv3(8), nn.BatchNorm2d(8)))
+    found = audit(Pair(body, nn.Identity()), 16)
+    assert found.bounds(collapse=(r"one\.2",)).best.bound == found.bounds().best.bound
+
+
+def test_a_pooling_or_shared_weights_are_not_silenced_as_one_layer():
+    """Silent weights that something else uses would silence it, too."""
+    found = audit(Pair(nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.ReLU()),
+                       nn.Sequential(nn.MaxPool2d(3, 1, 1))), 16)
+    assert found.bounds(collapse=("one",)).best is None
+    net = Pair(nn.Sequential(conv3(8), nn.ReLU()), nn.MaxPool2d(3, 1, 1))
+    net.last.weight = net.one[0].weight
+    found = audit(net, 16).bounds(collapse=("one",))
+    assert found.best is None and "where no operand can be silenced" in found.reason
+
+
+def test_a_module_is_not_read_as_one_layer_with_what_runs_outside_of_it():
+    """Its convolution is the next module's, too, and the one layer had the window of both."""
+    shared, inner = conv3(8), conv3(8)
+    found = audit(nn.Sequential(conv3(3), nn.Sequential(shared, nn.ReLU()),
+                                nn.Sequential(shared, nn.ReLU()),
+                                nn.Sequential(inner, nn.ReLU(), inner, nn.ReLU())), 16)
+    with pytest.raises(ValueError, match="module '1' holds a module that runs outside of it, too"):
+        found.bounds(collapse=("1",))
+    assert found.bounds(collapse=("3",)).best is None      # what lies before is still tied
