@@ -331,6 +331,9 @@ class Everything:
     def names(self):
         return self
 
+    def require(self, names):
+        self.required = set(names)
+
 
 def test_the_program_ends_with_the_code_of_the_command(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["x", "--workers", "0"])
@@ -363,6 +366,7 @@ def test_the_program_of_the_pooling_geometries_trains_them_in_order(monkeypatch)
         for kind in ("product", "max", "mean")
         for task in ("closedness", "symmetry") for geometry in geometries
         for seed in range(5)]
+    assert stored.required == set(stored.asked)
 
 
 def test_the_program_of_the_ranks_measures_three_seeds(monkeypatch):
@@ -375,6 +379,7 @@ def test_the_program_of_the_ranks_measures_three_seeds(monkeypatch):
     assert threads == [1]
     assert stored.asked == [f"{block}-C8-color-s{seed}" for seed in (0, 1, 2)
                             for block in separation.COMPARED]
+    assert stored.required == set(stored.asked)
     (output, settings, provenance), = stored.made
     assert output == results.STORED / "ranks.jsonl"
     assert settings == {"halves": 40, **{
