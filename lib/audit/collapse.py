@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from math import prod
 
 from .fields import Field
@@ -21,6 +22,11 @@ def whole_name(pattern: str) -> str:
     [True, False, False]
     """
     return rf"(?:{pattern})(?=\.|$)"
+
+
+def _inside(name: str) -> Callable[[str], re.Match | None]:
+    """Says of the name of a module or scope whether it is this module or lies in it."""
+    return re.compile(whole_name(re.escape(name))).match
 
 
 def modules_of(audit: object, live: set, collapse: tuple, avoid: tuple = ()) -> dict:
@@ -43,7 +49,7 @@ def modules_of(audit: object, live: set, collapse: tuple, avoid: tuple = ()) -> 
                              "output; it cannot be read as one layer")
     for name, (_, output) in found.items():
         own = [values for ran, values in audit.trace.results if ran == name]
-        twice = any(n > 1 and re.match(whole_name(re.escape(name)), ran) for ran, n in runs.items())
+        twice = any(map(_inside(name), (ran for ran, n in runs.items() if n > 1)))
         if twice and own and not any(output in values for values in own):
             raise ValueError(f"collapse: module {name!r} holds a module that runs outside of it, "
                              "too; it cannot be read as one layer")
@@ -88,7 +94,7 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
 
 def _only_pools(audit: object, name: str, source: Value, value: Value) -> bool:
     """Whether a module stands for a pooling, which may leave channels by themselves."""
-    inside = re.compile(whole_name(re.escape(name))).match
+    inside = _inside(name)
     kinds = {call.layer.kind for call in audit.trace.calls if call.layer and inside(call.scope)}
     return bool(kinds) and kinds <= {"pool", "global pool"} and (
         source.shape[1:2] == value.shape[1:2])
@@ -96,7 +102,7 @@ def _only_pools(audit: object, name: str, source: Value, value: Value) -> bool:
 
 def _has_own_weights(audit: object, name: str, live: set) -> bool:
     """Whether a layer of a module has weights, and nothing else uses a parameter of the module."""
-    inside = re.compile(whole_name(re.escape(name))).match
+    inside = _inside(name)
     own, others, weighted = set(), set(), False
     for call in audit.trace.calls:
         if not live.isdisjoint(call.outputs):
@@ -109,7 +115,7 @@ def _has_own_weights(audit: object, name: str, live: set) -> bool:
 
 def _is_read_inside(audit: object, name: str, output: Value, live: set) -> bool:
     """Whether what follows a module reads tensors within it: it would pass the one layer by."""
-    inside = re.compile(whole_name(re.escape(name))).match
+    inside = _inside(name)
     return any(value is not output and value.call and inside(value.call.scope)
                for call in audit.trace.calls
                if not inside(call.scope) and not live.isdisjoint(call.outputs)
@@ -118,7 +124,7 @@ def _is_read_inside(audit: object, name: str, output: Value, live: set) -> bool:
 
 def _reads_one_map(audit: object, name: str, live: set) -> bool:
     """Whether all that a module reads has one field: else what it adds to one is not its own."""
-    inside = re.compile(whole_name(re.escape(name))).match
+    inside = _inside(name)
     read = {value for call in audit.trace.calls if inside(call.scope)
             and not live.isdisjoint(call.outputs) for value in call.inputs
             if value in live and not (value.call and inside(value.call.scope))}

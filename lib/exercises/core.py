@@ -179,8 +179,10 @@ def rounding(table: torch.Tensor) -> float:
     return 8 * torch.finfo(kind).eps
 
 
-def rounded_rank(matrix: torch.Tensor) -> int:
+def rounded_rank(matrix: torch.Tensor, slack: float | None = None) -> int:
     """The rank of a small table in float64: exact for integers, else what roundings do not explain.
+
+    These reach as far as `rounding` says of the table; ``slack`` is for one made from others.
 
     Examples
     --------
@@ -188,7 +190,8 @@ def rounded_rank(matrix: torch.Tensor) -> int:
     >>> rounded_rank(torch.outer(thirds, thirds).double()), rounded_rank(torch.eye(3).double())
     (1, 3)
     """
-    slack = rounding(matrix)
+    if slack is None:
+        slack = rounding(matrix)
     return int(torch.linalg.matrix_rank(matrix, rtol=slack)) if slack else rank_of(matrix)
 
 

@@ -24,6 +24,7 @@ from .core import (
     positions,
     rank_of,
     refuse,
+    rounded_rank,
     rounding,
     said,
     shown,
@@ -180,7 +181,7 @@ def _private(answer):
     if slack:  # of the table, in units of its own for every function: the matrix squares the small
         largest = table.abs().amax(0)
         table /= largest.where(largest > 0, 1)
-    rank = int(torch.linalg.matrix_rank(table, rtol=slack)) if slack else rank_of(table)
+    rank = rounded_rank(table, slack)
     if rank < 4:
         refuse(f"the constant and your three functions are {shown(table.T.tolist())} on the four "
                f"contents, of rank {rank}: so is the matrix")
