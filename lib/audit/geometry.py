@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import torch
 
-from .fields import EMPTY, Field
+from .fields import EMPTY, Field, moves
 
 
 @dataclass(frozen=True)
@@ -151,9 +151,20 @@ def tensor_geometry(virtual: Field, seen: Field) -> tuple[Geometry, ...]:
     """Geometries of one tensor, one per axis of the image."""
     found = tuple(geometry(virtual, seen, axis) for axis in virtual.axes)
     dims = [step[0] for step in virtual.step if step is not None]
-    if len(set(dims)) == len(dims) and _beside(virtual) <= 1:
-        return found
-    return tuple(replace(g, stride=None, center=None) for g in found)   # windows out of a map
+    if len(set(dims)) < len(dims) or _beside(virtual) > 1:
+        return tuple(replace(g, stride=None, center=None) for g in found)   # windows out of a map
+    return tuple(replace(g, stride=None, center=None) if _in_turns(virtual, axis) else g
+                 for axis, g in enumerate(found))
+
+
+def _in_turns(field: Field, axis: int) -> bool:
+    """Whether along the grid of an axis another axis moves too, as in tokens row by row.
+
+    Then the stride is none between neighbors, but a mean over whole rows of tokens.
+    """
+    step = field.step[axis]
+    return step is not None and any(moves(edge, step[0]) for other, edge in enumerate(field.edges)
+                                    if other != axis)
 
 
 def _beside(field: Field) -> int:

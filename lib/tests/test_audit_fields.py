@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from lib.audit import audit
 from lib.audit.fields import EMPTY, Field, gather
@@ -70,7 +71,6 @@ def test_fields_beyond_the_border_are_those_of_a_larger_image(seed):
 
 @pytest.mark.parametrize("virtual", [False, True])
 def test_boxes_are_stored_once_where_they_do_not_vary(virtual):
-    from torch import nn
     found = audit(nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.MaxPool2d(2)), 64)
     field = (found.virtual if virtual else found.seen)[found.trace.outputs[0]]
     assert [tuple(edge.shape) for edge in field.edges] == [(2, 1, 1, 32, 1), (2, 1, 1, 1, 32)]
@@ -83,3 +83,34 @@ def test_a_cut_compares_nothing(monkeypatch):
     part = gather(whole, 2, torch.arange(2, 7)[:, None], (1, 1))
     assert part.shape == (1, 3, 5, 6) and part.step == whole.step
     assert torch.equal(part.full(0), whole.full(0)[:, :, :, 2:7])
+
+
+class Tokens(nn.Module):
+    """Patches of 4 pixels as tokens, a layer on tokens, and a convolution on the map again."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.mixed = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 8)
+        self.rows, self.map = nn.Conv1d(8, 8, 1), nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x):
+        x = self.patches(x)
+        tokens = self.mixed(x.flatten(2).transpose(1, 2))
+        return self.map(tokens.transpose(1, 2).reshape(x.shape)), self.rows(x.mean(3))
+
+
+def geometry_of_tokens(cells):
+    return {record.name: record.geometry for record in audit(Tokens(), 4 * cells, 3).layers}
+
+
+def test_tokens_row_by_row_have_no_stride():
+    """The mean over a row of tokens, 4 pixels in 3 tokens, lies between no two neighbors."""
+    found = geometry_of_tokens(3)
+    assert [(g.size, g.stride, g.center) for g in found["mixed"]] == [(4, None, None)] * 2
+    assert [g.stride for g in found["patches"]] == [4, 4]
+    assert [g.stride for g in found["rows"]] == [4, None]       # a pooled axis, no tokens
+
+
+@pytest.mark.parametrize("cells, stride", [(2, None), (3, 4)])
+def test_tokens_become_a_map_where_they_show_its_stride(cells, stride):
+    assert [g.stride for g in geometry_of_tokens(cells)["map"]] == [stride] * 2
