@@ -276,7 +276,9 @@ def test_a_random_order_is_that_of_its_side():
              "('square', 'mirror', 'random')"),
             (lambda: pooled.PooledNetworks("x", "square", 2, (0,)), "PooledNetworks: kind='x', "
              "geometry='square'; must be one of ('product', 'max', 'mean') and one of ('square', "
-             "'mirror', 'random')")):
+             "'mirror', 'random')"),
+            (lambda: pooled.PooledNetworks("max", "square", 2, (0,))(torch.zeros(1, 8, 16).long()),
+             "PooledNetworks: codes of 16 places; need 64, those of images of 32 x 32 pixels")):
         with pytest.raises(ValueError) as refused:
             call()
         assert str(refused.value) == message

@@ -1,6 +1,7 @@
 """Jobs and sweeps with parts in place of the real ones: what is called with what."""
 
 import contextlib
+import io
 import platform
 import sys
 import types
@@ -192,6 +193,16 @@ def bars(monkeypatch):
 def entry(network):
     return {"name": network.name, "block": network.block, "channels": network.channels,
             "augmentation": network.augmentation, "seed": network.seed, "accuracy": 0.5}
+
+
+def test_a_progress_bar_is_shown_at_once(monkeypatch):
+    """What was written may wait until it is flushed: a screen may wait for the end of a line."""
+    screen = io.TextIOWrapper(buffer := io.BytesIO(), write_through=False)
+    monkeypatch.setattr(sweep.sys, "stderr", screen)
+    sweep._Screen().write("half a line")
+    assert buffer.getvalue() == b""
+    sweep._Screen().flush()
+    assert buffer.getvalue() == b"half a line"
 
 
 def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):

@@ -200,6 +200,9 @@ CALLS = [
     (lambda: cut_axis(OBLONG, "diagonal"),
      "ValueError: partition 'diagonal' of a network of size (12, 9): valid are 'left-right' "
      "and 'top-bottom'"),
+    (lambda: cut_axis(OBLONG, "vertical"),      # behind both in the alphabet
+     "ValueError: partition 'vertical' of a network of size (12, 9): valid are 'left-right' "
+     "and 'top-bottom'"),
     (lambda: cut_axis(OBLONG, None),
      "ValueError: partition None of a network of size (12, 9): valid are 'left-right' and "
      "'top-bottom'"),
