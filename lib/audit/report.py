@@ -38,7 +38,8 @@ class LayerRecord:
 
     ``kind``, ``window`` to ``channels`` are those of `lib.audit.rules.LayerInfo`; ``shape`` is the
     output's, ``geometry`` holds one `Geometry` per axis of the image. ``idle`` says that every unit
-    of its input sees the whole image already, so that its window adds nothing.
+    of its input sees the whole image already, so that its window adds nothing. ``map`` is the shape
+    without batch and channels, None for attention, which has heads and keys beside them.
     """
 
     name: str
@@ -53,6 +54,7 @@ class LayerRecord:
     shape: tuple
     geometry: tuple
     idle: bool = False
+    map: tuple | None = None
 
     @property
     def everything(self) -> bool:
@@ -68,7 +70,17 @@ def layer_record(name: str, info: object, shape: tuple, geometry: tuple,
         value[len(value) - axes:] if len(value) > axes else value
         for value in (info.window, info.stride, info.padding, info.dilation))
     return LayerRecord(name, info.kind, window, stride, padding, dilation, info.groups,
-                       info.channels_in, info.channels, shape, geometry, idle)
+                       info.channels_in, info.channels, shape, geometry, idle, _map(info, shape))
+
+
+def _map(info: object, shape: tuple) -> tuple | None:
+    """The sizes of an output beside its batch and its channels, which may lie last."""
+    if info.kind == "attention":
+        return None
+    last = info.kind in ("embedding", "recurrent")
+    channels = (-1 if last else info.dims[1]) % max(1, len(shape))
+    batch = int(info.kind == "recurrent" and shape[1] == 1)     # time may come first
+    return tuple(n for d, n in enumerate(shape) if d not in (batch, channels))
 
 
 @dataclass(frozen=True)
@@ -142,7 +154,8 @@ def layer_dict(layer: LayerRecord, found: object = None) -> dict:
            "stride": one(layer.stride), "padding": one(layer.padding),
            "dilation": one(layer.dilation), "groups": layer.groups,
            "channels_in": layer.channels_in, "channels": layer.channels,
-           "output": layer.shape[1:], "receptive_field": one(g.size for g in axes),
+           "output": layer.shape[1:], "map": layer.map,
+           "receptive_field": one(g.size for g in axes),
            "total_stride": one(_number(g.stride) for g in axes),
            "start": one(g.start for g in axes), "center": one(_number(g.center) for g in axes),
            "effective_padding": one(g.padding for g in axes),
@@ -171,13 +184,13 @@ def _number(value: Fraction | None) -> int | float | None:
 
 
 COLUMNS = (("layer", "layer"), ("kind", "kind"), ("R", "window"), ("S", "stride"),
-           ("dil", "dilation"), ("D", "channels"), ("map", "output"), ("T_R", "receptive_field"),
+           ("dil", "dilation"), ("D", "channels"), ("map", "map"), ("T_R", "receptive_field"),
            ("typical", "typical"), ("T_S", "total_stride"), ("center", "center"),
            ("crossing", "crossing"), ("overlap", "overlap_theorem"), ("pad", "padding"),
            ("start", "start"), ("T_R/T_S", "overlap_degree"), ("T_R(H/2)", "alpha_minimal"))
 NEEDED = ("layer", "kind", "receptive_field", "total_stride")
 OPTIONAL = ("start", "alpha_minimal", "overlap_degree", "padding", "center", "dilation",
-            "overlap_theorem", "output", "channels", "stride", "window", "crossing", "typical")
+            "overlap_theorem", "map", "channels", "stride", "window", "crossing", "typical")
 """Columns in the order in which they are left out where there is no room."""
 
 
@@ -188,7 +201,9 @@ def _text(key: str, row: dict) -> str:
         return "all"
     if key == "stride" and value not in (None, ()):         # 0: adaptive, its steps differ
         value = tuple(n or None for n in value) if isinstance(value, tuple) else value or None
-    return "x".join(map(str, value[1:])) or "1" if key == "output" else _plain(value)
+    if key == "map":
+        return "-" if value is None else "x".join(map(str, value)) or "1"
+    return _plain(value)
 
 
 def _plain(value: object) -> str:

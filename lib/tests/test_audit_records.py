@@ -208,3 +208,20 @@ def test_the_record_of_an_operation(name):
     made = [call.layer for call in found.trace.calls if call.layer is not None][1:]
     assert made == ([] if layer is None else [layer])
     assert [(g.size, g.stride, g.start, g.center) for g in found.output] == fields
+
+
+@pytest.mark.parametrize("function, module, channels, cells", [
+    (lambda x, m: m(x.movedim(1, 3)), nn.Linear(4, 6), 6, (12, 18)),    # channels lie last
+    (lambda x, m: m(tokens(x)), nn.Linear(4, 6), 6, (18,)),
+    (lambda x, m: m.weight @ x.flatten(2), nn.Linear(4, 6), 6, (216,)),
+    (lambda x, m: torch.einsum("bchw,dc->bhdw", x, m.weight), nn.Linear(4, 6), 6, (12, 18)),
+    (lambda x, m: m(tokens(x))[0], nn.GRU(4, 6, batch_first=True), 6, (18,)),
+    (lambda x, m: m(tokens(x).movedim(1, 0))[0], nn.GRU(4, 6), 6, (18,)),
+    (lambda x, m: m(x), nn.Conv2d(4, 6, 3), 6, (10, 16)),
+    (lambda x, m: m(x), nn.AdaptiveAvgPool2d(1), 4, (1, 1)),
+    (lambda x: x.mean((2, 3)), None, 4, ()),
+    (lambda x: F.scaled_dot_product_attention(x, x, x), None, 18, None)])
+def test_the_map_of_a_layer_is_what_lies_beside_its_channels(function, module, channels, cells):
+    """With channels last the column listed 18 x 6, one side of the map and the channels."""
+    layer = audit(Run(function, *[module] * (module is not None)), (12, 18), 3).layers[-1]
+    assert (layer.channels, layer.map) == (channels, cells)

@@ -175,10 +175,11 @@ def test_html():
 
 
 ROW = {"layer": "right", "kind": "conv", "window": 3, "stride": 1, "padding": (0, 1), "dilation": 1,
-       "groups": 1, "channels_in": 8, "channels": 8, "output": (8, 6, 12), "receptive_field": 7,
-       "total_stride": (2, 1), "start": (-1, -3), "center": (2, 0), "effective_padding": (1, 3),
-       "overlap_degree": (3.5, 7), "typical": 7, "seen": 7, "sees_everything": False,
-       "adds_nothing": False, "alpha_minimal": 7, "overlap_theorem": "4^48",
+       "groups": 1, "channels_in": 8, "channels": 8, "output": (8, 6, 12), "map": (6, 12),
+       "receptive_field": 7, "total_stride": (2, 1), "start": (-1, -3), "center": (2, 0),
+       "effective_padding": (1, 3), "overlap_degree": (3.5, 7), "typical": 7, "seen": 7,
+       "sees_everything": False, "adds_nothing": False, "alpha_minimal": 7,
+       "overlap_theorem": "4^48",
        "overlap_theorem_log10": 28.9, "crossing": "9^48", "crossing_log10": 45.8,
        "private": "9^48", "private_log10": 45.8}
 
@@ -191,11 +192,11 @@ def test_records_and_csv():
     assert [row["adds_nothing"] for row in rows] == [i in (5, 6, 8, 9) for i in range(10)]
     lines = FOUND.table("csv").split("\n")
     assert lines[0] == ",".join(ROW) and len(lines) == 11
-    assert lines[3] == ("right,conv,3,1,0x1,1,1,8,8,8x6x12,7,2x1,-1x-3,2x0,1x3,3.5x7,7,7,False,"
-                        "False,7,4^48,28.9,9^48,45.8,9^48,45.8")
+    assert lines[3] == ("right,conv,3,1,0x1,1,1,8,8,8x6x12,6x12,7,2x1,-1x-3,2x0,1x3,3.5x7,7,7,"
+                        "False,False,7,4^48,28.9,9^48,45.8,9^48,45.8")
     assert [row["layer"] for row in csv.DictReader(lines)] == [row["layer"] for row in rows]
     assert audit(nn.ReLU(), 8).table("csv") == ",".join([
-        "layer,kind,window,stride,dilation,channels,output,receptive_field,typical,total_stride",
+        "layer,kind,window,stride,dilation,channels,map,receptive_field,typical,total_stride",
         "center,crossing,overlap_theorem,padding,start,overlap_degree,alpha_minimal"])
 
 
