@@ -134,6 +134,8 @@ EXACT = {
     "recurrent": Run(lambda x, m: m(x[:, :, 0].transpose(1, 2))[0], nn.GRU(4, 2, batch_first=True)),
     "cumulative sum": Run(lambda x: x.cumsum(3)),
     "fold": Run(lambda x: F.fold(F.unfold(x, 2, stride=2), (16, 16), 2, stride=2)),
+    "fold of oblong blocks": Run(lambda x: F.fold(F.unfold(x, (2, 4), stride=(2, 4)), (16, 16),
+                                                  (2, 4), stride=(2, 4))),
     "fold with overlaps": Run(lambda x: F.fold(x[:, :, :3, :2].flatten(2), (7, 9), 2,
                                                dilation=(2, 1), padding=(1, 0), stride=(3, 4))),
     "long short-term memory": Run(lambda x, m: m(x[:, :, 0].transpose(1, 2))[0],

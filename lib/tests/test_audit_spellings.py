@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from lib.audit import audit
+from lib.tests.test_audit_operations import Run
 from lib.tests.test_audit_surrogates import plain
 
 CHANNELS = 4
@@ -311,3 +312,13 @@ def test_what_is_repeated_in_another_shape_is_left_aside_only_where_it_is_a_gate
     for operation in (rows, turned):
         net = around("behind a stride", operation, [])
         assert audit(net, (16, 24), ignore="gates").output == audit(net, (16, 24)).output
+
+
+@pytest.mark.parametrize("attend", [
+    lambda x, q, k: (tokens(x).mT @ (0.5 * (k @ q.mT)).softmax(1)).reshape(x.shape),
+    lambda x, q, k: ((0.5 * (q @ k.mT)).softmax(2) @ tokens(x)).mT.reshape(x.shape)])
+def test_local_attention_keeps_what_asks_on_either_side_of_scaled_scores(attend):
+    """The keys see 9 pixels, of which the one in the answer's place says nothing."""
+    net = Run(lambda x, near, far: attend(x, tokens(near(x)), tokens(far(x))),
+              nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 7, padding=3))
+    assert [g.size for g in audit(net, 16).local.output] == [5, 5]
