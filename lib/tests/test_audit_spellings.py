@@ -311,3 +311,21 @@ def test_what_is_repeated_in_another_shape_is_left_aside_only_where_it_is_a_gate
     for operation in (rows, turned):
         net = around("behind a stride", operation, [])
         assert audit(net, (16, 24), ignore="gates").output == audit(net, (16, 24)).output
+
+
+def test_one_number_for_each_place_in_a_patch_is_a_gate():
+    """As in MobileViT-v2: (batch, channels, places in a patch, patches), summed over patches."""
+    class Patches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.score = nn.Conv2d(3, 4, 5, padding=2), nn.Conv2d(4, 1, 1)
+
+        def forward(self, x):
+            x = self.conv(x).view(1, 4, 4, 2, 4, 2).permute(0, 1, 3, 5, 2, 4).reshape(1, 4, 4, 16)
+            context = (x * self.score(x).softmax(3)).sum(3, keepdim=True).expand_as(x)
+            x = x.relu() * context
+            return x.view(1, 4, 2, 2, 4, 4).permute(0, 1, 4, 2, 5, 3).reshape(1, 4, 8, 8)
+
+    found = audit(Patches(), 8)
+    assert all(axis.everything for axis in found.output)
+    assert [(axis.size, axis.stride) for axis in found.local.output] == [(5, 1)] * 2
