@@ -247,7 +247,7 @@ def _check_patterns(audit: object, name: str, patterns: tuple) -> None:
             asked = re.compile(whole_name(pattern)).match if name == "collapse" else found.search
         except re.error as error:
             raise ValueError(f"{name}={pattern!r} is no regular expression: {error}") from None
-        scopes = [call.scope for call in audit.trace.calls]
+        scopes = [name for call in audit.trace.calls for name in call.scopes]
         if not any(map(asked, scopes)):
             near = [re.match(rf".{{{at.end()}}}[^.]*", at.string)[0]
                     for at in map(found.search, scopes) if at]

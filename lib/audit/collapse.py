@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from math import prod
 
 from .fields import Field
 from .geometry import Geometry
 from .nodes import Node
-from .trace import Value
+from .trace import Call, Value
 
 
 def whole_name(pattern: str) -> str:
@@ -25,8 +26,14 @@ def whole_name(pattern: str) -> str:
 
 
 def _inside(name: str) -> Callable[[str], re.Match | None]:
-    """Says of the name of a module or scope whether it is this module or lies in it."""
+    """Says of the name of a module whether it is this module or lies in it."""
     return re.compile(whole_name(re.escape(name))).match
+
+
+def _runs_in(name: str) -> Callable[[Call], bool]:
+    """Says of a call whether it lies in this module, by its name or because the module runs."""
+    inside = _inside(name)
+    return lambda call: any(map(inside, call.scopes))
 
 
 def modules_of(audit: object, live: set, collapse: tuple, avoid: tuple = ()) -> dict:
@@ -36,8 +43,8 @@ def modules_of(audit: object, live: set, collapse: tuple, avoid: tuple = ()) -> 
     """
     found = {}
     for call in audit.trace.calls:
-        for pattern in collapse:
-            match = re.match(whole_name(pattern), call.scope)
+        for pattern, scope in product(collapse, call.scopes):
+            match = re.match(whole_name(pattern), scope)
             if match and call.outputs and call.outputs[0] in live and not any(
                     re.search(other, match[0]) for other in avoid):
                 first = found.get(match[0], (call.inputs[0],))[0]
@@ -94,19 +101,19 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
 
 def _only_pools(audit: object, name: str, source: Value, value: Value) -> bool:
     """Whether a module stands for a pooling, which may leave channels by themselves."""
-    inside = _inside(name)
-    kinds = {call.layer.kind for call in audit.trace.calls if call.layer and inside(call.scope)}
+    inside = _runs_in(name)
+    kinds = {call.layer.kind for call in audit.trace.calls if call.layer and inside(call)}
     return bool(kinds) and kinds <= {"pool", "global pool"} and (
         source.shape[1:2] == value.shape[1:2])
 
 
 def _has_own_weights(audit: object, name: str, live: set) -> bool:
     """Whether a layer of a module has weights, and nothing else uses a parameter of the module."""
-    inside = _inside(name)
+    inside = _runs_in(name)
     own, others, weighted = set(), set(), False
     for call in audit.trace.calls:
         if not live.isdisjoint(call.outputs):
-            within = bool(inside(call.scope))
+            within = inside(call)
             (own if within else others).update(call.parameters)
             weighted |= within and bool(call.parameters) and call.layer is not None and (
                 call.layer.kind in ("conv", "dense"))
@@ -115,19 +122,19 @@ def _has_own_weights(audit: object, name: str, live: set) -> bool:
 
 def _is_read_inside(audit: object, name: str, output: Value, live: set) -> bool:
     """Whether what follows a module reads tensors within it: it would pass the one layer by."""
-    inside = _inside(name)
-    return any(value is not output and value.call and inside(value.call.scope)
+    inside = _runs_in(name)
+    return any(value is not output and value.call and inside(value.call)
                for call in audit.trace.calls
-               if not inside(call.scope) and not live.isdisjoint(call.outputs)
+               if not inside(call) and not live.isdisjoint(call.outputs)
                for value in call.inputs)
 
 
 def _reads_one_map(audit: object, name: str, live: set) -> bool:
     """Whether all that a module reads has one field: else what it adds to one is not its own."""
-    inside = _inside(name)
-    read = {value for call in audit.trace.calls if inside(call.scope)
+    inside = _runs_in(name)
+    read = {value for call in audit.trace.calls if inside(call)
             and not live.isdisjoint(call.outputs) for value in call.inputs
-            if value in live and not (value.call and inside(value.call.scope))}
+            if value in live and not (value.call and inside(value.call))}
     fields = {tuple((axis.size, axis.stride, axis.start) for axis in audit.geometry(value))
               for value in read if isinstance(audit.virtual.get(value), Field)}
     return len(fields) < 2

@@ -225,8 +225,7 @@ class Audit:
 
     def _box(self, value: Value, name: str, unit: object) -> Box:
         """The pixels that one unit of a recorded tensor sees."""
-        fields = self.fields(value)
-        shape = value.shape[1:]
+        fields, shape = self.fields(value), value.shape[1:]
         dims = [s[0] - 1 for s in fields[0].step if s is not None]
         if unit is None:
             unit = tuple(n // 2 for n in shape)
@@ -263,9 +262,10 @@ class Audit:
         named = [call.outputs[0] for call, name in self.names.items() if name == layer]
         inside = named or [call.outputs[0] for call in self.trace.calls if call.outputs
                            and isinstance(self.virtual.get(call.outputs[0]), Field)
-                           and (call.scope == layer or call.scope.startswith(f"{layer}."))]
-        inside = inside or [value for scope, values in self.trace.results if scope == layer
-                            for value in values if isinstance(self.virtual.get(value), Field)]
+                           and f"{call.scope}.".startswith(f"{layer}.")]
+        known = [value for scope, values in self.trace.results if scope == layer
+                 for value in values if isinstance(self.virtual.get(value), Field)]
+        inside = inside if named or not {*known}.isdisjoint(inside[-1:]) else known or inside
         if not inside or not layer:
             raise ValueError(f"no layer or module {layer!r}; layers are named "
                              f"{', '.join(list(self.names.values())[:12])}, ...")

@@ -148,10 +148,18 @@ def _without_gates(fields: list[Field]) -> list[Field]:
         return fields
     dims = {step[0] - len(f.shape) for f in fields if f.gridded for step in f.step
             if f.shape[step[0]] > 1}
+    gridded = bool(dims)
     dims = dims or {d - len(f.shape) for f in fields for edge in f.edges    # tokens, flipped maps
                     for d in range(len(f.shape)) if moves(edge, d)}
-    maps = [f for f in fields if any(-d <= len(f.shape) and f.shape[d] > 1 for d in dims)]
+    along = [{d for d in dims if -d <= len(f.shape) and f.shape[d] > 1} for f in fields]
+    maps = [f for f, found in zip(fields, along, strict=True) if found and (
+        gridded or found == dims or _has_places(f))]
     return maps or fields
+
+
+def _has_places(field: Field) -> bool:
+    """Whether boxes move; one number for each place in a patch is the same for all patches."""
+    return any(moves(edge, d) for edge in field.edges for d in range(len(field.shape)))
 
 
 def _aligned(field: Field, shape: tuple) -> Field:

@@ -87,7 +87,8 @@ def build_graph(audit: object, avoid: tuple = (), collapse: tuple = (),
             node = Node(name, "opaque", parents, value)
             if value in merged:
                 node = as_one_layer(audit, *merged[value], value, nodes, live, pools)
-            elif not any(re.search(pattern, call.scope) for pattern in avoid):
+            elif not any(re.search(pattern, name) for pattern in avoid
+                         for name in call.scopes):
                 _describe(node, call, audit, tied, pools, notes)
             if node.role == "layer":
                 node.cells = prod(value.shape) // max(1, node.width)

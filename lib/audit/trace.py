@@ -53,6 +53,8 @@ class Call:
     ``arguments`` are bound by name, with a `Value` in place of every tensor that depends on the
     input; other tensors are parameters or constants. ``parameters`` names the parameters from
     which these were computed; ``keys`` is the dimension of scores that a softmax runs along.
+    ``within`` names modules that are running although the scope, named after another module, does
+    not lie in them: ``layer0 = nn.Sequential(backbone.conv1, ...)`` runs ``backbone.conv1``.
     """
 
     name: str
@@ -65,6 +67,12 @@ class Call:
     layer: object = None
     parameters: frozenset = frozenset()
     keys: int | None = None
+    within: tuple = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Names that say in which modules it is: that of the innermost, and those ``within``."""
+        return (self.scope, *self.within)
 
     @property
     def where(self) -> str:
@@ -126,6 +134,7 @@ class _Recorder(TorchDispatchMode):
     def __init__(self, names: dict, fakes: FakeTensorMode, owners: dict, lazy: dict) -> None:
         super().__init__()
         self.names, self.fakes, self.owners, self.lazy = names, fakes, owners, lazy
+        self.modules = {*names.values()} - {""}
         self.stack, self.calls, self.results, self.known = [], [], [], {}
         self.memory = Memory(self.read_again)
         self.unknown = set()                        # memory that numbers were lost in
@@ -157,7 +166,7 @@ class _Recorder(TorchDispatchMode):
             raise UnsupportedOperation(f"{self.place(function)} turns a tensor into a number")
         call = Call(name.removesuffix("_") if written else name, *self.scope, function,
                     self.bind(function._schema, args, kwargs), inputs,
-                    parameters=self.origin(tensors))
+                    parameters=self.origin(tensors), within=self.within())
         self.calls.append(call)
         made = [x for x in made if all(x is not y for y in written)]
         for place, x in enumerate([*made, *written]):
@@ -217,6 +226,12 @@ class _Recorder(TorchDispatchMode):
         """Name of the module that is running, and whether it has no submodules."""
         return self.stack[-1] if self.stack else ("", False)
 
+    def within(self) -> tuple[str, ...]:
+        """Modules that are running, in which the scope does not lie by its name."""
+        scope = f"{self.scope[0]}."
+        return tuple(name for name, _ in self.stack if name in self.modules
+                     and not scope.startswith(f"{name}."))
+
     def bind(self, schema: object, args: tuple, kwargs: dict) -> dict:
         """Arguments by name with their defaults, values in place of tensors that depend."""
         bound = {}
@@ -242,7 +257,7 @@ class _Recorder(TorchDispatchMode):
         """Record that a tensor is read after its memory was written to."""
         call = Call("strided", *self.scope, None, {
             "values": values, "layouts": layouts, "layout": layout},
-            list(dict.fromkeys(v for v in values if v is not None)))
+            list(dict.fromkeys(v for v in values if v is not None)), within=self.within())
         call.outputs.append(Value(layout[0], call))
         self.calls.append(call)
         return call.outputs[0]
@@ -330,11 +345,12 @@ def _scopes(recorder: _Recorder, upto: nn.Module | None, reached: list) -> Itera
     def leave(module, _, result):
         if threading.get_ident() != here:
             return
+        values = [recorder.look_up(x) if id(x) in recorder.memory.values else None
+                  for _, x in _tensors(result)]     # as they are now: it may have written to parts
         place, failure = recorder.stack.pop(), sys.exception()
         if failure is not None and failure is not recorder.failure:
             recorder.failed, recorder.failure = place, failure
-        recorder.results.append((place[0], [recorder.memory.values.get(id(x))
-                                            for _, x in _tensors(result)]))
+        recorder.results.append((place[0], values))
         if module is upto:
             reached.append(result)
             raise _Reached

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lib.audit import UnsupportedOperation, audit, chains, graph, models, nodes
+from lib.audit import UnsupportedOperation, audit, chains, effective_field, graph, models, nodes
 from lib.audit.fields import Field
 from lib.audit.routes import Routes
 from lib.tests.test_audit_operations import Run
@@ -319,3 +319,56 @@ smooth.register_fake(torch.empty_like)
 def test_operations_of_other_libraries_have_no_rules_though_their_names_are_known():
     with pytest.raises(UnsupportedOperation, match=r"operation elsewhere.clone in module 'head'"):
         audit(nn.Sequential(OrderedDict(head=Run(lambda x: smooth(x)))), 8)
+
+
+class Regrouped(nn.Module):
+    """Layers of one module put together anew, as in many networks built on a known one."""
+
+    def __init__(self):
+        super().__init__()
+        self.base = nn.ModuleDict({"conv": nn.Conv2d(3, 8, 7, 2, 3), "pool": nn.MaxPool2d(3, 2, 1)})
+        self.stem = nn.Sequential(self.base["conv"], nn.ReLU(), self.base["pool"])
+        self.early = nn.Sequential(self.stem[0])
+        self.head = nn.Conv2d(8, 4, 3, padding=1)
+
+    def forward(self, x):
+        return self.head(self.stem(x))
+
+
+def test_a_module_of_layers_that_have_their_names_elsewhere_is_what_it_runs():
+    found = audit(Regrouped(), 32)
+    assert found.box("stem", (4, 4)).pixels == ((11, 21), (11, 21))
+    assert effective_field(Regrouped(), 32, "stem", (4, 4)).theoretical == ((11, 21), (11, 21))
+    chain = found.bounds(collapse=("stem",)).best.chain
+    assert [(step.name, step.window, step.stride) for step in chain[:2]] == [
+        ("stem", (11, 11), (4, 4)), ("head", (3, 3), (1, 1))]
+    assert found.bounds(avoid=("stem",)).best is None
+    assert "past base.conv" in found.bounds(avoid=("stem",)).reason
+    with pytest.raises(ValueError, match="'early' matches no module that runs"):
+        found.bounds(collapse=("early",))
+
+
+class Partly(nn.Module):
+    """Half of the channels convolved, written into the map, or both halves into an empty one."""
+
+    def __init__(self, empty):
+        super().__init__()
+        self.empty, self.conv = empty, nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x):
+        out = torch.empty_like(x) if self.empty else x.clone()
+        out[:, :4] = self.conv(x[:, :4])
+        if self.empty:
+            out[:, 4:] = x[:, 4:]
+        return out
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_what_a_module_returns_is_what_it_has_written_by_then(empty):
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), Partly(empty), nn.Conv2d(8, 4, 1))
+    found = audit(net, 16)
+    assert [found.box("1", (c, 8, 8)).pixels for c in (0, 7)] == [((6, 10),) * 2, ((7, 9),) * 2]
+    assert found.box("1", (8, 8)).pixels == ((6, 10), (6, 10))
+    assert [(step.name, step.window) for step in found.bounds(collapse=("1",)).best.chain[:2]] == [
+        ("0", (3, 3)), ("1", (3, 3))]
+    assert audit(net, 16, upto="1").box("1", (8, 8)).pixels == ((6, 10), (6, 10))
