@@ -698,7 +698,7 @@ for layers in kinds:
     crossing = sum(u < 4 < u + field for u in range(0, 8, step))
     bound = linear_readout_upper_bound(cells)
     best, tries = 0, 0
-    while tries < 20 or best < bound and tries < 400:
+    while tries < 20 or best < bound and tries < 2000:
         weights = [tuple(torch.randint(-3, 4, shape, generator=generator)
                          .double() for shape in pair)
                    for pair in net.weight_shapes()]

@@ -231,8 +231,11 @@ ANSWERS = {
                     (lambda d, e, M: -d - M * e, "has rank 3 of 4"),
                    (lambda d, e, M: d + 4 * e, "for M = 5 the windows (0, 1) and (4, 0)"),
                    (lambda d, e, M: d + 10 * e, "for M = 11 the windows (0, 1) and (10, 0)")]),
-    "04-average": ([lambda M, R, S: added(M, R, S, lambda v: min(4 - v, v + R - 4, 4))],
-                   [(lambda M, R, S: added(M, R, S, lambda v: R // 2), "(2, 4, 1) gives 11"),
+    "04-average": ([lambda M, R, S: added(M, R, S, lambda v: min(4 - v, v + R - 4, 4)),
+                    lambda M, R, S: min(  # no rank is above the number of rows
+                        M ** 4, added(M, R, S, lambda v: min(4 - v, v + R - 4, 4)))],
+                   [(lambda M, R, S: M ** 4, "(2, 1, 1) gives 16, but on a line of 8"),
+                    (lambda M, R, S: added(M, R, S, lambda v: R // 2), "(2, 4, 1) gives 11"),
                     (lambda M, R, S: 2, "(2, 2, 1) gives 2, but on a line of 8 the bound is 3")]),
     "04-one-channel": ([is_maximum],
                        [(lambda A: len({x for row in A for x in row}) < len(A) + len(A[0]),
