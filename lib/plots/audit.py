@@ -208,6 +208,8 @@ def draw_unit(axes: Axes, box, size: tuple[int, int], image=None, title: str = "
 def draw_influence(axes: Axes, found, title: str = "") -> None:
     """How much each pixel moves a unit, with the theoretical field as a frame.
 
+    A pixel that does not move it is white, the one that moves it most is black.
+
     Parameters
     ----------
     axes : matplotlib Axes
@@ -222,7 +224,7 @@ def draw_influence(axes: Axes, found, title: str = "") -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_influence(axes, effective_field(nn.AvgPool2d(4), 16, channels=1))
     """
-    axes.imshow(on_paper(found.influence.sqrt()), cmap="Greys")
+    axes.imshow(on_paper(found.influence.sqrt()), cmap="Greys", vmin=0)  # white: none at all
     axes.grid(False)
     (top, bottom), (left, right) = found.theoretical
     axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1,

@@ -143,7 +143,12 @@ def draw_mosaic(
 
 def _pixels(patch: torch.Tensor) -> torch.Tensor:
     size = round((patch.numel() / 3) ** 0.5)
-    return patch.reshape(size, size, 3).to(torch.uint8)
+    shown = patch.to(torch.uint8)
+    if not (shown == patch).all():  # colors from 0 to 1 would all be black
+        wrong = patch[shown != patch][0].item()
+        raise ValueError(f"draw_patches, draw_mosaic: a patch holds {wrong:.4g}; need integers "
+                         "from 0 to 255")
+    return shown.reshape(size, size, 3)
 
 
 def draw_curves(
