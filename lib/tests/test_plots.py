@@ -406,3 +406,16 @@ def test_settings_of_a_reader_turn_no_picture_upside_down():
         assert all(matplotlib.rcParams[name] == value for name, value in theirs.items())
     assert axes.images[0].origin == "upper" and axes.get_aspect() == 1.0
     assert axes.get_ylim() == (2.5, -0.5) and not written.get_usetex()
+
+
+@pytest.mark.parametrize("draw, named", [
+    (lambda axes: architectures.draw_cones(axes, Architecture((8,), 2, ((3, 1, 2), (8, 8, 1))),
+                                           (0, 1)), "draw_cones: cell 1 of layer 2; .* size 1,"),
+    (lambda axes: architectures.draw_cones(axes, Architecture((8,), 2, ((3, 2, 2),)), (-1, 0)),
+     "draw_cones: cell -1 of layer 1; .* size 4,"),
+    (lambda axes: architectures.draw_projection(axes, Architecture(8, 2, ((3, 2, 2),)), 1, (0, 4)),
+     "draw_projection: cell 0, 4 of layer 1; .* size 4×4,")])
+def test_cells_that_a_map_does_not_have_are_not_drawn(draw, named):
+    """They stood beside the map, with a field outside of the input or none."""
+    with style.figure() as (_, axes), pytest.raises(ValueError, match=named):
+        draw(axes)
