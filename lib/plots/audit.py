@@ -142,11 +142,20 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
         names; one that is silent everywhere is left out. So are bounds of 1, whose logarithm 0
         has no place on the axis.
 
+    Raises
+    ------
+    ValueError
+        If there are more bounds, or more or fewer entries than layers.
+
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_bounds_by_layer(axes, ["a", "b"], {"overlap theorem": [None, 5.0]})
     """
+    if len(bounds) > 2 or any(len(values) != len(names) for values in bounds.values()):
+        found = ", ".join(f"{len(values)} of {name}" for name, values in bounds.items())
+        raise ValueError(f"draw_bounds_by_layer: {found} for {len(names)} layers; draws one or two "
+                         "bounds, with an entry for every layer")
     colors, markers = (COLORS["exact"], COLORS["bound"]), ("o", "s")
     for (name, values), color, marker in zip(bounds.items(), colors, markers, strict=False):
         points = [(place, value) for place, value in enumerate(values) if value]

@@ -419,3 +419,19 @@ def test_cells_that_a_map_does_not_have_are_not_drawn(draw, named):
     """They stood beside the map, with a field outside of the input or none."""
     with style.figure() as (_, axes), pytest.raises(ValueError, match=named):
         draw(axes)
+
+
+@pytest.mark.parametrize("draw, named", [
+    (lambda axes: grids.draw_grid_matrix(axes, torch.eye(8), "left-right"),
+     r"draw_grid_matrix: a matrix of shape \(8, 8\); need \(4, 4\)"),
+    (lambda axes: grids.draw_mosaic(axes, torch.zeros(2, 48), [0, 1, 0], (1, 2)),
+     "draw_mosaic: 3 templates for 1×2 positions"),
+    (lambda axes: audit.draw_bounds_by_layer(axes, ["K"], {"a": [1.0], "b": [2.0], "c": [3.0]}),
+     "draw_bounds_by_layer: 1 of a, 1 of b, 1 of c for 1 layers; draws one or two"),
+    (lambda axes: audit.draw_bounds_by_layer(axes, ["K"], {"a": [1.0, 2.0]}), "2 of a for 1 lay"),
+    (lambda axes: log_space.draw_tile(axes, torch.zeros(3, 4, 4), torch.zeros(1, 4) > 0),
+     r"draw_tile: an image of shape \(3, 4, 4\) whose seen has shape \(1, 4\)")])
+def test_nothing_that_is_given_is_left_out_of_a_picture(draw, named):
+    """A corner passed for the whole matrix, a third bound was missing without a word."""
+    with style.figure() as (_, axes), pytest.raises(ValueError, match=named):
+        draw(axes)
