@@ -18,7 +18,7 @@ from ..exact.device import made_on_the_cpu, same_in_every_mode
 from ..results import STORED, Results, ResultsError, program, read
 from .cifar import load_data
 from .images import dead_leaves
-from .kinds import CLASSES, SIZE
+from .kinds import CLASSES, COLORS, SIZE
 from .networks import Network
 from .records import refuse_download
 from .settings import PRESETS, Settings
@@ -81,7 +81,7 @@ def split_scores(ensemble, images, others=None, batch=500):
     Raises
     ------
     ValueError
-        If the ensemble holds several networks.
+        If the ensemble holds several networks, or images have another shape.
 
     Examples
     --------
@@ -96,6 +96,10 @@ def split_scores(ensemble, images, others=None, batch=500):
         raise ValueError(f"split_scores: {len(ensemble.networks)} networks, must be one")
     others = images if others is None else others
     floats("split_scores: images and others", images, others)  # bytes are no normalized images
+    for given in (images, others):
+        if given.shape[1:] != (COLORS, SIZE, SIZE):  # of narrower ones the right half is empty
+            raise ValueError(f"split_scores: images of shape {tuple(given.shape)}, must be "
+                             f"(n, {COLORS}, {SIZE}, {SIZE})")
     half = SIZE // 2
     rows, columns = len(images), len(others)
     places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))

@@ -57,6 +57,16 @@ def _seen(net: Architecture, layer: int, cell: int, axis: int = -1) -> list[tupl
     return runs
 
 
+def _require_cells(operation: str, net: Architecture, layer: int, *cells: tuple[int, ...]) -> None:
+    """Refuse cells that a map does not have: they would be drawn all the same."""
+    net.total_stride(layer)  # which says that there is no such layer
+    size = net.output_sizes[layer]
+    for cell in cells:
+        if len(cell) != len(size) or not all(0 <= c < length for c, length in zip(cell, size)):
+            raise ValueError(f"{operation}: cell {', '.join(map(str, cell))} of layer {layer}; its "
+                             f"map has the size {'×'.join(map(str, size))}, cells count from 0")
+
+
 def draw_architecture(axes: Axes | None, net: Architecture, layer: int | None = None) -> Axes:
     """What two neighboring cells of a layer see: cones in one dimension, windows in two.
 
@@ -113,6 +123,11 @@ def draw_cones(axes: Axes, net: Architecture, cells: tuple[int, int], title: str
         Two cells of the top map.
     title : str
 
+    Raises
+    ------
+    ValueError
+        If there is no such cell.
+
     Examples
     --------
     >>> net = Architecture((8,), 2, (Layer(3, 1, 2), Layer(2, 2, 2)))
@@ -120,6 +135,7 @@ def draw_cones(axes: Axes, net: Architecture, cells: tuple[int, int], title: str
     ...     draw_cones(axes, net, (1, 2))
     """
     require_one_axis("draw_cones", net)
+    _require_cells("draw_cones", net, net.depth, *((cell,) for cell in cells))
     for layer in range(net.depth + 1):
         step = net.total_stride(layer)
         for cell in range(net.output_sizes[layer][0]):
@@ -158,7 +174,12 @@ def draw_projection(
         Two-dimensional.
     layer : int
     cell : (int, int)
-        Row and column of the cell.
+        Row and column of the cell.  In the last column it has no neighbor.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer or cell.
 
     Examples
     --------
@@ -167,6 +188,7 @@ def draw_projection(
     ...     draw_projection(axes, net, 1)
     """
     height, width = net.size
+    _require_cells("draw_projection", net, layer, cell)
     for i in range(height + 1):
         axes.plot([0, width], [i, i], color="#CCCCCC", linewidth=0.5, zorder=0)
     for j in range(width + 1):

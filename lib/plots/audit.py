@@ -142,11 +142,20 @@ def draw_bounds_by_layer(axes: Axes, names: list[str], bounds: dict[str, list]) 
         names; one that is silent everywhere is left out. So are bounds of 1, whose logarithm 0
         has no place on the axis.
 
+    Raises
+    ------
+    ValueError
+        If there are more bounds, or more or fewer entries than layers.
+
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_bounds_by_layer(axes, ["a", "b"], {"overlap theorem": [None, 5.0]})
     """
+    if len(bounds) > 2 or any(len(values) != len(names) for values in bounds.values()):
+        found = ", ".join(f"{len(values)} of {name}" for name, values in bounds.items())
+        raise ValueError(f"draw_bounds_by_layer: {found} for {len(names)} layers; draws one or two "
+                         "bounds, with an entry for every layer")
     colors, markers = (COLORS["exact"], COLORS["bound"]), ("o", "s")
     for (name, values), color, marker in zip(bounds.items(), colors, markers, strict=False):
         points = [(place, value) for place, value in enumerate(values) if value]
@@ -208,6 +217,8 @@ def draw_unit(axes: Axes, box, size: tuple[int, int], image=None, title: str = "
 def draw_influence(axes: Axes, found, title: str = "") -> None:
     """How much each pixel moves a unit, with the theoretical field as a frame.
 
+    A pixel that does not move it is white, the one that moves it most is black.
+
     Parameters
     ----------
     axes : matplotlib Axes
@@ -222,7 +233,7 @@ def draw_influence(axes: Axes, found, title: str = "") -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_influence(axes, effective_field(nn.AvgPool2d(4), 16, channels=1))
     """
-    axes.imshow(on_paper(found.influence.sqrt()), cmap="Greys")
+    axes.imshow(on_paper(found.influence.sqrt()), cmap="Greys", vmin=0)  # white: none at all
     axes.grid(False)
     (top, bottom), (left, right) = found.theoretical
     axes.add_patch(Rectangle((left - 0.5, top - 0.5), right - left + 1, bottom - top + 1,

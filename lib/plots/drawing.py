@@ -81,6 +81,11 @@ def draw_heatmap(axes: Axes, matrix, title: str = "", note: str = "", step: Sequ
         What stands in the cells: True for the numbers. The cells are then paler.
     fontsize : float
 
+    Raises
+    ------
+    ValueError
+        If a number is not finite, which has no color.
+
     Examples
     --------
     >>> from lib.plots.style import figure
@@ -88,8 +93,11 @@ def draw_heatmap(axes: Axes, matrix, title: str = "", note: str = "", step: Sequ
     ...     draw_heatmap(axes, np.eye(4), "identity", step=(2, 2), texts=True)
     """
     matrix = on_paper(matrix).astype(float)
+    if not np.isfinite(matrix).all():
+        bad = matrix[~np.isfinite(matrix)][0]
+        raise ValueError(f"draw_heatmap: the matrix holds {bad}; need finite numbers")
     full = np.where((matrix > 0)[..., None], to_rgb(COLORS["rows"]), to_rgb(COLORS["columns"]))
-    strength = (0.4 if texts else 0.95) * np.abs(matrix) / max(np.abs(matrix).max(), 1e-12)
+    strength = (0.4 if texts else 0.95) * np.abs(matrix) / (np.abs(matrix).max(initial=0) or 1)
     axes.imshow(1 - strength[..., None] * (1 - full), interpolation="nearest")
     if texts is True:
         texts = [[number(value) for value in row] for row in matrix]

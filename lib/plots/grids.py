@@ -58,11 +58,19 @@ def draw_grid_matrix(axes: Axes, matrix: torch.Tensor, partition: Partition) -> 
     partition : str or iterable of int
         The partition of the pixels 0, 1 (above) and 2, 3 (below), two of them row modes.
 
+    Raises
+    ------
+    ValueError
+        If the matrix has another shape.
+
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_grid_matrix(axes, torch.ones(4, 4), "left-right")
     """
+    if matrix.shape != (4, 4):  # of a larger one a corner would pass for the whole
+        raise ValueError(f"draw_grid_matrix: a matrix of shape {tuple(matrix.shape)}; need (4, 4), "
+                         "that of 2×2 images and two templates")
     row_modes, column_modes = split_modes(partition, (2, 2))
     shown = indices(2, 2).tolist()
     for r, row in enumerate(shown):
@@ -101,6 +109,11 @@ def draw_patches(axes: Sequence[Axes], patches: torch.Tensor) -> None:
     axes : sequence of matplotlib Axes
     patches : torch.Tensor of integers in 0..255, shape (count, size * size * 3)
 
+    Raises
+    ------
+    ValueError
+        If a patch holds something else, such as colors from 0 to 1.
+
     Examples
     --------
     >>> with figure(columns=2) as (drawing, axes):
@@ -126,11 +139,19 @@ def draw_mosaic(
     shape : (int, int)
         Rows and columns of positions.
 
+    Raises
+    ------
+    ValueError
+        If there are more or fewer templates, or a patch holds something else.
+
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_mosaic(axes, torch.zeros(2, 48), [0, 1], (1, 2))
     """
+    if len(templates) != shape[0] * shape[1]:
+        raise ValueError(f"draw_mosaic: {len(templates)} templates for {shape[0]}×{shape[1]} "
+                         "positions; need one for each")
     tiles = [_pixels(patches[t]) for t in templates]
     lines = [
         torch.cat(tiles[start : start + shape[1]], dim=1)
@@ -143,7 +164,12 @@ def draw_mosaic(
 
 def _pixels(patch: torch.Tensor) -> torch.Tensor:
     size = round((patch.numel() / 3) ** 0.5)
-    return patch.reshape(size, size, 3).to(torch.uint8)
+    shown = patch.to(torch.uint8)
+    if not (shown == patch).all():  # colors from 0 to 1 would all be black
+        wrong = patch[shown != patch][0].item()
+        raise ValueError(f"draw_patches, draw_mosaic: a patch holds {wrong:.4g}; need integers "
+                         "from 0 to 255")
+    return shown.reshape(size, size, 3)
 
 
 def draw_curves(

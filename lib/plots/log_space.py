@@ -77,11 +77,19 @@ def draw_tile(axes: Axes, image: torch.Tensor, seen: torch.Tensor) -> None:
         Colors in 0..1.
     seen : torch.Tensor of bool, shape (height, width)
 
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_tile(axes, torch.rand(3, 4, 4), torch.eye(4) > 0)
     """
+    if image.shape[1:] != seen.shape:  # it would be broadcast, but hatched where it is named
+        raise ValueError(f"draw_tile: an image of shape {tuple(image.shape)} whose seen has shape "
+                         f"{tuple(seen.shape)}; need (3, height, width) and (height, width)")
     axes.imshow(on_paper(torch.where(seen, image, 0.85).clamp(0, 1).permute(1, 2, 0)))
     for row, column in (~seen).nonzero().tolist():
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////",

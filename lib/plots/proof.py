@@ -92,7 +92,7 @@ def draw_matrix(axes: Axes, matrix: np.ndarray, title: str = "") -> None:
     ...     draw_matrix(axes, np.eye(4))
     """
     axes.imshow(on_paper(matrix) != 0, cmap=ListedColormap(["#F4F4F4", COLORS["rows"]]),
-                interpolation="nearest")
+                interpolation="nearest", vmin=0, vmax=1)  # of one kind of entry alone, too
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)

@@ -76,6 +76,10 @@ _STYLE = {
     "lines.markersize": 6,
     "legend.frameon": False,
     "mathtext.fontset": "cm",
+    # what settings of a reader would turn upside down, stretch or not typeset
+    "image.origin": "upper",
+    "image.aspect": "equal",
+    "text.usetex": False,
 }
 
 

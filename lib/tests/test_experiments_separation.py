@@ -51,6 +51,15 @@ def test_entries_are_scores_of_glued_images(block):
         split_scores(Ensemble([Network(block, 1, "none", s) for s in (0, 1)]), left)
 
 
+@pytest.mark.parametrize("shape", [(3, 16, 16), (3, 32, 16), (1, 32, 32), (32, 32, 3)])
+def test_images_that_the_networks_do_not_read_are_not_split(shape):
+    """Of images of 16 pixels the left half was the whole, the right half empty: rank 1."""
+    ensemble = Ensemble([Network("B2", 1, "none", 0)])
+    for given in ([torch.zeros(2, *shape)], [torch.zeros(2, 3, 32, 32), torch.zeros(2, *shape)]):
+        with pytest.raises(ValueError, match=r"split_scores: images of shape \(2, .* must be \(n,"):
+            split_scores(ensemble, *given)
+
+
 @pytest.mark.parametrize("block", ["B2prod", "offset2prod", "offset3prod"])
 def test_exact_scores_are_those_of_the_ensemble_up_to_a_positive_number_per_image(block):
     ensemble = Ensemble([Network(block, 3, "none", 0)])

@@ -3,11 +3,14 @@
 import io
 import xml.etree.ElementTree as ElementTree
 
+import matplotlib
+import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot
 
 from lib import Architecture
+from lib.audit import effective_field
 from lib.constructions.overlaps import overlap_construction
 from lib.exact.arithmetic import Real
 from lib.experiments import analysis, kinds, settings
@@ -25,6 +28,7 @@ from lib.plots import (
     log_space,
     moves,
     overlaps,
+    proof,
     rectifiers,
     style,
     toolbox,
@@ -348,3 +352,86 @@ def test_numbers_with_gradients_are_drawn_like_others(draw):
         return stream.getvalue()
 
     assert png(torch.eye(3).requires_grad_()) == png(torch.eye(3))
+
+
+def shades(axes):
+    """The colors of the last picture, one for each cell."""
+    picture = axes.images[-1]
+    return picture.cmap(picture.norm(picture.get_array()))[..., :3]
+
+
+def test_entries_that_are_all_alike_have_the_color_they_have_beside_others():
+    """A matrix without zeros had their color, a unit that all pixels move equally was white."""
+    with style.figure(columns=3) as (_, axes):
+        for ax, matrix in zip(axes, (np.eye(2), np.ones((2, 2)), np.zeros((2, 2)))):
+            proof.draw_matrix(ax, matrix)
+    mixed, ones, zeros = map(shades, axes)
+    assert (ones == mixed[0, 0]).all() and (zeros == mixed[0, 1]).all()
+    with style.figure() as (_, axes):
+        audit.draw_influence(axes, effective_field(torch.nn.AvgPool2d(4), 4, channels=1))
+    assert (shades(axes) < 0.1).all()
+
+
+def test_heatmaps_show_signs_at_every_scale_and_refuse_what_has_no_color():
+    """Numbers below 1e-12 were all white; one that is not finite took the colors of all."""
+    matrix, cells = torch.tensor([[1.0, -1.0], [0.0, 0.5]]).double(), []
+    for scale in (1, 1e-15, 1e-300, 1e300):
+        with style.figure() as (_, axes):
+            drawing.draw_heatmap(axes, matrix * scale)
+        cells.append(np.asarray(axes.images[0].get_array()))
+    assert all(np.allclose(cells[0], other) for other in cells[1:])
+    with style.figure() as (_, axes):
+        drawing.draw_heatmap(axes, torch.zeros(2, 2))
+        for bad in ("nan", "-inf"):
+            with pytest.raises(ValueError, match=f"draw_heatmap: the matrix holds {bad}; need"):
+                drawing.draw_heatmap(axes, torch.tensor([[float(bad), 1.0]]))
+
+
+def test_patches_with_colors_from_0_to_1_are_refused():
+    """They were black."""
+    patches = torch.arange(48.0).expand(2, 48)
+    with style.figure() as (_, axes):
+        grids.draw_patches([axes, axes], patches)
+        for wrong in (patches / 255, patches - 1, patches + 255):
+            with pytest.raises(ValueError, match="a patch holds .*; need integers from 0 to 255"):
+                grids.draw_mosaic(axes, wrong, [0, 1], (1, 2))
+
+
+def test_settings_of_a_reader_turn_no_picture_upside_down():
+    theirs = {"image.origin": "lower", "image.aspect": "auto", "text.usetex": True}
+    with matplotlib.rc_context(theirs):
+        with style.figure() as (_, axes):
+            drawing.draw_heatmap(axes, torch.eye(3))
+            written = axes.text(0, 0, "50%")
+        assert all(matplotlib.rcParams[name] == value for name, value in theirs.items())
+    assert axes.images[0].origin == "upper" and axes.get_aspect() == 1.0
+    assert axes.get_ylim() == (2.5, -0.5) and not written.get_usetex()
+
+
+@pytest.mark.parametrize("draw, named", [
+    (lambda axes: architectures.draw_cones(axes, Architecture((8,), 2, ((3, 1, 2), (8, 8, 1))),
+                                           (0, 1)), "draw_cones: cell 1 of layer 2; .* size 1,"),
+    (lambda axes: architectures.draw_cones(axes, Architecture((8,), 2, ((3, 2, 2),)), (-1, 0)),
+     "draw_cones: cell -1 of layer 1; .* size 4,"),
+    (lambda axes: architectures.draw_projection(axes, Architecture(8, 2, ((3, 2, 2),)), 1, (0, 4)),
+     "draw_projection: cell 0, 4 of layer 1; .* size 4×4,")])
+def test_cells_that_a_map_does_not_have_are_not_drawn(draw, named):
+    """They stood beside the map, with a field outside of the input or none."""
+    with style.figure() as (_, axes), pytest.raises(ValueError, match=named):
+        draw(axes)
+
+
+@pytest.mark.parametrize("draw, named", [
+    (lambda axes: grids.draw_grid_matrix(axes, torch.eye(8), "left-right"),
+     r"draw_grid_matrix: a matrix of shape \(8, 8\); need \(4, 4\)"),
+    (lambda axes: grids.draw_mosaic(axes, torch.zeros(2, 48), [0, 1, 0], (1, 2)),
+     "draw_mosaic: 3 templates for 1×2 positions"),
+    (lambda axes: audit.draw_bounds_by_layer(axes, ["K"], {"a": [1.0], "b": [2.0], "c": [3.0]}),
+     "draw_bounds_by_layer: 1 of a, 1 of b, 1 of c for 1 layers; draws one or two"),
+    (lambda axes: audit.draw_bounds_by_layer(axes, ["K"], {"a": [1.0, 2.0]}), "2 of a for 1 lay"),
+    (lambda axes: log_space.draw_tile(axes, torch.zeros(3, 4, 4), torch.zeros(1, 4) > 0),
+     r"draw_tile: an image of shape \(3, 4, 4\) whose seen has shape \(1, 4\)")])
+def test_nothing_that_is_given_is_left_out_of_a_picture(draw, named):
+    """A corner passed for the whole matrix, a third bound was missing without a word."""
+    with style.figure() as (_, axes), pytest.raises(ValueError, match=named):
+        draw(axes)
