@@ -314,7 +314,6 @@ def test_what_is_repeated_in_another_shape_is_left_aside_only_where_it_is_a_gate
         assert audit(net, (16, 24), ignore="gates").output == audit(net, (16, 24)).output
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("attend", [
     lambda x, q, k: (tokens(x).mT @ (0.5 * (k @ q.mT)).softmax(1)).reshape(x.shape),
     lambda x, q, k: ((0.5 * (q @ k.mT)).softmax(2) @ tokens(x)).mT.reshape(x.shape)])
@@ -323,7 +322,8 @@ def test_local_attention_keeps_what_asks_on_either_side_of_scaled_scores(attend)
     net = Run(lambda x, near, far: attend(x, tokens(near(x)), tokens(far(x))),
               nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 7, padding=3))
     assert [g.size for g in audit(net, 16).local.output] == [5, 5]
-=======
+
+
 def test_one_number_for_each_place_in_a_patch_is_a_gate():
     """As in MobileViT-v2: (batch, channels, places in a patch, patches), summed over patches."""
     class Patches(nn.Module):
@@ -340,4 +340,3 @@ def test_one_number_for_each_place_in_a_patch_is_a_gate():
     found = audit(Patches(), 8)
     assert all(axis.everything for axis in found.output)
     assert [(axis.size, axis.stride) for axis in found.local.output] == [(5, 1)] * 2
->>>>>>> c27ecf64567339deb56b7f4f4283f0b8e3ba5e1f
