@@ -41,6 +41,7 @@ from lib import (
     two_layer_construction,
     universal_weights,
 )
+from lib.experiments.augment import hsv_to_rgb, rgb_to_hsv
 from lib.tests.draws import seeded
 from lib.trees.symmetry import moved, random_symmetry
 
@@ -92,6 +93,7 @@ CALLS = {
     "photograph_patches": lambda: photograph_patches(4, 3, seeded(0)),
     "run a dilated network": lambda: DILATED.run(DILATED_WEIGHTS, SEQUENCE),
     "tensor of a dilated network": lambda: DILATED.tensor(DILATED_WEIGHTS),
+    "colors of images": lambda: hsv_to_rgb(rgb_to_hsv(IMAGES[:, :1].expand(5, 3, 4, 4))),
     "moved": lambda: moved(IMAGES, random_symmetry(2, seeded(0))),
 }
 RECTIFIERS = rectifier_construction(2, 3)
