@@ -5,6 +5,7 @@ import errno
 import importlib.util
 import io
 import itertools
+import json
 import os
 import sys
 import warnings
@@ -117,6 +118,12 @@ def test_equal_settings_are_written_in_one_way():
     few = pooled.PoolSettings(images=np.int64(10))
     assert few.identifier == pooled.PoolSettings(images=10).identifier
     assert Settings(learning_rate=np.float64("1e-3")).identifier == Settings().identifier
+    several = {"images": 60, "epochs": 2, "batch_size": 20, "evaluations": 3}
+    assert Settings(**{name: np.int64(n) for name, n in several.items()}) == Settings(**several)
+    assert json.loads(json.dumps(Settings(epochs=np.int64(2)).as_dict()))["epochs"] == 2
+    grid = Grid({"B1": 2 ** np.arange(1, 3)}, seeds=np.arange(2))
+    assert grid == Grid({"B1": (2, 4)}, seeds=(0, 1))
+    assert [type(network.channels) for network in grid.networks()] == [int] * 8
 
 
 @pytest.mark.parametrize("make, message", [
@@ -131,7 +138,9 @@ def test_equal_settings_are_written_in_one_way():
     (lambda: pooled.PoolSettings(steps="9"), "steps='9', must be an integer"),
     (lambda: Grid({"B1": 2}), "channels of B1 2, must be at least one"),
     (lambda: Grid({"B1": (2,)}, "color"), "augmentations 'color', must be at least one"),
-    (lambda: Grid({"B1": np.array([2, 4])}), "channels=np.int64.2., must be an int"),
+    (lambda: Grid({"B1": np.array([2.0, 4.0])}), "channels=np.float64.2.0., must be an int"),
+    (lambda: Settings(epochs=np.float64(2)), "epochs=np.float64.2.0., must be an integer"),
+    (lambda: Settings(images=True), "images=True, must be an integer"),
 ])
 def test_settings_of_wrong_types_are_refused_in_one_sentence(make, message):
     with pytest.raises(ValueError, match=message):
