@@ -57,6 +57,8 @@ def _pairs(answer):
           "the functions 1, x and |x| are independent; on which templates could one "
           "not tell?")
 def _templates(answer):
+    if isinstance(answer, (set, frozenset)):  # in which order does not matter
+        answer = list(answer)
     if not isinstance(answer, list) or len(answer) != 3:
         refuse(f"your answer is {shown(answer)}, and three pixel values are asked for")
     x = [number(value, "a pixel value") for value in answer]

@@ -240,7 +240,7 @@ def _pairing(answer):
         pairs = [integers(pair, 2, call, 0) for pair in found]
         for a, b in pairs:
             (i, j), (k, m) = divmod(a, width), divmod(b, width)
-            if a not in rows or b not in others:
+            if not (a in rows and b in others or b in rows and a in others):
                 refuse(f"{call} pairs {a} with {b}, which are not a pixel of rows and one of "
                        "others")
             if not (i <= k and j <= m or k <= i and m <= j):

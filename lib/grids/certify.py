@@ -70,7 +70,7 @@ def certify(
     -------
     Certificate
         Of the whole matrix, or of a block if rows or columns were drawn: its line then begins with
-        "at least", and the matrix may have more rank.
+        "AT LEAST", and the matrix may have more rank.
 
     Raises
     ------

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lib.course import claims
+from lib import ModeTree, certify
+from lib.course import ROOT, claims
 
 ENTRY = """\
 - id: {id}
@@ -60,6 +61,16 @@ def test_a_block_stops_at_the_check_that_fails(listed, capsys):
                 check(width < 2, f"width {width}")
                 reached.append(width)
     assert reached == [0, 1] and capsys.readouterr().out == ""
+
+
+def test_readers_are_told_what_a_check_of_other_numbers_means(listed):
+    """The first page says to change a width, and a narrower one was told "claim fails"."""
+    with pytest.raises(AssertionError) as stopped, claims.checking("cp-rank") as check:
+        check(False)
+    beginning = str(stopped.value).split(":")[0]
+    assert f"`{beginning}`" in (ROOT / "book" / "how-to-read.md").read_text("utf-8")
+    tree = ModeTree.perfect(modes=8, pool=2, dim=3, widths=(2, 2, 2))
+    assert certify(tree, "even-odd").rank == 16  # the number on that page
 
 
 def test_a_block_that_checks_nothing_or_raises_proves_nothing(listed, capsys):

@@ -179,3 +179,22 @@ def test_works_are_named_as_their_authors_are():
 def test_works_of_the_same_year_have_letters():
     text = "".join(f"@misc{{a{i}, author = {{Cohen, N.}}, year = 2018}}" for i in range(9))
     assert labels(text) == [f"Cohen, 2018{letter}" for letter in "abcdefghi"]
+
+
+def test_a_letter_of_four_chapters_stands_in_the_notation():
+    """W and b of a layer were nowhere, and proofs put W=0 and b=1."""
+    def letters(page):
+        text = re.sub(r"(?s)~~~.*?~~~|```\{raw\}.*?```", "", page.read_text(encoding="utf-8"))
+        formulas = " ".join(re.findall(r"(?s)\$\$(?:.+?)\$\$|\$(?:[^$]+?)\$", text))
+        formulas = re.sub(r"\\(math(cal|bb|bf|rm|tt)|operatorname|text|label)\s*(\{[^}]*\}|\w)", "",
+                          formulas)
+        greek = r"\\(?:var)?(?:alpha|beta|gamma|[dD]elta|epsilon|eta|kappa|[lL]ambda|mu|nu|[pP]i"\
+                r"|rho|[sS]igma|tau|[pP]hi|omega)\b"
+        return set(re.findall(greek, formulas)) | set(
+            re.findall("[A-Z]", re.sub(r"\\[a-zA-Z]+", " ", formulas)))
+
+    pages = [page for page in (ROOT / "book").glob("*.md") if page.name != "notation.md"]
+    used = [letter for page in pages for letter in letters(page)]
+    missing = {letter for letter in used if used.count(letter) > 3}
+    assert "M" in missing and r"\beta" in missing
+    assert not missing - letters(ROOT / "book" / "notation.md")
