@@ -20,6 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.parameter import UninitializedTensorMixin
 
 KNOWN_PARAMETER, KNOWN_TENSOR = 2 ** 12, 2 ** 24    # up to so many entries keep their numbers
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
 def storage_of(tensor: torch.Tensor) -> int:
@@ -126,9 +127,15 @@ class _Copies:
 
     def of(self, entry: object) -> object:
         """The copy of what a function holds on to; what is no container is left as it is."""
+        if id(entry) in self.memo:
+            return self.renewed(self.memo[id(entry)])
         if isinstance(entry, nn.Module):
             for module in entry.modules():
                 self.tensors_of(vars(module))
+                for hook in [h for name in HOOKS for h in vars(module).get(name, {}).values()]:
+                    keeper = getattr(hook, "__self__", hook)        # an object that is called
+                    self.tensors_of({} if isinstance(keeper, nn.Module) else
+                                    getattr(keeper, "__dict__", {}))
             for module in reversed([*entry.modules()]):
                 if hasattr(module, "_orig_mod") and id(module) not in self.memo:
                     original = copy.deepcopy(module._orig_mod, self.memo)
@@ -180,7 +187,8 @@ class _Copies:
         if id(function) in self.memo:               # it calls itself
             return self.memo[id(function)]
         known = function.__globals__
-        names = [n for n in _names(function.__code__) if _holds(known.get(n), known, set())]
+        names = [n for n in _names(function.__code__)
+                 if _holds(known.get(n), known, set()) or id(known.get(n)) in self.memo]
         given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         if not names and not function.__closure__ and not any(
                 _holds(entry, known, set()) for entry in given):
@@ -204,7 +212,7 @@ class _Copies:
     def methods(self, kind: type) -> list[tuple[str, FunctionType]]:
         """Methods of a class that look up modules, or what has been copied, in their file."""
         def shared(entry: object) -> bool:
-            return isinstance(entry, nn.Module) or _is_held(entry) and id(entry) in self.memo
+            return isinstance(entry, nn.Module) or id(entry) in self.memo
 
         if kind not in self.of_class:
             self.of_class[kind] = found = []

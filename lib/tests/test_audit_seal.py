@@ -363,18 +363,52 @@ def keep(name):
     return hook
 
 
+class Keeper:
+    """An object that is called as a hook, and one that holds the hook as a method."""
+
+    def __init__(self):
+        self.outputs = []
+
+    def __call__(self, module, args, out):
+        self.outputs.append(out)
+
+    def method(self, module, args, out):
+        self.outputs.append(out)
+
+
+KEEPER = Keeper()
+
+
+def kept_by_objects():
+    class Kept(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = small()
+            self.body[0].register_forward_hook(Keeper().method)
+            self.body[3].register_forward_hook(KEEPER)
+
+        def forward(self, x):
+            self.body(x)
+            return KEEPER.outputs[-1] * 1
+
+    net = Kept()
+    net(torch.rand(2, 3, 8, 8))
+    return net
+
+
 @pytest.mark.parametrize("pattern", [old_forward, old_forward_of_a_part, old_forward_of_the_file,
-                                     in_a_tuple, as_a_default, in_a_table, caught],
+                                     in_a_tuple, as_a_default, in_a_table, caught,
+                                     kept_by_objects],
                          ids=lambda pattern: pattern.__name__)
 def test_functions_of_the_copy_run_the_copy(pattern):
     net = pattern()
-    before, kept = state(net), {**KEPT}
+    before, kept = state(net), {**KEPT, "outputs": [*KEEPER.outputs]}
     found = audit(net, 16)
     assert (found.output[0].size, found.output[0].everything) == (8, False)
     assert [layer.kind for layer in found.layers] == ["conv", "pool", "conv"]
     assert {layer.name for layer in found.layers} <= {name for name, _ in net.named_modules()}
     assert effective_field(net, 16, samples=1).theoretical == ((5, 12), (5, 12))
-    assert state(net) == before and KEPT == kept
+    assert state(net) == before and {**KEPT, "outputs": KEEPER.outputs} == kept
 
 
 def test_a_layer_that_an_old_forward_runs_twice_proves_no_bound():
