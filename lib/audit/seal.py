@@ -114,7 +114,7 @@ class _Copies:
 
     def __init__(self, stand_in: Callable) -> None:
         self.stand_in, self.memo = stand_in, {}     # what `deepcopy` is to use instead of copying
-        self.kept, self.renewed_ones = [], set()    # identities are of objects that live
+        self.kept, self.made, self.walked = [], set(), set()    # identities of what lives
         self.of_class = {}
 
     def tensors_of(self, entry: object) -> None:
@@ -144,17 +144,22 @@ class _Copies:
             self.tensors_of(entry)
         else:
             return self.parts(entry, self.of)
-        return self.renewed(copy.deepcopy(entry, self.memo))
+        twin = copy.deepcopy(entry, self.memo)
+        self.made |= {*map(id, self.memo.values())} - self.walked
+        return self.renewed(twin)
 
     def renewed(self, entry: object) -> object:
         """What `deepcopy` made, its functions holding on to copies, too."""
-        if not isinstance(entry, (nn.Module, list, dict)):
+        plain = isinstance(entry, (list, dict))
+        called = callable(entry) and hasattr(entry, "__dict__") and not isinstance(
+            entry, (FunctionType, MethodType, partial))     # a module, or what is called as one
+        if not plain and not called:
             return self.parts(entry, self.renewed)
-        if id(entry) not in self.renewed_ones:
-            self.renewed_ones.add(id(entry))
-            self.kept.append(entry)
-            inside = vars(entry) if isinstance(entry, nn.Module) else entry
-            for key, part in [*(inside.items() if isinstance(inside, dict) else enumerate(inside))]:
+        if id(entry) in self.made:                  # else it is the original's, too
+            self.made.remove(id(entry))
+            self.walked.add(id(entry))
+            inside = entry if plain else vars(entry)
+            for key, part in [*(enumerate(inside) if isinstance(inside, list) else inside.items())]:
                 new = self.renewed(part)
                 if new is not part:
                     inside[key] = new

@@ -247,6 +247,19 @@ def test_exported_scripted_and_compiled_modules_are_what_they_were_made_from():
             assert [layer.name for layer in found.layers][::2] == ["0", "4"], form
 
 
+def test_what_says_that_it_is_its_own_copy_is_left_as_it_is():
+    class Shared(nn.Conv2d):
+        def __deepcopy__(self, memo):
+            return self
+
+    net = nn.Sequential(Shared(3, 4, 3))
+    other = nn.Conv2d(4, 4, 3)
+    hook = net[0].register_forward_hook(lambda module, args, out: other(out))
+    held = net[0]._forward_hooks[hook.id]
+    assert len(audit(net, 8).layers) == 2
+    assert net[0]._forward_hooks[hook.id] is held
+
+
 def test_a_module_that_cannot_be_copied_is_refused_in_one_line():
     class Guard(nn.Module):
         def __deepcopy__(self, memo):
@@ -328,6 +341,21 @@ def as_a_default():
     return net
 
 
+class Around:
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, x):
+        return self.function(x)
+
+
+def in_an_object():
+    net = small()
+    old = net.forward
+    net.forward = Around(lambda x: old(x))
+    return net
+
+
 def in_a_table():
     net, parts = small(), {}
     parts["norm"] = lambda x: net[1](x)
@@ -397,8 +425,8 @@ def kept_by_objects():
 
 
 @pytest.mark.parametrize("pattern", [old_forward, old_forward_of_a_part, old_forward_of_the_file,
-                                     in_a_tuple, as_a_default, in_a_table, caught,
-                                     kept_by_objects],
+                                     in_a_tuple, as_a_default, in_an_object, in_a_table,
+                                     caught, kept_by_objects],
                          ids=lambda pattern: pattern.__name__)
 def test_functions_of_the_copy_run_the_copy(pattern):
     net = pattern()
