@@ -96,7 +96,8 @@ def _describe_call(found: object, call: object, names: Counter) -> None:
                    for v in sources for axis, n in enumerate(found.size))
         looks = any(r > 1 for r in call.layer.window) or not call.layer.window
         found.layers.append(layer_record(name, call.layer, out.shape, found.geometry(out),
-                                         idle and looks and call.layer.kind != "dense"))
+                                         idle and looks and call.layer.kind != "dense",
+                                         found.trace.sources[0].shape[0]))
     elif len(sources) > 1:
         branches = [found.geometry(value) for value in sources]
         name = call.scope if call.leaf else _name(call)

@@ -6,7 +6,6 @@ Luo et al. (2016) do: the gradient of one unit with respect to the pixels, over 
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from ..checks import integer, is_integer, real
 from ..exact.device import usual_modes
 from .core import audit
 from .geometry import is_map
-from .seal import _tensors as held_tensors
+from .seal import copied
 from .trace import _tensors
 
 TWO_SIGMA = 0.9545
@@ -195,9 +194,7 @@ def _unit(report: object, value: object, name: str, unit: object) -> tuple:
 def _copied(model: nn.Module) -> nn.Module:
     """A copy in evaluation mode; weights that are computed anew in every run come along."""
     with torch.inference_mode(False):               # whose tensors know no gradients
-        memo = {id(x): x.detach().clone() for module in model.modules()
-                for x in held_tensors(vars(module), set()) if not x.is_leaf}
-        return copy.deepcopy(model, memo).eval()
+        return copied(model, lambda x: None if x.is_leaf else x.detach().clone()).eval()
 
 
 def _influence(private: nn.Module, report: object, caught: list, turn: int, samples: int,

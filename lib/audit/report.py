@@ -32,6 +32,9 @@ start first pixel of the field of the first unit, T_R(H/2) the field beyond half
 overlap theorem uses."""
 
 
+AS_SEQUENCE = ("embedding", "recurrent")            # kinds whose channels lie last
+
+
 @dataclass(frozen=True)
 class LayerRecord:
     """One layer of the table.
@@ -62,24 +65,32 @@ class LayerRecord:
         return all(g.everything for g in self.geometry)
 
 
-def layer_record(name: str, info: object, shape: tuple, geometry: tuple,
-                 idle: bool = False) -> LayerRecord:
-    """The record of a layer; axes that a one-dimensional layer adds for itself are left out."""
+def layer_record(name: str, info: object, shape: tuple, geometry: tuple, idle: bool = False,
+                 images: int = 1) -> LayerRecord:
+    """The record of a layer; axes that a one-dimensional layer adds for itself are left out.
+
+    ``images`` is how many the network reads at once.
+    """
     axes = len(geometry)
     window, stride, padding, dilation = (
         value[len(value) - axes:] if len(value) > axes else value
         for value in (info.window, info.stride, info.padding, info.dilation))
     return LayerRecord(name, info.kind, window, stride, padding, dilation, info.groups,
-                       info.channels_in, info.channels, shape, geometry, idle, _map(info, shape))
+                       info.channels_in, info.channels, shape, geometry, idle,
+                       _map(info, shape, images))
 
 
-def _map(info: object, shape: tuple) -> tuple | None:
+def _map(info: object, shape: tuple, images: int) -> tuple | None:
     """The sizes of an output beside its batch and its channels, which may lie last."""
     if info.kind == "attention":
         return None
-    last = info.kind in ("embedding", "recurrent")
+    last = info.kind in AS_SEQUENCE
     channels = (-1 if last else info.dims[1]) % max(1, len(shape))
-    batch = int(info.kind == "recurrent" and shape[1] == 1)     # time may come first
+    batch = 0
+    if info.kind in ("dense", *AS_SEQUENCE) and shape[:1] != (images,) and channels > 0:
+        if len(shape) == 2 and shape[0] % images == 0:      # tokens of all images in one row
+            return (shape[0] // images,)
+        batch = int(len(shape) > 2 and shape[1] == images)  # tokens may come first
     return tuple(n for d, n in enumerate(shape) if d not in (batch, channels))
 
 

@@ -8,7 +8,11 @@ theirs, because models compute with them (strides, index tables, window masks).
 from __future__ import annotations
 
 import copy
-from types import CellType, FunctionType
+import inspect
+from collections.abc import Callable
+from functools import partial
+from operator import is_
+from types import CellType, CodeType, FunctionType, MethodType
 
 import torch
 from torch import nn
@@ -52,26 +56,13 @@ def sealed(model: nn.Module, fakes: FakeTensorMode) -> tuple[nn.Module, dict[int
     ValueError
         If the module cannot be copied.
     """
-    memo, kept = {}, []                             # what `deepcopy` is to use instead of copying
-    for module in model.modules():
-        for tensor in _tensors(vars(module), set()):
-            if id(tensor) not in memo:
-                memo[id(tensor)] = _stand_in(tensor, fakes)
-                kept.append(tensor)
     try:
-        for module in reversed([*model.modules()]):
-            if hasattr(module, "_orig_mod"):        # torch.compile wraps a module
-                memo[id(module)] = copy.deepcopy(module._orig_mod, memo)
-        private = copy.deepcopy(model, memo)
+        private = copied(model, lambda tensor: _stand_in(tensor, fakes))
     except Exception as error:
         raise ValueError(f"{type(model).__name__} cannot be copied, and an audit never runs the "
                          f"original ({type(error).__name__}: {error})") from error
     for module in private.modules():
         module.__dict__.pop("_compiled_call_impl", None)
-        for table in (vars(module), *(vars(module).get(name, {}) for name in HOOKS)):
-            for key, value in table.items():
-                if isinstance(value, FunctionType):
-                    table[key] = _rebuilt(value, memo)
     try:
         private.eval()
     except NotImplementedError:                     # an exported program has its mode built in
@@ -108,30 +99,191 @@ def _stand_in(tensor: torch.Tensor, fakes: FakeTensorMode) -> torch.Tensor:
     return nn.Parameter(twin, requires_grad=False) if parameter else twin
 
 
-def _rebuilt(function: FunctionType, memo: dict) -> FunctionType:
-    """A function that holds on to modules or containers, holding on to their copies instead."""
-    def own(entry: object) -> object:
-        if isinstance(entry, FunctionType):
-            return _rebuilt(entry, memo)
-        return copy.deepcopy(entry, memo) if isinstance(entry, held) else entry
+class _Copies:
+    """Copies of modules and containers, also of those that functions hold on to.
 
-    held = (nn.Module, list, dict, set)
-    if id(function) in memo:                        # it calls itself
-        return memo[id(function)]
-    names = [n for n in function.__code__.co_names if isinstance(function.__globals__.get(n), held)]
-    if not names and not function.__closure__:
-        return function
-    cells = tuple(CellType() for _ in function.__closure__ or ())
-    scope = function.__globals__ | {n: own(function.__globals__[n]) for n in names}
-    twin = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
-    twin.__kwdefaults__ = function.__kwdefaults__
-    memo[id(function)] = twin
-    for cell, old in zip(cells, function.__closure__ or (), strict=True):
-        try:
-            cell.cell_contents = own(old.cell_contents)
-        except ValueError:                          # an empty cell
-            continue
-    return twin
+    `deepcopy` takes functions as they are: a hook, or a ``forward`` put in the place of another,
+    would run the original's layers, and write to the original's lists. So would methods that look
+    up names of their file.
+
+    Parameters
+    ----------
+    stand_in : function
+        From a tensor to what takes its place, or to None if it is copied as any object.
+    """
+
+    def __init__(self, stand_in: Callable) -> None:
+        self.stand_in, self.memo = stand_in, {}     # what `deepcopy` is to use instead of copying
+        self.kept, self.made, self.walked = [], set(), set()    # identities of what lives
+        self.of_class = {}
+
+    def tensors_of(self, entry: object) -> None:
+        """Let what takes the place of the tensors in plain containers be known."""
+        for tensor in _tensors(entry, set()):
+            twin = None if id(tensor) in self.memo else self.stand_in(tensor)
+            if twin is not None:
+                self.memo[id(tensor)] = twin
+                self.kept.append(tensor)
+
+    def of(self, entry: object) -> object:
+        """The copy of what a function holds on to; what is no container is left as it is."""
+        if id(entry) in self.memo:
+            return self.renewed(self.memo[id(entry)])
+        if isinstance(entry, nn.Module):
+            for module in entry.modules():
+                self.tensors_of(vars(module))
+                for hook in [h for name in HOOKS for h in vars(module).get(name, {}).values()]:
+                    keeper = getattr(hook, "__self__", hook)        # an object that is called
+                    self.tensors_of({} if isinstance(keeper, nn.Module) else
+                                    getattr(keeper, "__dict__", {}))
+            for module in reversed([*entry.modules()]):
+                if hasattr(module, "_orig_mod") and id(module) not in self.memo:
+                    original = copy.deepcopy(module._orig_mod, self.memo)
+                    self.memo[id(module)] = original            # torch.compile wraps a module
+        elif isinstance(entry, (list, dict, set)):
+            self.tensors_of(entry)
+        else:
+            return self.parts(entry, self.of)
+        twin = copy.deepcopy(entry, self.memo)
+        self.made |= {*map(id, self.memo.values())} - self.walked
+        return self.renewed(twin)
+
+    def renewed(self, entry: object) -> object:
+        """What `deepcopy` made, its functions holding on to copies, too."""
+        plain = isinstance(entry, (list, dict))
+        called = callable(entry) and hasattr(entry, "__dict__") and not isinstance(
+            entry, (FunctionType, MethodType, partial))     # a module, or what is called as one
+        if not plain and not called:
+            return self.parts(entry, self.renewed)
+        if id(entry) in self.made:                  # else it is the original's, too
+            self.made.remove(id(entry))
+            self.walked.add(id(entry))
+            inside = entry if plain else vars(entry)
+            for key, part in [*(enumerate(inside) if isinstance(inside, list) else inside.items())]:
+                new = self.renewed(part)
+                if new is not part:
+                    inside[key] = new
+        return entry
+
+    def parts(self, entry: object, part: Callable) -> object:
+        """A function, a method or a tuple with other parts."""
+        if isinstance(entry, FunctionType):
+            return self.function(entry)
+        if isinstance(entry, MethodType):
+            function, owner = entry.__func__, part(entry.__self__)
+            if getattr(type(owner), entry.__name__, None) is not function:
+                function = part(function)
+            same = function is entry.__func__ and owner is entry.__self__
+            return entry if same else MethodType(function, owner)
+        if isinstance(entry, partial):
+            old = entry.func, entry.args, *entry.keywords.values()
+            new = [part(x) for x in old]
+            if all(map(is_, old, new)):
+                return entry
+            return partial(new[0], *new[1], **dict(zip(entry.keywords, new[2:], strict=True)))
+        if isinstance(entry, tuple):
+            new = [part(x) for x in entry]
+            same = all(map(is_, entry, new))
+            return entry if same else getattr(entry, "_make", tuple)(new)
+        return entry
+
+    def function(self, function: FunctionType) -> FunctionType:
+        """A function that holds on to modules or containers, holding on to their copies instead."""
+        if id(function) in self.memo:               # it calls itself
+            return self.memo[id(function)]
+        known = function.__globals__
+        names = [n for n in _names(function.__code__)
+                 if _holds(known.get(n), known, set()) or id(known.get(n)) in self.memo]
+        given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        if not names and not function.__closure__ and not any(
+                _holds(entry, known, set()) for entry in given):
+            return function
+        cells = tuple(CellType() for _ in function.__closure__ or ())
+        scope = dict(known)
+        twin = FunctionType(function.__code__, scope, function.__name__, None, cells)
+        self.memo |= {id(function): twin, id(twin): twin}
+        self.kept += function, twin
+        twin.__defaults__ = self.of(function.__defaults__)
+        twin.__kwdefaults__ = function.__kwdefaults__ and {
+            name: self.of(entry) for name, entry in function.__kwdefaults__.items()}
+        scope |= {name: self.of(known[name]) for name in names}
+        for cell, old in zip(cells, function.__closure__ or (), strict=True):
+            try:
+                cell.cell_contents = self.of(old.cell_contents)
+            except ValueError:                      # an empty cell
+                continue
+        return twin
+
+    def methods(self, kind: type) -> list[tuple[str, FunctionType]]:
+        """Methods of a class that look up modules, or what has been copied, in their file."""
+        def shared(entry: object) -> bool:
+            return isinstance(entry, nn.Module) or id(entry) in self.memo
+
+        if kind not in self.of_class:
+            self.of_class[kind] = found = []
+            for name in {name for base in kind.__mro__ if base not in (nn.Module, object)
+                         for name in vars(base)}:
+                method = inspect.getattr_static(kind, name)
+                inner = inspect.unwrap(method) if isinstance(method, FunctionType) else None
+                if isinstance(inner, FunctionType) and not name.startswith("__"):
+                    known = inner.__globals__
+                    if any(_holds(known.get(n), known, set(), shared)
+                           for n in _names(inner.__code__)):
+                        found.append((name, method))
+        return self.of_class[kind]
+
+
+def copied(model: nn.Module, stand_in: Callable) -> nn.Module:
+    """A copy of a module that runs no module and writes to no container that is not a copy, too.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    stand_in : function
+        From a tensor to what takes its place, or to None if it is copied as any object.
+
+    Returns
+    -------
+    torch.nn.Module
+    """
+    copies = _Copies(stand_in)
+    private = copies.of(model)
+    for module in private.modules():
+        for name, method in copies.methods(type(module)):
+            if name not in vars(module):
+                vars(module)[name] = MethodType(copies.function(method), module)
+    return private
+
+
+def _names(code: CodeType) -> set[str]:
+    """Names that a function looks up outside of itself, also in functions that it makes."""
+    inner = (part for part in code.co_consts if isinstance(part, CodeType))
+    return {*code.co_names}.union(*map(_names, inner))
+
+
+def _is_held(entry: object) -> bool:
+    return isinstance(entry, (nn.Module, list, dict, set))
+
+
+def _holds(entry: object, home: dict, seen: set[int], held: Callable = _is_held) -> bool:
+    """Whether something leads to modules or containers; functions do if defined in one ``home``."""
+    if held(entry):
+        return True
+    inside = ()
+    if isinstance(entry, tuple):
+        inside = entry
+    elif isinstance(entry, MethodType):
+        inside = entry.__self__, entry.__func__
+    elif isinstance(entry, partial):
+        inside = entry.func, entry.args, *entry.keywords.values()
+    elif isinstance(entry, FunctionType) and id(entry) not in seen:
+        seen.add(id(entry))
+        if inspect.unwrap(entry).__globals__ is home:       # not in a library
+            given = *(entry.__defaults__ or ()), *(entry.__kwdefaults__ or {}).values()
+            inside = *given, *(home.get(name) for name in _names(entry.__code__))
+            if entry.__closure__ and held is _is_held:
+                return True
+    return any(_holds(part, home, seen, held) for part in inside)
 
 
 def _owners(model: nn.Module, private: nn.Module) -> dict[int, str]:

@@ -225,3 +225,15 @@ def test_the_map_of_a_layer_is_what_lies_beside_its_channels(function, module, c
     """With channels last the column listed 18 x 6, one side of the map and the channels."""
     layer = audit(Run(function, *[module] * (module is not None)), (12, 18), 3).layers[-1]
     assert (layer.channels, layer.map) == (channels, cells)
+
+
+@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_map_of_tokens_before_the_batch_or_in_one_row_with_it(images, first):
+    """As in PyTorch's own attention: the column listed the batch, 1, for all the tokens."""
+    block = nn.TransformerEncoderLayer(4, 2, 8, batch_first=first)
+    order = (0, 2, 1) if first else (2, 0, 1)
+    found = audit(Run(lambda x, m: m(x.flatten(2).permute(order)), block),
+                  inputs=torch.zeros(images, 3, 3, 4))
+    assert {layer.map for layer in found.layers if layer.kind == "dense"} == {(12,)}
+    assert len([layer for layer in found.layers if layer.kind == "dense"]) == 4

@@ -4,12 +4,13 @@ import copy
 import functools
 import itertools
 import random
+import types
 
 import pytest
 import torch
 from torch import nn
 
-from lib.audit import UnsupportedOperation, audit
+from lib.audit import UnsupportedOperation, audit, effective_field
 
 
 class CachesByShape(nn.Module):
@@ -246,6 +247,19 @@ def test_exported_scripted_and_compiled_modules_are_what_they_were_made_from():
             assert [layer.name for layer in found.layers][::2] == ["0", "4"], form
 
 
+def test_what_says_that_it_is_its_own_copy_is_left_as_it_is():
+    class Shared(nn.Conv2d):
+        def __deepcopy__(self, memo):
+            return self
+
+    net = nn.Sequential(Shared(3, 4, 3))
+    other = nn.Conv2d(4, 4, 3)
+    hook = net[0].register_forward_hook(lambda module, args, out: other(out))
+    held = net[0]._forward_hooks[hook.id]
+    assert len(audit(net, 8).layers) == 2
+    assert net[0]._forward_hooks[hook.id] is held
+
+
 def test_a_module_that_cannot_be_copied_is_refused_in_one_line():
     class Guard(nn.Module):
         def __deepcopy__(self, memo):
@@ -268,3 +282,169 @@ def test_parameters_may_be_whole_numbers():
 
     layer, = audit(Reorders(), 8).layers
     assert (layer.name, layer.channels_in, layer.shape) == ("conv", 3, (1, 4, 6, 6))
+
+
+# Functions in the place of methods
+
+KEPT = {}
+
+
+def small():
+    """In training mode, as it is made: its own statistics would look at the whole map."""
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.AvgPool2d(2),
+                         nn.Conv2d(4, 4, 3, padding=1))
+
+
+def old_forward():
+    net = small()
+    old = net.forward
+    net.forward = lambda x: old(x)
+    return net
+
+
+def old_forward_of_a_part():
+    net = small()
+    old = net[1].forward
+
+    def scaled(self, x):
+        return 2 * old(x)
+
+    net[1].forward = types.MethodType(scaled, net[1])
+    return net
+
+
+def old_forward_of_the_file():
+    net = KEPT["net"] = small()
+    KEPT["forward"] = net.forward
+    net.forward = looked_up
+    return net
+
+
+def looked_up(x):
+    return by_way_of_another(x)
+
+
+def by_way_of_another(x):
+    return KEPT["forward"](x)
+
+
+def in_a_tuple():
+    net = small()
+    parts = tuple(net)
+    net.forward = lambda x: [x := parts[i](x) for i in range(4)][-1]
+    return net
+
+
+def as_a_default():
+    net = small()
+    net.forward = lambda x, parts=(*net,): parts[3](parts[2](parts[1](parts[0](x))))
+    return net
+
+
+class Around:
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, x):
+        return self.function(x)
+
+
+def in_an_object():
+    net = small()
+    old = net.forward
+    net.forward = Around(lambda x: old(x))
+    return net
+
+
+def in_a_table():
+    net, parts = small(), {}
+    parts["norm"] = lambda x: net[1](x)
+    net[2].parts = parts
+    net.forward = functools.partial(lambda net, x: net[3](net[2](net[2].parts["norm"](net[0](x)))),
+                                    net)
+    return net
+
+
+def caught():
+    """Features by hooks, as in every tutorial, after a run whose gradients are known."""
+    class Caught(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = small()
+            self.body[3].register_forward_hook(keep("last"))
+
+        def forward(self, x):
+            self.body(x)
+            return self.features() * 1
+
+        def features(self):
+            return KEPT["last"]
+
+    net = Caught()
+    net(torch.rand(2, 3, 8, 8))
+    return net
+
+
+def keep(name):
+    def hook(module, args, out):
+        KEPT[name] = out
+    return hook
+
+
+class Keeper:
+    """An object that is called as a hook, and one that holds the hook as a method."""
+
+    def __init__(self):
+        self.outputs = []
+
+    def __call__(self, module, args, out):
+        self.outputs.append(out)
+
+    def method(self, module, args, out):
+        self.outputs.append(out)
+
+
+KEEPER = Keeper()
+
+
+def kept_by_objects():
+    class Kept(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = small()
+            self.body[0].register_forward_hook(Keeper().method)
+            self.body[3].register_forward_hook(KEEPER)
+
+        def forward(self, x):
+            self.body(x)
+            return KEEPER.outputs[-1] * 1
+
+    net = Kept()
+    net(torch.rand(2, 3, 8, 8))
+    return net
+
+
+@pytest.mark.parametrize("pattern", [old_forward, old_forward_of_a_part, old_forward_of_the_file,
+                                     in_a_tuple, as_a_default, in_an_object, in_a_table,
+                                     caught, kept_by_objects],
+                         ids=lambda pattern: pattern.__name__)
+def test_functions_of_the_copy_run_the_copy(pattern):
+    net = pattern()
+    before, kept = state(net), {**KEPT, "outputs": [*KEEPER.outputs]}
+    found = audit(net, 16)
+    assert (found.output[0].size, found.output[0].everything) == (8, False)
+    assert [layer.kind for layer in found.layers] == ["conv", "pool", "conv"]
+    assert {layer.name for layer in found.layers} <= {name for name, _ in net.named_modules()}
+    assert effective_field(net, 16, samples=1).theoretical == ((5, 12), (5, 12))
+    assert state(net) == before and {**KEPT, "outputs": KEEPER.outputs} == kept
+
+
+def test_a_layer_that_an_old_forward_runs_twice_proves_no_bound():
+    """Its weights cannot serve two purposes, whoever calls it."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1),
+                        nn.AdaptiveAvgPool2d(1))
+    assert str(audit(net, 8).bounds().crossing) == "5^32"
+    old = net[1].forward
+    net[1].forward = lambda x: old(old(x))
+    found = audit(net, 8).bounds()
+    assert found.best is None and "leads past 1" in found.reason
