@@ -20,6 +20,21 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def trainable(text: str) -> torch.device:
+    """A device that networks can be trained on: one that is there, exact or not.
+
+    Examples
+    --------
+    >>> trainable("cpu")
+    device(type='cpu')
+    """
+    try:
+        return torch.zeros(1, device=text).device
+    except (RuntimeError, AssertionError) as error:  # no such word, no such chip, no such torch
+        reason = str(error).splitlines()[0]
+        raise argparse.ArgumentTypeError(f"{text!r}: {reason}") from None
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """The option ``--device``: one that is there and computes exactly."""
     def there(text: str) -> torch.device:

@@ -14,6 +14,7 @@ import pytest
     ("blocks --threads 0", "argument --threads: '0': need an integer >= 1"),
     ("certificates --start 0", "argument --start: '0': need an integer >= 1"),
     ("training --windows 6", "argument --windows: invalid choice: 6"),
+    ("training --device gpu", "argument --device: 'gpu': Expected one of cpu, cuda"),
     ("training --kinds --parts", "argument --parts: not allowed with argument --kinds"),
     ("audit --repeats 0", "argument --repeats: '0': need an integer >= 1"),
     ("memory", "required: sizes"),
@@ -25,6 +26,16 @@ def test_what_cannot_be_measured_is_refused_in_one_line(command, said, monkeypat
     with pytest.raises(SystemExit):
         import_module(f"lib.benchmarks.{command.split()[0]}").main()
     assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_step_on_a_chip_ends_when_the_chip_has_done_it(device, monkeypatch):
+    """On Apple's chips only the queueing of the work was measured."""
+    training, waited = import_module("lib.benchmarks.training"), []
+    monkeypatch.setattr(training.torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(getattr(training.torch, device), "synchronize", lambda: waited.append(1))
+    training.Clock(device, seconds=0.0, repetitions=2).seconds_per_step(lambda: None)
+    assert len(waited) == 4  # before and after each repetition
 
 
 def test_the_peak_of_one_size_is_not_that_of_another(monkeypatch, capsys):
