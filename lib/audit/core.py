@@ -260,12 +260,12 @@ class Audit:
             call = self.last_map_value.call
             return self.last_map_value, self.names.get(call, call.scope if call else "input")
         named = [call.outputs[0] for call, name in self.names.items() if name == layer]
-        inside = named or [call.outputs[0] for call in self.trace.calls if call.outputs
-                           and isinstance(self.virtual.get(call.outputs[0]), Field)
-                           and f"{call.scope}.".startswith(f"{layer}.")]
-        known = [value for scope, values in self.trace.results if scope == layer
-                 for value in values if isinstance(self.virtual.get(value), Field)]
-        inside = inside if named or not {*known}.isdisjoint(inside[-1:]) else known or inside
+        inside = [call.outputs[0] for call in self.trace.calls if call.outputs
+                  and isinstance(self.virtual.get(call.outputs[0]), Field)
+                  and f"{call.scope}.".startswith(f"{layer}.")]
+        returned = [value for scope, values in self.trace.results if scope == layer
+                    for value in values if isinstance(self.virtual.get(value), Field)]
+        inside = named or [v for v in inside[-1:] if v in returned] or returned or inside
         if not inside or not layer:
             raise ValueError(f"no layer or module {layer!r}; layers are named "
                              f"{', '.join(list(self.names.values())[:12])}, ...")
