@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from operator import is_
-from types import CellType, CodeType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 
+import numpy as np
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.parameter import UninitializedTensorMixin
 
 KNOWN_PARAMETER, KNOWN_TENSOR = 2 ** 12, 2 ** 24    # up to so many entries keep their numbers
+CONTAINERS = (list, dict, set, deque)
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
@@ -75,7 +78,7 @@ def _tensors(entry: object, seen: set[int]) -> list[torch.Tensor]:
     """Tensors in plain containers; deepcopy would refuse those that have a gradient's history."""
     if isinstance(entry, torch.Tensor):
         return [entry]
-    if not isinstance(entry, (dict, list, tuple, set)) or id(entry) in seen:
+    if not isinstance(entry, (tuple, *CONTAINERS)) or id(entry) in seen:
         return []
     seen.add(id(entry))
     parts = entry.values() if isinstance(entry, dict) else entry
@@ -100,7 +103,7 @@ def _stand_in(tensor: torch.Tensor, fakes: FakeTensorMode) -> torch.Tensor:
 
 
 class _Copies:
-    """Copies of modules and containers, also of those that functions hold on to.
+    """Copies of modules, containers and objects, also of those that functions hold on to.
 
     `deepcopy` takes functions as they are: a hook, or a ``forward`` put in the place of another,
     would run the original's layers, and write to the original's lists. So would methods that look
@@ -126,7 +129,7 @@ class _Copies:
                 self.kept.append(tensor)
 
     def of(self, entry: object) -> object:
-        """The copy of what a function holds on to; what is no container is left as it is."""
+        """The copy of what a function holds on to."""
         if id(entry) in self.memo:
             return self.renewed(self.memo[id(entry)])
         if isinstance(entry, nn.Module):
@@ -140,26 +143,39 @@ class _Copies:
                 if hasattr(module, "_orig_mod") and id(module) not in self.memo:
                     original = copy.deepcopy(module._orig_mod, self.memo)
                     self.memo[id(module)] = original            # torch.compile wraps a module
-        elif isinstance(entry, (list, dict, set)):
+        elif isinstance(entry, CONTAINERS):
             self.tensors_of(entry)
+        elif _is_object(entry):
+            return self.object(entry)
         else:
             return self.parts(entry, self.of)
         twin = copy.deepcopy(entry, self.memo)
         self.made |= {*map(id, self.memo.values())} - self.walked
         return self.renewed(twin)
 
+    def object(self, entry: object) -> object:
+        """The copy of an object that is no module; itself where `deepcopy` refuses it."""
+        self.tensors_of(getattr(entry, "__dict__", [entry]))
+        trial = dict(self.memo)                     # `deepcopy` leaves half of what it refuses
+        try:
+            twin = copy.deepcopy(entry, trial)
+        except Exception:                           # a lock, an open file, a generator
+            return entry
+        self.kept.append(trial.pop(id(trial), None))
+        self.memo = trial
+        self.made |= {*map(id, trial.values())} - self.walked
+        return self.renewed(twin)
+
     def renewed(self, entry: object) -> object:
         """What `deepcopy` made, its functions holding on to copies, too."""
-        plain = isinstance(entry, (list, dict))
-        called = callable(entry) and hasattr(entry, "__dict__") and not isinstance(
-            entry, (FunctionType, MethodType, partial))     # a module, or what is called as one
-        if not plain and not called:
+        plain = isinstance(entry, (list, dict, deque))
+        if not plain and not isinstance(entry, nn.Module) and not _is_object(entry):
             return self.parts(entry, self.renewed)
         if id(entry) in self.made:                  # else it is the original's, too
             self.made.remove(id(entry))
             self.walked.add(id(entry))
-            inside = entry if plain else vars(entry)
-            for key, part in [*(enumerate(inside) if isinstance(inside, list) else inside.items())]:
+            inside = entry if plain else getattr(entry, "__dict__", {})
+            for key, part in [*(inside.items() if isinstance(inside, dict) else enumerate(inside))]:
                 new = self.renewed(part)
                 if new is not part:
                     inside[key] = new
@@ -261,8 +277,17 @@ def _names(code: CodeType) -> set[str]:
     return {*code.co_names}.union(*map(_names, inner))
 
 
+def _is_object(entry: object) -> bool:
+    """Whether something is an object that a run could write to, beside modules and containers."""
+    if isinstance(entry, (type, ModuleType, FunctionType, MethodType, partial, nn.Module,
+                          *CONTAINERS)):
+        return False
+    return isinstance(entry, (torch.Tensor, np.ndarray)) or bool(
+        getattr(entry, "__dict__", None))
+
+
 def _is_held(entry: object) -> bool:
-    return isinstance(entry, (nn.Module, list, dict, set))
+    return isinstance(entry, (nn.Module, *CONTAINERS)) or _is_object(entry)
 
 
 def _holds(entry: object, home: dict, seen: set[int], held: Callable = _is_held) -> bool:

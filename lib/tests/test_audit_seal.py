@@ -4,7 +4,9 @@ import copy
 import functools
 import itertools
 import random
+import threading
 import types
+from collections import deque
 
 import pytest
 import torch
@@ -424,9 +426,33 @@ def kept_by_objects():
     return net
 
 
+def held_by_an_object():
+    """An object that is not called itself keeps what a function around it runs and writes to."""
+    net, held = small(), types.SimpleNamespace(forwards=[], lock=None)
+    held.forwards.append(net.forward)
+    held.around = lambda x: held.forwards[0](x)
+    net.forward = lambda x: held.around(x)
+    return net
+
+
+def in_another_object_of_the_file():
+    net = small()
+    HELD.net = net
+    net.forward = through_an_object
+    return net
+
+
+HELD = types.SimpleNamespace(net=None)
+
+
+def through_an_object(x):
+    return nn.Sequential.forward(HELD.net, x)
+
+
 @pytest.mark.parametrize("pattern", [old_forward, old_forward_of_a_part, old_forward_of_the_file,
                                      in_a_tuple, as_a_default, in_an_object, in_a_table,
-                                     caught, kept_by_objects],
+                                     caught, kept_by_objects, held_by_an_object,
+                                     in_another_object_of_the_file],
                          ids=lambda pattern: pattern.__name__)
 def test_functions_of_the_copy_run_the_copy(pattern):
     net = pattern()
@@ -437,6 +463,36 @@ def test_functions_of_the_copy_run_the_copy(pattern):
     assert {layer.name for layer in found.layers} <= {name for name, _ in net.named_modules()}
     assert effective_field(net, 16, samples=1).theoretical == ((5, 12), (5, 12))
     assert state(net) == before and {**KEPT, "outputs": KEEPER.outputs} == kept
+
+
+class Notes:
+    def __init__(self, held):
+        self.held = held
+
+    def add(self, out):
+        self.held.append(out)
+
+
+@pytest.mark.parametrize("add", [lambda kept, out: kept.add(out), lambda kept, out: kept.add_(1),
+                                 lambda kept, out: kept.append(out)],
+                         ids=["object", "tensor", "queue"])
+def test_what_hooks_write_to_is_left_as_it_is(add, request):
+    """Feature maps are kept in objects, counters in tensors; queues keep the last few."""
+    first = torch.rand(1, requires_grad=True) * 2               # kept in an earlier run
+    kept = {"object": Notes([first]), "tensor": torch.zeros(1), "queue": deque([first], maxlen=3)}[
+        request.node.callspec.id]
+    net = small()
+    net[0].register_forward_hook(lambda module, args, out: add(kept, out) and None)
+    assert [layer.shape[-1] for layer in audit(net, 16).layers] == [16, 8, 8]
+    assert [*getattr(kept, "held", kept)] == ([0] if torch.is_tensor(kept) else [first])
+
+
+def test_what_cannot_be_copied_is_no_hindrance():
+    held = types.SimpleNamespace(lock=threading.Lock(), times=[])
+    net = small()
+    net[0].register_forward_hook(lambda module, args, out: held.lock.locked() or None)
+    net[3].register_forward_hook(lambda module, args, out: held.lock.locked() or None)
+    assert audit(net, 16).output[0].size == 8
 
 
 def test_a_layer_that_an_old_forward_runs_twice_proves_no_bound():
