@@ -149,17 +149,13 @@ def _without_gates(fields: list[Field]) -> list[Field]:
     dims = {step[0] - len(f.shape) for f in fields if f.gridded for step in f.step
             if f.shape[step[0]] > 1}
     gridded = bool(dims)
-    dims = dims or {d - len(f.shape) for f in fields for edge in f.edges    # tokens, flipped maps
-                    for d in range(len(f.shape)) if moves(edge, d)}
+    dims = dims or {d - len(f.shape) for f in fields                        # tokens, flipped maps
+                    for found in moving_dims(f) for d in found}
     along = [{d for d in dims if -d <= len(f.shape) and f.shape[d] > 1} for f in fields]
+    # one number for each place in a patch is the same for all patches: its boxes do not move
     maps = [f for f, found in zip(fields, along, strict=True) if found and (
-        gridded or found == dims or _has_places(f))]
+        gridded or found == dims or any(moving_dims(f)))]
     return maps or fields
-
-
-def _has_places(field: Field) -> bool:
-    """Whether boxes move; one number for each place in a patch is the same for all patches."""
-    return any(moves(edge, d) for edge in field.edges for d in range(len(field.shape)))
 
 
 def _aligned(field: Field, shape: tuple) -> Field:
@@ -199,6 +195,11 @@ def _wide(edge: torch.Tensor, dims: list[int], extent: int) -> bool:
     merged = edge.amin([d + 1 for d in dims], keepdim=True)
     widths = 1 - merged[0] - merged[1]
     return int(widths.max()) >= extent or not any(moves(merged, d) for d in range(edge.dim() - 1))
+
+
+def moving_dims(field: Field) -> list[set[int]]:
+    """For every axis of the image the dimensions along which boxes move."""
+    return [{d for d in range(len(field.shape)) if moves(edge, d)} for edge in field.edges]
 
 
 def moves(edge: torch.Tensor, dim: int) -> bool:

@@ -9,7 +9,7 @@ from math import prod
 
 import torch
 
-from ..fields import Field, gather, hull, moves, reduce
+from ..fields import Field, gather, hull, moves, moving_dims, reduce
 from ..trace import Call
 from .movement import MOVES
 from .registry import DEPENDS, ELEMENTWISE, LayerInfo, Result, flat, is_elementwise, refuse, rule
@@ -343,8 +343,7 @@ def _own(parts: list[Field], spread: list[bool], asks: int | None = None) -> lis
     """
     if len(parts) == 1 or "attention" not in parts[0].ignore:
         return parts
-    placed = [sum(any(moves(edge, d) for d in range(len(x.shape))) for edge in x.edges)
-              for x in parts]
+    placed = [sum(map(bool, moving_dims(x))) for x in parts]
     return [parts[min(range(len(parts)), key=lambda i: (spread[i], i != asks, -placed[i]))]]
 
 
