@@ -161,8 +161,8 @@ class _Copies:
             twin = copy.deepcopy(entry, trial)
         except Exception:                           # a lock, an open file, a generator
             return entry
-        self.kept.append(trial.pop(id(trial), None))
-        self.memo = trial
+        self.kept.append(trial.pop(id(trial), None))    # the originals, under the trial's identity
+        self.memo |= trial
         self.made |= {*map(id, trial.values())} - self.walked
         return self.renewed(twin)
 
