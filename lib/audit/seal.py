@@ -129,6 +129,8 @@ class _Copies:
         """The copy of what a function holds on to; what is no container is left as it is."""
         if id(entry) in self.memo:
             return self.renewed(self.memo[id(entry)])
+        if id(entry) in self.made or id(entry) in self.walked:  # a copy that wraps itself anew
+            return self.renewed(entry)
         if isinstance(entry, nn.Module):
             for module in entry.modules():
                 self.tensors_of(vars(module))
