@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 import inspect
+import weakref
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from operator import is_
 from types import CellType, CodeType, FunctionType, MethodType
 
@@ -21,6 +22,7 @@ from torch.nn.parameter import UninitializedTensorMixin
 
 KNOWN_PARAMETER, KNOWN_TENSOR = 2 ** 12, 2 ** 24    # up to so many entries keep their numbers
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+Cached = type(lru_cache(lambda: None))
 
 
 def storage_of(tensor: torch.Tensor) -> int:
@@ -154,7 +156,7 @@ class _Copies:
         """What `deepcopy` made, its functions holding on to copies, too."""
         plain = isinstance(entry, (list, dict))
         called = callable(entry) and hasattr(entry, "__dict__") and not isinstance(
-            entry, (FunctionType, MethodType, partial))     # a module, or what is called as one
+            entry, (FunctionType, MethodType, partial, Cached))     # a module, or called as one
         if not plain and not called:
             return self.parts(entry, self.renewed)
         if id(entry) in self.made:                  # else it is the original's, too
@@ -168,7 +170,7 @@ class _Copies:
         return entry
 
     def parts(self, entry: object, part: Callable) -> object:
-        """A function, a method or a tuple with other parts."""
+        """A function, a method, a weak reference or a tuple with other parts."""
         if isinstance(entry, FunctionType):
             return self.function(entry)
         if isinstance(entry, MethodType):
@@ -183,6 +185,13 @@ class _Copies:
             if all(map(is_, old, new)):
                 return entry
             return partial(new[0], *new[1], **dict(zip(entry.keywords, new[2:], strict=True)))
+        if isinstance(entry, Cached):               # `deepcopy` takes it as it is, as functions
+            inner = self.of(entry.__wrapped__)
+            return entry if inner is entry.__wrapped__ else (
+                lru_cache(**entry.cache_parameters())(inner))
+        if isinstance(entry, weakref.ref):          # to a module around this one, say
+            twin = self.memo.get(id(entry()))
+            return entry if twin is None else weakref.ref(twin)
         if isinstance(entry, tuple):
             new = [part(x) for x in entry]
             same = all(map(is_, entry, new))

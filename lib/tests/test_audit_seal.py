@@ -5,6 +5,7 @@ import functools
 import itertools
 import random
 import types
+import weakref
 
 import pytest
 import torch
@@ -453,9 +454,24 @@ def wrapped_anew():
     return Metered(*small())
 
 
+def remembered():
+    net = small()
+    net.forward = functools.lru_cache(maxsize=4)(net.forward)
+    return net
+
+
+def known_weakly():
+    """As by a part that knows the whole and is not to be registered around it."""
+    net = small()
+    whole = weakref.ref(net)
+    net.forward = lambda x: nn.Sequential.forward(whole(), x)
+    return net
+
+
 @pytest.mark.parametrize("pattern", [old_forward, old_forward_of_a_part, old_forward_of_the_file,
                                      in_a_tuple, as_a_default, in_an_object, in_a_table,
-                                     caught, kept_by_objects, wrapped_anew],
+                                     caught, kept_by_objects, wrapped_anew, remembered,
+                                     known_weakly],
                          ids=lambda pattern: pattern.__name__)
 def test_functions_of_the_copy_run_the_copy(pattern):
     net = pattern()
