@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import copy
 import inspect
+import weakref
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from operator import is_
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 
@@ -24,6 +25,7 @@ from torch.nn.parameter import UninitializedTensorMixin
 KNOWN_PARAMETER, KNOWN_TENSOR = 2 ** 12, 2 ** 24    # up to so many entries keep their numbers
 CONTAINERS = (list, dict, set, deque)
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+Cached = type(lru_cache(lambda: None))
 
 
 def storage_of(tensor: torch.Tensor) -> int:
@@ -132,6 +134,8 @@ class _Copies:
         """The copy of what a function holds on to."""
         if id(entry) in self.memo:
             return self.renewed(self.memo[id(entry)])
+        if id(entry) in self.made or id(entry) in self.walked:  # a copy that wraps itself anew
+            return self.renewed(entry)
         if isinstance(entry, nn.Module):
             for module in entry.modules():
                 self.tensors_of(vars(module))
@@ -182,7 +186,7 @@ class _Copies:
         return entry
 
     def parts(self, entry: object, part: Callable) -> object:
-        """A function, a method or a tuple with other parts."""
+        """A function, a method, a weak reference or a tuple with other parts."""
         if isinstance(entry, FunctionType):
             return self.function(entry)
         if isinstance(entry, MethodType):
@@ -197,6 +201,13 @@ class _Copies:
             if all(map(is_, old, new)):
                 return entry
             return partial(new[0], *new[1], **dict(zip(entry.keywords, new[2:], strict=True)))
+        if isinstance(entry, Cached):               # `deepcopy` takes it as it is, as functions
+            inner = self.of(entry.__wrapped__)
+            return entry if inner is entry.__wrapped__ else (
+                lru_cache(**entry.cache_parameters())(inner))
+        if isinstance(entry, weakref.ref):          # to a module around this one, say
+            twin = self.memo.get(id(entry()))
+            return entry if twin is None else weakref.ref(twin)
         if isinstance(entry, tuple):
             new = [part(x) for x in entry]
             same = all(map(is_, entry, new))
@@ -279,8 +290,8 @@ def _names(code: CodeType) -> set[str]:
 
 def _is_object(entry: object) -> bool:
     """Whether something is an object that a run could write to, beside modules and containers."""
-    if isinstance(entry, (type, ModuleType, FunctionType, MethodType, partial, nn.Module,
-                          *CONTAINERS)):
+    if isinstance(entry, (type, ModuleType, FunctionType, MethodType, partial, Cached, weakref.ref,
+                          nn.Module, *CONTAINERS)):
         return False
     return isinstance(entry, (torch.Tensor, np.ndarray)) or bool(
         getattr(entry, "__dict__", None))
