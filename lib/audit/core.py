@@ -384,8 +384,8 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
         Input channels; by default those of the first layer that says ``in_channels``, else 3.
     inputs : tensor, or tuple or dict of arguments, optional
         What to call the module with, instead of one image. Floating tensors of the first one's
-        size are followed, as images with the same pixels; without any, the first tensor of
-        integers is, as a sequence. The others are taken as they are.
+        size are followed, as images with the same pixels; without any, those of bytes (uint8)
+        are, else the first tensor of integers, as a sequence. The others are taken as they are.
     upto : str, optional
         Name of a module: the audit ends with its output, that of its first run.
     outputs : str, int, or a sequence of these, optional
@@ -474,8 +474,7 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
             failure = failure or error
             continue
         where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
-        return recorded, sizes, [] if channels else [
-            f"input channels: {guess}, guessed{where}"]
+        return recorded, sizes, [] if channels else [f"input channels: {guess}, guessed{where}"]
     words = isinstance(next((m for m in model.modules() if m._parameters), None), nn.Embedding)
     hint = advice(str(failure), words, len(sizes), guesses[0])
     raise ValueError(f"{failure} ({hint})") from failure
@@ -487,6 +486,7 @@ def _given(inputs: object) -> tuple[tuple, dict, tuple]:
     args = () if kwargs else tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
     images = [x for x in tensors if (x.is_floating_point() or x.is_complex()) and x.dim() > 2]
+    images = images or [x for x in tensors if x.dtype is torch.uint8 and x.dim() > 2]
     first = 2 if images else 1
     images = images or [x for x in tensors if not x.is_floating_point() and x.dim() > 1][:1]
     if not images or images[0].dim() - first > 3:

@@ -65,7 +65,8 @@ def sealed(model: nn.Module, fakes: FakeTensorMode) -> tuple[nn.Module, dict[int
         private = copied(model, lambda tensor: _stand_in(tensor, fakes))
     except Exception as error:
         raise ValueError(f"{type(model).__name__} cannot be copied, and an audit never runs the "
-                         f"original ({type(error).__name__}: {error})") from error
+                         f"original ({_uncopied(model, fakes)}{type(error).__name__}: {error})"
+                         ) from error
     for module in private.modules():
         module.__dict__.pop("_compiled_call_impl", None)
     try:
@@ -74,6 +75,19 @@ def sealed(model: nn.Module, fakes: FakeTensorMode) -> tuple[nn.Module, dict[int
         for module in private.modules():
             module.training = False
     return private, _owners(model, private)
+
+
+def _uncopied(model: nn.Module, fakes: FakeTensorMode) -> str:
+    """The attribute that cannot be copied, for a message; empty if it is none of them."""
+    for name, module in model.named_modules():
+        for key in vars(module).keys() - vars(nn.Module()).keys():
+            copies, part = _Copies(lambda tensor: _stand_in(tensor, fakes)), vars(module)[key]
+            try:
+                copies.tensors_of({key: part})
+                copy.deepcopy(part, copies.memo)
+            except Exception:
+                return f"attribute {key!r} of module {name or '(the model itself)'!r}: "
+    return ""
 
 
 def _tensors(entry: object, seen: set[int]) -> list[torch.Tensor]:

@@ -372,3 +372,23 @@ def test_what_a_module_returns_is_what_it_has_written_by_then(empty):
     assert [(step.name, step.window) for step in found.bounds(collapse=("1",)).best.chain[:2]] == [
         ("0", (3, 3)), ("1", (3, 3))]
     assert audit(net, 16, upto="1").box("1", (8, 8)).pixels == ((6, 10), (6, 10))
+
+
+def test_an_image_of_bytes_is_an_image():
+    """As `torchvision.io.read_image` gives it, to a network that makes numbers of it itself."""
+    class Reads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 5, stride=2, padding=2)
+
+        def forward(self, x, mask=None):
+            x = self.conv(x.float() / 255)
+            return x if mask is None else x * mask
+
+    photo = torch.zeros(1, 3, 32, 24, dtype=torch.uint8)
+    found, same = audit(Reads(), inputs=photo), audit(Reads(), (32, 24))
+    assert found.size == (32, 24) and found.layers == same.layers
+    assert found.bounds().best.path == same.bounds().best.path
+    mask = torch.ones(1, 1, 16, 12, dtype=torch.uint8)
+    given = audit(Reads(), inputs={"x": photo.float(), "mask": mask})
+    assert len(given.trace.sources) == 1

@@ -271,6 +271,10 @@ def test_a_module_that_cannot_be_copied_is_refused_in_one_line():
     with pytest.raises(ValueError, match=r"cannot be copied, and an audit never runs the original "
                                          r"\(RuntimeError: one of a kind\)$"):
         audit(nn.Sequential(nn.Conv2d(3, 4, 3), Guard()), 12)
+    locked = nn.Sequential(nn.Conv2d(3, 4, 3))
+    locked[0].lock = threading.Lock()
+    with pytest.raises(ValueError, match=r"original \(attribute 'lock' of module '0': TypeError: "):
+        audit(locked, 12)
 
 
 def test_parameters_may_be_whole_numbers():
