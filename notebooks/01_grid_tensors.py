@@ -659,14 +659,14 @@ with style.figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
 # the list). The bound is pessimistic, and it is a proof.
 
 # %%
-reached = {}
+reached, times = {}, 50
 for length in (2, 4, 16, 256, 4096, field.prime):
-    draws = [lower_bound(from_list(0, length)) for _ in range(50)]
-    least = 50 * max(0.0, 1 - 81 * degree / length)  # on average, of 50
+    draws = [lower_bound(from_list(0, length)) for _ in range(times)]
+    least = times * max(0.0, 1 - 81 * degree / length)  # on average
     reached[length] = draws.count(81), least
 table([(length, found, f"{least:.2f}")
        for length, (found, least) in reached.items()],
-      ["length of the list", "full rank, of 50",
+      ["length of the list", f"full rank, of {times}",
        "Schwartz–Zippel: at least"])
 
 # %% [markdown]

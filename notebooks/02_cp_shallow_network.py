@@ -259,8 +259,8 @@ for target in targets:
 table(rebuilt, ["N", "M", "channels", "rebuilt", "no fewer than"])
 
 # %% tags=["hide-input"]
-with checking("cp-universal", detail="7 random tensors rebuilt, every entry; "
-              "their ranks") as check:
+with checking("cp-universal", detail=f"{len(rebuilt)} random tensors rebuilt, every "
+              "entry; their ranks") as check:
     for modes, dim, width, exact, least in rebuilt:
         check(exact and width == dim ** (modes - 1), (modes, dim))
         check(least == dim ** (modes // 2), (modes, dim))
@@ -281,7 +281,8 @@ F = field.tensor(torch.stack([torch.ones_like(neuron), neuron], dim=1))
 
 shuffled = [torch.randperm(16, generator=generator) for _ in range(20)]
 images = place(F, torch.stack([torch.arange(16), *shuffled]))
-print("a picture and 20 shuffles of it, as input:", tuple(images.shape))
+print("a picture and", len(shuffled), "shuffles of it, as input:",
+      tuple(images.shape))
 
 # %%
 star = ModeTree.star(modes=16, dim=2, width=5)
@@ -290,7 +291,8 @@ for shared in (True, False):
     drawn = star.random_weights(field, generator, shared)
     outputs = evaluate(star, drawn, images, field)
     different[shared] = int((outputs[1:] != outputs[0]).sum())
-table(different.items(), ["shared weights", "shuffles noticed, of 20"])
+table(different.items(),
+      ["shared weights", f"shuffles noticed, of {len(shuffled)}"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-shuffled", "caption": "Sixteen tiles and a shuffle of them. To a shallow network with shared weights these are the same image, whatever its width."}, "image": {"alt": "A portrait photograph cut into four by four tiles, and the same tiles in another order."}}
 orders = {"image": torch.arange(16), "shuffled": shuffled[0]}
@@ -323,7 +325,7 @@ table([(*sizes, *numbers) for sizes, numbers in spans.items()],
 
 # %% tags=["hide-input"]
 with checking("powers-span-symmetric",
-              detail="6 sizes, dimension counted two ways") as check:
+              detail=f"{len(spans)} sizes, dimension counted two ways") as check:
     for sizes, (span, formula, orbits, _) in spans.items():
         check(span == formula == orbits, sizes)
 
@@ -374,13 +376,13 @@ joined = exact_rank(torch.cat(columns, dim=1), field.prime).rank
 print("dimensions of the powers:", channels, "| with this tensor:", joined)
 
 # %% tags=["hide-input"]
-with checking("cp-shared-symmetric", detail="spans of 6 sizes, one symmetric "
-              "tensor reached, 20 shuffles unnoticed") as check:
+with checking("cp-shared-symmetric", detail=f"spans of {len(spans)} sizes, one symmetric "
+              f"tensor reached, {len(shuffled)} shuffles unnoticed") as check:
     for sizes, (span, formula, _, _) in spans.items():
         check(span == formula, sizes)
     check(reached, "a symmetric tensor")
     check(joined == channels + 1, "a tensor that is not symmetric")
-    check(different == {True: 0, False: 20}, "shuffles")
+    check(different == {True: 0, False: len(shuffled)}, "shuffles")
 
 # %% tags=["remove-cell"]
 glue("02-shuffles", len(shuffled))

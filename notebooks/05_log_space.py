@@ -64,7 +64,8 @@ rows = []
 for values in ([1.0, 2.0, 6.0], [1000.0, 2000.0, 6000.0], [-500.0, -501.0]):
     values = torch.tensor(values)  # float32
     for beta in (-inf, 0, 1, inf):
-        rows.append((str(values.int().tolist()), short(beta),
+        shown = ", ".join(f"{value:g}" for value in values.tolist())
+        rows.append((f"[{shown}]", short(beta),
                      short(formula(values, beta).item()),
                      f"{mex(values, beta).item():.6g}"))
 table(rows, ["values", "β", "formula", "mex"])

@@ -81,6 +81,7 @@ def values(f, region):
 
 def sum_of_products(A, region, R, f):
     """R products of functions of two regions, from R rows and columns of A."""
+    region = sorted(region)  # as the rows of the matrix are
     other = [i for i in range(A.ndim) if i not in region]
     matrix = matricize(A, region)
     mix = field.random((matrix.shape[1], R), generator)

@@ -60,12 +60,12 @@ print(signs(4))
 # $G$ is invertible for all nonzero $\gamma$.
 
 # %%
-outcomes = []
+outcomes, tries = [], 20
 for templates in range(2, 9):
     x = signs(templates)
     determinant = round(float(torch.linalg.det(x)))
     full = 0
-    for _ in range(20):
+    for _ in range(tries):
         gamma = 1 + torch.randint(field.prime - 1, (templates - 1,),
                                   generator=generator).double()
         scaled = torch.cat([torch.ones(1).double(), 2 * gamma])
@@ -73,12 +73,12 @@ for templates in range(2, 9):
         g = field.matmul(half, field.reduce(x).T)
         full += exact_rank(g, field.prime).rank == templates
     outcomes.append((templates, determinant, (-2) ** (templates - 1), full))
-table(outcomes, ["D", "det X", "formula", "G invertible, of 20"])
+table(outcomes, ["D", "det X", "formula", f"G invertible, of {tries}"])
 
 # %% tags=["hide-input"]
 with checking("signs-invertible", detail="{count} sizes") as check:
     for templates, determinant, formula, full in outcomes:
-        check(determinant == formula and full == 20, templates)
+        check(determinant == formula and full == tries, templates)
 
 # %% [markdown]
 # ## One window

@@ -62,7 +62,7 @@ layers = [torch.randint(-1, 3, shape, generator=generator).double()
           for shape in network.weight_shapes()]
 x = torch.randint(1, 3, (12, 2), generator=generator).double()
 by_hand = [int(h(layers, (1, 2, 4), x, t)) for t in range(7, 12)]
-library = network.run([layers], x[None])[0].int().tolist()
+library = network.run([layers], x[None])[0].long().tolist()
 table([("by hand", *by_hand), ("library", *library)],
       ["output at", *(f"t = {t}" for t in range(7, 12))])
 

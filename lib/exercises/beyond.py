@@ -108,7 +108,7 @@ def _one_channel(answer):
 @exercise("05-stable", "take the largest number out of the sum before exponentiating")
 def _stable(answer):
     lists = ([0.0], [0.0, 0.0], [1.0, 3.0], [-2.0, 0.0, 5.0], [100.0, 101.0], [800.0, 801.0],
-             [-800.0, -801.0], [-1e4, 1e4], [7e5, 7e5 + 1, 7e5])
+             [-800.0, -801.0], [-1e4, 1e4], [1e4, -1e4], [7e5, 7e5 + 1, 7e5])
     for values in lists:
         call = said(answer, (values,))
         found = number(ask(answer, list(values)), call)
@@ -154,6 +154,8 @@ def _marginal(answer):
     for pixels, components, values in ((1, 1, 2), (2, 1, 2), (2, 2, 2), (3, 2, 3)):
         prior = distribution(components)
         tables = [[distribution(values) for _ in range(pixels)] for _ in range(components)]
+        given = ([float(p) for p in prior],  # no tensor is made of fractions
+                 [[[float(p) for p in part] for part in table] for table in tables])
         whole = {image: sum(p * math.prod(table[i][x] for i, x in enumerate(image))
                             for p, table in zip(prior, tables))
                  for image in product(range(values), repeat=pixels)}
@@ -161,11 +163,11 @@ def _marginal(answer):
                             key=lambda image: image.count(None)):
             expected = sum(p for x, p in whole.items()
                            if all(a in (None, b) for a, b in zip(image, x)))
-            found = number(ask(answer, list(prior), tables, image), "the probability")
+            found = number(ask(answer, *given, image), "the probability")
             if not close(float(found), float(expected)):
                 refuse(f"with components = {components} and pixels = {pixels}, the image {image} "
-                       f"gets the probability {shown(found)}, but the images that agree with it "
-                       f"have {expected} together")
+                       f"gets the probability {shown(float(found))}, but the images that agree "
+                       f"with it have {shown(float(expected))} together")
             tried += 1
     return f"{tried} images, each against the sum over all completions"
 
@@ -181,7 +183,8 @@ def _signed(answer):
         ((-1, 3.0), (0, -inf), (-1, 3.0)), ((0, -inf), (0, -inf), (0, -inf)),
         ((1, 5000.0), (1, 5000.0), (1, 5000 + log(2))),
         ((-1, -9000.0), (1, log(3) - 9000), (1, log(2) - 9000)),
-        ((1, 5000.0), (-1, -5000.0), (1, 5000.0))]
+        ((1, 5000.0), (-1, -5000.0), (1, 5000.0)),
+        ((1, -5000.0), (-1, 5000.0), (-1, 5000.0))]
     for first, second, expected in cases:
         call = said(answer, (first, second))
         found = ask(answer, first, second)

@@ -4,7 +4,7 @@ import textwrap
 from importlib import import_module
 
 from ..checks import kind
-from .core import EXERCISES, Exercise, Refusal, Unsolved, has_gap, plain
+from .core import EXERCISES, Asked, Exercise, Refusal, Unsolved, has_gap, plain
 
 __all__ = ["check_answer", "find", "judged"]
 
@@ -67,8 +67,8 @@ def judged(name: str, answer: object) -> tuple[str, str]:
     'not yet'
     """
     question = find(name)
-    value = answer if callable(answer) else plain(answer)
     try:
+        value = Asked(answer) if callable(answer) else plain(answer)
         if has_gap(value):
             raise Unsolved
         return "right", question.judge(value)
@@ -89,7 +89,7 @@ def check_answer(name: str, answer: object) -> None:
         As in the notebook, for example ``"08-field"``.
     answer : object
         The value or the function that the question asks for. None, or a function that returns
-        None, is a question not solved yet: the hint is shown.
+        None at once, is a question not solved yet: the hint is shown.
 
     Raises
     ------

@@ -155,7 +155,9 @@ def _partly_shared(answer):
             if N > 6:  # three on both sides: else the other side hides what three can span
                 continue
             kinds = [kind for side in (rows, columns) for kind in (0, 1) for _ in range(side[kind])]
-            for M, Z in ((2, 1), (2, 7), (3, 5)):
+            for M, Z in ((2, 1), (2, 7), (3, 5), (3, 11), (4, 11)):
+                if M**N > 729:
+                    continue
                 star = ModeTree.star(N, M, Z)
                 weights = star.random_weights(field, draw)
                 common = field.random((Z, M), draw)

@@ -11,13 +11,13 @@ from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
-from numbers import Rational
+from numbers import Integral, Rational
 
 import torch
 
-__all__ = ["EXERCISES", "Exercise", "Refusal", "Unsolved", "apart", "array", "ask", "close",
-           "compare", "exercise", "has_gap", "integer", "integers", "number", "plain", "positions",
-           "rank_of", "refuse", "rounded_rank", "rounding", "said", "shown", "truth"]
+__all__ = ["EXERCISES", "Asked", "Exercise", "Refusal", "Unsolved", "apart", "array", "ask",
+           "close", "compare", "exercise", "has_gap", "integer", "integers", "number", "plain",
+           "positions", "rank_of", "refuse", "rounded_rank", "rounding", "said", "shown", "truth"]
 
 
 class Unsolved(Exception):
@@ -115,6 +115,20 @@ def shown(value: object) -> str:
     return text if len(text) <= 70 else text[:66] + " ..."
 
 
+class Asked:
+    """The reader's function, and whether it has answered: a stub never has."""
+
+    def __init__(self, function: Callable):
+        self.function, self.answered = function, False
+        self.__name__ = getattr(function, "__name__", "<")
+
+    def __call__(self, *arguments):
+        return self.function(*arguments)
+
+    def __repr__(self):
+        return repr(self.function)
+
+
 def close(found: float, expected: float, slack: float = 5e-7) -> bool:
     """Whether two numbers are equal up to what a few roundings to 32-bit floats leave.
 
@@ -208,9 +222,9 @@ def ask(answer: object, *arguments: object) -> object:
     Raises
     ------
     Unsolved
-        If it returns nothing.
+        If it returns nothing, and never returned anything.
     Refusal
-        If it is no function, or raises.
+        If it is no function, or raises, or returns nothing here and something elsewhere.
     """
     if not callable(answer):
         refuse(f"your answer is {shown(answer)}, and a function is asked for: give its name, "
@@ -222,7 +236,12 @@ def ask(answer: object, *arguments: object) -> object:
         about = f"{type(error).__name__}: {message}" if message else type(error).__name__
         refuse(f"{said(answer, arguments)} raises {about}")
     if has_gap(value):
+        if getattr(answer, "answered", False):
+            refuse(f"{said(answer, arguments)} gives {shown(value)}: for other arguments it had an "
+                   "answer")
         raise Unsolved
+    if isinstance(answer, Asked):
+        answer.answered = True
     return value
 
 
@@ -249,8 +268,8 @@ def integer(value: object, what: str = "your answer") -> int:
     Refusal
         For everything else, truth values included.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
     if isinstance(value, (float, Fraction)) and value == value // 1:
         return int(value)
     text = shown(value)

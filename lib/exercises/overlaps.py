@@ -230,6 +230,10 @@ def _pairing(answer):
     grids += [(rows, 2, 3) for rows in combinations(range(6), 3)]
     grids += [(rows, 3, 4) for rows in list(combinations(range(12), 6))[::20]]
     grids += [(rows, 4, 4) for rows in list(combinations(range(16), 8))[::400]]
+    # where the pixel with the fewest partners first, or one exchange, is not enough
+    grids += [((0, 4, 8, 9, 10, 12, 13, 14), 4, 4), ((0, 1, 2, 3, 6, 7, 11, 12), 4, 4),
+              ((1, 2, 3, 5, 6, 7, 11, 15), 4, 4), ((0, 1, 2, 3, 5, 7, 9, 11), 4, 4),
+              ((0, 1, 2, 3, 7, 9, 10, 11), 4, 4)]
     for rows, height, width in grids:
         most = matching_number(rows, (height, width))
         others = tuple(i for i in range(height * width) if i not in rows)
@@ -237,7 +241,8 @@ def _pairing(answer):
         call = said(answer, (rows, others, width))
         if not isinstance(found, list):
             refuse(f"{call} gives {shown(found)}, and a list of pairs is asked for")
-        pairs = [integers(pair, 2, call, 0) for pair in found]
+        pairs = [integers(list(pair) if isinstance(pair, (set, frozenset)) else pair, 2,
+                          f"a pair of {call}", 0) for pair in found]
         for a, b in pairs:
             (i, j), (k, m) = divmod(a, width), divmod(b, width)
             if not (a in rows and b in others or b in rows and a in others):

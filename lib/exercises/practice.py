@@ -1,6 +1,6 @@
 """Questions of notebooks 12 to 14: dilated networks, experiments, audits."""
 
-from itertools import permutations, product
+from itertools import combinations_with_replacement, permutations, product
 
 import torch
 
@@ -141,6 +141,9 @@ def _sorted_tree(image: list) -> object:
 def _canonical(answer):
     draw, images = torch.Generator().manual_seed(13), []
     images += [torch.tensor(x).view(2, 2) for x in product((0, 1), repeat=4)]
+    # sums and products of larger numbers meet: 0, 0, 0, 2 and 1, 1, 1, 1 have equal squares
+    images += [torch.tensor(x).view(2, 2) for x in sorted(
+        combinations_with_replacement(range(6), 4), key=max) if max(x) > 1]
     for levels, colors in ((2, 2), (2, 3), (3, 2)):
         for _ in range(12):
             image = torch.randint(colors, (2**levels, 2**levels), generator=draw)
@@ -200,10 +203,12 @@ def _no_holes(answer):
 def _same(answer):
     def cases():
         for n, R, S in product((9, 10, 11, 12), (1, 2, 3, 5), (1, 2, 3)):
-            pixels = torch.ones(1, 1, n, n, requires_grad=True)
-            padded, unit = models.EndPadding(R, S)(pixels), n // S // 2
-            output = torch.nn.functional.conv2d(padded, torch.ones(1, 1, R, R), stride=S)
-            derivative, = torch.autograd.grad(output[0, 0, unit, unit], pixels)
+            unit = n // S // 2
+            with torch.inference_mode(False), torch.enable_grad():  # whatever the reader set
+                pixels = torch.ones(1, 1, n, n, requires_grad=True)
+                padded = models.EndPadding(R, S)(pixels)
+                output = torch.nn.functional.conv2d(padded, torch.ones(1, 1, R, R), stride=S)
+                derivative, = torch.autograd.grad(output[0, 0, unit, unit], pixels)
             seen = derivative[0, 0].amax(0).nonzero().flatten()  # an inner unit: nothing cut off
             yield (n, R, S), float(seen[0] + seen[-1]) / 2 == unit * S
 

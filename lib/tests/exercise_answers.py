@@ -52,6 +52,15 @@ def signed_sum(first, second):
     return (s, a + math.log(rest)) if rest > 0 else (0, -math.inf)
 
 
+def signed_sum_of_the_first(first, second):
+    """Brings out the first logarithm, as if it were the larger one."""
+    (s, a), (t, b) = first, second
+    if not s or not t:
+        return first if s else second
+    rest = s + t * math.exp(b - a)
+    return ((rest > 0) - (rest < 0), a + math.log(abs(rest))) if rest else (0, -math.inf)
+
+
 def naive_sum(first, second):
     total = sum(sign * math.exp(value) for sign, value in (first, second))
     return ((total > 0) - (total < 0), math.log(abs(total)) if total else -math.inf)
@@ -143,6 +152,29 @@ def pair_greedily(rows, others, width):
     return pairs
 
 
+def pair_fewest_first(rows, others, width):
+    def partners(a, side):
+        return sum(comparable(a, b, width) for b in side)
+
+    ordered = sorted(rows, key=lambda a: partners(a, others))
+    return pair_greedily(ordered, sorted(others, key=lambda b: partners(b, rows)), width)
+
+
+def pair_with_one_exchange(rows, others, width):
+    owner = {}
+    for a in rows:
+        seen = [b for b in others if comparable(a, b, width)]
+        free = [b for b in seen if b not in owner]
+        moves = [(b, c) for b in seen for c in others
+                 if b in owner and c not in owner and comparable(owner[b], c, width)]
+        if free:
+            owner[free[0]] = a
+        elif moves:
+            (b, c), *_ = moves
+            owner[c], owner[b] = owner[b], a
+    return [(a, b) for b, a in owner.items()]
+
+
 def instants(dilations):
     found = {0}
     for dilation in dilations:
@@ -164,6 +196,15 @@ def canonical(image, depth=9):
         return sorted(x for row in image for x in row)
     half = len(image) // 2
     return sorted(canonical([row[j:j + half] for row in image[i:i + half]], depth - 1)
+                  for i in (0, half) for j in (0, half))
+
+
+def by_corners(image, corner):
+    """As `canonical`, with a number for every 2×2 block."""
+    if len(image) == 2:
+        return [corner([x for row in image for x in row])]
+    half = len(image) // 2
+    return sorted(by_corners([row[j:j + half] for row in image[i:i + half]], corner)
                   for i in (0, half) for j in (0, half))
 
 
@@ -203,7 +244,10 @@ ANSWERS = {
                           (lambda M, Z, r, c: min(Z, *(M**own * (M * (M + 1) // 2 if shared == 2
                                                                  else M**shared)
                                                        for own, shared in (r, c))),
-                           "(2, 7, (0, 3), (0, 3)) gives 7, but a random network has rank 4")]),
+                           "(2, 7, (0, 3), (0, 3)) gives 7, but a random network has rank 4"),
+                          (lambda M, Z, *sides: min(Z, *(M**own * (1 + shared * (M - 1))
+                                                         for own, shared in sides)),
+                           "(3, 11, (0, 2), (0, 2)) gives 5, but a random network has rank 6")]),
     "02-limit": ([lambda n: [(n, (1, 1 / n)), (-n, (1, 0))]],
                  [(lambda n: [(1, (1, 1)), (-1, (1, 0))], "for n = 10 entry (0, 1, 1) is 1"),
                   (lambda n: [(1, (1, 1))], "two channels are asked for"),
@@ -243,19 +287,22 @@ ANSWERS = {
                         (lambda A: True, "gives True, but it is False")]),
     "05-stable": ([log_mean],
                   [(lambda c: math.log(sum(map(math.exp, c)) / len(c)), "raises OverflowError"),
+                   (lambda c: c[-1] + math.log(sum(math.exp(x - c[-1]) for x in c) / len(c)),
+                    "((10000, -10000)) raises OverflowError"),
                    (lambda c: log_mean(c) + math.log(len(c)), "((0, 0)) gives 0.693147")]),
     "05-weights": ([stride_weights],
                    [(lambda n, R, S: [1 / n] * n, "gives number 0 the weight 0.5"),
                     (lambda n, R, S: [1 / n], "2 weights are asked for")]),
     "05-marginal": ([marginal],
                     [(lambda prior, tables, image: marginal(prior, tables, [x or 0 for x in image]),
-                      "the image (None,) gets the probability 5/8"),
+                      "the image (None,) gets the probability 0.625"),
                      (lambda prior, tables, image: marginal(prior, tables, image,
                                                             lambda part: sum(part) / len(part)),
                       "the images that agree with it have 1 together")]),
     "05-signed": ([signed_sum],
                   [(naive_sum, "((1, 5000), (1, 5000)) raises OverflowError"),
                    (lambda a, b: (a[0], a[1] + b[1]), "gives (1, 0), but the sum has the sign 1"),
+                  (signed_sum_of_the_first, "((1, -5000), (-1, 5000)) raises OverflowError"),
                   (lambda a, b: signed_sum(a, b) if signed_sum(a, b)[0] else (0, 0.0),
                    "gives (0, 0), but the sum has the sign 0 and the logarithm -inf")]),
     "06-fold": ([folded, lambda N, level: list(folded(N, level))],
@@ -340,7 +387,9 @@ ANSWERS = {
                    (range(7), "8 different positions are asked for")]),
     "11-pairing": ([pair_up, lambda *grid: [sorted(pair) for pair in pair_up(*grid)]],
                    [(pair_greedily, "finds 2 pairs, and there are 3"),
-                    (lambda rows, others, width: [*zip(rows, others)],
+                    (pair_fewest_first, "finds 7 pairs, and there are 8"),
+                   (pair_with_one_exchange, "pairs, and there are"),
+                   (lambda rows, others, width: [*zip(rows, others)],
                      "and neither sees the other"),
                     (lambda rows, others, width: [others[:2]],
                      "which are not a pixel of rows and one of others"),
@@ -369,7 +418,11 @@ ANSWERS = {
     "13-canonical": ([canonical],
                      [(lambda image: image, "the images 00/01 and 00/10 get different results"),
                       (lambda image: sum(map(sum, image)), "and they are not in one orbit"),
-                      (lambda image: canonical(image, 1), "get the same")]),
+                      (lambda image: canonical(image, 1), "get the same"),
+                      (lambda image: by_corners(image, lambda x: sum(c * c for c in x)),
+                       "the images 11/11 and 00/02 get the same"),
+                      (lambda image: by_corners(image, lambda x: math.prod(c + 1 for c in x)),
+                       "get the same, and they are not in one orbit")]),
     "14-stage": ([lambda units: 11 + 16 * units],
                  [(lambda units: 11 + 4 * units, "(1) gives 15, but the field is 27"),
                   (lambda units: 11, "(1) gives 11")]),

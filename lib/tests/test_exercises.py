@@ -138,6 +138,66 @@ def test_tables_may_come_from_anywhere(wrap):
     assert "2 × 2" in judged("01-primes", wrap([[1, 2], [3, 4]]))[1]
 
 
+def test_integers_may_be_those_of_sympy():
+    """They were refused: "is 2, and an integer is asked for"."""
+    sympy = pytest.importorskip("sympy")  # PyTorch brings it
+    (right,), _ = ANSWERS["13-group"]
+    for wrap in (sympy.Integer, lambda n: sympy.Rational(2 * n, 2)):
+        assert judged("13-group", lambda *arguments: wrap(right(*arguments)))[0] == "right"
+    assert "gives 3, but" in judged("13-group", lambda *arguments: sympy.Integer(3))[1]
+    assert "an integer is asked" in judged("13-group", lambda *arguments: sympy.Rational(3, 2))[1]
+
+
+def test_a_mixture_may_be_computed_with_tensors():
+    """It was given in fractions, of which neither tensors nor logarithms of arrays are made."""
+    def by_torch(prior, tables, image):
+        parts = [torch.tensor([1.0 if x is None else table[i][x] for i, x in enumerate(image)])
+                 for table in tables]
+        return torch.tensor(prior) @ torch.stack([part.prod() for part in parts])
+
+    def by_numpy(prior, tables, image):
+        total = numpy.log(prior)
+        for i, x in enumerate(image):
+            total = total if x is None else total + numpy.log(tables)[:, i, x]
+        return numpy.exp(total).sum()
+
+    assert judged("05-marginal", by_torch)[0] == "right"
+    assert judged("05-marginal", by_numpy)[0] == "right"
+
+
+def test_a_function_that_answers_only_at_first_is_told_where_it_does_not():
+    """A missing return got the hint of a stub, without the input."""
+    def between_points(points, accuracy):
+        for (c, x), (d, y) in zip(points, points[1:]):
+            if x < accuracy < y:
+                return c * (d / c) ** ((accuracy - x) / (y - x))
+
+    assert judged("13-curve", between_points)[0] == "not solved yet"  # nothing at the first
+    assert judged("10-arcs", lambda H, h, s: min(s, h, H - h, H - s) if H < 5 else None) == (
+        "not yet", "your function(5, 1, 1) gives None: for other arguments it had an answer")
+    assert "(2, 1, 2) gives ((), None)" in judged(
+        "05-weights", lambda n, R, S: [[], None] if (n, S) == (2, 2) else [1 / n] * n)[1]
+
+
+def test_the_judge_differentiates_whatever_the_reader_has_switched_off():
+    (right,), _ = ANSWERS["14-same"]
+    for off in (torch.no_grad, torch.inference_mode):
+        with off():
+            assert judged("14-same", right)[0] == "right"
+
+
+def test_an_answer_that_cannot_be_read_is_no_traceback():
+    for answer in ({torch.tensor([4, 5])}, torch.eye(2).to_sparse()):
+        assert judged("07-cut", answer)[0] == "not yet"
+
+
+def test_a_pair_of_pixels_may_be_a_set():
+    right = ANSWERS["11-pairing"][0][0]
+    assert judged("11-pairing", lambda *grid: [set(pair) for pair in right(*grid)])[0] == "right"
+    assert "a pair of your function((0, 1), (2, 3), 4) is (0,), and 2" in judged(
+        "11-pairing", lambda *grid: [{0}])[1]
+
+
 def test_truth_values_may_come_from_anywhere():
     (right,), _ = ANSWERS["11-comparable"]
     for wrap in (numpy.bool_, torch.tensor, int):
