@@ -259,8 +259,9 @@ for target in targets:
 table(rebuilt, ["N", "M", "channels", "rebuilt", "no fewer than"])
 
 # %% tags=["hide-input"]
-with checking("cp-universal", detail=f"{len(rebuilt)} random tensors rebuilt, every "
-              "entry; their ranks") as check:
+with checking("cp-universal",
+              detail=f"{len(rebuilt)} random tensors rebuilt, every entry; "
+              "their ranks") as check:
     for modes, dim, width, exact, least in rebuilt:
         check(exact and width == dim ** (modes - 1), (modes, dim))
         check(least == dim ** (modes // 2), (modes, dim))
@@ -324,8 +325,8 @@ table([(*sizes, *numbers) for sizes, numbers in spans.items()],
       ["N", "M", "span of powers", "formula", "orbits", "all tensors"])
 
 # %% tags=["hide-input"]
-with checking("powers-span-symmetric",
-              detail=f"{len(spans)} sizes, dimension counted two ways") as check:
+with checking("powers-span-symmetric", detail=f"{len(spans)} sizes, "
+              "dimension counted two ways") as check:
     for sizes, (span, formula, orbits, _) in spans.items():
         check(span == formula == orbits, sizes)
 
@@ -376,8 +377,9 @@ joined = exact_rank(torch.cat(columns, dim=1), field.prime).rank
 print("dimensions of the powers:", channels, "| with this tensor:", joined)
 
 # %% tags=["hide-input"]
-with checking("cp-shared-symmetric", detail=f"spans of {len(spans)} sizes, one symmetric "
-              f"tensor reached, {len(shuffled)} shuffles unnoticed") as check:
+with checking("cp-shared-symmetric",
+              detail=f"spans of {len(spans)} sizes, one symmetric tensor "
+              f"reached, {len(shuffled)} shuffles unnoticed") as check:
     for sizes, (span, formula, _, _) in spans.items():
         check(span == formula, sizes)
     check(reached, "a symmetric tensor")
