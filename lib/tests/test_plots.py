@@ -35,8 +35,8 @@ from lib.plots import (
     widths,
     windows,
 )
-from lib.trees import routing
 from lib.plots.export import FOLDER, book_figures, export, main
+from lib.trees import routing
 
 
 def test_every_figure_of_the_prose_is_stored():
