@@ -257,8 +257,9 @@ def _choose(net, partition, layer, shift):
             raise ValueError(f"shift={shift} without a layer: name the layer K as well")
         bound = net.crossing_bound(partition)
         if bound.silent or not bound.exponent:
-            raise ValueError(f"{net} has no admissible layer with a reachable shift; at layer 1: "
-                             f"{net.missing_hypotheses(1) or 'no window is larger than 1'}")
+            raise ValueError(f"{net} has no admissible layer whose cells see both sides of the "
+                             f"{partition} cut; at layer 1: "
+                             f"{net.missing_hypotheses(1) or 'no window does'}")
         return bound.layer, bound.shift
     missing = missing_hypotheses(net, layer)
     if missing:
@@ -266,6 +267,8 @@ def _choose(net, partition, layer, shift):
     if shift is None:
         shift = {b.layer: b.shift for b in net.crossing_bounds(partition)}[layer]
         if not shift:
-            raise ValueError(f"layer {layer} has no reachable shift: up to it no window is larger "
-                             "than 1 along the axis that is cut")
+            others = net.reachable_shifts(layer, cut_axis(net, partition))[1:]
+            raise ValueError(f"layer {layer} has no cell that sees both sides of the {partition} "
+                             "cut: " + (f"for another cut name the shift, one of {others}" if others
+                                        else "up to it no window is larger than 1 along this axis"))
     return layer, shift

@@ -55,7 +55,7 @@ def draw_table(axes: Axes, table: torch.Tensor, title: str = "", step: Sequence[
 
 def draw_cut(axes: Axes, tree: ModeTree, partition, cut: Mapping[tuple[int, ...], int],
              title: str = "") -> None:
-    """A mode tree with the nodes of a cut circled.
+    """A mode tree with the nodes and modes of a cut circled.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def draw_cut(axes: Axes, tree: ModeTree, partition, cut: Mapping[tuple[int, ...]
     partition : str or iterable of int
         The row modes.
     cut : dict from path to width
-        The inner nodes that are cut.
+        What is cut, as :func:`lib.trees.routing.smallest_cut` gives it.
     title : str
 
     Examples
@@ -77,10 +77,12 @@ def draw_cut(axes: Axes, tree: ModeTree, partition, cut: Mapping[tuple[int, ...]
 
     def spot(child: Node | int, path: tuple[int, ...]) -> float:
         if isinstance(child, int):
-            return place[child]
-        x = sum(spot(c, (*path, n)) for n, c in enumerate(child.children)) / len(child.children)
+            x, y = place[child], 0
+        else:
+            below = [spot(c, (*path, n)) for n, c in enumerate(child.children)]
+            x, y = sum(below) / len(below), child.height
         if path in cut:
-            axes.plot([x], [child.height], "o", markersize=27, markerfacecolor="none",
+            axes.plot([x], [y], "o", markersize=27, markerfacecolor="none",
                       markeredgecolor=COLORS["cut"], markeredgewidth=2.5, zorder=4)
         return x
 

@@ -209,10 +209,15 @@ CALLS = [
      "ValueError: shift=1 without a layer: name the layer K as well"),
     (lambda: overlap_construction(line(4, 2, (1, 1, 2), (4, 4, 1)), EYE, F101),
      "ValueError: 4 cells of 2 channels; window/stride:channels 1/1:2, 4/4:1 has no "
-     "admissible layer with a reachable shift; at layer 1: no window is larger than 1"),
+     "admissible layer whose cells see both sides of the left-right cut; at layer 1: no window "
+     "does"),
+    (lambda: overlap_construction(line(8, 2, (2, 2, 2), (2, 2, 2), (2, 2, 1)), EYE, F101, layer=2),
+     "ValueError: layer 2 has no cell that sees both sides of the left-right cut: for another cut "
+     "name the shift, one of (1, 2, 3)"),
     (lambda: overlap_construction(line(4, 2, (4, 4, 1)), EYE, F101),
      "ValueError: 4 cells of 2 channels; window/stride:channels 4/4:1 has no admissible "
-     "layer with a reachable shift; at layer 1: ['layer 1 is not followed by another layer']"),
+     "layer whose cells see both sides of the left-right cut; at layer 1: ['layer 1 is not "
+     "followed by another layer']"),
     (lambda: overlap_construction(line(8, 2, (3, 1, 2), (1, 2, 2), (2, 2, 1)), EYE, F101, layer=1),
      "ValueError: layer 1 is not admissible: the output has size (2,), not a single cell; "
      "layer 2 has window (1,) smaller than its stride (2,)"),

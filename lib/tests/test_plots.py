@@ -9,7 +9,7 @@ import pytest
 import torch
 from matplotlib import pyplot
 
-from lib import Architecture
+from lib import Architecture, ModeTree
 from lib.audit import effective_field
 from lib.constructions.overlaps import overlap_construction
 from lib.exact.arithmetic import Real
@@ -36,6 +36,7 @@ from lib.plots import (
     windows,
 )
 from lib.plots.export import FOLDER, book_figures, export, main
+from lib.trees import routing
 
 
 def test_every_figure_of_the_prose_is_stored():
@@ -435,3 +436,16 @@ def test_nothing_that_is_given_is_left_out_of_a_picture(draw, named):
     """A corner passed for the whole matrix, a third bound was missing without a word."""
     with style.figure() as (_, axes), pytest.raises(ValueError, match=named):
         draw(axes)
+
+
+def test_a_cut_through_modes_is_circled_too():
+    """Where M is small, a smallest cut takes modes: without their circles it would be another."""
+    tree, rows = ModeTree.perfect(4, 2, 2, (5, 9)), (0, 1, 2)
+    cut = routing.smallest_cut(tree, rows)
+    assert set(cut) == {(1, 1)}
+    with style.figure() as (_, axes):
+        toolbox.draw_cut(axes, tree, rows, {**cut, (0,): 5})
+    rings = {(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines
+             if line.get_markersize() == 27}
+    assert rings == {(3, 0), (0.5, 1)}
+    pyplot.close("all")
