@@ -97,8 +97,11 @@ def draw_architecture(axes: Axes | None, net: Architecture, layer: int | None = 
             return draw_architecture(axes, net, layer)
     widths = [sizes[-1] for sizes in net.output_sizes]
     if layer is None:
-        layer = max((n for n, width in enumerate(widths) if width > 1), default=0)
-    if not 1 <= layer <= net.depth or widths[layer] < 2:
+        layer = max((n for n, width in enumerate(widths) if n and width > 1), default=net.depth)
+    if not 1 <= layer <= net.depth:
+        raise ValueError(f"draw_architecture: there is no layer {layer} in {net}: its layers are 1 "
+                         f"to {net.depth}")
+    if widths[layer] < 2:
         raise ValueError(f"draw_architecture: layer {layer} of {net} has no two cells side by side")
     if net.ndim == 2:
         draw_projection(axes, net, layer)

@@ -62,7 +62,7 @@ def draw_accuracies(
     axes.set_ylim(0)
     axes.set_xlabel(label)
     axes.set_ylabel("right, percent")
-    narrow = axes.figure.get_figwidth() < 5  # no room for names at the side
+    narrow = axes.figure.bbox.width / axes.figure.dpi < 5  # no room for names at the side
     axes.legend(labelcolor="linecolor", fontsize=9, loc="lower left" if narrow else "upper left",
                 bbox_to_anchor=(0, 1) if narrow else (1, 1))
 

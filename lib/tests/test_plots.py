@@ -107,6 +107,17 @@ def test_points_of_other_runs_are_drawn_too():
     assert not any(outside(ax) for ax in empty.axes)
 
 
+def test_names_of_curves_lie_above_a_narrow_panel_and_beside_a_wide_one():
+    with style.figure(9) as (drawing, _):
+        drawing.clear()
+        for panel in drawing.subfigures(1, 2, width_ratios=(1, 3)):
+            log_space.draw_accuracies(panel.subplots(), {"one": ([0, 1], [3, 4], None)}, "")
+        places = [axes.get_legend().get_bbox_to_anchor() for axes in drawing.axes]
+        left, right = (axes.transAxes.inverted().transform(place.p0)
+                       for axes, place in zip(drawing.axes, places))
+    assert [*left] == pytest.approx([0, 1]) and [*right] == pytest.approx([1, 1])
+
+
 def test_no_line_of_many_is_left_out():
     """The seventh method, the fifth size, the fifth window and the third augmentation were."""
     with style.figure(columns=3) as (_, axes):

@@ -72,6 +72,9 @@ def test_a_tree_is_drawn_with_a_partition_by_name():
 def test_a_layer_without_neighbors_is_not_drawn():
     with pytest.raises(ValueError, match="no two cells side by side"):
         NETS[0].draw(layer=2)
+    for layer in (0, 9):
+        with pytest.raises(ValueError, match=f"there is no layer {layer} in"):
+            NETS[0].draw(layer=layer)
 
 
 def test_modules_bring_their_own_weights():
