@@ -303,6 +303,7 @@ WORDS = {
             f"{EARLIER}",
     "bits are read as another type": f"operation aten.view {IN}the bits are read as another type",
     "addresses memory": f"operation aten.as_strided {IN}it addresses memory instead of units",
+    "instead of units": f"operation aten.as_strided {IN}it addresses memory instead of units",
     "index_put": f"operation aten.index_put {IN}which units it writes to {DEPENDS}",
     "scatter": f"operation aten.scatter {IN}which units it writes to {DEPENDS}",
     "scatter_add": f"operation aten.scatter_add {IN}which units it writes to {DEPENDS}",

@@ -239,6 +239,7 @@ def test_modules_are_plain_modules():
     ({"stride": (1,)}, "one positive stride per axis"),
     ({"pooling": "median"}, "need one of 'product', 'max'"),
     ({"activation": "tanh"}, "give None, 'relu' or a callable"),
+    ({"activation": "gelu"}, "give None, 'relu' or a callable"),
     ({"arithmetic": Modular(), "pooling": "max"}, "residues have no order"),
 ])
 def test_errors_name_what_is_wrong(changes, message):

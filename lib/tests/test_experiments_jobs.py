@@ -237,7 +237,7 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     assert bars[1].options["disable"] is True
     assert bars[1].options["total"] == jobs.weight(some("B1", 64))
     assert calls[5:] == [(1, QUICK, ("x", "y"), "device", folder, 4, images)]
-    assert bars[1].places == [0, 0.5, 1, 1]
+    assert bars[1].places == [0, 0.5, 1, 1] and bars[1].n == bars[1].options["total"]
 
 
 def test_what_others_store_meanwhile_counts_as_done(tmp_path, monkeypatch, bars):
@@ -246,11 +246,12 @@ def test_what_others_store_meanwhile_counts_as_done(tmp_path, monkeypatch, bars)
     def run_job(job, *_, report):
         if job[0].seed == 0:
             ResultsFile(path, QUICK).append(entry(*some("B1", 64, seed=1)))
+        report(1)
         return job, [entry(network) for network in job], []
 
     monkeypatch.setattr(jobs, "run_job", run_job)
     assert sweep.run_sweep(grid, QUICK, path) == []
-    assert bars[0].places == [round(place / 3, 6) for place in (0, 1, 2, 3)]
+    assert bars[0].places == [round(place / 6, 6) for place in (0, 1, 2, 4, 5, 6)]
 
 
 @pytest.mark.parametrize("workers, client", [(1, None), (2, None), (1, "client"), (2, "client")])

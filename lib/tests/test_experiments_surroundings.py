@@ -446,6 +446,7 @@ def test_what_is_exchanged_or_of_another_kind_is_named(call, message):
 @pytest.mark.parametrize("call, message", [
     (lambda: median_interval([1.0] * 6 + [float("nan")]), "error=nan; need a finite number"),
     (lambda: median_interval([1.0] * 6, 95), "level=95; need a number from 0 to below 1"),
+    (lambda: median_interval([1.0] * 6, -0.1), "level=-0.1; need a number from 0 to below 1"),
     (lambda: median_interval([1.0] * 6, -0.95), "level=-0.95; need a number from 0"),
     (lambda: next(Stream(LEAVES, "color", 0, 5).epoch(0, "test")), "epoch: purpose='test'"),
     (lambda: pooled.run(seeds=(0,), together=-1, output=""), "run: together=-1"),
