@@ -189,8 +189,6 @@ def test_trainings_are_the_same_in_every_mode():
     assert inside == dilated.train(network, pairs, 1, 1, length=20)
     with torch.inference_mode():
         goal = widths.matches(4, 2, [(0, 1), (2, 3)], 2)
-        double = goal.double()
     assert widths.fit_circuit(tree, goal, 2, 3) == expected[0]
-    assert widths.fit_circuit(tree, double, 2, 3) == expected[0]
     with pytest.raises(TypeError, match="fit_circuit: target=ndarray of float64 and shape"):
         widths.fit_circuit(tree, goal.numpy(), 2, 3)
