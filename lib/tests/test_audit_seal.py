@@ -432,6 +432,19 @@ def kept_by_objects():
     return net
 
 
+def in_a_closure_of_the_file():
+    global closed
+    net = small()
+    old = net.forward
+    closed = lambda x: old(x)                                   # noqa: E731
+    net.forward = by_its_name
+    return net
+
+
+def by_its_name(x):
+    return closed(x)
+
+
 def held_by_an_object():
     """An object that is not called itself keeps what a function around it runs and writes to."""
     net, held = small(), types.SimpleNamespace(forwards=[], lock=None)
@@ -499,9 +512,9 @@ def known_weakly():
 
 @pytest.mark.parametrize("pattern", [old_forward, old_forward_of_a_part, old_forward_of_the_file,
                                      in_a_tuple, as_a_default, in_an_object, in_a_table,
-                                     caught, kept_by_objects, held_by_an_object,
-                                     in_another_object_of_the_file, wrapped_anew, remembered,
-                                     known_weakly],
+                                     caught, kept_by_objects, in_a_closure_of_the_file,
+                                     held_by_an_object, in_another_object_of_the_file,
+                                     wrapped_anew, remembered, known_weakly],
                          ids=lambda pattern: pattern.__name__)
 def test_functions_of_the_copy_run_the_copy(pattern):
     net = pattern()
