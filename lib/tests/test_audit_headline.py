@@ -354,6 +354,16 @@ def test_from_here_on_every_unit_sees_everything():
     assert audit(net[0], 8).global_from is None
 
 
+def test_a_part_of_a_mirrored_map_sees_beyond_the_border():
+    class Mirrored(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(x).flip(3)[..., ::2]
+
+    net = nn.Sequential(Mirrored(3, 4, 3, padding=1), nn.Conv2d(4, 2, 1))
+    box = audit(net, 8).box("1", (0, 0, 0))
+    assert box.pixels == ((0, 1), (6, 7)) and box.beyond == ((-1, 1), (6, 8))
+
+
 def test_boxes_of_units():
     net = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU()))
     found = audit(net, 16)
