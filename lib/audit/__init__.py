@@ -8,7 +8,8 @@ it does not know is refused by name.
 - seal.py makes the private copy that runs, trace.py records its operations (memory.py,
   failures.py);
 - fields.py computes with boxes of pixels, and rules/ says what each operation does to them;
-- core.py puts an audit together, report.py describes it, effective.py measures gradients;
+- core.py puts an audit together, report.py describes it, places.py finds tensors and units by
+  name, effective.py measures gradients;
 - graph.py, collapse.py and chains.py find the chain to which the theorems apply;
 - models.py holds famous networks to try it on.
 

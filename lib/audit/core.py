@@ -17,8 +17,9 @@ from ..checks import is_integer
 from .chains import Surrogate, find_bounds
 from .describe import described, on_cpu
 from .failures import advice
-from .fields import EMPTY, Field
+from .fields import Field
 from .geometry import Box, Geometry, is_map, tensor_geometry
+from .places import named_value, unit_box
 from .report import JoinRecord, formatted, layer_dict, summary, table, to_dict
 from .trace import Image, Trace, Value, select_outputs, trace
 
@@ -221,55 +222,7 @@ class Audit:
         >>> audit(net, 32).box("1", (0, 5)).pixels
         ((0, 2), (9, 12))
         """
-        return self._box(*self._value(layer), unit)
-
-    def _box(self, value: Value, name: str, unit: object) -> Box:
-        """The pixels that one unit of a recorded tensor sees."""
-        fields, shape = self.fields(value), value.shape[1:]
-        dims = [s[0] - 1 for s in fields[0].step if s is not None]
-        if unit is None:
-            unit = tuple(n // 2 for n in shape)
-        unit = tuple(int(i) if is_integer(i) else i
-                     for i in ((unit,) if is_integer(unit) else unit))
-        if len(unit) == len(dims) == len(self.size) < len(shape):
-            chosen = [slice(None)] * len(shape)
-            for dim, place in zip(dims, unit, strict=True):
-                chosen[dim] = place
-            limits = [shape[dim] for dim in dims]
-        else:
-            chosen, limits = list(unit), list(shape)
-        if len(chosen) != len(shape) or not all(
-                is_integer(i) and -n <= i < n for i, n in zip(unit, limits, strict=False)):
-            along = f"{len(dims)} places along the axes of the image, or {len(shape)} in all"
-            if not len(dims) == len(self.size) < len(shape):  # flipped, adaptive: in all
-                along = f"{len(shape)} places in all"
-            raise ValueError(f"unit {unit} of {name!r}, whose map has the shape {shape} after the "
-                             f"batch: give {along}, each within the map")
-        ends = []
-        for which in fields:
-            with on_cpu():
-                edges = [which.full(axis)[(slice(None), 0, *chosen)].reshape(2, -1).amin(1).tolist()
-                         for axis in which.axes]
-            ends.append(None if any(low > EMPTY // 2 for low, _ in edges) else
-                        tuple((low, -high) for low, high in edges))
-        return Box(name, unit, ends[1], ends[0])
-
-    def _value(self, layer: str | None) -> tuple[Value, str]:
-        """The tensor that a layer or a module returns, by name."""
-        if layer is None:
-            call = self.last_map_value.call
-            return self.last_map_value, self.names.get(call, call.scope if call else "input")
-        named = [call.outputs[0] for call, name in self.names.items() if name == layer]
-        inside = [call.outputs[0] for call in self.trace.calls if call.outputs
-                  and isinstance(self.virtual.get(call.outputs[0]), Field)
-                  and f"{call.scope}.".startswith(f"{layer}.")]
-        returned = [value for scope, values in self.trace.results if scope == layer
-                    for value in values if isinstance(self.virtual.get(value), Field)]
-        inside = named or [v for v in inside[-1:] if v in returned] or returned or inside
-        if not inside or not layer:
-            raise ValueError(f"no layer or module {layer!r}; layers are named "
-                             f"{', '.join(list(self.names.values())[:12])}, ...")
-        return inside[-1], layer
+        return unit_box(self, *named_value(self, layer), unit)
 
     def bounds(self, partition: str = "left-right", representation: int | None = None,
                avoid: tuple = (), collapse: tuple = (), pools: str = "mixing") -> Surrogate:

@@ -17,6 +17,7 @@ from ..checks import integer, is_integer, real
 from ..exact.device import usual_modes
 from .core import audit
 from .geometry import is_map
+from .places import grid_dims, named_value, unit_box
 from .seal import copied
 from .trace import _tensors
 
@@ -164,7 +165,7 @@ def _returned(report: object, layer: str | None, modules: dict) -> tuple:
             raise ValueError("no module returns a grid over the image; name one of the modules")
         scope = scopes[value]
         return value, report.names.get(value.call, scope), scope, *found[value, scope]
-    value, name = report._value(layer)
+    value, name = named_value(report, layer)
     scope = name.partition(" #")[0]
     if scope not in modules:
         raise ValueError(f"layer {name!r} is no module, and its output cannot be caught; name one "
@@ -177,18 +178,16 @@ def _returned(report: object, layer: str | None, modules: dict) -> tuple:
 
 def _unit(report: object, value: object, name: str, unit: object) -> tuple:
     """The box of a unit, by default the one in the middle, and its index with all channels."""
-    field, rank = report.fields(value)[0], len(value.shape)
-    dims = [step[0] for step in field.step if step is not None]
-    grid = len({*dims}) == len(report.size) < rank - 1
-    if unit is None and grid:
-        unit = tuple(value.shape[d] // 2 for d in dims)
-    box = report._box(value, name, unit)
-    if len(box.unit) == rank - 1:
+    shape, dims = value.shape[1:], grid_dims(report, value)
+    if unit is None and dims is not None and len({*dims}) == len(dims):
+        unit = tuple(shape[d] // 2 for d in dims)
+    box = unit_box(report, value, name, unit)
+    if len(box.unit) == len(shape):
         return box, (0, *box.unit)
-    index = [0] + [slice(None)] * (rank - 1)
+    index = [slice(None)] * len(shape)
     for dim, place in zip(dims, box.unit, strict=True):
         index[dim] = place
-    return box, tuple(index)
+    return box, (0, *index)
 
 
 def _copied(model: nn.Module) -> nn.Module:

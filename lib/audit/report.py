@@ -72,6 +72,9 @@ def layer_record(name: str, info: object, shape: tuple, geometry: tuple, idle: b
     ``images`` is how many the network reads at once.
     """
     axes = len(geometry)
+    added = max(0, len(info.window) - axes)
+    if added and {*info.window[:added], *shape[2:2 + added]} == {1}:
+        shape = shape[:2] + shape[2 + added:]
     window, stride, padding, dilation = (
         value[len(value) - axes:] if len(value) > axes else value
         for value in (info.window, info.stride, info.padding, info.dilation))

@@ -13,6 +13,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache, partial
+from itertools import islice
 from operator import is_
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 
@@ -21,9 +22,11 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.parameter import UninitializedTensorMixin
+from torch.utils.data import DataLoader, Dataset
 
 KNOWN_PARAMETER, KNOWN_TENSOR = 2 ** 12, 2 ** 24    # up to so many entries keep their numbers
 CONTAINERS = (list, dict, set, deque)
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState)
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 Cached = type(lru_cache(lambda: None))
 
@@ -159,30 +162,40 @@ class _Copies:
                                     getattr(keeper, "__dict__", {}))
             for module in reversed([*entry.modules()]):
                 if hasattr(module, "_orig_mod") and id(module) not in self.memo:
-                    original = copy.deepcopy(module._orig_mod, self.memo)
+                    original = self.deep(module._orig_mod)
                     self.memo[id(module)] = original            # torch.compile wraps a module
-        elif isinstance(entry, CONTAINERS):
-            self.tensors_of(entry)
-        elif _is_object(entry):
-            return self.object(entry)
-        else:
+            return self.renewed(self.deep(entry))
+        if not isinstance(entry, CONTAINERS) and not _is_object(entry):
             return self.parts(entry, self.of)
-        twin = copy.deepcopy(entry, self.memo)
-        self.made |= {*map(id, self.memo.values())} - self.walked
-        return self.renewed(twin)
-
-    def object(self, entry: object) -> object:
-        """The copy of an object that is no module; itself where `deepcopy` refuses it."""
-        self.tensors_of(getattr(entry, "__dict__", [entry]))
-        trial = dict(self.memo)                     # `deepcopy` leaves half of what it refuses
+        self.tensors_of(entry if isinstance(entry, CONTAINERS) else
+                        getattr(entry, "__dict__", [entry]))
         try:
-            twin = copy.deepcopy(entry, trial)
+            return self.renewed(self.deep(entry))
         except Exception:                           # a lock, an open file, a generator
+            return self.shallow(entry)
+
+    def deep(self, entry: object) -> object:
+        """What `deepcopy` makes; nothing of it is kept where it refuses."""
+        before = len(self.memo)
+        try:
+            twin = copy.deepcopy(entry, self.memo)
+        except Exception:
+            while len(self.memo) > before:
+                self.memo.popitem()                 # the last one first
+            raise
+        new = islice(reversed(self.memo.values()), len(self.memo) - before)
+        self.made |= {*map(id, new)} - self.walked
+        return twin
+
+    def shallow(self, entry: object) -> object:
+        """A container copied part by part; an object that `deepcopy` refuses is left as it is."""
+        if not isinstance(entry, (list, dict, deque)):
             return entry
-        self.kept.append(trial.pop(id(trial), None))    # the originals, under the trial's identity
-        self.memo |= trial
-        self.made |= {*map(id, trial.values())} - self.walked
-        return self.renewed(twin)
+        twin = self.memo[id(entry)] = copy.copy(entry)
+        self.kept.append(entry)
+        for key, part in [*(twin.items() if isinstance(twin, dict) else enumerate(twin))]:
+            twin[key] = self.of(part)
+        return twin
 
     def renewed(self, entry: object) -> object:
         """What `deepcopy` made, its functions holding on to copies, too."""
@@ -248,6 +261,7 @@ class _Copies:
         twin.__kwdefaults__ = function.__kwdefaults__ and {
             name: self.of(entry) for name, entry in function.__kwdefaults__.items()}
         scope |= {name: self.of(known[name]) for name in names}
+        vars(twin).update((name, self.of(entry)) for name, entry in vars(function).items())
         for cell, old in zip(cells, function.__closure__ or (), strict=True):
             try:
                 cell.cell_contents = self.of(old.cell_contents)
@@ -303,12 +317,18 @@ def _names(code: CodeType) -> set[str]:
 
 
 def _is_object(entry: object) -> bool:
-    """Whether something is an object that a run could write to, beside modules and containers."""
+    """Whether something is an object that a run could write to, beside modules and containers.
+
+    Data sets, files mapped into memory and large arrays are what a run reads; a copy of what ends
+    something when it goes, as a folder of its own, would end it for the original.
+    """
     if isinstance(entry, (type, ModuleType, FunctionType, MethodType, partial, Cached, weakref.ref,
-                          nn.Module, *CONTAINERS)):
+                          nn.Module, Dataset, DataLoader, np.memmap, tuple, *CONTAINERS)):
         return False
-    return isinstance(entry, (torch.Tensor, np.ndarray)) or bool(
-        getattr(entry, "__dict__", None))
+    if isinstance(entry, (torch.Tensor, np.ndarray, *GENERATORS)):
+        return not isinstance(entry, np.ndarray) or entry.size <= KNOWN_TENSOR
+    return isinstance(getattr(entry, "__dict__", None), dict) and not hasattr(
+        type(entry), "__del__")
 
 
 def _is_held(entry: object) -> bool:

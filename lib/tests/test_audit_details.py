@@ -340,3 +340,28 @@ def test_what_sums_along_a_repeated_gate_is_no_gate():
         return -seen.clipped(0)[1].amax().item()
 
     assert last_row(torch.sigmoid) == 1 and last_row(lambda gate: gate.cumsum(3)) == 11
+
+
+@pytest.mark.parametrize("layer", [nn.MaxPool1d(2), nn.AvgPool1d(2), nn.AdaptiveMaxPool1d(8),
+                                   nn.LPPool1d(2, 2)], ids=lambda layer: type(layer).__name__)
+def test_a_pooling_along_one_axis_has_no_further_dimension(layer):
+    """It adds one for itself, which was in the table, in places of units and in the way."""
+    found = audit(nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), layer), (16,))
+    assert (found.layers[-1].map, found.layers[-1].shape) == ((8,), (1, 3, 8))
+    assert found.box("1", (2, 4)).pixels == found.box("1", 4).pixels == ((7, 10),)
+    assert found.box("1").unit == (1, 4)
+    net = nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), layer)
+    assert effective_field(net, (16,), "1", 4, samples=1).theoretical == ((7, 10),)
+
+
+@pytest.mark.parametrize("norm", [nn.GroupNorm(1, 4), nn.InstanceNorm2d(4)],
+                         ids=lambda norm: type(norm).__name__)
+def test_units_behind_a_norm_have_a_place(norm):
+    """They see everything, but lie where they would without it."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), norm, nn.Conv2d(4, 2, 3))
+    found = audit(net, (8, 12))
+    for name, unit in (("1", (1, -1)), ("2", (1, 3))):
+        assert found.box(name, unit).pixels == ((0, 7), (0, 11))
+        assert effective_field(net, (8, 12), name, unit, samples=1).unit == unit
+    assert found.box("0", (1, 3)).pixels == ((1, 3), (5, 7))
+    assert effective_field(net, (8, 12), "2", samples=1).unit == (1, 2)

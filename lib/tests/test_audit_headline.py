@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from lib.audit import audit, effective_field
+from lib.audit.places import named_value
 from lib.tests.audit_oracle import Run
 
 
@@ -383,7 +384,7 @@ def test_boxes_of_tensors_too_large_to_be_kept_are_computed_again():
         c(x).flatten(2)), nn.Conv2d(3, 4, 3, padding=1))
     found = audit(net, 20)
     scores = found.layers[1].name
-    assert found.virtual[found._value(scores)[0]].edges is None
+    assert found.virtual[named_value(found, scores)[0]].edges is None
     assert found.box(scores, (0, 399)).pixels == ((0, 19), (0, 19))
 
 
