@@ -4,6 +4,7 @@ import colorsys
 import json
 import re
 import shutil
+import warnings
 from itertools import product
 from math import log, log10
 
@@ -14,7 +15,6 @@ from matplotlib import pyplot
 from matplotlib.colors import to_rgb
 
 from lib import Architecture, ModeTree, Modular, coefficient_tensor, matching_number
-from lib.bounds.private import private_columns
 from lib.constructions.overlaps import overlap_construction
 from lib.course.finishing import finish_book
 from lib.experiments.analysis import cells
@@ -279,28 +279,23 @@ def test_the_silence_of_the_theorem_is_shaded(size):
     assert shade.get_x() + shade.get_width() == max(silent) + 0.5
 
 
+@pytest.mark.parametrize("channels, width", [(1, 1), (2, 1), (2, 2)])
+def test_the_name_of_a_bound_of_one_does_not_cover_the_axis(channels, width):
+    """Of one channel the overlap theorem gives a power of one, and the line lies at zero."""
+    networks = overlaps.window_sweep(6, channels, width)
+    with warnings.catch_warnings(), style.figure(6.4, 3.8) as (drawing, axes):
+        warnings.simplefilter("error")
+        overlaps.draw_threshold(axes, networks, [net.exact_two_layer_rank() for net in networks])
+    drawing.canvas.draw()
+    assert all(text.get_window_extent().y0 >= axes.get_window_extent().y0 for text in axes.texts)
+    assert axes.get_ylim()[0] == 0 < axes.get_ylim()[1]
+    assert len(axes.lines) == 2 and axes.lines[1].get_clip_on() == (width > 1)
+
+
 def test_a_picture_without_private_pixels_is_drawn():
     with style.figure() as (_, axes):
         crossing.draw_private(axes, Architecture((8,), 2, ((2, 2, 5), (4, 4, 1))), 2, 4)
     assert len(axes.patches) == 8
-
-
-@pytest.mark.parametrize("size, window, stride, cut", [
-    (8, 4, 2, 4), (7, 4, 2, 5), (4, 5, 1, 3), (9, 4, 3, 7), (5, 5, 2, 3)])
-def test_windows_with_private_pixels_are_drawn_beyond_the_border_too(size, window, stride, cut):
-    net = Architecture((size,), 2, ((window, stride, 5), (size, size, 1)))
-    with style.figure() as (_, axes):
-        crossing.draw_private(axes, net, window, cut)
-    frames = [patch for patch in axes.patches if not patch.get_facecolor()[3]]
-    starts = [start for start in range(0, cut, stride) if start + window > cut]
-    assert [round(frame.get_x() + 0.46) for frame in frames] == starts
-    ends = [round(frame.get_x() + frame.get_width() + 0.46) for frame in frames]
-    assert ends == [min(start + window, size) for start in starts]
-    drawn = [round(patch.get_x() + 0.42) for patch in axes.patches
-             if patch not in frames and patch.get_y() < -0.5]
-    assert max(drawn, default=0) < size
-    assert len(drawn) == sum(sum(private_columns(start, window, stride, size, cut))
-                             for start in starts)
 
 
 def test_regions_scale():
