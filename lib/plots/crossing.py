@@ -137,12 +137,13 @@ def draw_private(axes: Axes, net: Architecture, field: int, cut: int) -> None:
     extent, step = net.size[0], net.total_stride(1)
     for x in range(extent):
         _cell(axes, x, 0, COLORS["rows" if x < cut else "columns"], str(x))
-    over, y = [start for start in range(0, cut, step) if cut < start + field <= extent], -0.2
+    over, y = [start for start in range(0, cut, step) if cut < start + field], -0.2
     for y, start in zip((-1.1 - 0.9 * n for n in range(len(over))), over, strict=True):
         before, after = private_columns(start, field, step, extent, cut)
-        axes.add_patch(Rectangle((start - 0.46, y - 0.34), field - 0.08, 0.68, edgecolor=INK,
+        end = min(start + field, extent)  # the padding beyond the border has no columns
+        axes.add_patch(Rectangle((start - 0.46, y - 0.34), end - start - 0.08, 0.68, edgecolor=INK,
                                  facecolor="none", linewidth=1.2))
-        for x in (*range(start, start + before), *range(start + field - after, start + field)):
+        for x in (*range(start, start + before), *range(end - after, end)):
             _cell(axes, x, y, COLORS["rows" if x < cut else "columns"], str(x))
     axes.plot([cut - 0.5] * 2, [0.6, y - 0.6], color=INK, linestyle="--", linewidth=1.2)
     _finish(axes, extent, y - 0.7, 0.8)

@@ -46,26 +46,28 @@ def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound])
     """
     windows = [net.layers[0].window for net in networks]
     heights = [log2(rank.value) for rank in ranks]
+    top = max(*heights, 1)  # of one channel everywhere all are zero
     axes.plot(windows, heights, "o-", color=COLORS["exact"], zorder=3)
     known = [(w, b.exponent * log2(b.base)) for w, net in zip(windows, networks, strict=True)
              if not (b := net.overlap_bound()).silent]
     if known:
+        low = known[-1][1] < 0.2 * top  # a power of one: below it stands the axis
         axes.plot(*zip(*known, strict=True), "s", color=COLORS["bound"], markersize=13,
-                  fillstyle="none", markeredgewidth=2, zorder=4)
+                  fillstyle="none", markeredgewidth=2, zorder=4, clip_on=not low)
         label_line(axes, known[-1][0], known[-1][1], "overlap theorem", COLORS["bound"],
-                   xytext=(8, -20), ha="right")
+                   xytext=(8, 18 if low else -20), ha="right")
     silent = set(windows) - {w for w, _ in known}
     if silent:
         axes.axvspan(windows[0] - 0.4, max(silent) + 0.5, color=COLORS["bound"], alpha=0.1,
                      zorder=0)
-        axes.text(windows[0] - 0.3, max(heights) * 0.97, "the overlap\ntheorem says\nnothing here",
+        axes.text(windows[0] - 0.3, top * 0.97, "the overlap\ntheorem says\nnothing here",
                   color=COLORS["bound"], va="top")
     middle = len(windows) // 2 - 1
     label_line(axes, windows[middle], heights[middle], "exact rank", COLORS["exact"],
-               xytext=(10, -6))
+               xytext=(10, -6 if heights[middle] else 12))
     axes.set_xticks(windows)
     axes.set_xlim(windows[0] - 0.4, windows[-1] + 0.4)
-    axes.set_ylim(0, max(heights) * 1.08)
+    axes.set_ylim(0, top * 1.08)
     axes.set_xlabel(f"window R of the first layer (input width H = {networks[0].size[0]})")
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel("rank, as a power of 2")

@@ -4,6 +4,7 @@ import colorsys
 import json
 import re
 import shutil
+import warnings
 from itertools import product
 from math import log, log10
 
@@ -276,6 +277,19 @@ def test_the_silence_of_the_theorem_is_shaded(size):
     silent = [net.windows[0][0] for net in networks if net.overlap_bound().silent]
     (shade,) = [patch for patch in axes.patches if patch.get_alpha() == 0.1]
     assert shade.get_x() + shade.get_width() == max(silent) + 0.5
+
+
+@pytest.mark.parametrize("channels, width", [(1, 1), (2, 1), (2, 2)])
+def test_the_name_of_a_bound_of_one_does_not_cover_the_axis(channels, width):
+    """Of one channel the overlap theorem gives a power of one, and the line lies at zero."""
+    networks = overlaps.window_sweep(6, channels, width)
+    with warnings.catch_warnings(), style.figure(6.4, 3.8) as (drawing, axes):
+        warnings.simplefilter("error")
+        overlaps.draw_threshold(axes, networks, [net.exact_two_layer_rank() for net in networks])
+    drawing.canvas.draw()
+    assert all(text.get_window_extent().y0 >= axes.get_window_extent().y0 for text in axes.texts)
+    assert axes.get_ylim()[0] == 0 < axes.get_ylim()[1]
+    assert len(axes.lines) == 2 and axes.lines[1].get_clip_on() == (width > 1)
 
 
 def test_a_picture_without_private_pixels_is_drawn():

@@ -11,6 +11,7 @@ from matplotlib import pyplot
 
 from lib import Architecture, ModeTree
 from lib.audit import effective_field
+from lib.bounds.private import private_columns
 from lib.constructions.overlaps import overlap_construction
 from lib.exact.arithmetic import Real
 from lib.experiments import analysis, kinds, settings
@@ -460,3 +461,21 @@ def test_a_cut_through_modes_is_circled_too():
              if line.get_markersize() == 27}
     assert rings == {(3, 0), (0.5, 1)}
     pyplot.close("all")
+
+
+@pytest.mark.parametrize("size, window, stride, cut", [
+    (8, 4, 2, 4), (7, 4, 2, 5), (4, 5, 1, 3), (9, 4, 3, 7), (5, 5, 2, 3)])
+def test_windows_with_private_pixels_are_drawn_beyond_the_border_too(size, window, stride, cut):
+    net = Architecture((size,), 2, ((window, stride, 5), (size, size, 1)))
+    with style.figure() as (_, axes):
+        crossing.draw_private(axes, net, window, cut)
+    frames = [patch for patch in axes.patches if not patch.get_facecolor()[3]]
+    starts = [start for start in range(0, cut, stride) if start + window > cut]
+    assert [round(frame.get_x() + 0.46) for frame in frames] == starts
+    ends = [round(frame.get_x() + frame.get_width() + 0.46) for frame in frames]
+    assert ends == [min(start + window, size) for start in starts]
+    drawn = [round(patch.get_x() + 0.42) for patch in axes.patches
+             if patch not in frames and patch.get_y() < -0.5]
+    assert max(drawn, default=0) < size
+    assert len(drawn) == sum(sum(private_columns(start, window, stride, size, cut))
+                             for start in starts)
