@@ -333,17 +333,26 @@ def _box(model: nn.Module, found: Audit, options: argparse.Namespace) -> str:
     return f"{box}\n95 % of its gradient is in {' x '.join(map(str, seen.effective))} pixels."
 
 
+def _pixels(file: str) -> object:
+    """An image as people see it: turned as its camera says, as bright as it is."""
+    from matplotlib.image import pil_to_array
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as opened:
+        image = ImageOps.exif_transpose(opened)
+        return pil_to_array(image if image.mode[0] in "IF" else image.convert("RGBA"))
+
+
 def _draw(box: object, size: tuple[int, ...], file: str, image: str | None) -> None:
     """A picture of the box over an image."""
     if len(size) != 2:
         raise ValueError(f"--picture draws images, not an input of {len(size)} axes")
     import matplotlib
-    from matplotlib.image import imread
 
     matplotlib.use("agg")
     plots = importlib.import_module("..plots.audit", __package__)
     try:
-        below = imread(image) if image else None
+        below = _pixels(image) if image else None
         tall = 6 * size[0] / size[1]                # the title needs some room, a page has an end
         with plots.figure(6, min(max(1.8, tall), 12)) as (drawing, axes):
             axes.set_anchor("W")                    # a title begins where the image does

@@ -429,8 +429,8 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
         where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
         return recorded, sizes, [] if channels else [f"input channels: {guess}, guessed{where}"]
     words = isinstance(next((m for m in model.modules() if m._parameters), None), nn.Embedding)
-    hint = advice(str(failure), words, len(sizes), guesses[0])
-    raise ValueError(f"{failure} ({hint})") from failure
+    hint = advice(failure, words, sizes, guesses[0])
+    raise ValueError(f"{failure} ({hint})" if hint else str(failure)) from failure
 
 
 def _given(inputs: object) -> tuple[tuple, dict, tuple]:

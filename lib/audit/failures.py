@@ -13,8 +13,11 @@ NUMBERS = ("DataDependent", "DynamicOutput", "FakeTensor", "fake tensor", "tenso
 BATCH = "would take the batch for channels"
 
 
-def explained(error: Exception, module: str, shapes: list) -> Exception:
-    """An error of the model's own code, with the module in which it happened."""
+def explained(error: Exception, module: str, shapes: list, reached: bool) -> Exception:
+    """An error of the model's own code, with the module in which it happened.
+
+    ``reached`` says whether some layer with weights had taken its input before.
+    """
     where = f"module {module or '(the model itself)'!r}"
     lines = str(error).strip().splitlines()
     first, kind = lines[0] if lines else type(error).__name__, type(error).__name__
@@ -32,20 +35,31 @@ def explained(error: Exception, module: str, shapes: list) -> Exception:
     if lines and isinstance(error, (LookupError, AttributeError)):
         first = f"{kind}: {first}"                  # else a name alone, say
     many = "inputs of shapes " + ", ".join(map(str, shapes))
-    return ValueError(f"{where} fails on "
-                      f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")
+    found = ValueError(f"{where} fails on "
+                       f"{many if len(shapes) != 1 else f'an input of shape {shapes[0]}'}: {first}")
+    found.reached = reached
+    return found
 
 
-def advice(failure: str, words: bool, axes: int, channels: int) -> str:
-    """What may help where a network fails on an image of guessed channels.
+def advice(failure: Exception, words: bool, size: tuple[int, ...], channels: int) -> str:
+    """What may help where a network fails on an image of guessed channels; empty if unknown.
 
     ``words`` says whether the network begins with a table of words.
     """
-    if "forward() missing" in failure:
+    text, reason = str(failure), str(failure).partition("): ")[2]
+    if "forward() missing" in text or "NoneType" in reason:
         return "inputs= gives it all of its arguments"
-    if words or "types: Long, Int" in failure:
+    if words or "types: Long, Int" in text:
         return "inputs= takes tensors of integers"
-    if "(unbatched)" in failure or BATCH in failure:
-        return (f"size= gives {axes} {'axis' if axes == 1 else 'axes'}: give it one number for "
-                "each axis of the data")
+    if "(unbatched)" in text or BATCH in text or re.search(r"\b\d-?D\b", reason):
+        return (f"size= gives {len(size)} {'axis' if len(size) == 1 else 'axes'}: give it one "
+                "number for each axis of the data")
+    if any(sign in reason for sign in ("to unpack", "indices for tensor", "'Tensor' object has")):
+        return "inputs= gives it what it is called with, if that is not one image"
+    if "positional argument" in reason or not (
+            reason == "AssertionError" or re.search(r"(?<!\w)\d", reason)):
+        return ""                                   # no size, no channels: a name, a type, a device
+    if "mage size" in reason or getattr(failure, "reached", False):
+        return "" if "channels" in reason else (
+            f"size= says how large an input is, here {' x '.join(map(str, size))}")
     return f"its {channels} channels were guessed; channels= says how many there are"

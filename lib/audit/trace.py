@@ -469,8 +469,8 @@ def _run(model: Callable, args: tuple, kwargs: dict, recorder: _Recorder, reache
         raise
     except Exception as error:
         module = recorder.failed[0] if error is recorder.failure else ""
-        raise explained(error, module, [tuple(x.shape) for x in tensors_in((args, kwargs))]
-                        ) from error
+        raise explained(error, module, [tuple(x.shape) for x in tensors_in((args, kwargs))],
+                        any(call.parameters for call in recorder.calls)) from error
 
 
 def select_outputs(recorded: Trace, outputs: object) -> None:

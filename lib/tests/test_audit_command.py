@@ -216,6 +216,30 @@ def test_a_unit_as_json_and_as_a_picture(tmp_path, capsys):
     assert 0.3 < dark.mean() < 0.95
 
 
+def test_a_photograph_below_stands_as_people_see_it(tmp_path):
+    """A camera held upright stores the picture lying, and says so; gray is not made brighter."""
+    from matplotlib.image import imread
+    from PIL import Image
+
+    arguments = [f"{HERE}:Needs", "--args", "8", "--size", "16", "--box", "conv", "--unit", "8,8"]
+    turned = Image.Exif()
+    turned[0x112] = 6                               # to be turned to the right
+    lying, gray = Image.new("RGB", (40, 40)), Image.new("L", (40, 40), 100)
+    lying.paste((255, 255, 255), (20, 0, 40, 40))   # white on the right: below, when turned
+    gray.putpixel((0, 0), 160)
+    found = {}
+    for name, image, exif in (("lying.jpg", lying, turned), ("gray.png", gray, Image.Exif())):
+        image.save(tmp_path / name, exif=exif)
+        assert main([*arguments, "--picture", str(tmp_path / "unit.png"),
+                     "--image", str(tmp_path / name)]) == 0
+        found[name] = imread(tmp_path / "unit.png")[..., :3].mean(2)
+    drawn = found["lying.jpg"]
+    height, width = drawn.shape
+    quarters = [drawn[y * height // 8, x * width // 8] for y in (2, 6) for x in (2, 6)]
+    assert [round(float(q)) for q in quarters] == [0, 0, 1, 1]
+    assert abs(float(found["gray.png"][height // 4, width // 4]) - 100 / 255) < 0.01
+
+
 @pytest.mark.parametrize(("size", "height"), [("80x1000", 198), ("1000x80", 1320)])
 def test_a_picture_of_a_long_input_has_room_for_its_title(size, height, tmp_path):
     from matplotlib.image import imread

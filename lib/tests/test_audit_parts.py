@@ -332,7 +332,7 @@ def test_effective_fields_of_wrapped_modules():
         effective_field(Ends(torch.no_grad()(torch.tanh)), 8)
     with pytest.raises(ValueError, match="'conv' is not what module 'conv' returns, and cannot"):
         net = Ends(lambda x: x)
-        net.conv.forward = lambda x: F.conv2d(x, net.conv.weight, padding=1) * 2
+        net.conv.forward = lambda x: F.conv2d(x, net.conv.weight, padding=1).repeat(1, 1, 2, 2)
         effective_field(net, 8, "conv")
 
 

@@ -226,7 +226,7 @@ def invalid(x):
 
 @pytest.mark.parametrize("channels, function, said", [
     (None, fails, "module '(the model itself)' fails on an input of shape (1, 3, 8, 8): "
-     "AssertionError (its 3 channels were guessed; channels= says how many there are)"),
+     "AssertionError (size= says how large an input is, here 8 x 8)"),
     (3, invalid, "module '(the model itself)' fails on an input of shape (1, 3, 8, 8): first")])
 def test_a_model_that_fails(channels, function, said):
     with pytest.raises(ValueError) as caught:
@@ -427,3 +427,30 @@ def test_a_module_that_does_not_run_is_no_matter_of_channels():
         with pytest.raises(ValueError) as caught:
             audit(Aided(), 8, channels, upto="aside")
         assert str(caught.value) == "upto='aside': this module does not run"
+
+
+class Fed(nn.Module):
+    """A convolution and a dense layer, called in a way of one's own."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4 * 28 * 28, 10)
+        self.function = function
+
+    def forward(self, x, mask=None):
+        return self.function(self, x, mask)
+
+
+@pytest.mark.parametrize(("function", "hint"), [
+    (lambda m, x, _: m.conv(x["image"]), "inputs= gives it what it is called with"),
+    (lambda m, x, _: m.conv(x.image), "inputs= gives it what it is called with"),
+    (lambda m, x, mask: m.conv(x) * mask, "inputs= gives it all of its arguments)"),
+    (lambda m, x, _: m.fc(m.conv(x).flatten(1)), "size= says how large an input is, here 32 x 32)"),
+    (lambda m, x, _: m.fc(x.flatten(1)), "its 3 channels were guessed; channels= says how many"),
+    (lambda m, x, _: m.conv(m.conv(x)), ""), (lambda m, x, _: m.cnov(x), ""),
+    (lambda m, x, _: m.conv(x.half()), "")])
+def test_channels_are_spoken_of_only_where_they_may_be_the_cause(function, hint):
+    with pytest.raises(ValueError, match="fails on an input of shape") as caught:
+        audit(Fed(function), 32)
+    said = str(caught.value)
+    assert f"({hint}" in said if hint else not re.search(r"(size|inputs|channels)= ", said)
