@@ -26,7 +26,7 @@ HEADING = '# %% tags=["setup", "remove-cell"]\n'
 
 # Colab's own torch and numpy fit its drivers: a second copy would break them.
 NEVER = ("torch", "numpy")
-IMPORT_NAMES = {"PyYAML": "yaml"}
+IMPORT_NAMES = {"PyYAML": "yaml", "pillow": "PIL"}
 
 
 def setup_cell() -> str:
