@@ -812,17 +812,18 @@ def bounds(low, high, seed):
     return certify_weights(tree, drawn, "even-odd").rank, min(sides)
 
 
-lists = {(low, high): [bounds(low, high, seed) for seed in range(60)]
+seeds = 60
+lists = {(low, high): [bounds(low, high, seed) for seed in range(seeds)]
          for low, high in ((1, 3), (0, 4))}
 settled = {values: [lower for lower, upper in pairs if lower == upper]
            for values, pairs in lists.items()}
 table([(f"{low}..{high - 1}", rank, ranks.count(rank))
        for (low, high), ranks in settled.items()
        for rank in sorted(set(ranks))],
-      ["weights", "exact rank", "draws of 60"])
+      ["weights", "exact rank", f"draws of {seeds}"])
 
 # %% [markdown]
-# Draws with a gap between the two bounds are left out above. Modulo $p$, all 60 have a rank.
+# Draws with a gap between the two bounds are left out above. Modulo $p$, all have a rank.
 
 # %%
 modular = {values: [lower for lower, _ in pairs]

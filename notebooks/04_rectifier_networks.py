@@ -263,12 +263,12 @@ def best_rank(tree, partition, tensors):
     return max(exact_rank(matricize(A, partition)).rank for A in tensors)
 
 
-averages = []
+attempts, averages = 3, []
 for N, M, width in ((4, 2, 8), (4, 3, 12), (4, 4, 16), (8, 2, 24)):
     shallow = ModeTree.star(N, M, 6)
     deep = ModeTree.perfect(N, 2, M, (width,) * (N.bit_length() - 1))
     A, B = ([coefficient_tensor(t, draw(t, 3), operator=g_sum)
-             for _ in range(3)] for t in (shallow, deep))
+             for _ in range(attempts)] for t in (shallow, deep))
     for partition in all_partitions(N):
         averages.append((N, M, partition, best_rank(shallow, partition, A),
                          best_rank(deep, partition, B),
@@ -277,7 +277,8 @@ chosen = [(4, 3, [0, 1]), (4, 3, [0, 2]), (4, 3, [0]), (4, 4, [0, 2]),
           (8, 2, [0, 1, 2, 3]), (8, 2, [0, 2, 4, 6]),
           (8, 2, [0, 1, 4, 5]), (8, 2, [0, 1, 2, 4])]
 table([row for row in averages if row[:3] in chosen],
-      ["N", "M", "row modes", "shallow", "deep, best of 3", "deep, largest"])
+      ["N", "M", "row modes", "shallow", f"deep, best of {attempts}",
+       "deep, largest"])
 
 # %%
 only_two = {(N, M): [rows for n, m, rows, _, _, most in averages
@@ -330,20 +331,20 @@ def rank_of(tree, weights, operator, partition="even-odd"):
     return exact_rank(matricize(A, partition)).rank
 
 
-terms = []
+terms, attempts = [], 10
 for N, M, rows in ((4, 2, [0, 2]), (4, 3, [0, 1]), (4, 4, [0, 3]),
                    (6, 2, [1, 3, 5]), (6, 3, [0, 1, 2]), (6, 3, [2, 4]),
                    (8, 2, [0, 2, 4, 6])):
     for Z in (1, 2, 3) if N < 8 else (1, 2):
         star = ModeTree.star(N, M, Z)
         random = max(rank_of(star, draw(star, 99), g_max, rows)
-                     for _ in range(10))
+                     for _ in range(attempts))
         bound, built, tries = maxima_rank_bound(rows, N, M, Z), 0, 0
         while built < bound and tries < 400:
             found = rank_of(*alternating(rows, N, M, Z), g_max, rows)
             built, tries = max(built, found), tries + 1
         terms.append((N, M, rows, Z, random, built, tries, bound))
-table(terms, ["N", "M", "row modes", "Z", "random, best of 10",
+table(terms, ["N", "M", "row modes", "Z", f"random, best of {attempts}",
               "alternating, best", "tries", "bound"])
 
 # %% tags=["hide-input"]
@@ -661,21 +662,23 @@ table(no_overlap, ["N", "M", "left-right rank", "largest possible",
 # thousandths:
 
 # %%
-nearby = []
+nearby, nudges = [], 10
 for levels, M in ((2, 2), (2, 3), (3, 2)):
     built = rectifier_construction(levels, M)
-    for _ in range(10):
+    for _ in range(nudges):
         weights = [tuple(1000 * part + torch.randint(
             -4, 5, part.shape, generator=generator) for part in pair)
             for pair in built.weights]
         found = certify_rectifier(built.architecture, weights, "left-right")
         nearby.append((2**levels, M, found.full))
 table([(N, M, sum(full for n, m, full in nearby if (n, m) == (N, M)))
-       for N, M in ((4, 2), (4, 3), (8, 2))], ["N", "M", "full, of 10"])
+       for N, M in dict.fromkeys((n, m) for n, m, _ in nearby)],
+      ["N", "M", f"full, of {nudges}"])
 
 # %% tags=["hide-input"]
 with checking("maximum-without-overlap",
-              detail="6 networks, 30 near them") as check:
+              detail=f"{len(no_overlap)} networks, {len(nearby)} near them"
+              ) as check:
     for N, M, rank, full, _ in no_overlap:
         check(rank == full, (N, M))
     for N, M, full in nearby:
@@ -714,7 +717,8 @@ table(readout, ["windows/strides before the sum", "cells that cross",
                 "networks", "best rank", "bound"])
 
 # %% tags=["hide-input"]
-with checking("averages-across-cut", detail="5 architectures") as check:
+with checking("averages-across-cut",
+              detail=f"{len(readout)} architectures") as check:
     for layers, crossing, _, best, bound in readout:
         check(best == bound, layers)
         check((bound == 2) == (crossing == 0), layers)
@@ -751,7 +755,7 @@ for name, g in (("maxima", g_max), ("products", None)):
         ends += planted.widths.fit_circuit(shape, goal, starts=12, steps=120,
                                            rate=0.1, operator=g)
     learned[name] = f"{planted.runs.median_interval(ends)[0]:.1g}"
-table(learned.items(), ["pooling", "median error of 60 starts"])
+table(learned.items(), ["pooling", f"median error of {len(ends)} starts"])
 
 # %%
 N, M, _, _, rank, needed, *_ = exponential[-1]

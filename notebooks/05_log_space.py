@@ -125,8 +125,9 @@ table(reached, ["β", "excess over the mean / bound",
                 "deficit below the maximum / bound"])
 
 # %% tags=["hide-input"]
-with checking("mex-bounds", "numerical", detail="200 draws") as check:
-    for _ in range(200):
+draws = 200
+with checking("mex-bounds", "numerical", detail=f"{draws} draws") as check:
+    for _ in range(draws):
         n = int(torch.randint(2, 9, (), generator=generator))
         values = torch.randn(n, generator=generator).double() * 3
         beta = 10 ** float(torch.randn((), generator=generator))

@@ -302,7 +302,7 @@ same = torch.equal(forward(large, imitation, images, field),
                    forward(small, weights, images, field))
 print("layers of the large network that play those of the small one:",
       correspondence(large, small))
-print("equal on 500 random images:", same)
+print(f"equal on {len(images)} random images:", same)
 
 # %% [markdown]
 # The same for random networks. Draw a large one. Keep every layer whose stride is above 1, keep or
@@ -327,10 +327,13 @@ def random_pair(tiling):
     return (Architecture(5, 2, stack) for stack in (layers, kept or layers))
 
 
+count = 20  # images for every pair
+
+
 def imitates(large, small):
     """Does the large network compute what the small one does?"""
     weights = small.random_weights(field, generator)
-    images = field.random((20, 2, 5, 5), generator)
+    images = field.random((count, 2, 5, 5), generator)
     expected = forward(small, weights, images, field)
     found = forward(large, simulate(large, small, weights), images, field)
     return torch.equal(found[:, :expected.shape[1]], expected)
@@ -346,7 +349,7 @@ print("layers removed in all:", removed)
 
 # %% tags=["hide-input"]
 with checking("shrinking-windows",
-              detail=f"{pairs} random pairs, 20 images each") as check:
+              detail=f"{pairs} random pairs, {count} images each") as check:
     check(same, "the pair of the example")
     for outcome in imitated:
         check(outcome)

@@ -282,7 +282,7 @@ print("distances and how often:", dict(built.distances()))
 images = indices(3, 8)
 rank = certify_weights(deep, built.weights, "left-right",
                        representation=representation).rank
-print("all 6561 outputs as predicted:",
+print(f"all {len(images)} outputs as predicted:",
       torch.equal(built.output(images), built.predicted_output(images)))
 print("bound:", built.rank().value, "| rank at these weights:", rank)
 
@@ -367,14 +367,14 @@ with checking("proof-construction", detail="{count} networks") as check:
 # ## One point is enough
 #
 # Random parameters near the constructed point, or anywhere else, have at least the rank of the bound,
-# except on a null set. Draw 60 points: none is below.
+# except on a null set. Draw some points: none is below.
 
 # %%
 drawn = [certify(square, "left-right", seed=seed).rank for seed in range(30)]
 assert min(drawn) >= square.crossing_bound()
 table([("bound", square.crossing_bound().value),
-       ("smallest of 30 random", min(drawn)),
-       ("largest of 30 random", max(drawn))], ["point", "rank"])
+       (f"smallest of {len(drawn)} random", min(drawn)),
+       (f"largest of {len(drawn)} random", max(drawn))], ["point", "rank"])
 
 # %% [markdown]
 # ## Real sizes

@@ -166,7 +166,7 @@ weights = net.random_weights(field, random, shared=False,
                              biases=(True, False))
 images = field.random((50, 2, 4, 4), random)
 library = forward(net, weights, images, field).flatten()
-print("equal to forward on 50 images:",
+print(f"equal to forward on {len(images)} images:",
       torch.equal(by_hand(weights, images), library))
 
 # %% [markdown]

@@ -102,23 +102,25 @@ table([(order, tree, same) for order, (tree, same) in agree.items()],
 # 3 the output grows.
 
 # %%
-colliding = DilatedNetwork(((1, 1, 2),), dim=2, width=3)
+collision = (1, 1, 2)
+past = sum(collision)  # how far back the output reads
+colliding = DilatedNetwork((collision,), dim=2, width=3)
 weights = colliding.random_weights(field, generator)
-signal = field.random((1, 5, 2), generator)
+signal = field.random((1, past + 1, 2), generator)
 output = colliding.run(weights, signal, field)
 degrees = {}
-for lag in lags((1, 1, 2)):
+for lag, paths in lags(collision).items():
     scaled = signal.clone()
-    scaled[:, 4 - lag] = field.reduce(3 * scaled[:, 4 - lag])
+    scaled[:, past - lag] = field.reduce(3 * scaled[:, past - lag])
     found = colliding.run(weights, scaled, field)
-    degrees[lag] = next(power for power in range(4) if torch.equal(
-        found, field.reduce(3**power * output)))
+    degrees[lag] = next((power for power in range(paths + 2) if torch.equal(
+        found, field.reduce(3**power * output))), "?")
 
 try:
-    dilated_tree((1, 1, 2), dim=2, width=3)
+    dilated_tree(collision, dim=2, width=3)
 except ValueError as error:
     print(error)
-table([(lag, paths, degrees[lag]) for lag, paths in lags((1, 1, 2)).items()],
+table([(lag, paths, degrees[lag]) for lag, paths in lags(collision).items()],
       ["lag", "paths", "degree"])
 
 # %% tags=["hide-input"]
@@ -128,7 +130,7 @@ with checking("dilated-tree", detail="6 orders, 256 entries each; "
     for order, (_, same) in agree.items():
         check(same, order)
     check(len({str(tree) for tree, _ in agree.values()}) == 6, "trees")
-    check(degrees == lags((1, 1, 2)), "degrees")
+    check(degrees == lags(collision), "degrees")
 
 # %% [markdown]
 # ## Where two networks can meet
@@ -510,13 +512,14 @@ table([(task, *(f"{part}/81" for part in parts))
 # The error is that of the trained network on all $3^8$ windows, as a part of the mean square.
 
 # %%
+starts = 4
 live = {name: sorted(lab.train(network, tasks["hybrid's pairs"],
-                               starts=4, steps=200))
+                               starts=starts, steps=200))
         for name, network in networks.items()}
 table([(name, shown(floors["hybrid's pairs", name]),
         *(f"{error:.1f}" for error in errors))
        for name, errors in live.items()],
-      ["network", "floor", *(f"start {k}" for k in range(1, 5))])
+      ["network", "floor", *(f"start {k + 1}" for k in range(starts))])
 
 # %% [markdown]
 # All four tasks, a thousand steps, twelve starts: these errors are stored, and
@@ -554,7 +557,7 @@ with checking("rank-floor",
         check(errors[0] >= floors["hybrid's pairs", name] - 1e-9, name)
 
 with checking("mixture-trained", "trained", "4 networks, 12 starts each, and "
-              "live with 4") as check:
+              f"live with {starts}") as check:
     check(header["settings"] == lab.SETTINGS, "the stored settings are these")
     mine = "hybrid's pairs"
     for name in ("first", "second", "sum"):

@@ -48,7 +48,7 @@ def _maxima(answer):
           "start with 2, and let every cell that sees both sides add what the smaller "
           "of the two sides can tell apart, minus one")
 def _average(answer):
-    sizes = [(M, R, S) for R in range(1, 9) for S in (1, 2, 3, 4) for M in (2, 3)]
+    sizes = [(M, R, S) for R in range(1, 9) for S in range(1, 9) for M in (2, 3, 4)]
     for M, R, S in sizes:
         call = said(answer, (M, R, S))
         found = integer(ask(answer, M, R, S), call)
@@ -68,12 +68,29 @@ def _numbers(answer):
             if value[i] == value[j]:
                 refuse(f"for M = {M} the windows {windows[i]} and {windows[j]} both get the number "
                        f"{shown(value[i])}: two rows of the matrix are equal")
-        if M > 4:  # different numbers are enough: the determinant is a product of their gaps
+        if M > 4:  # the determinant is the largest number times a product of gaps
+            if max(value) == 0:
+                refuse(f"for M = {M} the largest number is 0: the matrix of maxima is singular")
             continue
         rank = rank_of([[max(v, w) for w in value] for v in value])
         if rank < M * M:
             refuse(f"for M = {M} the numbers are {shown(value)}, and the matrix of their maxima "
                    f"has rank {rank} of {M * M}")
+    for swap in (False, True):  # a factor that does not grow with M is too small for some M
+        def at(one, other, M):
+            window = (other, one) if swap else (one, other)
+            return window, number(ask(answer, *window, M), said(answer, (*window, M)))
+
+        factors = []
+        for M in (5, 11):
+            zero, small, large = (at(*window, M)[1] for window in ((0, 0), (1, 0), (0, 1)))
+            factors.append((large - zero) / (small - zero) if math.isfinite(large - zero) else 0)
+        factor = round(factors[0])
+        if factor > 10 and factor == round(factors[1]):
+            (window, one), (other, two) = at(factor, 0, factor + 1), at(0, 1, factor + 1)
+            if one == two:
+                refuse(f"for M = {factor + 1} the windows {window} and {other} both get the number "
+                       f"{shown(one)}: two rows of the matrix are equal")
     return "rank 4 of 4, 9 of 9 and 16 of 16, without overlap"
 
 
@@ -90,14 +107,19 @@ def _one_channel(answer):
     def cases():
         small = sorted(product(range(3), repeat=4), key=lambda entries: (max(entries), entries))
         flat = [(2, 2, entries) for entries in small]
-        flat += [(2, 3, entries) for entries in product(range(2), repeat=6)]
-        for trial in range(60):
-            size = 3 + trial % 2
-            entries = torch.randint(4, (size, size), generator=draw)
+        flat += [(*shape, entries) for shape in ((2, 3), (3, 2))
+                 for entries in product(range(2), repeat=6)]
+        # larger numbers in small tables only: whoever tries all vectors has to come to an end
+        flat += [(1, 1, (2,)), (1, 3, (2, 0, 1)), (3, 1, (2, 0, 1)), (2, 1, (70, 3)),
+                 (2, 2, (3, 9, 12, 12)), (2, 2, (3, 9, 12, 11))]
+        for trial in range(100):
+            rows, columns = ((3, 3), (4, 4), (3, 4), (4, 3), (2, 2))[trial % 5]
+            entries = torch.randint(9 if rows == 2 else 4, (rows, columns), generator=draw)
             if trial % 3:  # two thirds are maxima, half of those with one entry spoiled
                 entries = torch.maximum(entries[:, :1], entries[:1])
-                entries[-1, -1] += trial % 3 - 1
-            flat.append((size, size, entries.flatten().tolist()))
+                i, j = (int(torch.randint(side, (), generator=draw)) for side in (rows, columns))
+                entries[i, j] += trial % 3 - 1
+            flat.append((rows, columns, entries.flatten().tolist()))
         for rows, columns, entries in flat:
             matrix = [list(entries[i * columns:(i + 1) * columns]) for i in range(rows)]
             yield (matrix,), _is_maximum(matrix)
@@ -108,7 +130,8 @@ def _one_channel(answer):
 @exercise("05-stable", "take the largest number out of the sum before exponentiating")
 def _stable(answer):
     lists = ([0.0], [0.0, 0.0], [1.0, 3.0], [-2.0, 0.0, 5.0], [100.0, 101.0], [800.0, 801.0],
-             [-800.0, -801.0], [-1e4, 1e4], [1e4, -1e4], [7e5, 7e5 + 1, 7e5])
+             [-800.0, -801.0], [-1e4, 1e4], [1e4, -1e4], [7e5, 7e5 + 1, 7e5],
+             [0.0, 2e3, 1e3], [0.0, 0.0, 0.0, 5e3], [-3e3, 0.0, -3e3, -3e3, -3e3])
     for values in lists:
         call = said(answer, (values,))
         found = number(ask(answer, list(values)), call)
@@ -125,7 +148,7 @@ def _stable(answer):
           "the same part of that share")
 def _weights(answer):
     tried = 0
-    for n, R, S in product(range(1, 9), range(1, 5), range(1, 4)):
+    for n, R, S in product(range(1, 9), range(1, 7), range(1, 6)):
         if R > n:
             continue
         starts, call = range(0, n - R + 1, S), said(answer, (n, R, S))
@@ -184,7 +207,13 @@ def _signed(answer):
         ((1, 5000.0), (1, 5000.0), (1, 5000 + log(2))),
         ((-1, -9000.0), (1, log(3) - 9000), (1, log(2) - 9000)),
         ((1, 5000.0), (-1, -5000.0), (1, 5000.0)),
-        ((1, -5000.0), (-1, 5000.0), (-1, 5000.0))]
+        ((1, -5000.0), (-1, 5000.0), (-1, 5000.0)),
+        ((-1, 5000.0), (1, 5000.0), (0, -inf)), ((0, -inf), (-1, -7e3), (-1, -7e3)),
+        # a summand that is small, not nothing; numbers that are near, not equal
+        ((1, 0.0), (1, -4.0), (1, math.log1p(math.exp(-4)))),
+        ((-1, 0.0), (1, -12.0), (-1, math.log1p(-math.exp(-12)))),
+        ((1, 0.0), (-1, -2.0**-12), (1, log(-math.expm1(-2.0**-12)))),
+        ((1, 5000 - 2.0**-20), (-1, 5000.0), (-1, 5000 + log(-math.expm1(-2.0**-20))))]
     for first, second, expected in cases:
         call = said(answer, (first, second))
         found = ask(answer, first, second)

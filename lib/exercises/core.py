@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
 from numbers import Integral, Rational
@@ -84,6 +85,9 @@ def plain(value: object) -> object:
     """
     if hasattr(value, "tolist"):  # numpy and torch, scalars as well
         value = value.tolist()
+    if isinstance(value, Decimal):
+        whole = value.adjusted() < 400 and value.is_finite() and value == value.to_integral_value()
+        return int(value) if whole else float(value)
     if isinstance(value, (list, tuple, range)):
         return [plain(part) for part in value]
     if isinstance(value, (set, frozenset)):  # of an array: its own scalars; of tuples: hashable

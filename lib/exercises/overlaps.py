@@ -37,7 +37,7 @@ from .core import (
 def _crossing(answer):
     def cases():
         for H in (2, 4, 6, 8, 10):
-            for R, S in product(range(1, H + 1), (1, 2, 3)):
+            for R, S in product(range(1, H + 1), (1, 2, 3, 4, 5, 7)):
                 starts = range(0, H, S)
                 yield (H, R, S), sum(v < H // 2 <= v + R - 1 < H for v in starts)
 
@@ -48,7 +48,8 @@ def _crossing(answer):
           "and one more with a bias; when does a window stop crossing inside the image?")
 def _two_layers(answer):
     def cases():
-        for H, Ms, Ds in ((2, (2, 3), (1, 2, 3)), (4, (2, 3), (1, 2)), (6, (2,), (1,))):
+        for H, Ms, Ds in ((2, (2, 3, 5), (1, 2, 3, 4)), (4, (2, 3), (1, 2)), (4, (4,), (3,)),
+                          (6, (2,), (1,))):
             for R, M, D, bias in product(range(1, H + 1), Ms, Ds, (False, True)):
                 net = Architecture((H,), M, ((R, 1, D), (H, H, 1)))
                 rank = certify(net, "left-right", biases=(True, bias)).rank
@@ -120,7 +121,8 @@ def _arcs(answer):
 @exercise("10-travel", "the steps of later layers are longer; which layer has to be asked first?")
 def _travel(answer):
     stacks = [((2, 1),), ((2, 1), (2, 1)), ((2, 2), (2, 1)), ((3, 2), (2, 2)), ((2, 2), (3, 2)),
-              ((3, 3), (3, 2), (2, 1)), ((4, 2), (4, 2), (4, 2)), ((5, 1), (1, 3), (4, 1))]
+              ((3, 3), (3, 2), (2, 1)), ((4, 2), (4, 2), (4, 2)), ((5, 1), (1, 3), (4, 1)),
+              ((9, 2), (2, 1)), ((2, 1), (9, 3), (3, 2)), ((8, 3), (2, 2), (5, 1))]
     tried = 0
     for stack in stacks:
         net = Architecture((999,), 1, tuple((*layer, 1) for layer in stack))
@@ -192,10 +194,10 @@ def _private(answer):
           "column")
 def _comparable(answer):
     def cases():
-        for width in (2, 3, 4):
-            for a, b in combinations(range(3 * width), 2):  # b is in the row of a, or below
-                pair = (a, b) if (a + b) % 2 else (b, a)
-                yield (*pair, width), a % width <= b % width
+        for width in (2, 3, 4, 1, 5, 11):
+            for a, b in combinations(range(min(3, width) * width), 2):
+                for pair in ((a, b), (b, a)):  # b is in the row of a, or below
+                    yield (*pair, width), a % width <= b % width
 
     return compare(answer, cases(), "it is {} that one sees the other", truth)
 
@@ -226,7 +228,7 @@ def _defeat(answer):
           "take one that is taken, if its owner finds another")
 def _pairing(answer):
     grids = [(rows, 1, 4) for rows in combinations(range(4), 2)]
-    grids += [(rows, 2, 2) for rows in combinations(range(4), 2)]
+    grids += [(rows, 2, 2) for size in (1, 2, 3) for rows in combinations(range(4), size)]
     grids += [(rows, 2, 3) for rows in combinations(range(6), 3)]
     grids += [(rows, 3, 4) for rows in list(combinations(range(12), 6))[::20]]
     grids += [(rows, 4, 4) for rows in list(combinations(range(16), 8))[::400]]
@@ -234,6 +236,11 @@ def _pairing(answer):
     grids += [((0, 4, 8, 9, 10, 12, 13, 14), 4, 4), ((0, 1, 2, 3, 6, 7, 11, 12), 4, 4),
               ((1, 2, 3, 5, 6, 7, 11, 15), 4, 4), ((0, 1, 2, 3, 5, 7, 9, 11), 4, 4),
               ((0, 1, 2, 3, 7, 9, 10, 11), 4, 4)]
+    # where chains of two to four exchanges are not enough, in this order or the reverse
+    grids += [((0, 1, 2, 5, 6, 7, 10, 11), 4, 4), ((2, 3, 5, 6, 7, 11, 14, 15), 4, 4),
+              ((4, 5, 6, 8, 10, 11, 12, 13), 4, 4), ((1, 2, 3, 4, 6, 7, 11, 14), 4, 4),
+              ((0, 4, 5, 7, 8, 9, 10, 12), 4, 4), ((0, 4, 5, 8, 9, 10, 12, 13), 4, 4)]
+    grids += [(rows, 3, 4) for size in (3, 9) for rows in list(combinations(range(12), size))[::40]]
     for rows, height, width in grids:
         most = matching_number(rows, (height, width))
         others = tuple(i for i in range(height * width) if i not in rows)

@@ -144,7 +144,12 @@ def _canonical(answer):
     # sums and products of larger numbers meet: 0, 0, 0, 2 and 1, 1, 1, 1 have equal squares
     images += [torch.tensor(x).view(2, 2) for x in sorted(
         combinations_with_replacement(range(6), 4), key=max) if max(x) > 1]
-    for levels, colors in ((2, 2), (2, 3), (3, 2)):
+    # numbers written one after the other may read the same: 1, 12 and 11, 2
+    images += [torch.tensor(x).view(2, 2) for x in ((0, 0, 1, 12), (0, 0, 11, 2), (0, 1, 0, 12),
+                                                    (1, 0, 0, 2), (0, 10, 0, 2), (0, 0, 0, 12),
+                                                    (0, 0, 0, 19), (0, 0, 1, 9), (0, 0, 1, 3),
+                                                    (0, 0, 0, 16), (20, 20, 0, 0), (0, 20, 20, 20))]
+    for levels, colors in ((2, 2), (2, 3), (2, 13), (3, 2)):
         for _ in range(12):
             image = torch.randint(colors, (2**levels, 2**levels), generator=draw)
             pixels = torch.randperm(4**levels, generator=draw)
@@ -154,12 +159,17 @@ def _canonical(answer):
             shuffled = blocks.view(side, side, 2, 2).transpose(1, 2).reshape(image.shape)
             images += [image, moved(image, random_symmetry(levels, draw)), shuffled,
                        image.flatten()[pixels].view(image.shape)]
-    results = []
+    results, first = [], images[0].tolist()
+    one, two = (ask(answer, [list(row) for row in first]) for _ in range(2))
+    if one != two:
+        refuse(f"the image 00/00 gets {shown(one)} and, asked again, {shown(two)}: different "
+               "results for one image; a list, a tuple, a text or a number can be compared")
     for image in (image.tolist() for image in images):
         true, said_to_be = _sorted_tree(image), ask(answer, [list(row) for row in image])
         for other, its_true, its_said in results:
             if len(other) == len(image) and (true == its_true) != (said_to_be == its_said):
-                one, two = ("/".join("".join(map(str, row)) for row in x) for x in (other, image))
+                gap = " " if max(map(max, other + image)) > 9 else ""
+                one, two = ("/".join(gap.join(map(str, row)) for row in x) for x in (other, image))
                 wrong = ("the same, and they are not in one orbit" if true != its_true
                          else "different results, and they are in one orbit")
                 refuse(f"the images {one} and {two} get {wrong}")
@@ -171,7 +181,7 @@ def _canonical(answer):
           "longest path through the units counts")
 def _stage(answer):
     def cases():
-        for units in range(6):  # all branches have one center: the longest path sees it all
+        for units in range(12):  # all branches have one center: the longest path sees it all
             net = Architecture((1,), 1, ((7, 2, 1), (3, 2, 1)) + 2 * units * ((3, 1, 1),))
             yield (units,), net.total_receptive_field(net.depth)
 
@@ -202,7 +212,7 @@ def _no_holes(answer):
           "padding before the map; the shortcut on pixel 0")
 def _same(answer):
     def cases():
-        for n, R, S in product((9, 10, 11, 12), (1, 2, 3, 5), (1, 2, 3)):
+        for n, R, S in product((9, 10, 11, 12, 21, 23), (1, 2, 3, 4, 5, 7), (1, 2, 3, 4, 5)):
             unit = n // S // 2
             with torch.inference_mode(False), torch.enable_grad():  # whatever the reader set
                 pixels = torch.ones(1, 1, n, n, requires_grad=True)

@@ -148,13 +148,13 @@ def _imitate(answer):
 @exercise("08-layers", "a pooling layer widens the field as well, and doubles all later steps")
 def _layers(answer):
     fields, stack = [], []
-    for number in range(1, 13):
+    for number in range(1, 17):
         stack.append((3, 1, 1))
         fields.append(Architecture((1,), 1, tuple(stack)).total_receptive_field(len(stack)))
         if number % 2 == 0:
             stack.append((2, 2, 1))
     cases = (((pixels,), 1 + sum(field < pixels for field in fields))
-             for pixels in (*range(1, 40), 60, 100, 200))
+             for pixels in (*range(1, 40), 60, 100, 200, 500, 1000, 1500))
     return compare(answer, cases, "convolution {} is the first that sees so many")
 
 
@@ -162,10 +162,11 @@ def _layers(answer):
           "many does it have?")
 def _unseen(answer):
     layers = [((1, 1),), ((1, 2),), ((2, 3),), ((3, 2),), ((2, 2), (1, 2)), ((1, 2), (2, 2)),
-              ((1, 2), (3, 1)), ((2, 1), (1, 3)), ((1, 3), (2, 2), (1, 2))]
+              ((1, 2), (3, 1)), ((2, 1), (1, 3)), ((1, 3), (2, 2), (1, 2)), ((3, 5),), ((5, 7),),
+              ((4, 4), (1, 3)), ((1, 5), (4, 4)), ((2, 3), (1, 1), (2, 2), (1, 2))]
 
     def cases():
-        for size in range(1, 13):
+        for size in (*range(1, 16), 24, 37):
             for stack in layers:
                 lengths = [size]
                 for _, stride in stack:

@@ -124,14 +124,15 @@ def comparable(a, b, width):
     return (i - k) * (j - m) >= 0
 
 
-def pair_up(rows, others, width):
+def pair_up(rows, others, width, most=99):
+    """With `most` as a limit on the exchanges in a chain it is wrong."""
     owner = {}
 
-    def finds(a, tried):
+    def finds(a, tried, left=most):
         for b in others:
             if comparable(a, b, width) and b not in tried:
                 tried.add(b)
-                if b not in owner or finds(owner[b], tried):
+                if b not in owner or left and finds(owner[b], tried, left - 1):
                     owner[b] = a
                     return True
         return False
@@ -199,6 +200,10 @@ def canonical(image, depth=9):
                   for i in (0, half) for j in (0, half))
 
 
+def flat(parts):
+    return [x for part in parts for x in (flat(part) if isinstance(part, list) else [part])]
+
+
 def by_corners(image, corner):
     """As `canonical`, with a number for every 2×2 block."""
     if len(image) == 2:
@@ -216,7 +221,10 @@ def aligned(n, R, S):
 ANSWERS = {
     "01-pairs": ([lambda rows, N: 2 ** cut_pairs(rows, N)],
                  [(lambda rows, N: 2 ** len(rows), "((0, 1), 4) gives 4, but the rank"),
-                  (lambda rows, N: 2 * cut_pairs(rows, N), "((0, 1), 4) gives 0")]),
+                  (lambda rows, N: 2 * cut_pairs(rows, N), "((0, 1), 4) gives 0"),
+                  (lambda rows, N: 2 ** min(cut_pairs(rows, N), N - len(rows))
+                   if 2 * len(rows) <= N else 2 ** (N - len(rows)),
+                   "((0, 1, 2, 3), 6) gives 4, but the rank of that matrix is 1")]),
     "01-templates": ([(-1, 1, 2), (0, 1, -1), {-3, 2, 5}],
                      [((1, 2, 3), "on (1, 2, 3) the functions |x| and x agree"),
                       ((-1, -2, 0), "|x| and -x agree"), ((-1, 1, 1), "two rows of F")]),
@@ -240,18 +248,27 @@ ANSWERS = {
                         ((2, 4, (0, 5), 4), "each must be from 0 to 3")]),
     "02-partly-shared": ([lambda M, Z, r, c: min(Z, spanned(M, r), spanned(M, c))],
                          [(lambda M, Z, r, c: min(Z, M ** sum(r), M ** sum(c)),
-                           "(2, 7, (0, 2), (0, 2)) gives 4, but a random network has rank 3"),
+                           "(2, 9, (0, 2), (0, 2)) gives 4, but a random network has rank 3"),
                           (lambda M, Z, r, c: min(Z, *(M**own * (M * (M + 1) // 2 if shared == 2
                                                                  else M**shared)
                                                        for own, shared in (r, c))),
-                           "(2, 7, (0, 3), (0, 3)) gives 7, but a random network has rank 4"),
+                           "(2, 9, (0, 3), (0, 3)) gives 8, but a random network has rank 4"),
                           (lambda M, Z, *sides: min(Z, *(M**own * (1 + shared * (M - 1))
                                                          for own, shared in sides)),
-                           "(3, 11, (0, 2), (0, 2)) gives 5, but a random network has rank 6")]),
+                           "(3, 29, (0, 2), (0, 2)) gives 5, but a random network has rank 6"),
+                          (lambda M, Z, *sides: min(Z, *(
+                              M ** min(own, 2) * comb(M + shared - 1, shared)
+                              for own, shared in sides)), "(3, 29, (0, 3), (3, 0)) gives 9"),
+                          (lambda M, Z, r, c: min(Z, 11, spanned(M, r), spanned(M, c)),
+                           "gives 11, but a random network has rank")]),
     "02-limit": ([lambda n: [(n, (1, 1 / n)), (-n, (1, 0))]],
                  [(lambda n: [(1, (1, 1)), (-1, (1, 0))], "for n = 10 entry (0, 1, 1) is 1"),
                   (lambda n: [(1, (1, 1))], "two channels are asked for"),
-                  (lambda n: [(1, 1, 1), (1, 0, 0)], "a pair (weight, vector) is asked for")]),
+                  (lambda n: [(1, 1, 1), (1, 0, 0)], "a pair (weight, vector) is asked for"),
+                  (lambda n: [(10**4, (1, 1e-4)), (-10**4, (1, 0))],
+                   "for n = 1000000 entry (0, 1, 1) is 0.0001"),
+                  (lambda n: [(10**9, (1, 1e-9)), (-10**9, (1, 0))],
+                   "you give the same two channels ((1000000000, (1, 1e-09))")]),
     "03-rank-four": ([(0, 1, 4, 5), {2, 3, 6, 7}],
                      [((0, 1, 2, 3), "has rank 2, not 4"), ((0, 1, 2, 4), "has rank 8, not 4"),
                       ((0, 1, 1, 4), "names a position twice")]),
@@ -265,7 +282,11 @@ ANSWERS = {
                      [(lambda N, M, r, s: min(r, M) ** (N // 2),
                        "(4, 2, 2, False) gives 4, but a random network has rank 2"),
                       (lambda N, M, r, s: min(r, M * M) ** (N // 4),
-                       "(4, 2, 4, True) gives 4, but a random network has rank 3")]),
+                       "(4, 2, 4, True) gives 4, but a random network has rank 3"),
+                      (lambda N, M, r, s: 81 if N > 4 else min(r, M * (M + 1) // 2 if s else M * M),
+                       "(16, 1, 2, False) gives 81, but a random network has rank 1"),
+                      (lambda N, M, r, s: min(r, M * (M + 1) // 2 if s or N > 4 else M * M) ** (
+                          N // 4), "(16, 2, 4, False) gives 81, but")]),
     "04-maxima": ([((1, 3, 5), (2, 4, 6))],
                   [((1, 2, 3), "2 × 3 is asked for"),
                    (((1, 2, 3), (5, 6, 7)), "its rows 0 and 1 are equal"),
@@ -274,7 +295,10 @@ ANSWERS = {
                    [(lambda d, e, M: d + e, "the windows (0, 1) and (1, 0) both get the number 1"),
                     (lambda d, e, M: -d - M * e, "has rank 3 of 4"),
                    (lambda d, e, M: d + 4 * e, "for M = 5 the windows (0, 1) and (4, 0)"),
-                   (lambda d, e, M: d + 10 * e, "for M = 11 the windows (0, 1) and (10, 0)")]),
+                   (lambda d, e, M: d + 10 * e, "for M = 11 the windows (0, 1) and (10, 0)"),
+                   (lambda d, e, M: d + 100 * e, "for M = 101 the windows (100, 0) and (0, 1)"),
+                   (lambda d, e, M: d + e / 1000, "for M = 1001 the windows (0, 1000) and (1, 0)"),
+                   (lambda d, e, M: d + M * e - (120 if M == 11 else 0), "largest number is 0")]),
     "04-average": ([lambda M, R, S: added(M, R, S, lambda v: min(4 - v, v + R - 4, 4)),
                     lambda M, R, S: min(  # no rank is above the number of rows
                         M ** 4, added(M, R, S, lambda v: min(4 - v, v + R - 4, 4)))],
@@ -284,12 +308,19 @@ ANSWERS = {
     "04-one-channel": ([is_maximum],
                        [(lambda A: len({x for row in A for x in row}) < len(A) + len(A[0]),
                          "(((0, 0), (0, 1))) gives True, but it is False"),
-                        (lambda A: True, "gives True, but it is False")]),
+                        (lambda A: True, "gives True, but it is False"),
+                        (lambda A: is_maximum([[min(x, 11) for x in row] for row in A]),
+                         "gives True, but it is False"),
+                        (lambda A: all(is_maximum([one, two]) for one, two in zip(A, A[1:])),
+                         "gives True, but it is False"),
+                        (lambda A: is_maximum(A) or len(A) > len(A[0]), "but it is False")]),
     "05-stable": ([log_mean],
                   [(lambda c: math.log(sum(map(math.exp, c)) / len(c)), "raises OverflowError"),
                    (lambda c: c[-1] + math.log(sum(math.exp(x - c[-1]) for x in c) / len(c)),
                     "((10000, -10000)) raises OverflowError"),
-                   (lambda c: log_mean(c) + math.log(len(c)), "((0, 0)) gives 0.693147")]),
+                   (lambda c: log_mean(c) + math.log(len(c)), "((0, 0)) gives 0.693147"),
+                  (lambda c: (top := max(c[0], c[-1])) + math.log(
+                      sum(math.exp(x - top) for x in c) / len(c)), "((0, 2000, 1000)) raises")]),
     "05-weights": ([stride_weights],
                    [(lambda n, R, S: [1 / n] * n, "gives number 0 the weight 0.5"),
                     (lambda n, R, S: [1 / n], "2 weights are asked for")]),
@@ -304,7 +335,11 @@ ANSWERS = {
                    (lambda a, b: (a[0], a[1] + b[1]), "gives (1, 0), but the sum has the sign 1"),
                   (signed_sum_of_the_first, "((1, -5000), (-1, 5000)) raises OverflowError"),
                   (lambda a, b: signed_sum(a, b) if signed_sum(a, b)[0] else (0, 0.0),
-                   "gives (0, 0), but the sum has the sign 0 and the logarithm -inf")]),
+                   "gives (0, 0), but the sum has the sign 0 and the logarithm -inf"),
+                  (lambda a, b: max(a, b, key=lambda pair: pair[1]) if abs(a[1] - b[1]) > 3
+                   else signed_sum(a, b), "((1, 0), (1, -4)) gives (1, 0)"),
+                  (lambda a, b: (0, -math.inf) if a[0] + b[0] == 0 and math.isclose(a[1], b[1])
+                   else signed_sum(a, b), "gives (0, -inf), but the sum has the sign -1")]),
     "06-fold": ([folded, lambda N, level: list(folded(N, level))],
                 [(lambda N, level: {*range(2 ** (level - 1)), *range(N - 2 ** (level - 1), N)},
                   "(8, 2) gives {0, 1, 6, 7}, but the window is {0, 3, 4, 7}")]),
@@ -343,22 +378,32 @@ ANSWERS = {
                    [(((2, 0, 0), (1, 0, 0)), "on the pixels (0, 0, 0) the layer gives 0"),
                     (((2, 1, 0), (1, 1, 1)), "on the pixels (0, 1, 0) the layer gives 2")]),
     "08-layers": ([layers_needed],
-                  [(lambda n: max(1, n // 2), "(8) gives 4, but convolution 3 is the first")]),
+                  [(lambda n: max(1, n // 2), "(8) gives 4, but convolution 3 is the first"),
+                  (lambda n: min(layers_needed(n), 10), "gives 10, but convolution")]),
     "08-unseen": ([cells_unseen],
                   [(lambda n, layers: sum(n // S * max(0, S - R) for R, S in layers),
-                    "gives 1, but 0 of the input cells")]),
+                    "gives 1, but 0 of the input cells"),
+                   (lambda n, layers: cells_unseen(n, [(R, min(S, 3)) for R, S in layers]),
+                    "(4, ((3, 5),)) gives 0, but 1"),
+                   (lambda n, layers: cells_unseen(min(n, 12), layers),
+                    "(13, ((5, 7),)) gives 2, but 3"),
+                   (lambda n, layers: cells_unseen(n, layers[-3:]), "of the input cells")]),
     "08-greedy": ([([(3, 2), (4, 1)], 6)],
                   [(([(1, 3), (4, 1)], 6), "there greedy is right: it reaches 6"),
                    (([(2, 3), (6, 1)], 10), "there greedy is right: it reaches 10"),
                    (([(3, 1)] * 5, 6), "take one to four units"),
                    (([(3, 2), (4, 1)], 201), "a limit from 1 to 200")]),
     "09-crossing": ([lambda H, R, S: sum(v < H // 2 < v + R <= H for v in range(0, H, S))],
-                    [(lambda H, R, S: R - 1, "but the number of windows across the cut")]),
+                    [(lambda H, R, S: R - 1, "but the number of windows across the cut"),
+                     (lambda H, R, S: sum(v < H // 2 < v + R <= H for v in range(0, H, min(S, 3))),
+                      "(8, 2, 4) gives 1")]),
     "09-two-layers": ([lambda H, M, R, D, b: min(M, D + b) ** min(R - 1, H // 2)],
                       [(lambda H, M, R, D, b: min(M, D) ** min(R - 1, H // 2),
                         "(2, 2, 2, 1, True) gives 1, but a random network has rank 2"),
                        (lambda H, M, R, D, b: min(M, D + b) ** (R - 1),
-                        "(4, 2, 4, 1, True) gives 8, but a random network has rank 4")]),
+                        "(4, 2, 4, 1, True) gives 8, but a random network has rank 4"),
+                       (lambda H, M, R, D, b: min(3, M, D + b) ** min(R - 1, H // 2),
+                        "gives 3, but a random network has rank 4")]),
     "09-twelve": ([(5, 2), (6, 2)], [((4, 3), "4 with 3 channels has rank 64"),
                                      ((5, 3), "5 times 3 is 15, more than twelve")]),
     "09-one-channel": ([([[[1, -1], [0, 0], [1, -1]], BLANK, BLANK], [[0, 1, 0], *ONES[1:]])],
@@ -370,7 +415,10 @@ ANSWERS = {
                 [(lambda H, h, s: min(s, h), "(3, 2, 2) gives 2")]),
     "10-travel": ([offsets], [(offsets_from_below, "which travels 1, and 2 is asked for"),
                               (lambda layers, s: [s] + [0] * (len(layers) - 1),
-                               "without an offset 2")]),
+                               "without an offset 2"),
+                              (lambda layers, s: offsets_from_below(layers, s)
+                               if layers[0][0] > 4 else offsets(layers, s),
+                               "which travels 4, and 5")]),
     "10-factor": ([2, 3], [(1, "for D = 2 the templates 0 and 1 give 1 + (1) · (-1) = 0"),
                            (0.5, "for D = 3 the templates 0 and 1 give"), (0, "has rank 1")]),
     "10-private": ([[((1, -1), (1, 1)), ((1, 1), (1, -1)), ((1, -1), (1, -1))]],
@@ -379,7 +427,10 @@ ANSWERS = {
     "11-comparable": ([comparable],
                       [(lambda a, b, width: True, "(1, 2, 2) gives True, but it is False"),
                        (lambda a, b, width: a <= b and a % width <= b % width,
-                        "(2, 0, 2) gives False, but it is True")]),
+                        "(1, 0, 2) gives False, but it is True"),
+                       (lambda a, b, width: comparable(a, b, width) and (a < b or (a + b) % 2 == 0),
+                        "(1, 0, 2) gives False"),
+                       (lambda a, b, width: comparable(a, b, min(width, 4)), "but it is")]),
     "11-cheap": ([(0, 3, 12, 15, 1, 2, 13, 14), {0, 3, 4, 7, 8, 11, 12, 15}],
                  [(range(8), "against the others is 256, above 3")]),
     "11-defeat": ([(4, 5, 6, 8, 9, 10, 12, 13)],
@@ -389,6 +440,11 @@ ANSWERS = {
                    [(pair_greedily, "finds 2 pairs, and there are 3"),
                     (pair_fewest_first, "finds 7 pairs, and there are 8"),
                    (pair_with_one_exchange, "pairs, and there are"),
+                   (lambda *grid: pair_up(*grid, most=2), "finds 7 pairs, and there are 8"),
+                   (lambda *grid: pair_up(*grid, most=3), "finds 7 pairs, and there are 8"),
+                   (lambda *grid: pair_up(*grid, most=4), "finds 7 pairs, and there are 8"),
+                   (lambda rows, others, width: pair_up(rows[:len(others)], others, width),
+                    "pairs, and there are"),
                    (lambda rows, others, width: [*zip(rows, others)],
                      "and neither sees the other"),
                     (lambda rows, others, width: [others[:2]],
@@ -422,7 +478,12 @@ ANSWERS = {
                       (lambda image: by_corners(image, lambda x: sum(c * c for c in x)),
                        "the images 11/11 and 00/02 get the same"),
                       (lambda image: by_corners(image, lambda x: math.prod(c + 1 for c in x)),
-                       "get the same, and they are not in one orbit")]),
+                       "get the same, and they are not in one orbit"),
+                      (lambda image: "".join(sorted(str(x) for row in image for x in row))
+                       if len(image) == 2 else str(canonical(image)), "0 0/1 12 and 0 0/11 2 get"),
+                      (lambda image: int("".join(f"{x:x}" for x in flat(canonical(image))), 16),
+                       "the images 0 0/1 3 and 0 0/0 19 get the same"),
+                      (lambda image: map(sorted, image), "asked again, <map object")]),
     "14-stage": ([lambda units: 11 + 16 * units],
                  [(lambda units: 11 + 4 * units, "(1) gives 15, but the field is 27"),
                   (lambda units: 11, "(1) gives 11")]),
@@ -431,7 +492,9 @@ ANSWERS = {
                      ([(3, 1), (3, 2), (3, 4)], "sees 15 pixels without a hole"),
                      ([(9, 1), (3, 9)], "12 weights together, and nine are allowed")]),
     "14-same": ([aligned],
-                [(lambda n, R, S: R % 2 == 1, "(9, 3, 3) gives True, but it is False")]),
+                [(lambda n, R, S: R % 2 == 1, "(9, 3, 3) gives True, but it is False"),
+                 (lambda n, R, S: aligned(n, R, min(S, 3)), "(9, 3, 4) gives False"),
+                 (lambda n, R, S: R < 6 and aligned(n, R, S), "(9, 7, 1) gives False")]),
     "14-stem": ([(12, 12)], [((11, 13), "the crossing bound is 12^560"),
                              ((32, 32), "have 28512 weights")]),
 }

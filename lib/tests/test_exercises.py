@@ -2,6 +2,7 @@
 
 import ast
 import re
+from decimal import Decimal
 from fractions import Fraction
 from math import factorial
 
@@ -345,3 +346,16 @@ def test_tables_of_palindromes_may_be_an_inverse_of_32_bits():
         assert judged("06-palindrome", (left, right))[0] == "right"
         assert judged("06-palindrome", (left, right + 1e-2))[0] == "not yet"
     assert judged("06-palindrome", ([[1e5, 0.5, 0]], [[1e5, 0, 0.5]]))[0] == "not yet"
+
+
+def test_numbers_may_be_decimal():
+    """The one way to hold exp(700000) in Python alone: its results were said to be no numbers."""
+    def stable(values):
+        total = sum(Decimal(x).exp() for x in values)
+        return (total / len(values)).ln()
+
+    assert judged("05-stable", stable)[0] == "right"
+    (right,), _ = ANSWERS["10-arcs"]
+    assert judged("10-arcs", lambda *arguments: Decimal(right(*arguments)))[0] == "right"
+    for value in ("NaN", "Infinity", "1E+999999", "2.5"):
+        assert "and an integer is asked for" in judged("10-arcs", lambda *_: Decimal(value))[1]
