@@ -378,7 +378,7 @@ with checking("separation-rank", detail="{count} checks: ranks on M to 2M "
         for of_answers in found:
             check(of_answers == expected, (tree, partition))
     for tree, rows, _, with_R, *with_fewer in terms:
-        check(with_R == 200, (tree, rows))
+        check(with_R == len(f), (tree, rows))
         check(max(with_fewer, default=0) < 10, (tree, rows))
 
 # %% [markdown]

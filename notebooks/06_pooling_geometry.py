@@ -105,12 +105,13 @@ for shape, tree in line.items():
                       == evaluate(tree, weights, f, field)).sum())
                  for n in (R, R - 1)]
         rebuilt.append((shape, name, R, *equal))
-table(rebuilt, ["geometry", "partition", "R", f"right of {len(f)} with R products",
-                "with R - 1"])
+table(rebuilt, ["geometry", "partition", "R",
+                f"right of {len(f)} with R products", "with R - 1"])
 
 # %% tags=["hide-input"]
 with checking("separation-rank", detail=f"{len(rebuilt)} sums of R products "
-              f"on {len(f)} fresh inputs, for square and mirror windows") as check:
+              f"on {len(f)} fresh inputs, for square and mirror windows"
+              ) as check:
     for shape, name, R, enough, too_few in rebuilt:
         check(enough == len(f) and too_few < len(f) / 20, (shape, name))
         check(R == certify(line[shape], regions[name], seed=0).rank, "R")
