@@ -85,10 +85,11 @@ def _numbers(answer):
         factors = []
         for M in (5, 11):
             zero, small, large = (at(*window, M)[1] for window in ((0, 0), (1, 0), (0, 1)))
-            if isinstance(large - zero, Rational) and isinstance(small - zero, Rational):
-                factors.append(Fraction(large - zero) / (small - zero))     # of any size
+            far, near = large - zero, small - zero
+            if isinstance(far, Rational) and isinstance(near, Rational):    # of any size
+                factors.append(Fraction(far) / near)
             else:
-                factors.append((large - zero) / (small - zero) if math.isfinite(large - zero) else 0)
+                factors.append(far / near if math.isfinite(far) else 0)
         factor = round(factors[0])
         if factor > 10 and factor == round(factors[1]):
             (window, one), (other, two) = at(factor, 0, factor + 1), at(0, 1, factor + 1)
