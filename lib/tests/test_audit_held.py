@@ -5,6 +5,7 @@ import gc
 import inspect
 import threading
 import types
+from collections import deque
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lib.audit import audit
+from lib.tests.test_audit_functions import small
 
 
 def hooked(hook):
@@ -127,3 +129,33 @@ def test_a_function_keeps_its_attributes():
     net.forward = around
     assert audit(net, 8).output[0].size == 5
     assert hook.runs == 0 and not kept
+
+
+class Notes:
+    def __init__(self, held):
+        self.held = held
+
+    def add(self, out):
+        self.held.append(out)
+
+
+@pytest.mark.parametrize("add", [lambda kept, out: kept.add(out), lambda kept, out: kept.add_(1),
+                                 lambda kept, out: kept.append(out)],
+                         ids=["object", "tensor", "queue"])
+def test_what_hooks_write_to_is_left_as_it_is(add, request):
+    """Feature maps are kept in objects, counters in tensors; queues keep the last few."""
+    first = torch.rand(1, requires_grad=True) * 2               # kept in an earlier run
+    kept = {"object": Notes([first]), "tensor": torch.zeros(1), "queue": deque([first], maxlen=3)}[
+        request.node.callspec.id]
+    net = small()
+    net[0].register_forward_hook(lambda module, args, out: add(kept, out) and None)
+    assert [layer.shape[-1] for layer in audit(net, 16).layers] == [16, 8, 8]
+    assert [*getattr(kept, "held", kept)] == ([0] if torch.is_tensor(kept) else [first])
+
+
+def test_what_cannot_be_copied_is_no_hindrance():
+    held = types.SimpleNamespace(lock=threading.Lock(), times=[])
+    net = small()
+    net[0].register_forward_hook(lambda module, args, out: held.lock.locked() or None)
+    net[3].register_forward_hook(lambda module, args, out: held.lock.locked() or None)
+    assert audit(net, 16).output[0].size == 8
