@@ -37,7 +37,7 @@ AUTHOR := $(VENV)/.author
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # The course runs from its folder, whatever is installed or set elsewhere. Python is named
 # in every command: the scripts of a virtual environment lose theirs when the folder is renamed.
-HERE := PYTHONPATH="$(CURDIR)" PYTHONDONTWRITEBYTECODE=1 PYDEVD_DISABLE_FILE_VALIDATION=1
+HERE := PYTHONPATH="$(CURDIR)" PYDEVD_DISABLE_FILE_VALIDATION=1
 PYTEST := $(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 help:

@@ -547,12 +547,13 @@ with checking("window-contents", detail="{count} checks: networks of three "
 # %% [markdown]
 # ## A small run
 #
-# Four thousand training images, networks with 16 channels and products, 800 steps, three seeds. Each
-# geometry on each task. Accuracies depend on the machine in the last digits, so the table says who is
-# ahead, in the median of the three seeds.
+# Four thousand training images, networks with 16 channels and products, 800 steps of 16 images, three
+# seeds. Each geometry on each task. Accuracies depend on the machine in the last digits, so the table
+# says who is ahead, in the median of the three seeds.
 
 # %%
-settings = pooled.PoolSettings(images=5000, test_images=1500, steps=800)
+settings = pooled.PoolSettings(images=5000, test_images=1500, steps=800,
+                               batch_size=16)
 live = {}
 for task, geometry in itertools.product(made.TASKS, ("square", "mirror")):
     live[task, geometry] = [
