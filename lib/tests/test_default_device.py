@@ -42,6 +42,9 @@ from lib import (
     universal_weights,
 )
 from lib.experiments.augment import hsv_to_rgb, rgb_to_hsv
+from lib.experiments.blobs import Blobs, closedness, symmetry
+from lib.experiments.pooled import PooledNetworks, coded, window_order
+from lib.experiments.separation import decision_rank, effective_rank, interaction_share
 from lib.tests.draws import seeded
 from lib.trees.symmetry import moved, random_symmetry
 
@@ -56,6 +59,9 @@ DILATED_WEIGHTS = DILATED.random_weights(Real(), seeded(4))
 ONES = [(torch.ones(1, 2, 2).double(), None)]
 BUILT = overlap_construction(LINE, BASE, Real())
 SHOWN = indices(2, 4)
+SPOTS = torch.rand(3, 32, 32, generator=seeded(5)) < 0.3
+WINDOWS = coded(SPOTS, "mirror").expand(1, -1, -1)
+POOLED = {kind: PooledNetworks(kind, "mirror", 2, (0,)) for kind in ("product", "max", "mean")}
 
 CALLS = {
     "coefficient_tensor": lambda: coefficient_tensor(TREE, TREE_WEIGHTS),
@@ -94,6 +100,14 @@ CALLS = {
     "run a dilated network": lambda: DILATED.run(DILATED_WEIGHTS, SEQUENCE),
     "tensor of a dilated network": lambda: DILATED.tensor(DILATED_WEIGHTS),
     "colors of images": lambda: hsv_to_rgb(rgb_to_hsv(IMAGES[:, :1].expand(5, 3, 4, 4))),
+    "symmetry of blobs": lambda: symmetry(
+        SPOTS, torch.zeros(3, 2, dtype=torch.int64, device="cpu"), SPOTS.sum((1, 2)) * 0 + 32),
+    "closedness of blobs": lambda: closedness(SPOTS),
+    "labels of blobs": lambda: Blobs(SPOTS, *IMAGES[0, :, 0, :3]).task("symmetry"),
+    "contents of windows": lambda: [coded(SPOTS, "square"), window_order(8, "random")],
+    "networks on them": lambda: [net(WINDOWS) for net in POOLED.values()],
+    "what ranks are used": lambda: [effective_rank(IMAGES), interaction_share(IMAGES),
+                                    decision_rank(IMAGES[:, 0])],
     "moved": lambda: moved(IMAGES, random_symmetry(2, seeded(0))),
 }
 RECTIFIERS = rectifier_construction(2, 3)

@@ -125,6 +125,7 @@ def test_one_step_of_a_network_by_hand(monkeypatch, block, products_clipped):
             torch.testing.assert_close((new - old)[clear], moved[clear], rtol=1e-2, atol=1e-5)
     trainer.optimizer.zero_grad()
     assert trainer.optimizer.defaults["lr"] == 0.25
+    assert trainer.optimizer.defaults["fused"]          # one call per step, not one per tensor
 
 
 def test_a_run_saves_once_a_minute_and_reports_every_epoch(tmp_path, monkeypatch):
