@@ -1,4 +1,4 @@
-"""What is computed from tensors on the CPU does not depend on the default device.
+"""What is computed from tensors on the CPU does not depend on the default device; types.
 
 A session that has set it to a GPU is not at hand here. On the device "meta" no number can be read,
 so that a new tensor on the default device is noticed, as it would be by torch on a GPU.
@@ -43,6 +43,8 @@ from lib import (
 )
 from lib.experiments.augment import hsv_to_rgb, rgb_to_hsv
 from lib.experiments.blobs import Blobs, closedness, symmetry
+from lib.experiments.ensembles import Ensemble
+from lib.experiments.networks import Network, initial_weights
 from lib.experiments.pooled import PooledNetworks, coded, window_order
 from lib.experiments.separation import decision_rank, effective_rank, interaction_share
 from lib.tests.draws import seeded
@@ -125,3 +127,22 @@ def test_numbers_are_where_the_arguments_are(name):
     expected = numbers(CALLS[name]())
     with torch.device("meta"):
         assert numbers(CALLS[name]()) == expected
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+def test_networks_of_the_experiments_have_single_precision_under_every_default_type(default):
+    def found():
+        parts = [initial_weights(block, 3, 0) for block in ("B2", "offset2", "depth2")]
+        ensemble = Ensemble([Network("haar2", width, "none", 0) for width in (2, 3)])
+        pooled = PooledNetworks("mean", "square", 2, (0, 1))
+        return [*(tensor for part in parts for tensor in part.values()), ensemble.membership,
+                ensemble.patterns, *ensemble.parameters(), *pooled.parameters()]
+
+    expected, before = found(), torch.get_default_dtype()
+    torch.set_default_dtype(default)
+    try:
+        again = found()
+    finally:
+        torch.set_default_dtype(before)
+    assert {tensor.dtype for tensor in again} == {torch.float32}
+    assert all(map(torch.equal, again, expected))
