@@ -108,6 +108,8 @@ CALLS = {
     "labels of blobs": lambda: Blobs(SPOTS, *IMAGES[0, :, 0, :3]).task("symmetry"),
     "contents of windows": lambda: [coded(SPOTS, "square"), window_order(8, "random")],
     "networks on them": lambda: [net(WINDOWS) for net in POOLED.values()],
+    "an ensemble": lambda: Ensemble([Network("B2", 2, "none", 0)])(
+        torch.ones(1, 3, 32, 32, device="cpu")).detach(),
     "what ranks are used": lambda: [effective_rank(IMAGES), interaction_share(IMAGES),
                                     decision_rank(IMAGES[:, 0])],
     "moved": lambda: moved(IMAGES, random_symmetry(2, seeded(0))),
