@@ -76,7 +76,9 @@ _STYLE = {
     "lines.markersize": 6,
     "legend.frameon": False,
     "mathtext.fontset": "cm",
-    # what settings of a reader would turn upside down, stretch or not typeset
+    # what settings of a reader would turn upside down, stretch, break or not typeset
+    "lines.linestyle": "-",
+    "lines.marker": "None",
     "image.origin": "upper",
     "image.aspect": "equal",
     "text.usetex": False,
@@ -124,6 +126,12 @@ def _upright(width: float, height: float, columns: int, rows: int):
     return narrow, down * max(panel_height * shrunk, min(panel_height, 2.6)), across, down
 
 
+def _colors_alone():
+    """The caller's cycle of colors without its dashes and markers, which mean something here."""
+    colors = plt.rcParams["axes.prop_cycle"].by_key().get("color") or [*PALETTE.values()]
+    return plt.cycler(color=colors)
+
+
 @contextlib.contextmanager
 def figure(
     width: float = 7.0, height: float = 4.0, columns: int = 1, rows: int = 1, turns: bool = True,
@@ -161,7 +169,8 @@ def figure(
             options = {swapped.get(name, name): value for name, value in options.items()}
         elif (rows, columns) != shape:
             options = {name: value for name, value in options.items() if name not in swapped}
-    with plt.rc_context(_STYLE | ({"axes.titlesize": 10.5} if upright else {})):
+    with plt.rc_context(_STYLE | {"axes.prop_cycle": _colors_alone()}
+                        | ({"axes.titlesize": 10.5} if upright else {})):
         drawing, axes = plt.subplots(
             rows, columns, figsize=(width, height), layout="constrained", **options
         )

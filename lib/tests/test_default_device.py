@@ -1,4 +1,4 @@
-"""What is computed from tensors on the CPU does not depend on the default device.
+"""What is computed from tensors on the CPU does not depend on the default device; types.
 
 A session that has set it to a GPU is not at hand here. On the device "meta" no number can be read,
 so that a new tensor on the default device is noticed, as it would be by torch on a GPU.
@@ -42,6 +42,11 @@ from lib import (
     universal_weights,
 )
 from lib.experiments.augment import hsv_to_rgb, rgb_to_hsv
+from lib.experiments.blobs import Blobs, closedness, symmetry
+from lib.experiments.ensembles import Ensemble
+from lib.experiments.networks import Network, initial_weights
+from lib.experiments.pooled import PooledNetworks, coded, window_order
+from lib.experiments.separation import decision_rank, effective_rank, interaction_share
 from lib.tests.draws import seeded
 from lib.trees.symmetry import moved, random_symmetry
 
@@ -56,6 +61,9 @@ DILATED_WEIGHTS = DILATED.random_weights(Real(), seeded(4))
 ONES = [(torch.ones(1, 2, 2).double(), None)]
 BUILT = overlap_construction(LINE, BASE, Real())
 SHOWN = indices(2, 4)
+SPOTS = torch.rand(3, 32, 32, generator=seeded(5)) < 0.3
+WINDOWS = coded(SPOTS, "mirror").expand(1, -1, -1)
+POOLED = {kind: PooledNetworks(kind, "mirror", 2, (0,)) for kind in ("product", "max", "mean")}
 
 CALLS = {
     "coefficient_tensor": lambda: coefficient_tensor(TREE, TREE_WEIGHTS),
@@ -94,6 +102,16 @@ CALLS = {
     "run a dilated network": lambda: DILATED.run(DILATED_WEIGHTS, SEQUENCE),
     "tensor of a dilated network": lambda: DILATED.tensor(DILATED_WEIGHTS),
     "colors of images": lambda: hsv_to_rgb(rgb_to_hsv(IMAGES[:, :1].expand(5, 3, 4, 4))),
+    "symmetry of blobs": lambda: symmetry(
+        SPOTS, torch.zeros(3, 2, dtype=torch.int64, device="cpu"), SPOTS.sum((1, 2)) * 0 + 32),
+    "closedness of blobs": lambda: closedness(SPOTS),
+    "labels of blobs": lambda: Blobs(SPOTS, *IMAGES[0, :, 0, :3]).task("symmetry"),
+    "contents of windows": lambda: [coded(SPOTS, "square"), window_order(8, "random")],
+    "networks on them": lambda: [net(WINDOWS) for net in POOLED.values()],
+    "an ensemble": lambda: Ensemble([Network("B2", 2, "none", 0)])(
+        torch.ones(1, 3, 32, 32, device="cpu")).detach(),
+    "what ranks are used": lambda: [effective_rank(IMAGES), interaction_share(IMAGES),
+                                    decision_rank(IMAGES[:, 0])],
     "moved": lambda: moved(IMAGES, random_symmetry(2, seeded(0))),
 }
 RECTIFIERS = rectifier_construction(2, 3)
@@ -111,3 +129,22 @@ def test_numbers_are_where_the_arguments_are(name):
     expected = numbers(CALLS[name]())
     with torch.device("meta"):
         assert numbers(CALLS[name]()) == expected
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+def test_networks_of_the_experiments_have_single_precision_under_every_default_type(default):
+    def found():
+        parts = [initial_weights(block, 3, 0) for block in ("B2", "offset2", "depth2")]
+        ensemble = Ensemble([Network("haar2", width, "none", 0) for width in (2, 3)])
+        pooled = PooledNetworks("mean", "square", 2, (0, 1))
+        return [*(tensor for part in parts for tensor in part.values()), ensemble.membership,
+                ensemble.patterns, *ensemble.parameters(), *pooled.parameters()]
+
+    expected, before = found(), torch.get_default_dtype()
+    torch.set_default_dtype(default)
+    try:
+        again = found()
+    finally:
+        torch.set_default_dtype(before)
+    assert {tensor.dtype for tensor in again} == {torch.float32}
+    assert all(map(torch.equal, again, expected))

@@ -240,6 +240,8 @@ def test_jobs_and_ensembles_are_filled_to_their_limits():
     assert widths == [[7, 8], [24], [25], [33]]
     assert [[n.channels for n in job] for job in jobs.make_jobs(some("B1", 24, 8))] == [[8, 24]]
     assert [[n.channels for n in part] for part in arrange(some("B1", 4, 12), 33)] == [[4, 12]]
+    assert [[n.channels for n in part] for part in arrange(some("B1", 5, 6, 7, 8), 33)] == [
+        [5, 6], [7, 8]]                                 # the last one that was begun is filled
     for batch, together in ((32, True), (33, False)):
         assert (len(arrange(some("B1", 8, 16), batch)) == 1) == together
         assert len(arrange(some("B1", 9, 16), batch)) == 2

@@ -176,7 +176,7 @@ def test_decision_ranks_are_those_of_the_best_approximations(shape):
 
 
 def test_a_usage_is_rounded_and_leaves_out_what_all_classes_share(monkeypatch):
-    scores = torch.randn((10, 6, 4), generator=generator_for("usage"), dtype=torch.float64)
+    scores = torch.randn((10, 6, 4), generator=generator_for("usages"), dtype=torch.float64)
     scores[:, 3:] = scores[:, :3]  # rank at most 3
     common = torch.randn((6, 4), generator=generator_for("common"), dtype=torch.float64)
     asked = []

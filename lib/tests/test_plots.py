@@ -33,6 +33,7 @@ from lib.plots import (
     rectifiers,
     style,
     toolbox,
+    trees,
     widths,
     windows,
 )
@@ -419,6 +420,22 @@ def test_settings_of_a_reader_turn_no_picture_upside_down():
         assert all(matplotlib.rcParams[name] == value for name, value in theirs.items())
     assert axes.images[0].origin == "upper" and axes.get_aspect() == 1.0
     assert axes.get_ylim() == (2.5, -0.5) and not written.get_usetex()
+
+
+@pytest.mark.parametrize("theirs", [
+    {"axes.prop_cycle": pyplot.cycler(color="krb") + pyplot.cycler(linestyle=["-", "--", ":"])},
+    {"axes.prop_cycle": pyplot.cycler(marker="s^")},
+    {"lines.linestyle": "--", "lines.marker": "x"}])
+def test_styles_of_a_journal_break_no_line_of_a_picture(theirs):
+    """Every other edge of a tree was dashed: journals tell lines apart by dashes, too."""
+    def looks():
+        with style.figure() as (_, axes):
+            trees.draw_tree(axes, ModeTree.perfect(4, 2, 2, (2, 2)), "even-odd")
+        return [(line.get_linestyle(), line.get_marker()) for line in axes.lines]
+
+    expected = looks()
+    with matplotlib.rc_context(theirs):
+        assert looks() == expected
 
 
 @pytest.mark.parametrize("draw, named", [

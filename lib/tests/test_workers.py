@@ -52,6 +52,22 @@ def test_workers_end_with_their_parent(tmp_path, how):
     wait_until(lambda: not any(map(psutil.pid_exists, pids)))
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals cannot wait here")
+def test_an_interrupt_still_waits_when_a_worker_needs_the_tracker_of_resources():
+    """Python starts that process with the first worker, and lets interrupts through afterwards."""
+    script = """
+import signal
+from multiprocessing import resource_tracker
+from lib.experiments.workers import _interrupts_wait
+with _interrupts_wait():
+    resource_tracker.ensure_running()
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.split() == ["True", "False"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="this system has no groups of processes")
 def test_workers_that_still_start_say_nothing_of_an_interrupt(tmp_path):
     script = tmp_path / "lead.py"
