@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 from ..checks import is_integer
 from .chains import Surrogate, find_bounds
 from .describe import described, on_cpu
-from .failures import advice
+from .failures import ModelFailure, advice
 from .fields import Field
 from .geometry import Box, Geometry, is_map, tensor_geometry
 from .places import named_value, unit_box
@@ -421,8 +421,8 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
     for guess in guesses:
         try:
             recorded = trace(model, (Image((1, guess, *sizes)),), {}, upto)
-        except ValueError as error:
-            if channels or str(error).startswith("upto=") or "cannot be copied, and" in str(error):
+        except ModelFailure as error:
+            if channels:
                 raise
             failure = failure or error
             continue

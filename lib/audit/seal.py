@@ -64,11 +64,12 @@ def sealed(model: nn.Module, fakes: FakeTensorMode) -> tuple[nn.Module, dict[int
     ValueError
         If the module cannot be copied.
     """
+    stand_in = partial(_stand_in, fakes=fakes)
     try:
-        private = copied(model, lambda tensor: _stand_in(tensor, fakes))
+        private = copied(model, stand_in)
     except Exception as error:
         raise ValueError(f"{type(model).__name__} cannot be copied, and an audit never runs the "
-                         f"original ({_uncopied(model, fakes)}{type(error).__name__}: {error})"
+                         f"original ({_uncopied(model, stand_in)}{type(error).__name__}: {error})"
                          ) from error
     for module in private.modules():
         module.__dict__.pop("_compiled_call_impl", None)
@@ -80,11 +81,11 @@ def sealed(model: nn.Module, fakes: FakeTensorMode) -> tuple[nn.Module, dict[int
     return private, _owners(model, private)
 
 
-def _uncopied(model: nn.Module, fakes: FakeTensorMode) -> str:
+def _uncopied(model: nn.Module, stand_in: Callable) -> str:
     """The attribute that cannot be copied, for a message; empty if it is none of them."""
     for name, module in model.named_modules():
         for key in vars(module).keys() - vars(nn.Module()).keys():
-            copies, part = _Copies(lambda tensor: _stand_in(tensor, fakes)), vars(module)[key]
+            copies, part = _Copies(stand_in), vars(module)[key]
             try:
                 copies.tensors_of({key: part})
                 copy.deepcopy(part, copies.memo)

@@ -3,6 +3,7 @@
 The nearest arguments that must be accepted stand beside those that must not.
 """
 
+import pickle
 import re
 
 import pytest
@@ -454,3 +455,11 @@ def test_channels_are_spoken_of_only_where_they_may_be_the_cause(function, hint)
         audit(Fed(function), 32)
     said = str(caught.value)
     assert f"({hint}" in said if hint else not re.search(r"(size|inputs|channels)= ", said)
+
+
+def test_a_failure_comes_back_from_another_process():
+    with pytest.raises(ValueError, match="fails on an input of shape") as caught:
+        audit(Fed(lambda m, x, _: m.fc(m.conv(x).flatten(1))), 32, 3)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), str(again), again.reached) == (
+        type(caught.value), str(caught.value), True)
