@@ -168,8 +168,7 @@ class _Copies:
             return self.renewed(self.deep(entry))
         if not isinstance(entry, CONTAINERS) and not _is_object(entry):
             return self.parts(entry, self.of)
-        self.tensors_of(entry if isinstance(entry, CONTAINERS) else
-                        getattr(entry, "__dict__", [entry]))
+        self.tensors_of([entry if isinstance(entry, CONTAINERS) else object.__getstate__(entry)])
         try:
             return self.renewed(self.deep(entry))
         except Exception:                           # a lock, an open file, a generator
@@ -292,6 +291,9 @@ class _Copies:
 def copied(model: nn.Module, stand_in: Callable) -> nn.Module:
     """A copy of a module that runs no module and writes to no container that is not a copy, too.
 
+    Only what methods find in their class or file is shared, unless it leads to modules: it may be
+    somebody's data.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -328,8 +330,8 @@ def _is_object(entry: object) -> bool:
         return False
     if isinstance(entry, (torch.Tensor, np.ndarray, *GENERATORS)):
         return not isinstance(entry, np.ndarray) or entry.size <= KNOWN_TENSOR
-    return isinstance(getattr(entry, "__dict__", None), dict) and not hasattr(
-        type(entry), "__del__")
+    kept = isinstance(getattr(entry, "__dict__", None), dict) or hasattr(type(entry), "__slots__")
+    return kept and not hasattr(type(entry), "__del__")
 
 
 def _is_held(entry: object) -> bool:
