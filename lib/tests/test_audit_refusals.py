@@ -463,3 +463,19 @@ def test_a_failure_comes_back_from_another_process():
     again = pickle.loads(pickle.dumps(caught.value))
     assert (type(again), str(again), again.reached) == (
         type(caught.value), str(caught.value), True)
+
+
+def test_a_tensor_in_place_of_a_size_is_told_where_it_belongs():
+    """Other tools take an example of the input as their second argument."""
+    with pytest.raises(ValueError) as caught:
+        audit(nn.Conv2d(3, 4, 3), torch.rand(1, 3, 8, 8))
+    assert str(caught.value) == "size= of a tensor of shape (1, 3, 8, 8): inputs= takes tensors"
+
+
+@pytest.mark.parametrize(("shape", "remarks"), [
+    ((1, 9, 8, 3), ["input of shape (1, 9, 8, 3) is read as 9 channels with axes 8 x 3; "
+                    "channels come before the axes"]),
+    ((1, 3, 8, 9), []), ((1, 8, 3, 3), []), ((1, 8, 8, 5), []), ((1, 3, 4, 3), [])])
+def test_channels_that_may_come_last_are_remarked_on(shape, remarks):
+    """Networks of other libraries take (batch, height, width, channels) and turn it."""
+    assert audit(nn.ReLU(), inputs=torch.rand(shape)).remarks == remarks
