@@ -58,7 +58,7 @@ def advice(failure: ModelFailure, words: bool, size: tuple[int, ...], channels: 
         return "inputs= gives it all of its arguments"
     if words or "types: Long, Int" in text:
         return "inputs= takes tensors of integers"
-    if "(unbatched)" in text or BATCH in text or re.search(r"\b\d-?D\b", reason):
+    if BATCH in text or re.search(r"\b\d-?D\b", reason):
         return (f"size= gives {len(size)} {'axis' if len(size) == 1 else 'axes'}: give it one "
                 "number for each axis of the data")
     if any(sign in reason for sign in ("to unpack", "indices for tensor", "'Tensor' object has")):

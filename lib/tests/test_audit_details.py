@@ -379,7 +379,7 @@ class Pair(nn.Module):
         return self.two(x), x
 
 
-class Twice(nn.Module):
+class Again(nn.Module):
     """Layers without weights, used for every block."""
 
     def __init__(self):
@@ -396,6 +396,6 @@ def test_a_module_that_returns_several_is_asked_for_its_last_layer():
 
 
 def test_a_module_that_runs_twice_is_asked_for_its_last_run():
-    found = audit(Twice(), (16,))
+    found = audit(Again(), (16,))
     assert found.box("drop", 4).pixels == ((5, 12),)            # three cells of two, and one around
     assert found.box("pool #2").unit == (1, 2)
