@@ -399,3 +399,14 @@ def test_a_module_that_runs_twice_is_asked_for_its_last_run():
     found = audit(Again(), (16,))
     assert found.box("drop", 4).pixels == ((5, 12),)            # three cells of two, and one around
     assert found.box("pool #2").unit == (1, 2)
+
+
+def test_a_single_cell_that_only_tokens_follow_is_the_last_map():
+    net = nn.Sequential(nn.Conv2d(3, 8, 5, stride=4), nn.Conv2d(8, 8, 2), nn.Flatten(2),
+                        nn.Linear(1, 5))
+    assert [axis.size for axis in audit(net, 9).last_map] == [9, 9]
+
+
+def test_two_images_are_said_to_be_a_batch():
+    remark, = audit(nn.ReLU(), inputs=torch.rand(2, 3, 8, 8)).remarks
+    assert "a batch of 2 with axes 8 x 8" in remark
