@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 from ..checks import is_integer
 from .chains import Surrogate, find_bounds
 from .describe import described, on_cpu
-from .failures import advice
+from .failures import ModelFailure, advice
 from .fields import Field
 from .geometry import Box, Geometry, is_map, tensor_geometry
 from .places import named_value, unit_box
@@ -337,8 +337,9 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
         Input channels; by default those of the first layer that says ``in_channels``, else 3.
     inputs : tensor, or tuple or dict of arguments, optional
         What to call the module with, instead of one image. Floating tensors of the first one's
-        size are followed, as images with the same pixels; without any, those of bytes (uint8)
-        are, else the first tensor of integers, as a sequence. The others are taken as they are.
+        size are followed, as images (batch, channels, axes...) with the same pixels; without any,
+        those of bytes (uint8) are, else the first tensor of integers, as a sequence. The others
+        are taken as they are.
     upto : str, optional
         Name of a module: the audit ends with its output, that of its first run.
     outputs : str, int, or a sequence of these, optional
@@ -398,6 +399,9 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
         remarks = [] if shape[0] == 1 else [
             f"input of shape {shape} is read as a batch of {shape[0]} with axes "
             f"{' x '.join(map(str, shape[first:]))}; strides and bounds need a batch of one"]
+        if first == 2 and len(shape) > 3 and shape[-1] < min(5, *shape[1:-1]):
+            remarks.append(f"input of shape {shape} is read as {shape[1]} channels with axes "
+                           f"{' x '.join(map(str, shape[2:]))}; channels come before the axes")
     if outputs is not None:
         select_outputs(recorded, outputs)
     return described(Audit(type(model).__name__, size, recorded, ignore, remarks=remarks))
@@ -407,6 +411,8 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
                  upto: str | None) -> tuple[Trace, tuple, list[str]]:
     """A run on one image; channels that nobody gave are guessed."""
     size = 224 if size is None else size
+    if isinstance(size, torch.Tensor) and size.dim() > 1:
+        raise ValueError(f"size= of a tensor of shape {tuple(size.shape)}: inputs= takes tensors")
     sizes = (size, size) if is_integer(size) else size
     if not isinstance(sizes, (tuple, list)) or not 1 <= len(sizes) <= 3 or not all(
             is_integer(n) and n > 0 for n in sizes):
@@ -421,8 +427,8 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
     for guess in guesses:
         try:
             recorded = trace(model, (Image((1, guess, *sizes)),), {}, upto)
-        except ValueError as error:
-            if channels or str(error).startswith("upto=") or "cannot be copied, and" in str(error):
+        except ModelFailure as error:
+            if channels:
                 raise
             failure = failure or error
             continue

@@ -17,7 +17,7 @@ from ..checks import integer, is_integer, real
 from ..exact.device import usual_modes
 from .core import audit
 from .geometry import is_map
-from .places import grid_dims, named_value, unit_box
+from .places import grid_dims, named_value, unit_box, unit_index
 from .seal import copied
 from .trace import _tensors
 
@@ -181,13 +181,8 @@ def _unit(report: object, value: object, name: str, unit: object) -> tuple:
     shape, dims = value.shape[1:], grid_dims(report, value)
     if unit is None and dims is not None and len({*dims}) == len(dims):
         unit = tuple(shape[d] // 2 for d in dims)
-    box = unit_box(report, value, name, unit)
-    if len(box.unit) == len(shape):
-        return box, (0, *box.unit)
-    index = [slice(None)] * len(shape)
-    for dim, place in zip(dims, box.unit, strict=True):
-        index[dim] = place
-    return box, (0, *index)
+    unit, index = unit_index(report, value, name, unit)
+    return unit_box(report, value, name, unit), index
 
 
 def _copied(model: nn.Module) -> nn.Module:

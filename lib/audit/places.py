@@ -23,9 +23,9 @@ def grid_dims(audit: object, value: Value) -> list[int] | None:
     return None if audit.ignore else grid_dims(audit.local, value)
 
 
-def unit_box(audit: object, value: Value, name: str, unit: object) -> Box:
-    """The pixels that one unit of a recorded tensor sees."""
-    fields, shape, dims = audit.fields(value), value.shape[1:], grid_dims(audit, value)
+def unit_index(audit: object, value: Value, name: str, unit: object) -> tuple[tuple, tuple]:
+    """The place of a unit as given, or in the middle, and the index of what lies there."""
+    shape, dims = value.shape[1:], grid_dims(audit, value)
     if unit is None:
         unit = tuple(n // 2 for n in shape)
     unit = tuple(int(i) if is_integer(i) else i
@@ -44,10 +44,16 @@ def unit_box(audit: object, value: Value, name: str, unit: object) -> Box:
             along = f"{len(dims)} places along the axes of the image, or {len(shape)} in all"
         raise ValueError(f"unit {unit} of {name!r}, whose map has the shape {shape} after the "
                          f"batch: give {along}, each within the map")
+    return unit, (0, *chosen)
+
+
+def unit_box(audit: object, value: Value, name: str, unit: object) -> Box:
+    """The pixels that one unit of a recorded tensor sees."""
+    unit, index = unit_index(audit, value, name, unit)
     ends = []
-    for which in fields:
+    for which in audit.fields(value):
         with on_cpu():
-            edges = [which.full(axis)[(slice(None), 0, *chosen)].reshape(2, -1).amin(1).tolist()
+            edges = [which.full(axis)[(slice(None), *index)].reshape(2, -1).amin(1).tolist()
                      for axis in which.axes]
         ends.append(None if any(low > EMPTY // 2 for low, _ in edges) else
                     tuple((low, -high) for low, high in edges))

@@ -108,7 +108,7 @@ class JoinRecord:
     operation: str
     branches: tuple
     problems: tuple
-    compared: bool = True
+    compared: bool
 
     @property
     def aligned(self) -> bool:
@@ -116,7 +116,7 @@ class JoinRecord:
 
 
 def join_record(name: str, operation: str, branches: list[tuple[Geometry, ...]],
-                axes: Iterable[str], compared: bool = True) -> JoinRecord:
+                axes: Iterable[str], compared: bool) -> JoinRecord:
     """Compare the geometries of the branches that meet.
 
     Parameters

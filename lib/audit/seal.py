@@ -64,11 +64,12 @@ def sealed(model: nn.Module, fakes: FakeTensorMode) -> tuple[nn.Module, dict[int
     ValueError
         If the module cannot be copied.
     """
+    stand_in = partial(_stand_in, fakes=fakes)
     try:
-        private = copied(model, lambda tensor: _stand_in(tensor, fakes))
+        private = copied(model, stand_in)
     except Exception as error:
         raise ValueError(f"{type(model).__name__} cannot be copied, and an audit never runs the "
-                         f"original ({_uncopied(model, fakes)}{type(error).__name__}: {error})"
+                         f"original ({_uncopied(model, stand_in)}{type(error).__name__}: {error})"
                          ) from error
     for module in private.modules():
         module.__dict__.pop("_compiled_call_impl", None)
@@ -80,11 +81,11 @@ def sealed(model: nn.Module, fakes: FakeTensorMode) -> tuple[nn.Module, dict[int
     return private, _owners(model, private)
 
 
-def _uncopied(model: nn.Module, fakes: FakeTensorMode) -> str:
+def _uncopied(model: nn.Module, stand_in: Callable) -> str:
     """The attribute that cannot be copied, for a message; empty if it is none of them."""
     for name, module in model.named_modules():
         for key in vars(module).keys() - vars(nn.Module()).keys():
-            copies, part = _Copies(lambda tensor: _stand_in(tensor, fakes)), vars(module)[key]
+            copies, part = _Copies(stand_in), vars(module)[key]
             try:
                 copies.tensors_of({key: part})
                 copy.deepcopy(part, copies.memo)
@@ -167,8 +168,7 @@ class _Copies:
             return self.renewed(self.deep(entry))
         if not isinstance(entry, CONTAINERS) and not _is_object(entry):
             return self.parts(entry, self.of)
-        self.tensors_of(entry if isinstance(entry, CONTAINERS) else
-                        getattr(entry, "__dict__", [entry]))
+        self.tensors_of([entry if isinstance(entry, CONTAINERS) else object.__getstate__(entry)])
         try:
             return self.renewed(self.deep(entry))
         except Exception:                           # a lock, an open file, a generator
@@ -291,6 +291,9 @@ class _Copies:
 def copied(model: nn.Module, stand_in: Callable) -> nn.Module:
     """A copy of a module that runs no module and writes to no container that is not a copy, too.
 
+    Only what methods find in their class or file is shared, unless it leads to modules: it may be
+    somebody's data.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -327,8 +330,8 @@ def _is_object(entry: object) -> bool:
         return False
     if isinstance(entry, (torch.Tensor, np.ndarray, *GENERATORS)):
         return not isinstance(entry, np.ndarray) or entry.size <= KNOWN_TENSOR
-    return isinstance(getattr(entry, "__dict__", None), dict) and not hasattr(
-        type(entry), "__del__")
+    kept = isinstance(getattr(entry, "__dict__", None), dict) or hasattr(type(entry), "__slots__")
+    return kept and not hasattr(type(entry), "__del__")
 
 
 def _is_held(entry: object) -> bool:

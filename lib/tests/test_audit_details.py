@@ -365,3 +365,48 @@ def test_units_behind_a_norm_have_a_place(norm):
         assert effective_field(net, (8, 12), name, unit, samples=1).unit == unit
     assert found.box("0", (1, 3)).pixels == ((1, 3), (5, 7))
     assert effective_field(net, (8, 12), "2", samples=1).unit == (1, 2)
+
+
+class Pair(nn.Module):
+    """Two convolutions, of which both results are returned, the last one first."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        x = self.one(x)
+        return self.two(x), x
+
+
+class Again(nn.Module):
+    """Layers without weights, used for every block."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv1d(3, 3, 3, padding=1), nn.Conv1d(3, 3, 3, padding=1)
+        self.drop, self.pool = nn.Identity(), nn.MaxPool1d(2)
+
+    def forward(self, x):
+        return self.pool(self.drop(self.two(self.pool(self.drop(self.one(x))))))
+
+
+def test_a_module_that_returns_several_is_asked_for_its_last_layer():
+    assert audit(nn.Sequential(Pair()), 16).box("0", (8, 8)).pixels == ((6, 10), (6, 10))
+
+
+def test_a_module_that_runs_twice_is_asked_for_its_last_run():
+    found = audit(Again(), (16,))
+    assert found.box("drop", 4).pixels == ((5, 12),)            # three cells of two, and one around
+    assert found.box("pool #2").unit == (1, 2)
+
+
+def test_a_single_cell_that_only_tokens_follow_is_the_last_map():
+    net = nn.Sequential(nn.Conv2d(3, 8, 5, stride=4), nn.Conv2d(8, 8, 2), nn.Flatten(2),
+                        nn.Linear(1, 5))
+    assert [axis.size for axis in audit(net, 9).last_map] == [9, 9]
+
+
+def test_two_images_are_said_to_be_a_batch():
+    remark, = audit(nn.ReLU(), inputs=torch.rand(2, 3, 8, 8)).remarks
+    assert "a batch of 2 with axes 8 x 8" in remark

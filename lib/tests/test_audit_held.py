@@ -6,6 +6,7 @@ import inspect
 import threading
 import types
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -139,14 +140,23 @@ class Notes:
         self.held.append(out)
 
 
-@pytest.mark.parametrize("add", [lambda kept, out: kept.add(out), lambda kept, out: kept.add_(1),
+@dataclass(slots=True)
+class Record:
+    held: list
+
+    def add(self, out):
+        self.held.append(out)
+
+
+@pytest.mark.parametrize("add", [lambda kept, out: kept.add(out), lambda kept, out: kept.add(out),
+                                 lambda kept, out: kept.add_(1),
                                  lambda kept, out: kept.append(out)],
-                         ids=["object", "tensor", "queue"])
+                         ids=["object", "slots", "tensor", "queue"])
 def test_what_hooks_write_to_is_left_as_it_is(add, request):
     """Feature maps are kept in objects, counters in tensors; queues keep the last few."""
     first = torch.rand(1, requires_grad=True) * 2               # kept in an earlier run
-    kept = {"object": Notes([first]), "tensor": torch.zeros(1), "queue": deque([first], maxlen=3)}[
-        request.node.callspec.id]
+    kept = {"object": Notes([first]), "slots": Record([first]), "tensor": torch.zeros(1),
+            "queue": deque([first], maxlen=3)}[request.node.callspec.id]
     net = small()
     net[0].register_forward_hook(lambda module, args, out: add(kept, out) and None)
     assert [layer.shape[-1] for layer in audit(net, 16).layers] == [16, 8, 8]

@@ -3,6 +3,7 @@
 The nearest arguments that must be accepted stand beside those that must not.
 """
 
+import pickle
 import re
 
 import pytest
@@ -454,3 +455,27 @@ def test_channels_are_spoken_of_only_where_they_may_be_the_cause(function, hint)
         audit(Fed(function), 32)
     said = str(caught.value)
     assert f"({hint}" in said if hint else not re.search(r"(size|inputs|channels)= ", said)
+
+
+def test_a_failure_comes_back_from_another_process():
+    with pytest.raises(ValueError, match="fails on an input of shape") as caught:
+        audit(Fed(lambda m, x, _: m.fc(m.conv(x).flatten(1))), 32, 3)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), str(again), again.reached) == (
+        type(caught.value), str(caught.value), True)
+
+
+def test_a_tensor_in_place_of_a_size_is_told_where_it_belongs():
+    """Other tools take an example of the input as their second argument."""
+    with pytest.raises(ValueError) as caught:
+        audit(nn.Conv2d(3, 4, 3), torch.rand(1, 3, 8, 8))
+    assert str(caught.value) == "size= of a tensor of shape (1, 3, 8, 8): inputs= takes tensors"
+
+
+@pytest.mark.parametrize(("shape", "remarks"), [
+    ((1, 9, 8, 3), ["input of shape (1, 9, 8, 3) is read as 9 channels with axes 8 x 3; "
+                    "channels come before the axes"]),
+    ((1, 3, 8, 9), []), ((1, 8, 3, 3), []), ((1, 8, 8, 5), []), ((1, 3, 4, 3), [])])
+def test_channels_that_may_come_last_are_remarked_on(shape, remarks):
+    """Networks of other libraries take (batch, height, width, channels) and turn it."""
+    assert audit(nn.ReLU(), inputs=torch.rand(shape)).remarks == remarks

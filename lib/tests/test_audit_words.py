@@ -291,3 +291,38 @@ def test_lines_are_broken_between_words_only():
     assert wrapped(["one two three four five"], 12) == ["one two", "  three four", "  five"]
     assert wrapped(["one\ntwo"]) == ["one", "two"]
     assert one([]) == () and one([2, 2]) == 2 and one([2, 3]) == (2, 3)
+
+
+class Later(nn.Module):
+    """A table of words that is not the first thing in the network."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.table = nn.LayerNorm(4), nn.Embedding(9, 4)
+
+    def forward(self, x):
+        return self.norm(self.table(x))
+
+
+class Labelled(nn.Module):
+    """What is called with images and labels as one argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, batch):
+        images, labels = batch
+        return self.conv(images), labels
+
+
+@pytest.mark.parametrize(("net", "size", "hint"), [
+    (Later(), 8, "inputs= takes tensors of integers"),
+    (nn.BatchNorm1d(3), 8, "size= gives 2 axes: give it one number for each axis of the data"),
+    (nn.Conv2d(3, 4, 3), (8, 8, 8), "size= gives 3 axes: give it one number for each axis of the "
+                                    "data"),
+    (Labelled(), 8, "inputs= gives it what it is called with, if that is not one image")])
+def test_what_may_help_where_a_network_is_given_another_kind_of_data(net, size, hint):
+    with pytest.raises(ValueError, match="fails on an input of shape") as caught:
+        audit(net, size)
+    assert str(caught.value).endswith(f" ({hint})")
