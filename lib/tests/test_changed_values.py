@@ -188,6 +188,9 @@ def cells_of(stem, *marks):
      "4 networks with 3 poolings"),
     ("07_layer_widths", ("def blocks(", "small = ModeTree", "mincut-shared"),
      "M, widths = 2, (4, 4)", "M, widths = 3, (9, 4)", "rank 4, a cut of 4"),
+    ("12_connectivity", ("def network_rank(", "def parent_formula(", "sum-adds-ranks"),
+     "(3, 2, 2), (3, 3, 3), (3, 4, 4), (3, 4, 8), (3, 4, 15),\n                    (3, 4, 16), "
+     "(4, 2, 2), (4, 2, 8), (4, 2, 15), (4, 2, 16)", "(3, 3, 2), (3, 3, 3)", "of 2 sizes"),
 ])
 def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys):
     cells = cells_of(stem, "from lib import", *marks)
