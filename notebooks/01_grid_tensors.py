@@ -564,7 +564,8 @@ table([(p, p**4, singular, 2 * p**3) for p, singular in counts.items()],
 
 # %% tags=["hide-input"]
 with checking("generic-rank-certificate",
-              detail="part 3 by counting, 2x2 matrices, six primes") as check:
+              detail="part 3 by counting, 2x2 matrices, {count} primes"
+              ) as check:
     for p, singular in counts.items():
         check(singular <= 2 * p**3, p)
 

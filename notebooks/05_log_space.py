@@ -118,9 +118,12 @@ with checking("mex-limits", "numerical", detail="{count} comparisons: "
 # %%
 halves = torch.tensor([0.0, 1.0]).double()
 alone = torch.tensor([0.0, -900, -900, -900]).double()
-reached = [(f"{beta:g}", f"{(mex(halves, beta) - 0.5) / (beta / 8):.4f}",
-            f"{-mex(alone, beta) / (math.log(4) / beta):.4f}")
-           for beta in (0.01, 0.1, 1, 10)]
+spread = halves.max() - halves.min()
+reached = [(f"{beta:g}", f"{excess / (beta * spread**2 / 8):.4f}",
+            f"{deficit / (math.log(len(alone)) / beta):.4f}")
+           for beta in (0.01, 0.1, 1, 10)
+           for excess, deficit in [(mex(halves, beta) - halves.mean(),
+                                    alone.max() - mex(alone, beta))]]
 table(reached, ["β", "excess over the mean / bound",
                 "deficit below the maximum / bound"])
 
@@ -137,7 +140,8 @@ with checking("mex-bounds", "numerical", detail=f"{draws} draws") as check:
         check(values.max() - math.log(n) / beta <= found <= values.max(),
               "maximum")
         check(abs(found + mex(-values, -beta)) < 1e-12, "negative exponents")
-    check(reached[0][1] == "1.0000" and reached[2][2] == "1.0000", "sharp")
+    for column in (1, 2):
+        check(max(float(row[column]) for row in reached) > 0.999, "sharp")
 
 # %% [markdown]
 # ## Derivatives
@@ -164,13 +168,12 @@ def slope_series(values, beta):
     return float(k2 / 2 + beta * k3 / 3 + beta**2 * (k4 - 3 * k2**2) / 8)
 
 
-derivatives = []
+derivatives, three = [], [1.0, 2.0, 6.0]
 for beta in (1e-1, 1e-3, 1e-5, 1e-7):
-    naive, ours = (slope(f, [1.0, 2.0, 6.0], beta, torch.float32)
+    naive, ours = (slope(f, three, beta, torch.float32)
                    for f in (formula, mex))
-    double = slope(mex, [1.0, 2.0, 6.0], beta, torch.float64)
-    derivatives.append((beta, naive, ours, double,
-                        slope_series([1, 2, 6], beta)))
+    double = slope(mex, three, beta, torch.float64)
+    derivatives.append((beta, naive, ours, double, slope_series(three, beta)))
 table([(short(beta), abs(naive / double - 1) < 0.01, f"{ours:.4f}",
         f"{double:.5f}", f"{exact:.5f}" if beta < 0.01 else None)
        for beta, naive, ours, double, exact in derivatives],
@@ -188,10 +191,13 @@ with checking("mex-derivatives", "numerical", detail="{count} checks, against "
         shares, = torch.autograd.grad(mex(values, beta).sum(), values)
         check(bool((shares >= 0).all()), "shares")
         check(torch.allclose(shares.sum(-1), torch.ones(3).double()), "sum 1")
-    for beta, _, single, double, exact in derivatives[1:]:
-        check(abs(double / exact - 1) < 1e-8, ("float64", beta))
-        check(abs(single / exact - 1) < 1e-4, ("float32", beta))
-    check(max(abs(d[1] / d[4] - 1) for d in derivatives[2:]) > 0.5, "formula")
+    for beta, _, single, double, exact in derivatives:
+        if abs(beta) < 0.01:
+            rest = 50 * abs(beta) ** 3  # of the series
+            check(abs(double / exact - 1) < 1e-8 + rest, ("float64", beta))
+            check(abs(single / exact - 1) < 1e-4 + rest, ("float32", beta))
+    tiny = [abs(d[1] / d[4] - 1) for d in derivatives if abs(d[0]) < 1e-4]
+    check(not tiny or max(tiny) > 0.5, "formula")
     for beta in (-inf, -1e4, 0, 1e4, inf):  # extreme values in float32
         values = torch.tensor([1e4, -1e4, 3.0, -inf], requires_grad=True)
         mex(values, beta).nan_to_num(neginf=0).backward()
@@ -284,9 +290,11 @@ for t1 in (1, 3, 9):
 table(ratios, ["t_1", "ratio of derivatives", "by autograd"])
 
 # %% tags=["hide-input"]
+exponents = ((1, 2), (2, 1), (-1, 1), (0, 1), (1, 0), (0.5, -2))
 with checking("mex-two-exponents", "numerical",
-              detail=f"6 pairs of exponents, {len(ratios)} ratios") as check:
-    for one, two in ((1, 2), (2, 1), (-1, 1), (0, 1), (1, 0), (0.5, -2)):
+              detail=f"{len(exponents)} pairs of exponents, {len(ratios)} "
+                     "ratios") as check:
+    for one, two in exponents:
         kinds = []
         for change in (0.0, 1.0):
             values = torch.tensor([0.3, change, -0.2, 0.1]).double()
@@ -373,7 +381,7 @@ table(densities, ["p", "similarity = log-density", "MEX = log of a mixture"])
 
 # %% tags=["hide-input"]
 with checking("similarity-density", "numerical",
-              detail="normal and Laplace, 40 points each") as check:
+              detail=f"normal and Laplace, {len(x)} points each") as check:
     for power, one, mixture in densities:
         check(one and mixture, power)
 
@@ -408,7 +416,7 @@ table(underflow, ["N", "direct, float32", "direct, float64",
 
 # %% tags=["hide-input"]
 with checking("direct-underflow", "numerical",
-              detail="6 sizes, two precisions") as check:
+              detail=f"{len(underflow)} sizes, two precisions") as check:
     for N, single, double, log, exact in underflow:
         check((single == "0") == (3 * N > 149), N)
         check((double == "0") == (3 * N > 1074), N)
@@ -471,14 +479,15 @@ table([(signed, N, exact, single, error < 1e-5 * abs(float(exact)), double,
 # is no such bound: two products may cancel.
 
 # %%
-net = tower(64, 3, 4)
+N, tries = 64, 20
+net = tower(N, 3, 4)
 weights = SimplexConvAC(net, generator=generator).double().weights
-logs = torch.randn(1, 3, 64, generator=generator).double()
+logs = torch.randn(1, 3, N, generator=generator).double()
 start = log_forward(net, weights, logs)[0].item()
 moves = []
 for kind in ("random", "all up"):
     worst = 0
-    for _ in range(20):
+    for _ in range(tries):
         step = torch.rand(logs.shape, generator=generator).double() * 2 - 1
         step = torch.ones_like(step) if kind == "all up" else step
         moved = log_forward(net, weights, logs + 0.01 * step)[0].item()
@@ -490,25 +499,26 @@ inputs = torch.tensor([[[0.0], [-1e-6]]]).double()
 base = log_forward(pair, cancel, inputs)[0].item()
 inputs[0, 1, 0] = -2e-6
 signed_move = abs(log_forward(pair, cancel, inputs)[0].item() - base) / 1e-6
-table([*((kind, f"{worst:.1f}", 64) for kind, worst in moves),
+table([*((kind, f"{worst:.1f}", N) for kind, worst in moves),
        ("x − y, one input", f"{signed_move:.0f}", None)],
       ["moves", "largest change / ε", "bound N"])
 
 # %% tags=["hide-input"]
 with checking("log-space-errors", "numerical",
-              detail="40 moves; 6 circuits in integers") as check:
-    check(moves[0][1] <= 64 and abs(moves[1][1] - 64) < 1e-6, "positive")
+              detail=f"{2 * tries} moves; {len(against)} circuits in integers"
+              ) as check:
+    check(moves[0][1] <= N and abs(moves[1][1] - N) < 1e-6, "positive")
     check(signed_move > 1e5, "signed")
     for signed, N, exact, _, single, _, double, right in against:
         check(double < 1e-12 * abs(float(exact)) and right, (signed, N))
         check(single < 1e-5 * abs(float(exact)), (signed, N))
-    check(sum(row[3] == "0" for row in against) >= 2, "underflow")
+    if any(N > 500 for _, N, *_ in against):
+        check(any(row[3] == "0" for row in against), "underflow")
 
 # %% tags=["remove-cell"]
-glue("05-underflow-float32", next(N for N, single, *_ in underflow
-                                  if single == "0"))
-glue("05-underflow-float64", next(N for N, _, double, *_ in underflow
-                                  if double == "0"))
+for kind, row in (("float32", 1), ("float64", 2)):
+    vanish = [sizes[0] for sizes in underflow if sizes[row] == "0"]
+    glue(f"05-underflow-{kind}", min(vanish, default="none"))
 
 # %% [markdown]
 # ## Trained where direct products are 0
@@ -954,8 +964,8 @@ with style.figure(7, 3.6) as (drawing, axes):
         for method in methods}, "missing pixels, percent", 100 / 9)
 
 # %% tags=["hide-input"]
-with checking("missing-data-live", "trained", detail="1,200 tiles of a "
-              "photograph, 7 ways to lose pixels") as check:
+with checking("missing-data-live", "trained", detail=f"{len(test):,} tiles of "
+              f"a photograph, {len(live) - 1} ways to lose pixels") as check:
     for name, row in live.items():
         if name != "0% of pixels":
             check(best[name] == "marginal", name)

@@ -170,11 +170,20 @@ wide8 = [ModeTree.perfect(8, 2, draw(2, 4),
                           (draw(1, 8), draw(1, 8), draw(1, 8)))
          for _ in range(20)]
 nodes = {p: [random_tree(p, 0) for _ in range(30)] for p in (2, 3)}
+
+
+def largest(trees, width):
+    """The largest M and the largest width of some trees, in words."""
+    return (f"M ≤ {max(some.dim for some in trees)}, {width} ≤ "
+            f"{max(node.width for t in trees for _, node in t.inner_nodes())}")
+
+
 families = {
-    "4 positions, pairs, M ≤ 5, widths ≤ 5": compare(pool4),
-    "4 positions, shallow, M ≤ 4, Z ≤ 17": compare(stars),
-    "8 positions, M = 2, 5 choices of widths": compare(pool8),
-    "8 positions, M ≤ 4, widths ≤ 8": compare(wide8, sample=4),
+    f"4 positions, pairs, {largest(pool4, 'widths')}": compare(pool4),
+    f"4 positions, shallow, {largest(stars, 'Z')}": compare(stars),
+    f"8 positions, M = {pool8[0].dim}, {len(pool8)} choices of widths":
+        compare(pool8),
+    f"8 positions, {largest(wide8, 'widths')}": compare(wide8, sample=4),
     "8 positions, powers of 2 node by node": compare(nodes[2], sample=5),
     "8 positions, powers of 3 node by node": compare(nodes[3], sample=5),
     "4 positions, pairs, shared weights": compare(pool4, shared=True),
@@ -205,7 +214,8 @@ for name, key in (("4 positions, pairs, shared weights", "pairs"),
 # has four positions, $M=2$ and widths $(4,4)$: left against right.
 
 # %%
-small = ModeTree.perfect(4, 2, 2, (4, 4))
+M, widths = 2, (4, 4)
+small = ModeTree.perfect(4, 2, M, widths)
 siblings = {shared: certify(small, "left-right", shared=shared).rank
             for shared in (False, True)}
 table([("no", siblings[False], small.mincut("left-right")),
@@ -213,12 +223,13 @@ table([("no", siblings[False], small.mincut("left-right")),
       ["weights shared", "rank", "cut"])
 
 # %% tags=["hide-input"]
-with checking("mincut-shared", detail="rank 3 below a cut of 4; shared "
-              "families below in 3 of 3") as check:
-    check(siblings == {False: 4, True: 3}, siblings)
-    check(small.mincut("left-right") == 4, "cut")
-    check(all(row[2] > 0 for name, row in families.items()
-              if "shared" in name), "families")
+lower = [row[2] > 0 for name, row in families.items() if "shared" in name]
+cut = small.mincut("left-right")
+with checking("mincut-shared", detail=f"rank {siblings[True]}, a cut of {cut}; "
+              f"shared families below in {sum(lower)} of {len(lower)}") as check:
+    check(siblings[False] == cut == min(*widths, M * M), siblings)
+    check(siblings[True] == min(*widths, M * (M + 1) // 2), siblings)
+    check(any(lower), "families")
 
 # %% [markdown]
 # ## Alternating blocks
@@ -270,7 +281,8 @@ for _ in range(25):
             some = ModeTree.perfect(8, 2, M, r)
             rank = certify(some, blocks(8, j), shared=shared).rank
             tried.append((M, r, j, shared, rank, some.mincut(blocks(8, j))))
-print(len(tried), "more ranks of 8 positions, widths from 1 to 7")
+print(len(tried), "more ranks of 8 positions, widths from",
+      min(min(r) for _, r, *_ in tried), "to", max(max(r) for _, r, *_ in tried))
 
 # %% tags=["hide-input"]
 count = 2 * len(rows_of_blocks) + len(tried)
@@ -289,20 +301,22 @@ with checking("blocks-exact-rank", detail=f"{count} ranks, 8 and 16 "
 # smallest cut along blocks of 1, 2, 4 and 8.
 
 # %%
-base = (2, 2, 2, 2)
+M, base, wider = 4, (2, 2, 2, 2), 4
 grown = {}
 for changed in (None, 0, 1, 2, 3, (2, 3)):
     layers = () if changed is None else (changed,) if isinstance(
         changed, int) else changed
-    r = tuple(4 if i in layers else 2 for i in range(4))
-    grown[r] = [ModeTree.perfect(16, 2, 4, r).mincut(blocks(16, j))
+    r = tuple(wider if i in layers else base[i] for i in range(4))
+    grown[r] = [ModeTree.perfect(16, 2, M, r).mincut(blocks(16, j))
                 for j in range(4)]
 table([(r, *ranks) for r, ranks in grown.items()],
       ["widths", "blocks of 1", "of 2", "of 4", "of 8"])
 
 # %% tags=["hide-input"]
-with checking("early-and-deep-widths", detail=f"{len(tried)} changes of "
-              "later widths; the conditions for 25 networks") as check:
+with checking("early-and-deep-widths", detail=f"{len(tried)} changes of later "
+              f"widths; the conditions for {len(tried) // 6} networks") as check:
+    for r, cuts in grown.items():
+        check(cuts == [closed_form(M, r, j) for j in range(4)], r)
     for M, r, j, shared, rank, _ in tried:  # layers above j do not count
         other = r[: j + 1] + tuple(draw(1, 7) for _ in r[j + 1:])
         some = ModeTree.perfect(8, 2, M, other)
@@ -313,8 +327,6 @@ with checking("early-and-deep-widths", detail=f"{len(tried)} changes of "
                 enough = (r[2] >= rho and r[1] >= rho and r[0] ** 2 >= rho
                           and M**4 >= rho)
                 check((rank >= rho) == enough, (M, r, rho))
-    check(grown[2, 2, 2, 4][3] == grown[base][3], "the last layer alone")
-    check(grown[2, 2, 4, 4][3] == 2 * grown[base][3], "the last two")
 
 # %% [markdown]
 # ## Rank 14 against a cut of 15
@@ -391,8 +403,8 @@ table([*parts, ("all", (sum(p[1][0] for p in parts),
                 sum(p[2] for p in parts))], ["blocks", "shape", "rank"])
 
 # %% tags=["hide-input"]
-with checking("mincut-counterexample", detail="{count} checks: 5 draws of the "
-              "network, the lost direction, the normal form") as check:
+with checking("mincut-counterexample", detail=f"{{count}} checks: {len(ranks)} draws "
+              "of the network, the lost direction, the normal form") as check:
     check(gap.mincut(rows) == 15, "cut")
     for rank in ranks:
         check(rank == 14, "rank")
@@ -496,13 +508,14 @@ table(schmidt, ["functions", "Schmidt number", "from A and G alone",
                 "entropy in bits"])
 
 # %% tags=["hide-input"]
-with checking("schmidt-number", detail="3 pairs of representation functions: "
-              "one rank, different spectra") as check:
+with checking("schmidt-number", detail=f"{len(schmidt)} pairs of representation "
+              "functions: one rank, different spectra") as check:
     rank = exact_rank(matrix).rank
     check(rank == pairs4.mincut("left-right") == 3, rank)
     for name, number, same, _ in schmidt:
         check(number == rank and same, name)
-    check(len({entropy for *_, entropy in schmidt}) == 3, "entropies differ")
+    check(len({entropy for *_, entropy in schmidt}) == len(schmidt),
+          "entropies differ")
 
 # %% [markdown]
 # ## Widths by design
@@ -515,8 +528,9 @@ shape = ModeTree.perfect(8, 2, 4, (1, 1, 1))
 wanted = {"neighbors": ["even-odd"], "pairs": [blocks(8, 1)],
           "halves": ["left-right"],
           "all three": ["even-odd", blocks(8, 1), "left-right"]}
+budgets = (150, 300, 600)
 designs = {(name, budget): design_widths(shape, partitions, budget)
-           for name, partitions in wanted.items() for budget in (150, 300, 600)}
+           for name, partitions in wanted.items() for budget in budgets}
 
 
 def widths_of(some):  # from the positions up
@@ -534,18 +548,19 @@ table([(name, budget, widths_of(found.tree), found.parameters, found.cut)
 # What a design for one partition leaves for the others, at a budget of 150, in exact ranks:
 
 # %%
-left_over = {name: [certify(designs[name, 150].tree, blocks(8, j)).rank
+tight = min(budgets)
+left_over = {name: [certify(designs[name, tight].tree, blocks(8, j)).rank
                     for j in range(3)]
              for name in ("neighbors", "pairs", "halves")}
-table([(name, widths_of(designs[name, 150].tree), *row)
+table([(name, widths_of(designs[name, tight].tree), *row)
        for name, row in left_over.items()],
       ["designed for", "widths", "neighbors", "pairs", "halves"])
 
 # %% tags=["hide-input"]
-with checking("width-designer", detail="{count} designs: against all 125 "
-              "choices, and the exact rank") as check:
-    choices = (1, 2, 4, 8, 16)
-    every = [ModeTree.perfect(8, 2, 4, (a, b, c))
+choices = (1, 2, 4, 8, 16)
+with checking("width-designer", detail="{count} designs: against all "
+              f"{len(choices)**3} choices, and the exact rank") as check:
+    every = [ModeTree.perfect(8, 2, shape.dim, (a, b, c))
              for a in choices for b in choices for c in choices]
     every = [(some.parameter_count(),
               [some.mincut(blocks(8, j)) for j in range(3)]) for some in every]
@@ -560,7 +575,7 @@ with checking("width-designer", detail="{count} designs: against all 125 "
 
 # %% tags=["remove-cell"]
 for name in ("neighbors", "halves"):
-    found = designs[name, 150]
+    found = designs[name, tight]
     glue(f"07-design-{name}", str(widths_of(found.tree)))
     glue(f"07-design-{name}-parameters", found.parameters)
     for j, label in ((0, "near"), (2, "far")):
@@ -577,11 +592,11 @@ for name in ("neighbors", "halves"):
 # %%
 lab = planted.widths
 nets = lab.designs(4, 4, 76, candidates=(1, 2, 3, 4))
-trained = {}
+trained, starts = {}, 6
 for task, pairs in (("near", [(0, 1), (2, 3)]), ("far", [(0, 2)])):
     target = lab.matches(4, 4, pairs, symbols=4)  # 1 if all match, else 0
     for name, some in nets.items():
-        errors = lab.fit_circuit(some, target, starts=6, steps=100, rate=0.1)
+        errors = lab.fit_circuit(some, target, starts, steps=100, rate=0.1)
         trained[task, name] = min(errors), lab.least_error(some, target)
 
 
@@ -617,8 +632,11 @@ table([(task, name, brief(eight[name]), eight[name].parameter_count(),
        "best of 12", "starts that reach it"])
 
 # %% tags=["hide-input"]
-with checking("trained-widths", "trained", "{count} checks: 5 networks, "
-              "13 fits, 132 starts") as check:
+fits = len(trained) + len(known)
+every = starts * len(trained) + sum(len(errors) for errors, _ in known.values())
+with checking("trained-widths", "trained", "{count} checks: "
+              f"{len(nets) + len(eight)} networks, {fits} fits, {every} starts"
+              ) as check:
     check(header["settings"] == lab.SETTINGS, "the stored settings are these")
     for case, (error, least) in trained.items():
         check(least - 1e-9 <= error <= least + 0.02, case)

@@ -108,7 +108,7 @@ def corner_partition(side, k):
 corners = []
 for side in (4, 6, 8, 10, 12):
     tried = {k: matching_number(corner_partition(side, k), (side, side))
-             for k in range(1, side // 2)}
+             for k in range(1, max(side // 2, 2))}
     number = min(tried.values())
     best = max(k for k in tried if tried[k] == number)
     lowest = next(n for n in range(side**2) if above_bound(n, side))
@@ -122,7 +122,8 @@ table(corners, ["H", "best k", "ν", "half of the pixels",
 
 # %% tags=["hide-input"]
 with checking("matching-number-bound",
-              detail="all up to 4×4, corners up to 12×12") as check:
+              detail=f"all up to 4×4, corners up to {corners[-1][0]}×"
+                     f"{corners[-1][0]}") as check:
     for rows in even_partitions(4):
         check(above_bound(matching_number(rows, (2, 2)), 2), rows)
     for rows in everything:
@@ -374,7 +375,7 @@ geometries = {
 cuts = {name: [tree.mincut(rows) for rows in everything]
         for name, tree in geometries.items()}
 table([(name, min(values), max(values)) for name, values in cuts.items()],
-      ["pooling geometry", "smallest min-cut", "largest, of 256"])
+      ["pooling geometry", "smallest min-cut", f"largest, of {by_row.dim**8}"])
 
 # %% [markdown]
 # The cheap partition is easy to name: one side holds the pixels below the first half of the root's

@@ -699,7 +699,7 @@ expected = {"one layer per module": (2 ** 490, "inception4a"),
             "5×5 branches": (8 ** 98, "inception4a.5x5.conv"),
             "3×3 branches": (32 ** 98, "inception4b.3x3.conv")}
 with checking("audit-googlenet-branches", evidence="closed form",
-              detail="three readings of GoogLeNet") as check:
+              detail=f"{len(expected)} readings of GoogLeNet") as check:
     for title, result in expected.items():
         check(results[title] == result, title)
     check(results["one layer per module"][0] == chain)
