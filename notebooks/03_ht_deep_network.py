@@ -937,7 +937,8 @@ table(forced, ["N", "M", "Z", "rank of the shallow one",
 
 # %% tags=["hide-input"]
 with checking("replication-cost", detail=f"{len(forced)} shallow networks, "
-              f"{2 * len(forced)} deep ones that are one channel short") as check:
+              f"{2 * len(forced)} deep ones that are one channel short"
+              ) as check:
     for N, M, Z, shallow, low, top, parameters, square in forced:
         check(shallow == Z, (N, M, Z))
         check(low < Z and top < Z, (N, M, Z))
@@ -984,7 +985,8 @@ for M, widths in whole:
     found = certify(deep(M, widths), "even-odd", rows=rows, columns=rows)
     largest = max(largest, rows)
     reach.append((2 * half, M, found, f"{r}^{half}", found.rank == r**half))
-table([row[:-1] for row in reach], ["N", "M", "certificate", "the theorem says"])
+table([row[:-1] for row in reach],
+      ["N", "M", "certificate", "the theorem says"])
 
 # %%
 blocks = []
@@ -994,7 +996,8 @@ for M, L in ((2, 5), (3, 6)):
 table(blocks, ["N", "M", "certificate", "the theorem says"])
 
 # %% tags=["hide-input"]
-with checking("ht-rank-bound", detail=f"whole matrices to {largest} rows, blocks "
+with checking("ht-rank-bound",
+              detail=f"whole matrices to {largest} rows, blocks "
               f"for N = {' and '.join(str(N) for N, *_ in blocks)}") as check:
     for N, M, found, _, right in reach:
         check(right and not found.sampled, (N, M))

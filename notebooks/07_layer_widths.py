@@ -226,7 +226,8 @@ table([("no", siblings[False], small.mincut("left-right")),
 lower = [row[2] > 0 for name, row in families.items() if "shared" in name]
 cut = small.mincut("left-right")
 with checking("mincut-shared", detail=f"rank {siblings[True]}, a cut of {cut}; "
-              f"shared families below in {sum(lower)} of {len(lower)}") as check:
+              f"shared families below in {sum(lower)} of {len(lower)}"
+              ) as check:
     check(siblings[False] == cut == min(*widths, M * M), siblings)
     check(siblings[True] == min(*widths, M * (M + 1) // 2), siblings)
     check(any(lower), "families")
@@ -282,7 +283,8 @@ for _ in range(25):
             rank = certify(some, blocks(8, j), shared=shared).rank
             tried.append((M, r, j, shared, rank, some.mincut(blocks(8, j))))
 print(len(tried), "more ranks of 8 positions, widths from",
-      min(min(r) for _, r, *_ in tried), "to", max(max(r) for _, r, *_ in tried))
+      min(min(r) for _, r, *_ in tried), "to",
+      max(max(r) for _, r, *_ in tried))
 
 # %% tags=["hide-input"]
 count = 2 * len(rows_of_blocks) + len(tried)
@@ -314,7 +316,8 @@ table([(r, *ranks) for r, ranks in grown.items()],
 
 # %% tags=["hide-input"]
 with checking("early-and-deep-widths", detail=f"{len(tried)} changes of later "
-              f"widths; the conditions for {len(tried) // 6} networks") as check:
+              f"widths; the conditions for {len(tried) // 6} networks"
+              ) as check:
     for r, cuts in grown.items():
         check(cuts == [closed_form(M, r, j) for j in range(4)], r)
     for M, r, j, shared, rank, _ in tried:  # layers above j do not count
@@ -403,8 +406,9 @@ table([*parts, ("all", (sum(p[1][0] for p in parts),
                 sum(p[2] for p in parts))], ["blocks", "shape", "rank"])
 
 # %% tags=["hide-input"]
-with checking("mincut-counterexample", detail=f"{{count}} checks: {len(ranks)} draws "
-              "of the network, the lost direction, the normal form") as check:
+with checking("mincut-counterexample",
+              detail=f"{{count}} checks: {len(ranks)} draws of the network, "
+              "the lost direction, the normal form") as check:
     check(gap.mincut(rows) == 15, "cut")
     for rank in ranks:
         check(rank == 14, "rank")
@@ -508,8 +512,9 @@ table(schmidt, ["functions", "Schmidt number", "from A and G alone",
                 "entropy in bits"])
 
 # %% tags=["hide-input"]
-with checking("schmidt-number", detail=f"{len(schmidt)} pairs of representation "
-              "functions: one rank, different spectra") as check:
+with checking("schmidt-number",
+              detail=f"{len(schmidt)} pairs of representation functions: "
+              "one rank, different spectra") as check:
     rank = exact_rank(matrix).rank
     check(rank == pairs4.mincut("left-right") == 3, rank)
     for name, number, same, _ in schmidt:

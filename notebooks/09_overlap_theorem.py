@@ -226,8 +226,9 @@ table([(", ".join(str(layer.window) for layer in net.layers), *row,
 # %% tags=["hide-input"]
 above = [rank > net.layers[1].channels + 1
          for net, (rank, _) in zip(misaligned, ranks)]
-with checking("non-overlapping-misaligned", detail=f"{sum(above)} of {len(above)} "
-              "sampled blocks exceed D + 1") as check:
+with checking("non-overlapping-misaligned",
+              detail=f"{sum(above)} of {len(above)} sampled blocks exceed "
+              "D + 1") as check:
     check(above == [True, False, True, True])
 
 # %% tags=["remove-cell"]

@@ -125,7 +125,8 @@ table([(lag, paths, degrees[lag]) for lag, paths in lags(collision).items()],
 
 # %% tags=["hide-input"]
 with checking("dilated-tree", detail=f"{len(agree)} orders, "
-              f"{network.dim**8} entries each; degrees where sums collide") as check:
+              f"{network.dim**8} entries each; degrees where sums collide"
+              ) as check:
     check(by_hand == library, "by hand")
     for order, (_, same) in agree.items():
         check(same, order)
@@ -302,7 +303,8 @@ with checking("sum-adds-ranks",
 
 reached = sum(total == sum_bound(*size)
               for size, (_, _, _, total) in instances.items())
-print(f"the bound for the sum is reached at {reached} of {len(instances)} sizes")
+print(f"the bound for the sum is reached at {reached} of {len(instances)} "
+      "sizes")
 
 # %% tags=["remove-cell"]
 for name, size in {"8": (8, 2, 2), "8-4": (8, 4, 4),
@@ -326,8 +328,8 @@ table([(R, *ranks) for R, ranks in outputs.items()],
 
 # %% tags=["hide-input"]
 with checking("mixture-gap",
-              detail=f"{', '.join(map(str, outputs))} channels in the last layer"
-              ) as check:
+              detail=f"{', '.join(map(str, outputs))} channels in the last "
+              "layer") as check:
     for R, ranks in outputs.items():
         check(ranks == [parent_formula(8, M, r)] * 2, R)
 
@@ -569,7 +571,8 @@ with checking("rank-floor",
         check(errors[0] >= floors["hybrid's pairs", name] - 1e-9, name)
 
 with checking("mixture-trained", "trained", f"{len(networks)} networks, "
-              f"{max(map(len, stored.values()))} starts each, and live with {starts}") as check:
+              f"{max(map(len, stored.values()))} starts each, and live with "
+              f"{starts}") as check:
     check(header["settings"] == lab.SETTINGS, "the stored settings are these")
     mine = "hybrid's pairs"
     for name in ("first", "second", "sum"):
