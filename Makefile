@@ -38,7 +38,9 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # The course runs from its folder, whatever is installed or set elsewhere. Python is named
 # in every command: the scripts of a virtual environment lose theirs when the folder is renamed.
 HERE := PYTHONPATH="$(CURDIR)" PYDEVD_DISABLE_FILE_VALIDATION=1
-PYTEST := $(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# Notebooks come first: what starts last is what one worker waits for.
+PYTEST := $(HERE) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+	--no-loadscope-reorder
 
 help:
 	@echo 'make book                  set up, build the book, say where it is'

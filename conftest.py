@@ -10,11 +10,15 @@ collect_ignore_glob = ["notebooks/*.py"]  # the twins are compared with the note
 
 def pytest_configure(config):
     """Tests may be started in any folder, but nbval looks for its file in the present one."""
-    gc.disable()  # collecting makes millions of objects that stay: looking for garbage is a third
     given = config.option.nbval_sanitize_with
     config.option.nbval_sanitize_with = given and str(config.rootpath / given)
     if getattr(config.option, "dist", None) == "load":  # of `-n 2` alone: a kernel for some cells
         config.option.dist = "loadfile"
+
+
+def pytest_collection():
+    """Collecting makes millions of objects that stay: to look for garbage takes a third of it."""
+    gc.disable()
 
 
 def pytest_collection_finish():
