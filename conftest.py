@@ -16,15 +16,15 @@ def pytest_configure(config):
         config.option.dist = "loadfile"
 
 
+@pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Collecting makes millions of objects that stay: to look for garbage takes a third of it."""
+    """What is imported and collected stays: to look for garbage there takes a third of the time."""
     gc.disable()
-
-
-def pytest_collection_finish():
-    """What was imported and collected stays: the garbage collector need not look again."""
-    gc.freeze()
-    gc.enable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
