@@ -243,11 +243,12 @@ def _parser() -> argparse.ArgumentParser:
                                         "1000x for one axis")
     add("--channels", type=parse_channels, metavar="C",
         help="input channels, if not those of the first layer")
-    add("--inputs", type=parse_inputs, metavar="SHAPES",
+    add("--inputs", type=parse_inputs, action="extend", metavar="SHAPES",
         help='several inputs, or integers, instead of an image: "1x3x64x64, 1x20:int"')
     add("--upto", metavar="MODULE", help="stop at the output of this module")
-    add("--outputs", metavar="NAMES", help="which outputs to report, by name or number")
-    add("--ignore", default="", metavar="WHAT",
+    add("--outputs", action="append", metavar="NAMES",
+        help="which outputs to report, by name or number")
+    add("--ignore", default=[], action="append", metavar="WHAT",
         help="take these as local although they look at the whole map: gates,norms,attention")
     add("--format", choices=("text", "markdown", "csv", "html", "json"), default="text",
         help="text has lines of 100 characters; csv and json hold all numbers")
@@ -262,8 +263,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, text.replace(" ", "").split(",")))
+def _listed(texts: list[str]) -> tuple[str, ...]:
+    """Names behind one option, or behind several of it."""
+    return tuple(filter(None, ",".join(texts).replace(" ", "").split(",")))
 
 
 def report(options: argparse.Namespace) -> str:

@@ -156,8 +156,9 @@ def main():
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data-folder", help="CIFAR-10 in its binary layout; else downloaded")
     parser.add_argument("--output", type=Path, default=STORED / "missing-data.jsonl")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
+    parser.add_argument("--seeds", type=int, nargs="+", action="extend", help="default 0 to 4")
     arguments = parser.parse_args()
+    arguments.seeds = arguments.seeds or list(range(5))
     torch.set_num_threads(1)
     with program():
         measure_missing(arguments)

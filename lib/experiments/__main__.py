@@ -33,11 +33,12 @@ def parser():
     result = argparse.ArgumentParser(prog="python -m lib.experiments",
                                      description="Train a grid of networks and store the results.")
     add = result.add_argument
+    several = {"nargs": "+", "action": "extend"}  # given twice, the first would be dropped
     add("--preset", choices=PRESETS, default="minute", help="grid and settings to start from")
-    add("--kinds", choices=KINDS, nargs="+", metavar="KIND", help=", ".join(KINDS))
-    add("--channels", type=int, nargs="+", help="channel numbers C, for every kind")
-    add("--augmentations", nargs="+", choices=("spatial", "color", "none"))
-    add("--seeds", type=int, nargs="+")
+    add("--kinds", choices=KINDS, **several, metavar="KIND", help=", ".join(KINDS))
+    add("--channels", type=int, **several, help="channel numbers C, for every kind")
+    add("--augmentations", **several, choices=("spatial", "color", "none"))
+    add("--seeds", type=int, **several)
     add("--data", choices=DATA_SETS)
     add("--images", type=int, help="training images (a fixed subset)")
     add("--epochs", type=int)

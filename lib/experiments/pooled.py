@@ -436,15 +436,15 @@ def main(arguments=None):
     """`python -m lib.experiments.pooled [--seeds ...] [--output FILE]`."""
     parser = argparse.ArgumentParser(prog="python -m lib.experiments.pooled", description=(
         "Train the networks on blobs that the file does not hold yet."))
-    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="default 0 to 4")
+    parser.add_argument("--seeds", type=int, nargs="+", action="extend", help="default 0 to 4")
     parser.add_argument("--output", default=STORED / "blobs.jsonl",
                         help="default notebooks/results/blobs.jsonl")
     chosen = parser.parse_args(arguments)
-    output = chosen.output
+    output, seeds = chosen.output, SEEDS if chosen.seeds is None else chosen.seeds
     torch.set_num_threads(1)
     with program():
-        run(seeds=chosen.seeds, geometries=("square", "mirror"), output=output)
-        run(seeds=chosen.seeds, output=output)
+        run(seeds=seeds, geometries=("square", "mirror"), output=output)
+        run(seeds=seeds, output=output)
         print(f"{len(read(output)[1])} networks are stored in {output}")
 
 

@@ -322,7 +322,8 @@ def main(arguments=None):
         "--cifar-10 on the images and with the settings of the preset laptop."))
     parser.add_argument("--cifar-10", action="store_true", dest="cifar")
     parser.add_argument("--data-folder", help="local CIFAR-10 folder in the binary layout")
-    parser.add_argument("--seeds", type=int, nargs="+", help="default 0 1 2, with --cifar-10 0 1")
+    parser.add_argument("--seeds", type=int, nargs="+", action="extend",
+                        help="default 0 1 2, with --cifar-10 0 1")
     parser.add_argument("--output", type=Path, help="default notebooks/results/ranks[-cifar].jsonl")
     chosen = parser.parse_args(arguments)
     if chosen.data_folder and not chosen.cifar:

@@ -327,3 +327,17 @@ def test_a_reader_that_stops_reading_is_no_error():
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def test_names_given_in_two_parts_are_one_list(monkeypatch):
+    """argparse keeps the last part alone: a gate would close a grid that was to stay open."""
+    asked = []
+    monkeypatch.setattr(sys.modules[main.__module__], "audit",
+                        lambda *_, **named: asked.append(named) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main([f"{HERE}:Captioned", "--inputs", "1x1x8x8", "--inputs", "1x3:int", "--outputs", "map",
+              "--outputs", "0,score", "--ignore", "gates", "--ignore", "norms, attention"])
+    named, = asked
+    assert [tuple(given.shape) for given in named["inputs"]] == [(1, 1, 8, 8), (1, 3)]
+    assert named["outputs"] == ["map", 0, "score"]
+    assert named["ignore"] == ("gates", "norms", "attention")

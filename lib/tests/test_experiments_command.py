@@ -15,10 +15,11 @@ import pytest
 import torch
 
 from lib import results
+from lib.benchmarks import missing_data
 from lib.experiments import blobs, cifar, images, pooled, records, separation, sweep
 from lib.experiments.augment import Strength
 from lib.experiments.kinds import KINDS
-from lib.experiments.settings import DATA_SETS, PRESETS, Settings
+from lib.experiments.settings import DATA_SETS, PRESETS, Grid, Settings
 
 command = importlib.import_module("lib.experiments.__main__")
 
@@ -52,6 +53,30 @@ def test_the_options_of_the_command():
     assert parser.prog == "python -m lib.experiments"
     assert parser.description == "Train a grid of networks and store the results."
     assert "--kinds KIND [KIND ...]" in " ".join(parser.format_help().split())
+
+
+def test_a_list_given_in_two_parts_is_one_list(monkeypatch, tmp_path):
+    """argparse keeps the last part alone: networks that were asked for would not be trained."""
+    grid, _ = command.configure(parsed(
+        "--kinds", "B1", "--kinds", "B2", "--channels", "4", "--channels", "8", "16",
+        "--augmentations", "none", "--augmentations", "color", "--seeds", "0", "--seeds", "1", "2"))
+    assert grid == Grid({"B1": (4, 8, 16), "B2": (4, 8, 16)}, ("none", "color"), (0, 1, 2))
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(pooled, "run", lambda seeds, **_: asked.append(list(seeds)))
+    monkeypatch.setattr(separation, "measure", lambda networks, *_: asked.append(
+        sorted({network.seed for network in networks})))
+    monkeypatch.setattr(missing_data, "measure_missing",
+                        lambda arguments: asked.append(arguments.seeds))
+    output = ["--output", str(tmp_path / "a.jsonl")]
+    for seeds, wanted in ((["--seeds", "7", "--seeds", "8", "9"], [7, 8, 9]), ([], None)):
+        pooled.main(seeds + output)
+        separation.main(seeds + output)
+        monkeypatch.setattr(sys, "argv", ["x", *seeds])
+        missing_data.main()
+        five, three = wanted or [0, 1, 2, 3, 4], wanted or [0, 1, 2]
+        assert asked == [five, five, three, five]
+        asked.clear()
 
 
 def test_every_option_changes_what_it_names_and_nothing_else():
