@@ -108,7 +108,8 @@ def apart(name: str, task: str, repeats: int) -> tuple[float, float]:
 def main() -> None:
     """Measure every network and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", metavar="NAME", help=f"of {', '.join(available())}")
+    parser.add_argument("--models", nargs="+", action="extend", metavar="NAME",
+                        help=f"of {', '.join(available())}")
     parser.add_argument("--repeats", type=positive, default=3)
     options = parser.parse_args()
     unknown = set(options.models or ()) - set(available())

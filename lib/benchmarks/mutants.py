@@ -229,7 +229,7 @@ def main(arguments=None):
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "_build" / "mutants")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=300, help="mutants of a sample of all strata")
-    parser.add_argument("--strata", nargs="+", choices=strata, default=strata)
+    parser.add_argument("--strata", nargs="+", action="extend", choices=strata)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--traced", action="store_true", help="first run every test once and see "
                         "which lines it executes: pays for samples of more than some hundred")
@@ -250,7 +250,7 @@ def main(arguments=None):
         return None
     from .mutant_runs import run
 
-    run(options.folder.resolve(), options.seed, options.count, options.strata,
+    run(options.folder.resolve(), options.seed, options.count, options.strata or strata,
         options.results.resolve(), options.traced, options.limit)
 
 

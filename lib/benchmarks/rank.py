@@ -149,12 +149,13 @@ HEADER = [
 def main():
     """Run the comparison and print it line by line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=positive, nargs="+", default=[1024, 2048, 4096, 8192])
-    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--sizes", type=positive, nargs="+", action="extend",
+                        help="rows, default 1024 2048 4096 8192")
+    parser.add_argument("--kinds", nargs="+", action="extend", choices=list(KINDS))
     parser.add_argument("--repeats", type=positive, default=3)
     add_device(parser)
     parser.add_argument("--processor-time", action="store_true", help="one thread, its own time")
-    parser.add_argument("--skip", nargs="+", choices=["flint", "numpy"], default=[])
+    parser.add_argument("--skip", nargs="+", action="extend", choices=["flint", "numpy"])
     parser.add_argument("--numpy-limit", type=int, default=4096, help="largest n for the slow SVD")
     arguments = parser.parse_args()
     clock = time.perf_counter
@@ -167,9 +168,9 @@ def main():
     print(f"seconds of {clock.__name__}, smallest of {arguments.repeats} runs\n")
     print("| " + " | ".join(HEADER) + " |")
     print("|" + " ---: |" * len(HEADER))
-    for size in arguments.sizes:
-        for kind in arguments.kinds:
-            line = measure(size, kind, arguments.device, stopwatch, arguments.skip,
+    for size in arguments.sizes or (1024, 2048, 4096, 8192):
+        for kind in arguments.kinds or KINDS:
+            line = measure(size, kind, arguments.device, stopwatch, arguments.skip or (),
                            arguments.numpy_limit)
             print("| " + " | ".join(line) + " |", flush=True)
 

@@ -147,8 +147,8 @@ def main():
     parser.add_argument("--device", type=trainable, default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--threads", type=positive, default=1)
     table_of = parser.add_mutually_exclusive_group()
-    table_of.add_argument("--windows", type=int, nargs="+", default=[1, 2, 3, 4, 5],
-                          choices=[1, 2, 3, 4, 5])
+    table_of.add_argument("--windows", type=int, nargs="+", action="extend",
+                          choices=[1, 2, 3, 4, 5], help="default all")
     table_of.add_argument("--kinds", action="store_true", help="every kind of block, alone")
     table_of.add_argument("--parts", action="store_true", help="pooling, memory order, Adam")
     arguments = parser.parse_args()
@@ -161,7 +161,7 @@ def main():
     elif arguments.parts:
         parts(clock)
     else:
-        table(clock, arguments.windows, ((2, 4, 8), (16,), (32,), (64,)))
+        table(clock, arguments.windows or (1, 2, 3, 4, 5), ((2, 4, 8), (16,), (32,), (64,)))
 
 
 if __name__ == "__main__":
