@@ -29,13 +29,16 @@ POWER = re.compile(r"(\d+(?:\.\d+)?\^-?\d+(?:\.\d+)?)")  # also 10^-6 and 10^2.5
 
 
 class SeparateAnchors(SphinxTransform):
-    """Leave an anchor to the statement if a heading of its page has the same one."""
+    """Leave an anchor to the statement if a heading of its page has the same one.
+
+    All proofs of a page have the anchor ``proof``: a heading of that name would share it.
+    """
 
     default_priority = 500  # before tables of contents are made from the anchors
 
     def apply(self, **_):
-        labels = {label for node in self.document.findall(nodes.Element)
-                  if "realtype" in node for label in node["ids"]}
+        labels = {"proof"} | {label for node in self.document.findall(nodes.Element)
+                              if "realtype" in node for label in node["ids"]}
         for section in self.document.findall(nodes.section):
             section["ids"] = [f"section-{label}" if label in labels else label
                               for label in section["ids"]]

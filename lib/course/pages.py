@@ -14,7 +14,7 @@ from .links import launch_problems
 # Attributes whose target the browser fetches by itself when it shows the page.
 LOADED = {(tag, "src") for tag in ("script", "img", "iframe", "source", "video", "audio", "track",
                                    "embed")} | {("video", "poster"), ("object", "data")}
-# What sphinx-proof and sphinx-exercise put on every statement; nothing links there.
+# What sphinx-proof and sphinx-exercise put on every statement: nothing may link there.
 FIXED = {"proof", "proof-content", "exercise-content", "solution-content"}
 LOADED_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "manifest"}
 
@@ -102,7 +102,7 @@ def is_remote(link: str) -> bool:
 
 
 def resolves(link: str, page: Path) -> bool:
-    """Whether a local link leads to a file, and to an anchor in it where it names one.
+    """Whether a local link leads to a file, and to an anchor of one place where it names one.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def resolves(link: str, page: Path) -> bool:
         return False
     if not parts.fragment or target.suffix != ".html":
         return True
-    return unquote(parts.fragment) in read_page(target).anchors
+    return unquote(parts.fragment) in read_page(target).anchors - FIXED
 
 
 def main() -> None:

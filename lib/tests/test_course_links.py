@@ -152,6 +152,7 @@ def test_a_whole_book_has_no_problems(built):
         ("book/two.html#part", f"file://{__file__}", "broken link file:"),
         ("https://example.org", COLAB.format("nobody/none"), "Colab link to nobody/none"),
         ("<img", '<p id="top"></p><i id="proof"></i><i id="proof"></i><img', "anchor top"),
+        ("<img", '<i id="proof"></i><a href="#proof"></a><i id="proof"></i><img', "link #proof"),
     ],
 )
 def test_what_is_wrong_with_a_page_is_named(built, before, after, complaint):

@@ -130,6 +130,14 @@ def test_a_heading_leaves_its_anchor_to_the_statement_of_the_same_name():
     assert statement["ids"] == ["any-partition"]
 
 
+def test_a_heading_shares_no_anchor_with_all_proofs_of_a_page():
+    """"Proof" in the table of contents led to the first proof, of another statement."""
+    page = new_document("page")
+    page += nodes.section(ids=["proof"])
+    SeparateAnchors(page).apply()
+    assert page[0]["ids"] == ["section-proof"]
+
+
 def test_no_two_pages_have_the_same_title():
     """A search that finds two pages of one name, chapter and notebook, says too little."""
     titles = {}
