@@ -24,7 +24,8 @@ TIMEOUT = 300  # seconds a cell may take here; the budgets are much tighter (lib
 ASPECTS = ("type", "source", "tags", "figure settings")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
+    # with the last two a script saved from the notebook is a .py that keeps the prose
+    "language_info": {"name": "python", "file_extension": ".py", "nbconvert_exporter": "python"},
 }
 
 
