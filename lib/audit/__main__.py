@@ -307,7 +307,8 @@ def report(options: argparse.Namespace) -> str:
 
 def _as_its_weights(model: nn.Module, options: argparse.Namespace) -> tuple | None:
     """The inputs, floating ones of the type of the network's weights, as an image would be."""
-    kinds = (p.dtype for p in model.parameters() if p.is_floating_point())
+    parameters = nn.Module.parameters(model)        # its own attribute of this name is for `audit`
+    kinds = (p.dtype for p in parameters if p.is_floating_point())
     kind = next(kinds, torch.float)
     return options.inputs and tuple(
         torch.zeros((), dtype=kind).expand(x.shape) if x.is_floating_point() else x

@@ -25,6 +25,9 @@ from .trace import Image, Trace, Value, select_outputs, trace
 
 AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 IGNORABLE = ("gates", "norms", "attention")
+METHODS = ("children", "named_children", "named_modules", "train")
+OF_THE_WHOLE = ("modules", "parameters", "named_parameters", "eval")
+"""What is asked of every module, and of the whole; an attribute of the same name hides it."""
 
 
 @dataclass(eq=False)
@@ -378,6 +381,7 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"audit expects a torch.nn.Module, got {type(model).__name__}")
+    _not_hidden(model)
     model = getattr(model, "_orig_mod", model)      # a compiled module wraps the original
     wanted = [ignore] if isinstance(ignore, str) else ignore
     if not isinstance(wanted, (list, tuple, set, frozenset)) or not {*wanted} <= set(IGNORABLE):
@@ -405,6 +409,20 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
     if outputs is not None:
         select_outputs(recorded, outputs)
     return described(Audit(type(model).__name__, size, recorded, ignore, remarks=remarks))
+
+
+def _not_hidden(model: nn.Module) -> None:
+    """Refuse attributes in the place of methods: a module runs with them, but cannot be copied."""
+    parts = [model]
+    for module in parts:
+        for name in (*METHODS, *(OF_THE_WHOLE if module is model else ())):
+            found = getattr(module, name)
+            if not callable(found):
+                raise ValueError(f"attribute {name!r} of {type(module).__name__}, of type "
+                                 f"{type(found).__name__}, hides torch.nn.Module.{name}; give it "
+                                 "another name")
+        parts += [part for part in module._modules.values()
+                  if part is not None and part not in parts]
 
 
 def _on_an_image(model: nn.Module, size: object, channels: int | None,

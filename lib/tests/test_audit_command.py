@@ -44,6 +44,14 @@ class Talks(Needs):
         return super().forward(x)
 
 
+class Hides(Needs):
+    """A network with settings where a module has its parameters."""
+
+    def __init__(self):
+        super().__init__(4)
+        self.parameters = {"width": 4}
+
+
 class Spectrum(nn.Module):
     def forward(self, x):
         return torch.fft.fft2(x).abs()
@@ -85,6 +93,8 @@ def quits():
     (["nowhere.py:Net"], "there is no file 'nowhere.py'"),
     ([f"{HERE}:Fails"], "fails: RuntimeError: no weights here"),
     ([f"{HERE}:Needs"], "needs arguments (width): give them with --args"),
+    ([f"{HERE}:Hides"], "attribute 'parameters' of Hides, of type dict, hides torch.nn.Module."),
+    ([f"{HERE}:Hides", "--inputs", "1x1x8x8"], "attribute 'parameters' of Hides, of type dict"),
     (["lib.audit.models:dilated_stack", "--upto", "body"], "--upto 'body':"),
     (["lib.audit.models:dilated_stack", "--ignore", "gate"], "valid are gates, norms, attention"),
     (["lib.audit.models:dilated_stack", "--size", "32", "--box", "x"], "layers are named"),

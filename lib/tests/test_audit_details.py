@@ -410,3 +410,23 @@ def test_a_single_cell_that_only_tokens_follow_is_the_last_map():
 def test_two_images_are_said_to_be_a_batch():
     remark, = audit(nn.ReLU(), inputs=torch.rand(2, 3, 8, 8)).remarks
     assert "a batch of 2 with axes 8 x 8" in remark
+
+
+REDUCED = {
+    "norm": lambda v: v / v.norm(dim=-1, keepdim=True),
+    "normalize": lambda v: F.normalize(v, dim=-1),
+    "standardized": lambda v: (v - v.mean()) / v.std(), "variance": lambda v: v.var(-1),
+    "cosine": lambda v: F.cosine_similarity(v, torch.ones(4), dim=0),
+    "place of the largest": lambda v: v.argmax(-1), "product": lambda v: v.prod(),
+    "median": lambda v: v.median(), "any": lambda v: v.any(),
+    "both ends": lambda v: v.aminmax().max,
+    "one number": lambda v: v.mean().sum(),
+}
+
+
+@pytest.mark.parametrize("name", REDUCED)
+def test_features_of_one_image_without_its_batch_may_be_reduced(name):
+    """`squeeze` drops the batch of one: what is left has channels alone."""
+    found = audit(Run(lambda x: REDUCED[name](x.mean((2, 3)).squeeze())), 12)
+    assert all(axis.everything for axis in found.output) and str(found)
+    assert {layer.channels_in for layer in found.layers if layer.kind == "reduce"} <= {4}

@@ -274,6 +274,23 @@ def test_a_module_that_cannot_be_copied_is_refused_in_one_line():
         audit(locked, 12)
 
 
+@pytest.mark.parametrize("name", ["modules", "parameters", "children", "train"])
+def test_an_attribute_that_hides_a_method_is_named(name):
+    """Such a network runs: ``self.modules = [...]`` holds its layers, say."""
+    net = nn.Sequential(nn.Conv2d(3, 4, 3))
+    object.__setattr__(net, name, [])
+    assert net(torch.zeros(1, 3, 8, 8)).shape == (1, 4, 6, 6)
+    said = rf"attribute '{name}' of Sequential, of type list, hides torch.nn.Module.{name}; "
+    with pytest.raises(ValueError, match=said):
+        audit(net, 8)
+    inner = nn.Sequential(net)
+    if name in ("modules", "parameters"):           # these are asked of the whole alone
+        assert audit(inner, 8).output[0].size == 3
+    else:
+        with pytest.raises(ValueError, match=said):
+            audit(inner, 8)
+
+
 def test_parameters_may_be_whole_numbers():
     """Such as an order of channels, which has no gradient."""
     class Reorders(nn.Module):

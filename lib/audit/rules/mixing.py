@@ -37,6 +37,8 @@ def _spread(x: Field, dims: list[int]) -> Field:
       "nansum", "aminmax", "kthvalue", "mode", "nanmedian")
 def reduction(call: Call, a: dict, shapes: list) -> Result:
     x = a["self"]
+    if not x.shape:                                 # one number, of which nothing is left to reduce
+        return [x for _ in shapes]
     dims = _dims(a.get("dim"), len(x.shape))
     spatial = {s[0] for s in x.step if s is not None}
     kept = [d for d, n in enumerate(x.shape) if d not in dims and n > 1] or [1 % len(x.shape)]
@@ -50,7 +52,8 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
     elif any(x.shape[d] > 1 for d in spatial & set(dims)) or prod(x.shape) > prod(shapes[0]):
         beside = [d for d in kept if d not in dims and not _carries(x, [d])]
         channels = x.shape[beside[0]] if beside else 1
-        call.layer = LayerInfo("reduce", groups=0, channels_in=x.shape[1], channels=channels)
+        call.layer = LayerInfo("reduce", groups=0, channels=channels,
+                               channels_in=x.shape[1 % len(x.shape)])
     return [reduce(x, dims, keepdim) for _ in shapes]
 
 
