@@ -1,6 +1,8 @@
 """What the benchmarks take on their command lines."""
 
+import ast
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +66,17 @@ def test_the_peak_of_one_size_is_not_that_of_another(monkeypatch, capsys):
     assert started == [1, 1]
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
         "n = 4096", "n = 2000"]
+
+
+def test_no_option_forgets_the_first_part_of_a_list():
+    """argparse keeps the last of two lists alone, unless it is told to join them."""
+    found = []
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = {word.arg: ast.unparse(word.value) for word in getattr(call, "keywords", [])}
+            first = ast.unparse(call.args[0]) if getattr(call, "args", None) and isinstance(
+                call.args, list) else ""
+            if first.startswith("'--") and named.get("nargs") in ("'+'", "'*'"):
+                found.append((path.name, first, named.get("action")))
+                assert named.get("action") == "'extend'" and "default" not in named, found[-1]
+    assert len(found) > 6
