@@ -413,16 +413,18 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
 
 def _not_hidden(model: nn.Module) -> None:
     """Refuse attributes in the place of methods: a module runs with them, but cannot be copied."""
-    parts = [model]
+    parts, seen = [model], set()
     for module in parts:
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
         for name in (*METHODS, *(OF_THE_WHOLE if module is model else ())):
             found = getattr(module, name)
             if not callable(found):
                 raise ValueError(f"attribute {name!r} of {type(module).__name__}, of type "
                                  f"{type(found).__name__}, hides torch.nn.Module.{name}; give it "
                                  "another name")
-        parts += [part for part in module._modules.values()
-                  if part is not None and part not in parts]
+        parts += [part for part in module._modules.values() if part is not None]
 
 
 def _on_an_image(model: nn.Module, size: object, channels: int | None,
