@@ -170,6 +170,15 @@ def _aligned(field: Field, shape: tuple) -> Field:
     return Field(shape, field.image, edges, step, field.virtual, field.ignore)
 
 
+def along(vector: Field, dim: int, rank: int) -> Field:
+    """A tensor of one dimension, laid along a dimension of a larger one."""
+    dim %= rank
+    shape = [vector.shape[0] if d == dim else 1 for d in range(rank)]
+    edges = [edge.reshape(2, *[edge.shape[1] if d == dim else 1 for d in range(rank)])
+             for edge in vector.edges]
+    return vector.replace(shape, edges, [s and (dim, *s[1:]) for s in vector.step])
+
+
 def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
     """Boxes of units that depend on every unit along some dimensions."""
     dims = sorted({d % len(field.shape) for d in dims}) if field.shape else []

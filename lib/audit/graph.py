@@ -174,7 +174,8 @@ def _describe(node: Node, call: object, audit: object, tied: set, pools: str, no
         node.role = "cat"
     elif name in MOVES or name in ("slice", "roll", "strided") or (
             name in ("mean", "sum", "amax") and prod(source.shape) == prod(result.shape)):
-        plain = info is None or info.kind == "shuffle"
+        plain = (info is None or info.kind == "shuffle") and not isinstance(
+            call.arguments.get("self"), torch.Tensor)           # a table is read, nothing moves
         node.role = "move" if plain and len(node.parents) == 1 else "opaque"
     elif name in ELEMENTWISE or (call.function and torch.Tag.pointwise in call.function.tags):
         _elementwise(node, call)

@@ -9,7 +9,7 @@ from math import prod
 
 import torch
 
-from ..fields import Field, gather, hull, moves, moving_dims, reduce
+from ..fields import Field, along, gather, hull, moves, moving_dims, reduce
 from ..trace import Call
 from .movement import MOVES
 from .registry import DEPENDS, ELEMENTWISE, LayerInfo, Result, flat, is_elementwise, refuse, rule
@@ -60,6 +60,8 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
 @rule(*SOFTMAXES, "topk", "sort", "cumsum", "cumprod", "cummax", "cummin", "logcumsumexp")
 def along_one_dimension(call: Call, a: dict, shapes: list) -> Result:
     x = a["self"]
+    if not x.shape:                                 # one number stands alone
+        return [x for _ in shapes]
     if "cum" in call.name:
         return [_cumulative(x, a["dim"] % len(x.shape))] * len(shapes)
     field = _spread(x, [a["dim"] % len(x.shape)])
@@ -91,41 +93,57 @@ def _norm_layer(call: Call, x: Field, dims: list[int], channels: int) -> bool:
 
 @rule("native_layer_norm", "_fused_rms_norm", "rms_norm")
 def layer_norm(call: Call, a: dict, shapes: list) -> Result:
-    x = a["input"]
-    count = len(x.shape)
+    x, count = a["input"], len(shapes[0])
     dims = list(range(count - len(a["normalized_shape"]), count))
-    return x if _norm_layer(call, x, dims, x.shape[-1]) else _spread(x, dims)
+    if isinstance(x, Field) and not _norm_layer(call, x, dims, x.shape[-1]):
+        x = _spread(x, dims)
+    return _scaled(x, [a["weight"], a.get("bias")], shapes[0])
+
+
+def _scaled(x: object, factors: list, shape: tuple, dim: int | None = None) -> Field:
+    """A normalized map whose scale and shift may be computed from the input, too.
+
+    They are vectors along a dimension, or lie along the last ones.
+    """
+    beside = [part if dim is None else along(part, dim, len(shape)) for part in factors
+              if isinstance(part, Field)]
+    return hull([x, *beside] if isinstance(x, Field) else beside, shape)
 
 
 @rule("native_group_norm")
 def group_norm(call: Call, a: dict, shapes: list) -> Result:
     x, groups = a["input"], a["group"]
-    dims = list(range(2, len(x.shape)))
-    if _norm_layer(call, x, dims, x.shape[1]):
-        return x
+    dims, factors = list(range(2, len(shapes[0]))), [a["weight"], a["bias"]]
+    if not isinstance(x, Field) or _norm_layer(call, x, dims, x.shape[1]):
+        return _scaled(x, factors, shapes[0], 1)
     x, edges = reduce(x, dims, keepdim=True).replace(x.shape), []
     for edge in x.edges:
         if edge.shape[2] > 1:
             size = edge.shape[2] // groups
             edge = edge.unflatten(2, (groups, size)).amin(3).repeat_interleave(size, dim=2)
         edges.append(edge)
-    return x.replace(edges=edges)
+    return _scaled(x.replace(edges=edges), factors, shapes[0], 1)
 
 
 @rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
       "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "miopen_batch_norm",
       "_batch_norm_with_update", "_batch_norm_no_update", "batch_norm_with_update")
 def batch_norm(call: Call, a: dict, shapes: list) -> Result:
-    x = a["input"]
+    x, factors = a["input"], [a["weight"], a["bias"]]
+    stored = [a.get("running_mean"), a.get("running_var")]
     if not a.get("training", "with_update" in call.name):
-        return x
-    dims = [d for d in range(len(x.shape)) if d != 1]
-    return x if _norm_layer(call, x, dims, x.shape[1]) else _spread(x, dims)
+        factors += stored
+    elif isinstance(x, Field):
+        dims = [d for d in range(len(x.shape)) if d != 1]
+        x = x if _norm_layer(call, x, dims, x.shape[1]) else _spread(x, dims)
+    return _scaled(x, factors, shapes[0], 1)
 
 
 @rule("mm", "bmm", "mv", "dot", "addmm", "baddbmm", "addmv", "matmul", "linear")
 def product(call: Call, a: dict, shapes: list) -> Result:
     added, (left, right) = _factors(call.name, a)
+    if not isinstance(left, Field) and not isinstance(right, Field):
+        return hull([added], shapes[0])             # only the term is computed from the input
     vector = call.name in ("mv", "dot", "addmv")
     parts, shape, spread = [], shapes[0], []
     for factor, dim in ((left, -1), (right, -1 if vector or call.name == "linear" else -2)):
@@ -176,7 +194,10 @@ def _factors(name: str, a: dict) -> tuple:
       "_scaled_dot_product_fused_attention_overrideable", "_scaled_dot_product_attention_math",
       "_scaled_dot_product_attention_math_for_mps", "scaled_dot_product_attention")
 def attention(call: Call, a: dict, shapes: list) -> Result:
-    """Every query sees every key and value, or those before it; masks are not looked into."""
+    """Every query sees every key and value, or those before it.
+
+    Masks are not looked into, but one that is computed from the input is seen, row by row.
+    """
     shape, parts = shapes[0], []
     for name in ("query", "key", "value"):
         if isinstance(a[name], Field):
@@ -185,6 +206,9 @@ def attention(call: Call, a: dict, shapes: list) -> Result:
                 whole = not a.get("is_causal")
                 seen = reduce(seen, [-2], True) if whole else _cumulative(seen, len(shape) - 2)
             parts.append(seen)
+    mask = a.get("attn_mask", a.get("attn_bias"))
+    if isinstance(mask, Field):
+        parts.append(reduce(mask, [-1], True))
     call.layer = LayerInfo("attention", channels_in=shape[-1], channels=shape[-1])
     return hull(parts[:1] if "attention" in parts[0].ignore else parts, shape, gates=False)
 
@@ -200,8 +224,9 @@ def gated(call: Call, a: dict, shapes: list) -> Result:
 
 @rule("zero", "fill")
 def erased(call: Call, a: dict, shapes: list) -> Result:
-    """Only the shape is used."""
-    return [None for _ in shapes]
+    """Only the shape is used, and what it is filled with."""
+    value = a.get("value")
+    return [hull([value], shape) if isinstance(value, Field) else None for shape in shapes]
 
 
 @rule("_to_copy", "lift_fresh", "native_dropout", "_conj", "_neg_view", *ELEMENTWISE)

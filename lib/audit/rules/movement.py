@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..fields import EMPTY, Field, common_step, compress, gather, hull, reduce
+from ..fields import EMPTY, Field, along, common_step, compress, gather, hull, reduce
 from ..trace import Call
 from .registry import DEPENDS, LayerInfo, Result, flat, known, refuse, rule
 
@@ -22,6 +22,8 @@ def move(call: Call, a: dict, shapes: list) -> Result:
     fields = [entry for entry in flat(a) if isinstance(entry, Field)]
     if call.name == "gather" and isinstance(a["index"], Field):
         return _picked_anywhere(call, a, shapes[0])
+    if isinstance(a.get("self"), torch.Tensor):
+        return _looked_up(call, a, fields, shapes[0])
     if len(fields) != 1:
         refuse(call, f"which units it moves {DEPENDS}")
     if call.name == "view" and "dtype" in a:
@@ -56,6 +58,22 @@ def _picked_anywhere(call: Call, a: dict, shape: tuple) -> list:
     if any(n != m for d, (n, m) in enumerate(zip(x.shape, shape, strict=True)) if d != dim):
         refuse(call, f"which units it moves {DEPENDS}")
     return [hull([index, reduce(x, [dim], True)], shape, gates=False)]
+
+
+def _looked_up(call: Call, a: dict, fields: list[Field], shape: tuple) -> list:
+    """Entries of a constant table, as every place that is computed from the input names them."""
+    if call.name == "index":
+        used = [d for d, entry in enumerate(a["indices"]) if entry is not None]
+        if used == [*range(used[0], used[-1] + 1)]:
+            rest = [1] * (len(a["self"].shape) - 1 - used[-1])
+            return [hull([x.replace((*x.shape, *rest), [e.reshape(*e.shape, *rest)
+                                                        for e in x.edges]) for x in fields],
+                         shape, gates=False)]
+    elif call.name == "take":
+        return [fields[0]]
+    elif call.name == "index_select" and len(fields[0].shape) == 1:
+        return [hull([along(fields[0], a["dim"], len(shape))], shape)]
+    return refuse(call, f"which units it moves {DEPENDS}")
 
 
 def invoke(function: object, arguments: dict) -> object:
@@ -310,6 +328,8 @@ def _stacked(part: Field, dim: int) -> Field:
 def added_at(call: Call, a: dict, shapes: list) -> Result:
     """Every unit sees itself and the units added in its place."""
     x, source, dim = a["self"], a["source"], a["dim"] % len(shapes[0])
+    if isinstance(a["index"], Field):
+        refuse(call, f"which units it writes to {DEPENDS}")
     places = known(call, a["index"])
     parts = [part for part in (x,) if isinstance(part, Field)]
     if isinstance(source, Field):
@@ -380,7 +400,8 @@ def _places(call: Call, a: dict, place: torch.Tensor) -> torch.Tensor:
 def _written_anywhere(call: Call, a: dict, shape: tuple) -> Field:
     """Which unit along a dimension is written to depends on the input: each may be."""
     dim, index = a["dim"] % len(shape), a["index"]
-    if any(n != m for d, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if d != dim):
+    if len(index.shape) != len(shape) or any(
+            n != m for d, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if d != dim):
         refuse(call, f"which units it writes to {DEPENDS}")
     parts = [reduce(index, [dim], True)]
     source = a.get("src", a.get("source"))

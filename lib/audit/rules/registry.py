@@ -21,6 +21,7 @@ ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "c
 
 
 REPEATS = ("expand", "repeat", "tile")
+OVERWRITES = ("copy", "zero", "fill")
 RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
 
 
@@ -88,6 +89,36 @@ def known(call: Call, entry: object) -> object:
     return entry
 
 
+class _Arguments(dict):
+    """Arguments that remember which of them a rule has looked at."""
+
+    def __init__(self, entries: dict) -> None:
+        super().__init__(entries)
+        self.read = set()
+
+    def __getitem__(self, name):
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name, default=None):
+        self.read.add(name)
+        return super().get(name, default)
+
+    def values(self):
+        self.read.update(self)
+        return super().values()
+
+    def items(self):
+        self.read.update(self)
+        return super().items()
+
+    def overlooked(self, name: str) -> list[str]:
+        """Tensors that depend on the input and that the rule of an operation has left aside."""
+        lost = ("self",) if name in OVERWRITES else ()
+        return [key for key, entry in super().items() if key not in self.read and key not in lost
+                and any(isinstance(part, Field) for part in flat({key: entry}))]
+
+
 def interpret(call: Call, fields: dict) -> list:
     """Fields of a call's outputs.
 
@@ -103,12 +134,14 @@ def interpret(call: Call, fields: dict) -> list:
     list of Field, None or Unknown
         One per output.
     """
-    arguments = {key: _resolve(entry, fields) for key, entry in call.arguments.items()}
+    arguments = _Arguments({key: _resolve(entry, fields)
+                            for key, entry in call.arguments.items()})
     shapes = [value.shape for value in call.outputs]
     unknown = next((f for f in flat(arguments) if isinstance(f, Unknown)), None)
     if unknown is not None:
         return [unknown for _ in shapes]
     tracked = [f for f in flat(arguments) if isinstance(f, Field)]
+    arguments.read.clear()
     function = RULES.get(call.name)
     if not tracked:
         result = None
@@ -121,6 +154,10 @@ def interpret(call: Call, fields: dict) -> list:
             raise UnsupportedOperation(
                 f"{call.where}: its rule does not cover these arguments, a defect of the audit "
                 f"({type(error).__name__}: {error}); {EARLIER}") from error
+        if arguments.overlooked(call.name):         # a field must never be too small
+            refuse(call, f"its argument {arguments.overlooked(call.name)[0]!r} depends on the "
+                         "input, which is not followed here; replace the operation by known ones, "
+                         f"or stop before it: {EARLIER}")
     elif torch.Tag.pointwise in call.function.tags:
         result = hull([before_repeated(value, fields[value]) for value in call.inputs
                        if isinstance(fields[value], Field)], shapes[0])

@@ -7,7 +7,7 @@ from math import floor, gcd
 
 import torch
 
-from ..fields import EMPTY, Field, gather, hull, reduce
+from ..fields import EMPTY, Field, along, gather, hull, reduce
 from ..trace import Call, Value
 from .movement import found_step
 from .registry import DEPENDS, LayerInfo, Result, known, refuse, rule
@@ -61,17 +61,20 @@ def convolution(call: Call, a: dict, shapes: list) -> Result:
     axes = len(window)
     stride, padding, dilation = (tuple_of(a[k], axes) for k in ("stride", "padding", "dilation"))
     transposed = a["transposed"]
+    added = [along(a["bias"], 1, len(shape))] if isinstance(a["bias"], Field) else []
+    if not isinstance(x, Field):                    # only the bias is computed from the input
+        return hull(added, shape)
     call.layer = LayerInfo("transposed conv" if transposed else "conv", window, stride, padding,
                            dilation, a["groups"], x.shape[1], shape[1])
     x = mix_channels(x, a["groups"], shape[1])
     if not transposed:
-        return _slide(x, shape, window, stride, padding, dilation)
+        return hull([_slide(x, shape, window, stride, padding, dilation), *added], shape)
     for axis in range(axes):
         dim, s = 2 + axis, stride[axis]
         reach = (torch.arange(shape[dim])[:, None] + padding[axis]
                  - torch.arange(window[axis])[None, :] * dilation[axis])
         x = gather(x, dim, reach.div(s, rounding_mode="floor"), (s, 1), reach % s == 0)
-    return x
+    return hull([x, *added], shape)
 
 
 @rule("avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",

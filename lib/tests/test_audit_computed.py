@@ -1,0 +1,126 @@
+"""Scales, biases, masks and places that a network computes from the image itself."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from lib.audit import UnsupportedOperation, audit
+from lib.audit.rules.registry import RULES
+from lib.tests.audit_oracle import Run, compare_with_derivatives
+
+MEAN, VAR = torch.zeros(4).double(), torch.ones(4).double()
+
+
+def _last(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def _filled(x):
+    y = x.clone()
+    y[:, :2].fill_(x[0, 0, 2, 3])
+    return y
+
+
+# every function takes a map and four numbers of its own, those of the cell (2, 3)
+COMPUTED = {
+    "bias of a convolution": lambda x, v: F.conv2d(x, torch.ones(4, 4, 3, 3).to(x), v),
+    "bias of a grouped one": lambda x, v: F.conv2d(x, torch.ones(4, 1, 1, 3).to(x), v, groups=4),
+    "bias of a transposed one": lambda x, v: F.conv_transpose2d(
+        x, torch.ones(4, 4, 2, 2).to(x), v, stride=3),
+    "only the bias": lambda x, v: F.conv2d(torch.ones(1, 4, 5, 5).to(x),
+                                           torch.ones(4, 4, 3, 3).to(x), v),
+    "only the bias of a dense layer": lambda x, v: F.linear(torch.ones(5, 4).to(x),
+                                                            torch.ones(4, 4).to(x), v),
+    "only the term added": lambda x, v: torch.addmm(v, torch.ones(5, 4).to(x),
+                                                    torch.ones(4, 4).to(x)),
+    "stored statistics, scale": lambda x, v: F.batch_norm(x, MEAN, VAR, v),
+    "stored statistics, shift": lambda x, v: F.batch_norm(x, MEAN, VAR, None, v),
+    "instances, stored statistics": lambda x, v: F.instance_norm(
+        x, MEAN, VAR, v, use_input_stats=False),
+    "scale of a layer norm": lambda x, v: F.layer_norm(_last(x), (4,), v),
+    "shift of a layer norm": lambda x, v: F.layer_norm(_last(x), (4,), None, v),
+    "only the scale": lambda x, v: F.layer_norm(torch.rand(5, 4).to(x), (4,), v),
+    "scale of a root mean square": lambda x, v: F.rms_norm(_last(x), (4,), v),
+    "scale of groups of a row": lambda x, v: F.group_norm(x[0, :, 2].T, 2, v),
+    "filled": lambda x, v: x + torch.fill(x, v[0]),
+    "half of it filled": lambda x, v: _filled(x),
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_scales_and_biases_that_are_computed_are_seen(name):
+    function = COMPUTED[name]
+    compare_with_derivatives(Run(lambda x, first: function(first(x), first(x)[0, :, 2, 3]),
+                                 nn.Conv2d(3, 4, 3, padding=1)), (16, 16), 25)
+
+
+@pytest.mark.parametrize("function", [
+    lambda x, v: F.conv2d(x, torch.ones(4, 4, 3, 3), v),
+    lambda x, v: F.batch_norm(x, torch.zeros(4), torch.ones(4), v),
+    lambda x, v: F.batch_norm(x, v, torch.ones(4)), lambda x, v: F.batch_norm(x, torch.zeros(4), v),
+    lambda x, v: F.layer_norm(_last(x), (4,), v)])
+def test_a_computed_scale_is_a_gate_that_can_be_ignored(function):
+    """Its four numbers come from the whole map, so that nothing stays local unless told to."""
+    net = Run(lambda x, first: function(first(x), first(x).mean((0, 2, 3))),
+              nn.Conv2d(3, 4, 3, padding=1))
+    assert all(axis.everything for axis in audit(net, 16).output)
+    assert all(axis.size < 6 for axis in audit(net, 16, ignore=("gates",)).output)
+
+
+def test_a_computed_mask_is_seen_by_its_queries():
+    def attend(x, first):
+        rows = first(x)[0, 0]
+        ones = torch.ones(1, 8, 4)
+        return F.scaled_dot_product_attention(ones, ones, ones, attn_mask=rows[None])
+
+    found = audit(Run(attend, nn.Conv2d(3, 1, 3, padding=1)), 8)
+    rows, columns = found.seen[found.trace.outputs[0]].edges
+    assert rows[:, 0, :, 0].tolist() == [[0, 0, 1, 2, 3, 4, 5, 6], [-1, -2, -3, -4, -5, -6, -7, -7]]
+    assert columns.flatten().tolist() == [0, -7]
+
+
+@pytest.mark.parametrize("function", [
+    lambda places: torch.ones(4, 5)[places], lambda places: torch.ones(3, 4)[:, places[0]],
+    lambda places: torch.ones(2, 4, 4)[:, places[0], places[0]],
+    lambda places: torch.take(torch.ones(9), places),
+    lambda places: torch.ones(5, 6).index_select(1, places[0, 2])])
+def test_a_table_read_at_computed_places_sees_what_names_the_place(function):
+    net = Run(lambda x, first: function(first(x)[:, 0].gt(0).long()),
+              nn.Conv2d(3, 4, 3, padding=1))
+    found = audit(net, 8)
+    fields = found.seen[found.trace.outputs[0]]
+    assert {(hi - lo).item() for lo, hi in zip(
+        fields.edges[1][0].flatten(), -fields.edges[1][1].flatten(), strict=True)} == {1, 2}
+
+
+def test_an_argument_that_a_rule_leaves_aside_is_refused(monkeypatch):
+    """A new rule that forgets an argument must not give a field that is too small."""
+    monkeypatch.setitem(RULES, "native_layer_norm", lambda call, a, shapes: a["input"])
+    net = Run(lambda x, first: F.layer_norm(_last(first(x)), (4,), first(x)[0, :, 2, 3]),
+              nn.Conv2d(3, 4, 3))
+    with pytest.raises(UnsupportedOperation, match="argument 'weight' depends on the input"):
+        audit(net, 8)
+
+
+def test_statistics_that_a_run_has_stored_do_not_matter_to_the_next():
+    def twice(x, first):
+        mean, var = torch.zeros(4), torch.ones(4)
+        for _ in range(2):
+            x = first(F.batch_norm(x, mean[:x.shape[1]], var[:x.shape[1]], training=True))
+        return x
+
+    net = Run(twice, nn.Conv2d(3, 3, 3))
+    assert all(axis.everything for axis in audit(net, 16).output)
+    assert [axis.size for axis in audit(net, 16, ignore=("norms",)).output] == [5, 5]
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: torch.take(torch.ones(9), x), lambda x: torch.ones(9, 8)[x[:, 0]].movedim(-1, 1),
+    lambda x: torch.gather(torch.ones(1, 8, 8, 8), 1, x)])
+def test_a_table_is_no_part_of_a_chain(function):
+    """Its entries are numbers of their own, not units that have moved."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1),
+                        Run(lambda x, layer: layer(function(x.gt(0).long())),
+                            nn.Conv2d(8, 8, 3, padding=1)), nn.Flatten(), nn.Linear(8 * 64, 10))
+    assert audit(net, 8).bounds().crossing is None
