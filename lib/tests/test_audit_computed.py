@@ -110,6 +110,12 @@ def test_statistics_that_a_run_has_stored_do_not_matter_to_the_next():
             x = first(F.batch_norm(x, mean[:x.shape[1]], var[:x.shape[1]], training=True))
         return x
 
+    def replaced(x, first):
+        y = first(x)
+        fixed = F.batch_norm(torch.rand(2, 3, 4, 4), y[0, :, 0, 0].clone(), None, training=True)
+        return y + fixed.mean()
+
+    assert [axis.size for axis in audit(Run(replaced, nn.Conv2d(3, 3, 3)), 16).output] == [3, 3]
     net = Run(twice, nn.Conv2d(3, 3, 3))
     assert all(axis.everything for axis in audit(net, 16).output)
     assert [axis.size for axis in audit(net, 16, ignore=("norms",)).output] == [5, 5]

@@ -100,14 +100,15 @@ def layer_norm(call: Call, a: dict, shapes: list) -> Result:
     return _scaled(x, [a["weight"], a.get("bias")], shapes[0])
 
 
-def _scaled(x: object, factors: list, shape: tuple, dim: int | None = None) -> Field:
+def _scaled(x: object, factors: list, shape: tuple, dim: int | None = None) -> Field | None:
     """A normalized map whose scale and shift may be computed from the input, too.
 
     They are vectors along a dimension, or lie along the last ones.
     """
     beside = [part if dim is None else along(part, dim, len(shape)) for part in factors
               if isinstance(part, Field)]
-    return hull([x, *beside] if isinstance(x, Field) else beside, shape)
+    parts = [x, *beside] if isinstance(x, Field) else beside
+    return hull(parts, shape) if parts else None    # stored statistics that this run replaces
 
 
 @rule("native_group_norm")
