@@ -130,3 +130,30 @@ def test_a_table_is_no_part_of_a_chain(function):
                         Run(lambda x, layer: layer(function(x.gt(0).long())),
                             nn.Conv2d(8, 8, 3, padding=1)), nn.Flatten(), nn.Linear(8 * 64, 10))
     assert audit(net, 8).bounds().crossing is None
+
+
+@pytest.mark.parametrize("function", [
+    F.mse_loss, F.smooth_l1_loss, F.huber_loss, F.soft_margin_loss,
+    lambda x, y, **how: F.binary_cross_entropy(x.sigmoid(), y.sigmoid(), **how),
+    lambda x, y, **how: F.binary_cross_entropy_with_logits(x, y, x.abs(), **how)])
+def test_a_network_may_return_its_loss_beside_a_map(function):
+    """As networks do whose code book is trained along with them."""
+    net = Run(lambda x, layer: (layer(x), function(layer(x), x), function(
+        layer(x), x.flip(3), reduction="none")), nn.Conv2d(3, 3, 3, padding=1))
+    found = audit(net, 8)
+    boxes = [found.seen[value].full(1)[(slice(None), *[0] * len(value.shape))].tolist()
+             for value in found.trace.outputs]
+    assert boxes == [[0, -1], [0, -7], [0, -7]]
+    assert found.seen[found.trace.outputs[2]].full(1)[:, 0, 0, 0, 3].tolist() == [2, -4]
+
+
+def test_boundaries_that_are_computed_are_all_compared():
+    net = Run(lambda x, layer: torch.bucketize(layer(x), F.softplus(x[0, 0, 0]).cumsum(0)),
+              nn.Conv2d(3, 3, 3, padding=1))
+    found = audit(net, 8)
+    fields = found.seen[found.trace.outputs[0]]
+    assert fields.full(1)[:, 0, 0, 7, 2].tolist() == [0, -7]
+    assert fields.full(0)[:, 0, 0, 7, 2].tolist() == [0, -7]
+    fixed = Run(lambda x, layer: torch.bucketize(layer(x), torch.tensor([0.0, 1.0])),
+                nn.Conv2d(3, 3, 3, padding=1))
+    assert [axis.size for axis in audit(fixed, 8).output] == [3, 3]

@@ -236,6 +236,29 @@ def elementwise(call: Call, a: dict, shapes: list) -> Result:
     return hull(parts, shapes[0])
 
 
+@rule("mse_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", "binary_cross_entropy",
+      "binary_cross_entropy_with_logits")
+def loss(call: Call, a: dict, shapes: list) -> Result:
+    """Units are compared in their places, which may be summed up at once."""
+    tensors = [entry for entry in a.values() if isinstance(entry, (Field, torch.Tensor))]
+    shape = torch.broadcast_shapes(*(tuple(x.shape) for x in tensors))
+    x = hull([x for x in tensors if isinstance(x, Field)], shape)
+    if not a["reduction"]:
+        return x
+    call.layer = LayerInfo("reduce", groups=0, channels=1, channels_in=[*shape, 1, 1][1])
+    return reduce(x, [*range(len(shape))], keepdim=False)
+
+
+@rule("bucketize")
+def bucket(call: Call, a: dict, shapes: list) -> Result:
+    """Every unit is compared with all boundaries, which may be computed, too."""
+    x, limits = a["self"], a["boundaries"]
+    parts = [x] if isinstance(x, Field) else []
+    if isinstance(limits, Field):
+        parts.append(reduce(limits, [0], keepdim=False))
+    return hull(parts, shapes[0])
+
+
 @rule("copy")
 def overwritten(call: Call, a: dict, shapes: list) -> Result:
     source = a["src"]

@@ -17,7 +17,7 @@ from ..trace import Call, UnsupportedOperation, Value
 RULES = {}
 ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "clamp", "hardtanh",
                "leaky_relu", "log_sigmoid_forward", "softplus", "threshold", "addcmul", "addcdiv",
-               "rrelu_with_noise", "huber_loss", "glu_jvp", "bucketize", "complex", "polar")
+               "rrelu_with_noise", "glu_jvp", "bucketize", "complex", "polar")
 
 
 REPEATS = ("expand", "repeat", "tile")
