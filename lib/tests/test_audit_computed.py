@@ -32,6 +32,8 @@ COMPUTED = {
                                            torch.ones(4, 4, 3, 3).to(x), v),
     "only the bias of a dense layer": lambda x, v: F.linear(torch.ones(5, 4).to(x),
                                                             torch.ones(4, 4).to(x), v),
+    "weights for a vector": lambda x, v: F.linear(v, x[0, :, :, 5].T),
+    "weights for a fixed vector": lambda x, v: F.linear(torch.ones(4).to(x), x[0, :, 2:4, 5].T),
     "only the term added": lambda x, v: torch.addmm(v, torch.ones(5, 4).to(x),
                                                     torch.ones(4, 4).to(x)),
     "stored statistics, scale": lambda x, v: F.batch_norm(x, MEAN, VAR, v),

@@ -154,12 +154,13 @@ def product(call: Call, a: dict, shapes: list) -> Result:
             kept = reduce(factor, [dim], keepdim=not vector or factor is left)
             if call.name == "linear" and factor is right:
                 kept = _as_columns(kept)            # weights that are computed: a row is a channel
+                kept = reduce(kept, [-2], keepdim=False) if len(shape) == 1 else kept
             if call.name == "dot" or (vector and factor is left):
                 kept = reduce(kept, [len(kept.shape) - 1], keepdim=False)
             parts.append(kept)
     both = len(parts) == 2
     weight = right if isinstance(left, Field) else left
-    dim = -1 if isinstance(left, Field) else -2 + vector
+    dim = -1 if isinstance(left, Field) or len(shape) < 2 else -2 + vector
     inner = -2 if weight is right and call.name != "linear" and len(weight.shape) > 1 else -1
     alone = call.name == "dot" or (vector and isinstance(left, Field))      # no axis for channels
     call.layer = LayerInfo("attention" if both else "dense", mixes=any(spread), single=not alone,
