@@ -25,6 +25,7 @@ from typing import NoReturn
 import torch
 from torch import nn
 
+from ..options import Parser
 from . import Audit, UnsupportedOperation, audit, effective_field
 from .report import markdown, wrapped
 
@@ -219,7 +220,7 @@ def _missing(function: Callable, args: Sequence, kwargs: dict) -> list[str]:
             and p.kind not in kinds and place >= len(args) and p.name not in kwargs]
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Parser):
     """Errors in one line."""
 
     def error(self, message: str) -> NoReturn:

@@ -12,7 +12,6 @@ seconds of imports each.
 To run needs POSIX (`os.fork`) and requirements-mutants.txt.
 """
 
-import argparse
 import ast
 import json
 import random
@@ -20,6 +19,8 @@ import re
 import tomllib
 from collections import Counter, defaultdict
 from pathlib import Path
+
+from ..options import Parser
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -223,7 +224,7 @@ def listed(entries, judged, *kinds):
 
 
 def main(arguments=None):
-    parser, strata = argparse.ArgumentParser(description=__doc__.splitlines()[0]), list(
+    parser, strata = Parser(description=__doc__.splitlines()[0]), list(
         settings()["strata"])
     parser.add_argument("command", choices=["run", "left", "table"])
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "_build" / "mutants")
