@@ -40,7 +40,7 @@ three examples:
     {command} mynet.py:Net --args "10, width=64" --channels 1 --size 128x256 --format csv
 
   The pixels that one unit of a layer sees, in words and drawn over a photograph:
-    {command} mynet.py:Net --box layer3 --unit 7,7 --picture unit.png --image cat.jpg
+    {command} mynet.py:Net --box layer3 --unit "7,7" --picture unit.png --image cat.jpg
 
 Nothing in the network is trained, and no weights are needed: what a unit can see follows from the
 shapes alone. The file or package that TARGET names is imported, so it runs.
@@ -101,7 +101,7 @@ def parse_arguments(text: str) -> tuple[list, dict]:
     try:
         call = ast.parse(f"f({text})", mode="eval").body
         named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-        if None in named:                           # two stars
+        if len(named) < len(call.keywords) or None in named:        # one name twice, two stars
             raise ValueError
         return [ast.literal_eval(entry) for entry in call.args], named
     except (SyntaxError, ValueError, AttributeError, TypeError):
@@ -251,9 +251,10 @@ def _parser() -> argparse.ArgumentParser:
         help="which outputs to report, by name or number")
     add("--ignore", default=[], action="append", metavar="WHAT",
         help="take these as local although they look at the whole map: gates,norms,attention")
-    add("--format", choices=("text", "markdown", "csv", "html", "json"), default="text",
-        help="text has lines of 100 characters; csv and json hold all numbers")
-    add("--json", action="store_const", const="json", dest="format", help="--format json")
+    form = parser.add_mutually_exclusive_group().add_argument
+    form("--format", choices=("text", "markdown", "csv", "html", "json"), default="text",
+         help="text has lines of 100 characters; csv and json hold all numbers")
+    form("--json", action="store_const", const="json", dest="format", help="--format json")
     add("--summary", action="store_true", help="as text, without the table of layers")
     add("--box", metavar="LAYER", help="only the pixels that one unit of this layer sees")
     add("--unit", metavar="I,J", help="place of this unit, by default the middle")
@@ -264,9 +265,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _listed(texts: list[str]) -> tuple[str, ...]:
+def _listed(*texts: str) -> tuple[str, ...]:
     """Names behind one option, or behind several of it."""
-    return tuple(filter(None, ",".join(texts).replace(" ", "").split(",")))
+    return tuple(filter(None, (name.strip() for text in texts for name in text.split(","))))
 
 
 def report(options: argparse.Namespace) -> str:
@@ -287,13 +288,14 @@ def report(options: argparse.Namespace) -> str:
         raise ValueError(f"--box has no form as {options.format}: text or json")
     if options.effective and options.inputs is not None:
         raise ValueError("--effective is measured on an image: give --size instead of --inputs")
-    if options.summary and options.format != "text":
-        raise ValueError("--summary is text")
+    if options.summary and (options.format != "text" or options.box is not None):
+        raise ValueError("--summary is text" if options.box is None else
+                         "--summary is of a network, --box of a unit: leave one out")
     model = load(options.target, *options.args)
     outputs = options.outputs and [int(name) if name.lstrip("-").isdecimal() else name
-                                   for name in _listed(options.outputs)]
+                                   for name in _listed(*options.outputs)]
     found = audit(model, options.size, options.channels, inputs=_as_its_weights(model, options),
-                  upto=options.upto, outputs=outputs, ignore=_listed(options.ignore))
+                  upto=options.upto, outputs=outputs, ignore=_listed(*options.ignore))
     found.name = options.target
     if options.box is not None:
         return _box(model, found, options)
