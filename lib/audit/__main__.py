@@ -158,6 +158,9 @@ def load(target: str, args: Sequence = (), kwargs: dict | None = None) -> nn.Mod
             raise ValueError(f"{home!r} has no {path!r}{hint}")
         found = getattr(found, name)
     if isinstance(found, nn.Module):
+        if args or kwargs:
+            raise ValueError(f"{target!r} is a module already: leave --args out, or name the class "
+                             "or function that makes it")
         return found
     if not callable(found):
         raise ValueError(f"{target!r} is a {type(found).__name__}: neither a module nor a function "

@@ -178,6 +178,8 @@ TARGET = "write package.module:factory or file.py:factory"
      "a torch.nn.Module"),
     ([f"{HERE}:Demanding"], f"{f'{HERE}:Demanding'!r} needs arguments (width, height, window): "
      "give them with --args, or name a function that needs none"),
+    ([f"{HERE}:MODEL", "--args", "width=5"], f"{f'{HERE}:MODEL'!r} is a module already: leave "
+     "--args out, or name the class or function that makes it"),
     ([f"{HERE}:Demanding", "--args", "1, window=3"], f"{f'{HERE}:Demanding'!r} needs arguments "
      "(height): give them with --args, or name a function that needs none"),
     (["lib.audit.models:vg"], "'lib.audit.models' has no 'vg'; did you mean vgg?"),
