@@ -1,5 +1,6 @@
 """What programs do with the options of their command lines."""
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -106,3 +107,13 @@ def test_a_seed_of_two_lists_is_trained_once(name, work, monkeypatch, tmp_path):
     except SystemExit:  # there is nothing to read, for nothing was stored
         assert name.endswith("pooled")
     assert seen and all(seeds == [0, 1, 2] for seeds in seen)
+
+
+def test_commands_of_the_pages_can_be_pasted():
+    """A comment behind a command is handed over as arguments by macOS's shell and by Windows'."""
+    found = []
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "book").glob("*.md")]:
+        for block in re.findall(r"^```(?:sh|bat)\n(.*?)^```", page.read_text(encoding="utf-8"),
+                                re.DOTALL | re.MULTILINE):
+            found += [(page.name, line) for line in block.splitlines()]
+    assert len(found) > 15 and not [line for line in found if "#" in line[1] or "'" in line[1]]
