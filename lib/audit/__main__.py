@@ -118,7 +118,7 @@ def parse_inputs(text: str) -> tuple[torch.Tensor, ...]:
     [((1, 3, 8, 8), torch.float32), ((1, 5), torch.int64)]
     """
     made = []
-    for part in text.replace(" ", "").split(","):
+    for part in re.sub(r" *([x:,]) *", r"\1", text.strip()).split(","):   # "1x2 1x3" are two
         match = re.fullmatch(r"([1-9]\d*(?:x[1-9]\d*)*)(:int)?", part)
         if match is None:
             raise argparse.ArgumentTypeError(f"{part!r} is no input: write shapes as in "

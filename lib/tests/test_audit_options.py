@@ -130,7 +130,7 @@ def test_parsers_accept(parse, good):
     (command.parse_arguments, ("1)", "a", "f(1)", "a=b",
                                "a=1, a=2", "**{}", "**3", "x.y", ") + f("),
      '{!r} are no arguments: write numbers, strings, lists or name=value, as in "10, width=64"'),
-    (command.parse_inputs, ("", "3x", "x3", "1x0", "0", "-1", "1x3:float", "01"),
+    (command.parse_inputs, ("", "3x", "x3", "1x0", "0", "-1", "1x3:float", "01", "1x2 1x3"),
      '{!r} is no input: write shapes as in "1x3x64x64, 1x20:int"'),
 ])
 def test_parsers_refuse(parse, bad, said):
@@ -141,7 +141,7 @@ def test_parsers_refuse(parse, bad, said):
 
 
 def test_shapes_of_inputs():
-    found = command.parse_inputs("1x3x8x9, 2x5:int,7")
+    found = command.parse_inputs(" 1 x 3x8x9, 2x5 :int,7")
     assert [(tuple(x.shape), x.dtype, bool(x.any())) for x in found] == [
         ((1, 3, 8, 9), torch.float32, False), ((2, 5), torch.int64, False),
         ((7,), torch.float32, False)]
