@@ -1,9 +1,13 @@
 """Options of programs: none of what a person wrote on a command line is dropped without a word."""
 
 import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Once", "Parser"]
+__all__ = ["Once", "Parser", "may_be_cut_short"]
 
 
 class Once(argparse.Action):
@@ -46,3 +50,21 @@ class Parser(argparse.ArgumentParser):
         """Parse as argparse does, with nothing given yet."""
         self.given = {}
         return super().parse_known_args(*arguments, **named)
+
+
+@contextlib.contextmanager
+def may_be_cut_short() -> Iterator[None]:
+    """Work whose output nobody may read to its end (``| head``): it ends quietly, with code 1.
+
+    Examples
+    --------
+    >>> with may_be_cut_short():
+    ...     print("read")
+    read
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more
+        raise SystemExit(1) from None

@@ -24,7 +24,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..audit import audit, models
-from ..options import Parser
+from ..options import Parser, may_be_cut_short
 from .memory import _memory
 from .options import positive
 
@@ -137,4 +137,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

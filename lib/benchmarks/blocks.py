@@ -19,7 +19,7 @@ from ..grids.blocks import matricization_block
 from ..grids.grid import grid_block
 from ..networks.architecture import Architecture, Layer
 from ..networks.convolutional import grid_network
-from ..options import Parser
+from ..options import Parser, may_be_cut_short
 from ..trees.tensors import sample_indices
 from .options import add_device, positive
 
@@ -144,4 +144,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

@@ -11,7 +11,7 @@ import torch
 from ..exact.device import describe_device
 from ..grids.certify import certify
 from ..networks.architecture import Architecture, Layer
-from ..options import Parser
+from ..options import Parser, may_be_cut_short
 from ..trees.tree import ModeTree
 from .blocks import Clock, Instance, two_layers
 from .options import add_device, positive
@@ -52,4 +52,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

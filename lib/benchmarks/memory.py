@@ -16,7 +16,7 @@ import torch
 from ..exact.arithmetic import Modular
 from ..exact.device import exact_device, generator
 from ..exact.ranks import exact_rank
-from ..options import Parser
+from ..options import Parser, may_be_cut_short
 from .options import positive
 
 LOADED = 1500   # rows of the matrix that loads the libraries
@@ -63,4 +63,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

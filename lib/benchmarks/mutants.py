@@ -20,7 +20,7 @@ import tomllib
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from ..options import Parser
+from ..options import Parser, may_be_cut_short
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -260,4 +260,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

@@ -25,7 +25,7 @@ from ..exact.arithmetic import DEFAULT_PRIME, Modular
 from ..exact.device import describe_device
 from ..exact.elimination import rank_in_place
 from ..exact.ranks import exact_rank
-from ..options import Parser
+from ..options import Parser, may_be_cut_short
 from .options import add_device, positive
 
 KINDS = {"full": None, "nearly full": -1, "half": 0.5}
@@ -176,4 +176,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

@@ -20,7 +20,7 @@ from lib.experiments.kinds import KINDS
 from lib.experiments.networks import Network, generator_for, plain_network
 from lib.experiments.settings import Settings
 from lib.experiments.training import Trainer
-from lib.options import Parser
+from lib.options import Parser, may_be_cut_short
 
 BATCH = 128
 
@@ -165,4 +165,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

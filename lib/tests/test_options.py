@@ -1,6 +1,8 @@
 """What programs do with the options of their command lines."""
 
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -19,7 +21,7 @@ def programs():
             continue
         text = path.read_text(encoding="utf-8")
         assert "ArgumentParser(" not in text, path
-        if "import Parser\n" in text:
+        if "options import Parser" in text:
             found.append(".".join(path.relative_to(ROOT).with_suffix("").parts))
     return found
 
@@ -117,3 +119,12 @@ def test_commands_of_the_pages_can_be_pasted():
                                 re.DOTALL | re.MULTILINE):
             found += [(page.name, line) for line in block.splitlines()]
     assert len(found) > 15 and not [line for line in found if "#" in line[1] or "'" in line[1]]
+
+
+def test_a_table_cut_short_is_no_error():
+    """`| head` showed the traceback of a broken pipe."""
+    with subprocess.Popen([sys.executable, "-m", "lib.benchmarks.mutants", "table"], cwd=ROOT,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        run.stdout.close()  # before it is written
+        assert run.stderr.read() == ""
+    assert run.returncode == 1
