@@ -730,7 +730,7 @@ except UnsupportedOperation as error:
 # From a command line, in a clone of the course:
 # `python -m lib.audit mynet.py:Net --args "10, width=64" --size 224`. Where the package is installed,
 # the command is `overlap-audit`. `--format csv` or `json` writes the records,
-# `--box layer3 --unit 7,7 --picture unit.png` the pixels of one unit, `--help` shows the rest.
+# `--box layer3 --unit "7,7" --picture unit.png` the pixels of one unit, `--help` shows the rest.
 #
 # ## What to remember
 #

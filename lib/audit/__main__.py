@@ -25,6 +25,7 @@ from typing import NoReturn
 import torch
 from torch import nn
 
+from ..options import Parser
 from . import Audit, UnsupportedOperation, audit, effective_field
 from .report import markdown, wrapped
 
@@ -39,7 +40,7 @@ three examples:
     {command} mynet.py:Net --args "10, width=64" --channels 1 --size 128x256 --format csv
 
   The pixels that one unit of a layer sees, in words and drawn over a photograph:
-    {command} mynet.py:Net --box layer3 --unit 7,7 --picture unit.png --image cat.jpg
+    {command} mynet.py:Net --box layer3 --unit "7,7" --picture unit.png --image cat.jpg
 
 Nothing in the network is trained, and no weights are needed: what a unit can see follows from the
 shapes alone. The file or package that TARGET names is imported, so it runs.
@@ -100,7 +101,7 @@ def parse_arguments(text: str) -> tuple[list, dict]:
     try:
         call = ast.parse(f"f({text})", mode="eval").body
         named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-        if None in named:                           # two stars
+        if len(named) < len(call.keywords) or None in named:        # one name twice, two stars
             raise ValueError
         return [ast.literal_eval(entry) for entry in call.args], named
     except (SyntaxError, ValueError, AttributeError, TypeError):
@@ -117,7 +118,7 @@ def parse_inputs(text: str) -> tuple[torch.Tensor, ...]:
     [((1, 3, 8, 8), torch.float32), ((1, 5), torch.int64)]
     """
     made = []
-    for part in text.replace(" ", "").split(","):
+    for part in re.sub(r" *([x:,]) *", r"\1", text.strip()).split(","):   # "1x2 1x3" are two
         match = re.fullmatch(r"([1-9]\d*(?:x[1-9]\d*)*)(:int)?", part)
         if match is None:
             raise argparse.ArgumentTypeError(f"{part!r} is no input: write shapes as in "
@@ -157,6 +158,9 @@ def load(target: str, args: Sequence = (), kwargs: dict | None = None) -> nn.Mod
             raise ValueError(f"{home!r} has no {path!r}{hint}")
         found = getattr(found, name)
     if isinstance(found, nn.Module):
+        if args or kwargs:
+            raise ValueError(f"{target!r} is a module already: leave --args out, or name the class "
+                             "or function that makes it")
         return found
     if not callable(found):
         raise ValueError(f"{target!r} is a {type(found).__name__}: neither a module nor a function "
@@ -219,7 +223,7 @@ def _missing(function: Callable, args: Sequence, kwargs: dict) -> list[str]:
             and p.kind not in kinds and place >= len(args) and p.name not in kwargs]
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Parser):
     """Errors in one line."""
 
     def error(self, message: str) -> NoReturn:
@@ -250,9 +254,10 @@ def _parser() -> argparse.ArgumentParser:
         help="which outputs to report, by name or number")
     add("--ignore", default=[], action="append", metavar="WHAT",
         help="take these as local although they look at the whole map: gates,norms,attention")
-    add("--format", choices=("text", "markdown", "csv", "html", "json"), default="text",
-        help="text has lines of 100 characters; csv and json hold all numbers")
-    add("--json", action="store_const", const="json", dest="format", help="--format json")
+    form = parser.add_mutually_exclusive_group().add_argument
+    form("--format", choices=("text", "markdown", "csv", "html", "json"), default="text",
+         help="text has lines of 100 characters; csv and json hold all numbers")
+    form("--json", action="store_const", const="json", dest="format", help="--format json")
     add("--summary", action="store_true", help="as text, without the table of layers")
     add("--box", metavar="LAYER", help="only the pixels that one unit of this layer sees")
     add("--unit", metavar="I,J", help="place of this unit, by default the middle")
@@ -263,9 +268,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _listed(texts: list[str]) -> tuple[str, ...]:
+def _listed(*texts: str) -> tuple[str, ...]:
     """Names behind one option, or behind several of it."""
-    return tuple(filter(None, ",".join(texts).replace(" ", "").split(",")))
+    return tuple(filter(None, (name.strip() for text in texts for name in text.split(","))))
 
 
 def report(options: argparse.Namespace) -> str:
@@ -286,13 +291,14 @@ def report(options: argparse.Namespace) -> str:
         raise ValueError(f"--box has no form as {options.format}: text or json")
     if options.effective and options.inputs is not None:
         raise ValueError("--effective is measured on an image: give --size instead of --inputs")
-    if options.summary and options.format != "text":
-        raise ValueError("--summary is text")
+    if options.summary and (options.format != "text" or options.box is not None):
+        raise ValueError("--summary is text" if options.box is None else
+                         "--summary is of a network, --box of a unit: leave one out")
     model = load(options.target, *options.args)
     outputs = options.outputs and [int(name) if name.lstrip("-").isdecimal() else name
-                                   for name in _listed(options.outputs)]
+                                   for name in _listed(*options.outputs)]
     found = audit(model, options.size, options.channels, inputs=_as_its_weights(model, options),
-                  upto=options.upto, outputs=outputs, ignore=_listed(options.ignore))
+                  upto=options.upto, outputs=outputs, ignore=_listed(*options.ignore))
     found.name = options.target
     if options.box is not None:
         return _box(model, found, options)

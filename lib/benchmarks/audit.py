@@ -12,7 +12,6 @@ peak during the first run, beyond what the process held with the network already
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import multiprocessing
 import os
@@ -25,6 +24,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ..audit import audit, models
+from ..options import Parser, may_be_cut_short
 from .memory import _memory
 from .options import positive
 
@@ -107,7 +107,7 @@ def apart(name: str, task: str, repeats: int) -> tuple[float, float]:
 
 def main() -> None:
     """Measure every network and print a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", action="extend", metavar="NAME",
                         help=f"of {', '.join(available())}")
     parser.add_argument("--repeats", type=positive, default=3)
@@ -137,4 +137,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

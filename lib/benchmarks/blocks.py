@@ -8,7 +8,6 @@ Both sides run in the same process on the same weights and indices. With one thr
 clock is processor time, so that a busy machine disturbs little; otherwise it is wall time.
 """
 
-import argparse
 import time
 
 import torch
@@ -20,6 +19,7 @@ from ..grids.blocks import matricization_block
 from ..grids.grid import grid_block
 from ..networks.architecture import Architecture, Layer
 from ..networks.convolutional import grid_network
+from ..options import Parser, may_be_cut_short
 from ..trees.tensors import sample_indices
 from .options import add_device, positive
 
@@ -125,7 +125,7 @@ def scaling(clock: Clock) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=positive, default=4096, help="rows and columns of the block")
     parser.add_argument("--plain-rows", type=positive,
                         help="rows by forward passes; all by default")
@@ -144,4 +144,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

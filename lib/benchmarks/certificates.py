@@ -5,13 +5,13 @@
 Every row is one call of ``certify``: random weights, a block of the matricization, its exact rank.
 """
 
-import argparse
 
 import torch
 
 from ..exact.device import describe_device
 from ..grids.certify import certify
 from ..networks.architecture import Architecture, Layer
+from ..options import Parser, may_be_cut_short
 from ..trees.tree import ModeTree
 from .blocks import Clock, Instance, two_layers
 from .options import add_device, positive
@@ -27,7 +27,7 @@ SUBJECTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of one certificate")
     parser.add_argument("--threads", type=positive, default=torch.get_num_threads())
     parser.add_argument("--start", type=positive, default=2048)
@@ -52,4 +52,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

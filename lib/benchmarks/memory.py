@@ -8,7 +8,6 @@ process's whole life. So what the libraries take when they are loaded hides smal
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch
 from ..exact.arithmetic import Modular
 from ..exact.device import exact_device, generator
 from ..exact.ranks import exact_rank
+from ..options import Parser, may_be_cut_short
 from .options import positive
 
 LOADED = 1500   # rows of the matrix that loads the libraries
@@ -49,7 +49,7 @@ def _memory(device, entry):
 
 def main():
     """Measure every size that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("sizes", type=positive, nargs="+", help=f"rows, from {LEAST} on")
     sizes = parser.parse_args().sizes
     if min(sizes) < LEAST:
@@ -63,4 +63,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

@@ -9,7 +9,6 @@ notebooks/results/missing-data.jsonl, so the program may be stopped and called a
 several processes at once with seeds of their own.
 """
 
-import argparse
 import datetime
 import hashlib
 import itertools
@@ -27,6 +26,7 @@ from ..experiments.networks import generator_for
 from ..experiments.records import refuse_download
 from ..networks import log_space, missing_data
 from ..networks.architecture import Architecture
+from ..options import Parser
 from ..results import STORED, Results, is_share, program
 
 SETTINGS = {
@@ -153,12 +153,12 @@ def as_classifier(entry):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data-folder", help="CIFAR-10 in its binary layout; else downloaded")
     parser.add_argument("--output", type=Path, default=STORED / "missing-data.jsonl")
     parser.add_argument("--seeds", type=int, nargs="+", action="extend", help="default 0 to 4")
     arguments = parser.parse_args()
-    arguments.seeds = arguments.seeds or list(range(5))
+    arguments.seeds = list(dict.fromkeys(arguments.seeds or range(5)))  # 0 1 and 1 2: once each
     torch.set_num_threads(1)
     with program():
         measure_missing(arguments)

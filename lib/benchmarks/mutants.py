@@ -12,7 +12,6 @@ seconds of imports each.
 To run needs POSIX (`os.fork`) and requirements-mutants.txt.
 """
 
-import argparse
 import ast
 import json
 import random
@@ -20,6 +19,8 @@ import re
 import tomllib
 from collections import Counter, defaultdict
 from pathlib import Path
+
+from ..options import Parser, may_be_cut_short
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -223,10 +224,10 @@ def listed(entries, judged, *kinds):
 
 
 def main(arguments=None):
-    parser, strata = argparse.ArgumentParser(description=__doc__.splitlines()[0]), list(
+    parser, strata = Parser(description=__doc__.splitlines()[0]), list(
         settings()["strata"])
     parser.add_argument("command", choices=["run", "left", "table"])
-    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "_build" / "mutants")
+    parser.add_argument("folder", type=Path, nargs="?", help="of a run; default _build/mutants")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=300, help="mutants of a sample of all strata")
     parser.add_argument("--strata", nargs="+", action="extend", choices=strata)
@@ -238,6 +239,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     if options.command != "run" and not options.results.is_file():
         parser.error(f"--results {options.results}: there is no such file")
+    if options.command != "run" and (options.folder or options.traced or options.strata
+                                     or parser.given.keys() - {"results"}):
+        parser.error(f"{options.command} reads a file, named by --results: all else is for run")
     entries, judged = read(options.results), verdicts()
     if options.command == "table":
         return print("\n".join([*table(entries, judged), "",
@@ -250,9 +254,11 @@ def main(arguments=None):
         return None
     from .mutant_runs import run
 
-    run(options.folder.resolve(), options.seed, options.count, options.strata or strata,
+    folder = options.folder or ROOT / "_build" / "mutants"
+    run(folder.resolve(), options.seed, options.count, options.strata or strata,
         options.results.resolve(), options.traced, options.limit)
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

@@ -12,7 +12,6 @@ Processor time is what the program spent computing, on one thread, without its w
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import time
@@ -26,6 +25,7 @@ from ..exact.arithmetic import DEFAULT_PRIME, Modular
 from ..exact.device import describe_device
 from ..exact.elimination import rank_in_place
 from ..exact.ranks import exact_rank
+from ..options import Parser, may_be_cut_short
 from .options import add_device, positive
 
 KINDS = {"full": None, "nearly full": -1, "half": 0.5}
@@ -148,7 +148,7 @@ HEADER = [
 
 def main():
     """Run the comparison and print it line by line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=positive, nargs="+", action="extend",
                         help="rows, default 1024 2048 4096 8192")
     parser.add_argument("--kinds", nargs="+", action="extend", choices=list(KINDS))
@@ -176,4 +176,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

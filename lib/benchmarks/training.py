@@ -7,7 +7,6 @@ With one thread the clock is processor time, so a busy machine disturbs little; 
 or on a GPU, it is wall time.  Every figure is the best of several repetitions.
 """
 
-import argparse
 import time
 import warnings
 
@@ -21,6 +20,7 @@ from lib.experiments.kinds import KINDS
 from lib.experiments.networks import Network, generator_for, plain_network
 from lib.experiments.settings import Settings
 from lib.experiments.training import Trainer
+from lib.options import Parser, may_be_cut_short
 
 BATCH = 128
 
@@ -143,7 +143,7 @@ def parts(clock):
 
 def main():
     """Parse the arguments and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", type=trainable, default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--threads", type=positive, default=1)
     table_of = parser.add_mutually_exclusive_group()
@@ -165,4 +165,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with may_be_cut_short():
+        main()

@@ -4,7 +4,6 @@
 at it at two widths in two themes, prints a table of what is wrong, and fails if anything is.
 """
 
-import argparse
 import re
 import sys
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from ..options import Parser
 from .browser import Browser, served
 from .overview import chapter_titles
 
@@ -210,7 +210,7 @@ def _note_events(events: list[tuple[str, dict]], site: str, report: PageReport) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser = Parser(description=__doc__.split("\n\n")[1])
     parser.add_argument("folder", type=Path, help="a built book, usually _build/html")
     parser.add_argument("pages", nargs="*", help="pages in it; all by default")
     parser.add_argument("--axe", type=Path, help="axe.min.js of axe-core")

@@ -6,7 +6,6 @@ source stayed; ``run [STEM ...]`` runs the named twins, or all, and stores their
 with cells that were written in it and not in its twin is kept beside the new one.
 """
 
-import argparse
 import base64
 import hashlib
 import os
@@ -16,6 +15,7 @@ import time
 from itertools import zip_longest
 from pathlib import Path
 
+from ..options import Parser
 from . import ROOT
 from .colab import stamp_setup
 
@@ -350,7 +350,7 @@ def run(stems: list[str], folder: Path = FOLDER) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m lib.course.notebooks", description=__doc__)
+    parser = Parser(prog="python -m lib.course.notebooks", description=__doc__)
     parser.add_argument("action", nargs="?", choices=("check", "sync", "run"), default="check")
     parser.add_argument("stem", nargs="*", help="for run: notebooks/STEM.py; all when left out")
     parser.add_argument("--folder", type=Path, default=FOLDER)

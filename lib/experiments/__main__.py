@@ -6,7 +6,6 @@
     python -m lib.experiments --preset paper --scheduler tcp://host:8786
 """
 
-import argparse
 import contextlib
 import dataclasses
 import os
@@ -20,6 +19,7 @@ import torch
 
 from .. import results
 from ..exact.device import training_device
+from ..options import Parser
 from . import sweep
 from .kinds import KINDS
 from .records import ResultsFile, as_network, refuse_download
@@ -30,8 +30,8 @@ MOST_WORKERS = 256
 
 def parser():
     """The argument parser."""
-    result = argparse.ArgumentParser(prog="python -m lib.experiments",
-                                     description="Train a grid of networks and store the results.")
+    result = Parser(prog="python -m lib.experiments",
+                    description="Train a grid of networks and store the results.")
     add = result.add_argument
     several = {"nargs": "+", "action": "extend"}  # given twice, the first would be dropped
     add("--preset", choices=PRESETS, default="minute", help="grid and settings to start from")
@@ -112,8 +112,6 @@ def check(arguments, settings):
         MOST_WORKERS, "")  # the machines of a scheduler have other cores
     if arguments.threads is not None and not 1 <= arguments.threads <= most:
         raise ValueError(f"--threads {arguments.threads}: must lie between 1 and {most}{why}")
-    if arguments.output is not None and not arguments.output.strip():
-        raise ValueError("--output: is empty, must be the path of a file")
     if settings.data != "cifar-10" and (arguments.data_folder or arguments.cache):
         raise ValueError(f"--data-folder, --cache: {settings.data} is made here, must be left out")
     if arguments.data_folder and arguments.cache:
@@ -130,6 +128,23 @@ def check(arguments, settings):
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"--device {arguments.device}: {reason}") from error
+
+
+def without_effect(arguments, grid):
+    """Options that are stored with the settings, but change no network of this grid.
+
+    They are no error: of two runs into one file, which agree in all settings, one may need them.
+
+    Examples
+    --------
+    >>> arguments = parser().parse_args(["--augmentations", "color", "--translation", "8"])
+    >>> without_effect(arguments, configure(arguments)[0])
+    ["--translation 8: changes 'spatial' alone, which is not among the augmentations here"]
+    """
+    return [f"--{name.replace('_', '-')} {getattr(arguments, name)}: changes {changed!r} alone, "
+            "which is not among the augmentations here"
+            for name, changed in (("translation", "spatial"), ("color_shift", "color"))
+            if getattr(arguments, name) is not None and changed not in grid.augmentations]
 
 
 def check_writable(output):
@@ -202,6 +217,8 @@ def execute(arguments):
         grid, settings = configure(arguments)
         check(arguments, settings)
         check_writable(output)
+        for note in without_effect(arguments, grid):
+            say(f"note: {note}")
         device = arguments.device or training_device().type
         workers = arguments.workers or 1
         threads = arguments.threads or (  # the workers of a scheduler are set up elsewhere

@@ -6,7 +6,6 @@ with logarithms; ``max`` and ``mean``, ReLU networks. `python -m lib.experiments
 the networks of notebooks/results/blobs.jsonl; it may be stopped and called again.
 """
 
-import argparse
 import dataclasses
 import datetime
 import hashlib
@@ -24,6 +23,7 @@ import torch.nn.functional as F
 from ..checks import integer, integers, is_integer
 from ..checks import kind as kind_of
 from ..exact.device import device_name, made_on_the_cpu, same_in_every_mode
+from ..options import Parser
 from ..results import STORED, identifier, program
 from .blobs import TASKS, blobs
 from .networks import generator_for
@@ -434,13 +434,14 @@ def run(settings=None, seeds=SEEDS, geometries=GEOMETRIES, output=STORED / "blob
 
 def main(arguments=None):
     """`python -m lib.experiments.pooled [--seeds ...] [--output FILE]`."""
-    parser = argparse.ArgumentParser(prog="python -m lib.experiments.pooled", description=(
+    parser = Parser(prog="python -m lib.experiments.pooled", description=(
         "Train the networks on blobs that the file does not hold yet."))
     parser.add_argument("--seeds", type=int, nargs="+", action="extend", help="default 0 to 4")
     parser.add_argument("--output", default=STORED / "blobs.jsonl",
                         help="default notebooks/results/blobs.jsonl")
     chosen = parser.parse_args(arguments)
-    output, seeds = chosen.output, SEEDS if chosen.seeds is None else chosen.seeds
+    output = chosen.output
+    seeds = SEEDS if chosen.seeds is None else list(dict.fromkeys(chosen.seeds))  # each once
     torch.set_num_threads(1)
     with program():
         run(seeds=seeds, geometries=("square", "mirror"), output=output)

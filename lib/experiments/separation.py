@@ -8,13 +8,13 @@ of `COMPARED` before and after training and writes notebooks/results/ranks.jsonl
 the same on CIFAR-10 images.
 """
 
-import argparse
 from pathlib import Path
 
 import torch
 
 from ..checks import floats
 from ..exact.device import made_on_the_cpu, same_in_every_mode
+from ..options import Parser
 from ..results import STORED, Results, ResultsError, program, read
 from .cifar import load_data
 from .images import dead_leaves
@@ -317,7 +317,7 @@ def measure(networks, settings_of, data, output):
 
 def main(arguments=None):
     """`python -m lib.experiments.separation [--data-folder FOLDER] [--seeds ...]`."""
-    parser = argparse.ArgumentParser(prog="lib.experiments.separation", description=(
+    parser = Parser(prog="lib.experiments.separation", description=(
         "Measure what trained networks use of their rank: on a hundred dead leaves, or with "
         "--cifar-10 on the images and with the settings of the preset laptop."))
     parser.add_argument("--cifar-10", action="store_true", dest="cifar")

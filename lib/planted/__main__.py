@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from ..options import Parser
 from ..results import program
 from . import dilated, widths
 from .runs import continue_runs, results_path
@@ -18,8 +19,8 @@ EXPERIMENTS = {"widths": widths, "dilated": dilated}
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command; it may be stopped at any moment and called again."""
-    parser = argparse.ArgumentParser(prog="python -m lib.planted", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="python -m lib.planted", description=__doc__,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument("--output", type=Path, help="file; default notebooks/results/NAME.jsonl")
     arguments = parser.parse_args(argv)

@@ -55,7 +55,7 @@ three examples:
     python -m lib.audit mynet.py:Net --args "10, width=64" --channels 1 --size 128x256 --format csv
 
   The pixels that one unit of a layer sees, in words and drawn over a photograph:
-    python -m lib.audit mynet.py:Net --box layer3 --unit 7,7 --picture unit.png --image cat.jpg
+    python -m lib.audit mynet.py:Net --box layer3 --unit "7,7" --picture unit.png --image cat.jpg
 
 Nothing in the network is trained, and no weights are needed: what a unit can see follows from the
 shapes alone. The file or package that TARGET names is imported, so it runs.
@@ -127,9 +127,10 @@ def test_parsers_accept(parse, good):
      "{!r} is no size: write 224, 224x160, or 1000x for one axis"),
     (command.parse_channels, ("", "0", "-1", "a", "1.0"),
      "{!r} is no number of channels: write 1, 3, ..."),
-    (command.parse_arguments, ("1)", "a", "f(1)", "a=b", "**{}", "**3", "x.y", ") + f("),
+    (command.parse_arguments, ("1)", "a", "f(1)", "a=b",
+                               "a=1, a=2", "**{}", "**3", "x.y", ") + f("),
      '{!r} are no arguments: write numbers, strings, lists or name=value, as in "10, width=64"'),
-    (command.parse_inputs, ("", "3x", "x3", "1x0", "0", "-1", "1x3:float", "01"),
+    (command.parse_inputs, ("", "3x", "x3", "1x0", "0", "-1", "1x3:float", "01", "1x2 1x3"),
      '{!r} is no input: write shapes as in "1x3x64x64, 1x20:int"'),
 ])
 def test_parsers_refuse(parse, bad, said):
@@ -140,7 +141,7 @@ def test_parsers_refuse(parse, bad, said):
 
 
 def test_shapes_of_inputs():
-    found = command.parse_inputs("1x3x8x9, 2x5:int,7")
+    found = command.parse_inputs(" 1 x 3x8x9, 2x5 :int,7")
     assert [(tuple(x.shape), x.dtype, bool(x.any())) for x in found] == [
         ((1, 3, 8, 9), torch.float32, False), ((2, 5), torch.int64, False),
         ((7,), torch.float32, False)]
@@ -150,7 +151,12 @@ def test_shapes_of_inputs():
     (["--size=a"], "argument --size: 'a' is no size: write 224, 224x160, or 1000x for one axis"),
     (["--sise=3"], "unrecognized arguments: --sise=3"), (["--summ"], "unrecognized arguments: "
                                                          "--summ"),
-    (["more"], "unrecognized arguments: more")])
+    (["more"], "unrecognized arguments: more"),
+    (["--format", "csv", "--json"], "argument --json: not allowed with argument --format"),
+    (["--box", "conv", "--picture", ""], "argument --picture: is empty, must be left out or have "
+                                         "a value"),
+    (["--size", "9", "--size", "8"], "argument --size: given twice, as (9, 9) and (8, 8), must be "
+                                     "given once")])
 def test_one_line_for_a_wrong_option(options, said, capsys):
     with pytest.raises(SystemExit) as caught:
         command.main([f"{HERE}:Small", *options])
@@ -172,6 +178,8 @@ TARGET = "write package.module:factory or file.py:factory"
      "a torch.nn.Module"),
     ([f"{HERE}:Demanding"], f"{f'{HERE}:Demanding'!r} needs arguments (width, height, window): "
      "give them with --args, or name a function that needs none"),
+    ([f"{HERE}:MODEL", "--args", "width=5"], f"{f'{HERE}:MODEL'!r} is a module already: leave "
+     "--args out, or name the class or function that makes it"),
     ([f"{HERE}:Demanding", "--args", "1, window=3"], f"{f'{HERE}:Demanding'!r} needs arguments "
      "(height): give them with --args, or name a function that needs none"),
     (["lib.audit.models:vg"], "'lib.audit.models' has no 'vg'; did you mean vgg?"),
@@ -186,6 +194,10 @@ TARGET = "write package.module:factory or file.py:factory"
     ([STACK, "--box", "fc", "--inputs", "1x3x8x8", "--effective"], "--effective is measured on an "
      "image: give --size instead of --inputs"),
     ([STACK, "--summary", "--format", "html"], "--summary is text"),
+    ([STACK, "--summary", "--box", "fc"], "--summary is of a network, --box of a unit: leave one "
+     "out"),
+    ([f"{HERE}:Small", "--size", "8", "--box", "conv", "--unit", "1 2"], "--unit '1 2': write its "
+     "place as 7,7"),
     ([f"{HERE}:Small", "--size", "8", "--box", "conv", "--unit", "a"], "--unit 'a': write its "
      "place as 7,7"),
     ([f"{HERE}:Small", "--size", "8", "--box", "conv", "--unit", ","], "--unit ',': write its "
@@ -274,6 +286,9 @@ def test_what_is_printed_of_a_unit(capsys):
     assert said(capsys, "--size", "8", "--box", "second") == str(box)
     assert said(capsys, "--size", "8", "--box", "second", "--unit", "1, 2").startswith(
         "Unit (1, 2) of second sees rows 1 to 5 and columns 3 to 7.")
+    far = ("--size", "32", "--box", "second", "--unit")
+    assert said(capsys, *far, "12,3").startswith("Unit (12, 3) of second sees rows 23 to 27 and ")
+    assert said(capsys, *far, "1,12,10").startswith("Unit (1, 12, 10) of second sees rows 23 to ")
     text = said(capsys, "--size", "8", "--box", "conv", "--unit", "0,7", "--json", "--effective",
                 "--args", "2, window=1")
     assert json.loads(text) == {"layer": "conv", "unit": [0, 7], "pixels": [[0, 0], [7, 7]],

@@ -21,6 +21,8 @@ import pytest
     ("audit --repeats 0", "argument --repeats: '0': need an integer >= 1"),
     ("memory", "required: sizes"),
     ("memory 512", "size 512: need 2000 or more"),
+    ("mutants left mine.jsonl", "left reads a file, named by --results: all else is for run"),
+    ("mutants table --seed 2", "table reads a file, named by --results: all else is for run"),
     ("mutants run --strata nothing", "argument --strata: invalid choice: 'nothing'"),
 ])
 def test_what_cannot_be_measured_is_refused_in_one_line(command, said, monkeypatch, capsys):

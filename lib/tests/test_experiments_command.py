@@ -109,7 +109,6 @@ ADDRESS = "must be an address such as tcp://host:8786"
     (["--threads", "5"], "--threads 5: must lie between 1 and 4, the number of cores"),
     (["--threads", "257", "--scheduler", "tcp://a:1"],
      "--threads 257: must lie between 1 and 256"),
-    (["--output", ""], "--output: is empty, must be the path of a file"),
     (["--data-folder", "x"],
      "--data-folder, --cache: dead-leaves is made here, must be left out"),
     (["--cache", "x"], "--data-folder, --cache: dead-leaves is made here, must be left out"),
@@ -120,7 +119,7 @@ ADDRESS = "must be an address such as tcp://host:8786"
     (["--scheduler", "tcp://a:1", "--workers", "1"],
      "--workers: the scheduler has workers of its own, must be left out"),
     *((["--scheduler", address], f"--scheduler {address!r}: {ADDRESS}") for address in (
-        "", "a:1", "http://a:1", "tcp://a", "tcp://:1", "tcp://a/b:1", "tcp://a b:1", "tcp://a:",
+        "a:1", "http://a:1", "tcp://a", "tcp://:1", "tcp://a/b:1", "tcp://a b:1", "tcp://a:",
         "tcp://a:1/")),
 ])
 def test_what_has_no_effect_or_cannot_work_is_refused(monkeypatch, arguments, message):
@@ -134,7 +133,7 @@ def test_what_has_no_effect_or_cannot_work_is_refused(monkeypatch, arguments, me
 @pytest.mark.parametrize("arguments", [
     [], ["--workers", "1"], ["--workers", "256"], ["--threads", "1"], ["--threads", "4"],
     ["--output", "a"], ["--data", "cifar-10", "--cache", "x"],
-    ["--data", "cifar-10", "--data-folder", "x"], ["--device", "cpu"], ["--device", ""],
+    ["--data", "cifar-10", "--data-folder", "x"], ["--device", "cpu"],
     ["--scheduler", "tls://a.b:80", "--device", "no device here"],
     ["--scheduler", "tcp://a:1", "--threads", "64"],  # this machine has four cores
     *(["--scheduler", f"{kind}://a:1"] for kind in ("tcp", "tls", "ucx", "ws", "wss")),
