@@ -351,3 +351,10 @@ def test_ranks_do_not_depend_on_the_default_device():
 def test_numbers_are_drawn_with_a_generator(draw):
     with pytest.raises(TypeError, match="random: generator=5; need a value of type Generator"):
         draw((2, 2), 5)
+
+
+@pytest.mark.parametrize("beside", [0.5, 3.0, float("nan")])
+def test_a_float_beside_a_long_integer_is_refused_for_its_value(beside):
+    """The list is one of floats then: what cannot be an exact residue is named, not its type."""
+    with pytest.raises(ValueError, match=r"1e\+19 is not an exact integer"):
+        F7.tensor([10**19, beside])
