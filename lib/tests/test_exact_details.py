@@ -93,6 +93,14 @@ def test_residues_a_piece_at_a_time(monkeypatch):
         assert torch.equal(F7.tensor(given).reshape(-1), (values % 7).double())
 
 
+def test_pieces_are_where_the_numbers_are_under_another_default_device(monkeypatch):
+    monkeypatch.setattr(residues, "PIECE", 4)
+    numbers = torch.arange(-5, 5)
+    with META:
+        found = FIELD.tensor(numbers)
+    assert found.device == numbers.device and torch.equal(found, numbers.double() % FIELD.prime)
+
+
 # Devices
 
 def test_the_line_about_a_machine(monkeypatch):
