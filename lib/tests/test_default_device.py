@@ -49,6 +49,7 @@ from lib.experiments.pooled import PooledNetworks, coded, window_order
 from lib.experiments.separation import decision_rank, effective_rank, interaction_share
 from lib.tests.draws import seeded
 from lib.trees.symmetry import moved, random_symmetry
+from lib.trees.tensors import sample_indices
 
 TREE, NET = ModeTree.perfect(4, 2, 3, (2, 2)), Architecture((4, 4), 2, ((3, 1, 2), (4, 4, 1)))
 DILATED = DilatedNetwork(((1, 2, 4), (2, 1, 4)), 2, 2)
@@ -112,6 +113,7 @@ CALLS = {
         torch.ones(1, 3, 32, 32, device="cpu")).detach(),
     "what ranks are used": lambda: [effective_rank(IMAGES), interaction_share(IMAGES),
                                     decision_rank(IMAGES[:, 0])],
+    "index tuples": lambda: [sample_indices(2, 3, count, seeded(0)) for count in (0, 1, 5, 8)],
     "moved": lambda: moved(IMAGES, random_symmetry(2, seeded(0))),
 }
 RECTIFIERS = rectifier_construction(2, 3)

@@ -93,6 +93,14 @@ def test_residues_a_piece_at_a_time(monkeypatch):
         assert torch.equal(F7.tensor(given).reshape(-1), (values % 7).double())
 
 
+def test_pieces_are_where_the_numbers_are_under_another_default_device(monkeypatch):
+    monkeypatch.setattr(residues, "PIECE", 4)
+    numbers = torch.arange(-5, 5)
+    with META:
+        found = FIELD.tensor(numbers)
+    assert found.device == numbers.device and torch.equal(found, numbers.double() % FIELD.prime)
+
+
 # Devices
 
 def test_the_line_about_a_machine(monkeypatch):
@@ -351,3 +359,10 @@ def test_ranks_do_not_depend_on_the_default_device():
 def test_numbers_are_drawn_with_a_generator(draw):
     with pytest.raises(TypeError, match="random: generator=5; need a value of type Generator"):
         draw((2, 2), 5)
+
+
+@pytest.mark.parametrize("beside", [0.5, 3.0, float("nan")])
+def test_a_float_beside_a_long_integer_is_refused_for_its_value(beside):
+    """The list is one of floats then: what cannot be an exact residue is named, not its type."""
+    with pytest.raises(ValueError, match=r"1e\+19 is not an exact integer"):
+        F7.tensor([10**19, beside])
