@@ -136,6 +136,34 @@
     return found;
   }
 
+  /* What the keyboard reaches without the page showing where it is: nothing about the element, what
+     is around it or what is in it looks different, or it stays transparent. */
+  const look = element => ["", "::before"].map(part => {
+    const style = getComputedStyle(element, part);
+    return [style.outlineStyle === "none" ? "" : style.outline, style.boxShadow, style.borderColor,
+      style.backgroundColor].join();
+  }).join();
+  function unmarked() {
+    const found = new Map();
+    const stops = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+    for (const element of document.querySelectorAll(stops)) {
+      if (element.tabIndex < 0 || !element.checkVisibility({checkVisibilityCSS: true})) continue;
+      const around = [element, element.parentElement, element.parentElement.parentElement,
+        ...element.children];
+      const before = around.map(look);
+      element.focus({preventScroll: true, focusVisible: true});
+      if (document.activeElement !== element) continue;
+      const same = around.every((each, i) => look(each) === before[i]);
+      const faint = opacity(element) < 0.5;
+      element.blur();
+      const key = `${element.tagName}.${element.className}`;
+      if ((same || faint) && !found.has(key))
+        found.set(key, `${faint ? "transparent" : "not marked"}: ${named(element)}`);
+    }
+    return [...found.values()];
+  }
+
+  window.inspectFocus = unmarked;
   window.inspectPage = leastContrast => ({
     raw: raw(),
     overflow: document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth,

@@ -22,7 +22,7 @@ __all__ = ["LEAST_CONTRAST", "LOOKS", "MOST_KILOBYTES", "PageReport", "inspect_p
 LOOKS = [(1400, False), (1400, True), (390, True), (390, False)]  # width in pixels, dark
 LEAST_CONTRAST = 4.5
 MOST_KILOBYTES = 1500          # what one page may transfer, compressed, when nothing is cached
-MEASURES = ("overflow", "cut", "contrast", "type", "requests", "console", "axe", "weight")
+MEASURES = ("overflow", "cut", "contrast", "type", "focus", "requests", "console", "axe", "weight")
 PROGRAM = Path(__file__).with_suffix(".js")
 # Accessibility: all rules of axe-core but the one on contrast, which PROGRAM measures in every look
 # and for all sizes of text. Drawn formulas are hidden from assistive technology (a hidden MathML
@@ -159,6 +159,8 @@ def _inspect(browser: Browser, site: str, name: str, measure: str, rules: str | 
     browser.open(f"{site}/{name}")
     report.kilobytes = _note_events(browser.events, site, report)
     browser.run(measure)
+    for line in browser.run("inspectFocus()"):
+        report.add("focus", line)
     for width, dark in LOOKS:
         browser.look(width, dark=dark)
         browser.settle()

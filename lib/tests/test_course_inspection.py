@@ -19,6 +19,7 @@ FAULTS = {
     "cut": '<pre tabindex="0" style="overflow-x: auto">' + "x" * 400 + "</pre>",
     "contrast": '<p style="color: #999">Pale.</p>',
     "type": "<p>At least 2^8, from -3 on.</p>",
+    "focus": '<button type="button" style="outline: none">Copy</button>',
     "requests": '<img alt="" src="http://elsewhere.invalid/picture.png">',
     "console": "<script>console.warn('careful'); missing();</script>",
     "weight": '<script src="large.js"></script>',

@@ -164,6 +164,28 @@ def test_the_address_changes_when_something_is_moved_and_not_before(name, tmp_pa
     assert f"<title>#section then #{name}</title>" in done.stdout, done.stdout[-300:]
 
 
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@pytest.mark.parametrize("name, keys, spoken", [
+    ("overlap", ["ArrowRight", "ArrowDown", "+"],
+     "Rows 4 to 7, columns 4 to 7: across the middle."),
+    ("partition", ["ArrowRight", "ArrowDown", " "], "Row 2, column 2: orange.")])
+def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path):
+    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
+                      for file in ("theory", "explore", name))
+    page = tmp_path / "page.html"
+    page.write_text(f"""<!doctype html><meta charset=utf-8>
+        <body><div class="explore" data-explore="{name}"></div>{scripts}<script>
+        addEventListener("DOMContentLoaded", () => {{
+          const picture = document.querySelector(".explore-grid");
+          for (const key of {json.dumps(keys)})
+            picture.dispatchEvent(new KeyboardEvent("keydown", {{key}}));
+        }});</script>""", encoding="utf-8")
+    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
+                          capture_output=True, text=True, check=True, timeout=120)
+    assert re.findall('aria-live="polite">([^<]+)<', done.stdout) == [spoken]
+
+
 def powers(text):
     """65<sup>2</sup> · 3 in typeset form as an integer."""
     total = 1

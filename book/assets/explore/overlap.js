@@ -15,6 +15,7 @@
                                  "aria-label": "Image of 8 by 8 pixels. Arrow keys move the window."});
     const rowOfWindows = element("svg", {class: "explore-bars", role: "img"});
     const facts = html("div", {class: "explore-facts", "aria-live": "polite"});
+    const spoken = html("div", {class: "visually-hidden", "aria-live": "polite"});
     const scale = html("div", {class: "explore-scale"});
     const controls = {
       window: slider("explore-overlap-window", {label: "Window", min: 1, max: SIZE, value: window_,
@@ -143,12 +144,15 @@
                      "+": {window: window_ + 1}, "-": {window: window_ - 1}};
       if (!(event.key in moves)) return;
       change(moves[event.key]);
+      const span = start => `${start + 1} to ${Math.min(start + window_, SIZE)}`;
+      spoken.textContent = `Rows ${span(row)}, columns ${span(column)}: `
+        + `${crosses(column) ? "across the middle" : column < CUT ? "left" : "right"}.`;
       event.preventDefault();
     });
 
     place.append(html("div", {class: "explore-columns"}, [
       html("div", {class: "explore-picture"}, [grid, rowOfWindows]),
-      html("div", {class: "explore-panel"}, [...Object.values(controls), facts, scale])]));
+      html("div", {class: "explore-panel"}, [...Object.values(controls), facts, spoken, scale])]));
     change({});
   });
 })();

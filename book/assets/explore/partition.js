@@ -39,6 +39,7 @@
       role: "application", class: "explore-grid", "aria-label":
       "Partition of 4 by 4 pixels. Arrow keys choose a pixel, space moves it to the other side."});
     const facts = html("div", {class: "explore-facts", "aria-live": "polite"});
+    const spoken = html("div", {class: "visually-hidden", "aria-live": "polite"});
     const buttons = Object.entries(PRESETS).map(([name, rule]) => {
       const button = html("button", {type: "button", class: "explore-button"}, [name]);
       button.addEventListener("click", () => { side = painted(rule); draw(); });
@@ -105,11 +106,13 @@
         if (a >= 0 && b >= 0 && a < SIDE && b < SIDE) at = SIDE * a + b;
       } else return;
       draw();
+      spoken.textContent = `Row ${Math.floor(at / SIDE) + 1}, column ${at % SIDE + 1}: `
+        + `${side[at] ? "blue" : "orange"}.`;
       event.preventDefault();
     });
 
     place.append(html("div", {class: "explore-line"}, buttons), html("div", {class: "explore-columns"}, [
-      html("div", {class: "explore-picture"}, [grid]), html("div", {class: "explore-panel"}, [facts])]));
+      html("div", {class: "explore-picture"}, [grid]), html("div", {class: "explore-panel"}, [facts, spoken])]));
     draw();
   });
 })();
