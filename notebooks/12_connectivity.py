@@ -471,8 +471,9 @@ table([(one, two, 2 ** (2 ** len(one) - 1) - 1, f"{best[one, two]:.3f}")
 # %% tags=["remove-cell"]
 assert max(best.values()) < 2
 glue("12-best-16", f"{max(best.values()):.1f}")
-glue("12-fixed-8", fixed[8, 4, 4][1])
-glue("12-fixed-16", fixed[16, 2, 2][1])
+for name, size in {"8": (8, 4, 4), "16": (16, 2, 2)}.items():
+    for wide in fixed.get(size, ())[1:]:
+        glue(f"12-fixed-{name}", wide)
 
 # %% [markdown]
 # ## A task with a floor
