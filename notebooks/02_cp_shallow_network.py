@@ -150,8 +150,9 @@ def measured(modes, dim, width, rows, shared):
     return exact_rank(factored(drawn, rows, modes), field.prime).rank
 
 
-print("predicted for M = 2, k = 3, Z = 8:",
-      predicted(2, 8, 3, shared=False), predicted(2, 8, 3, shared=True))
+M, k, Z = 2, 3, 8
+print(f"predicted for M = {M}, k = {k}, Z = {Z}:",
+      predicted(M, Z, k, shared=False), predicted(M, Z, k, shared=True))
 
 # %%
 instances = [  # N, M, Z, I
