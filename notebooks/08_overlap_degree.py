@@ -160,7 +160,8 @@ def predicted(net, layer):
     return seen
 
 
-print("every entry as predicted:", torch.equal(measured, predicted(line, layer)))
+print("every entry as predicted:",
+      torch.equal(measured, predicted(line, layer)))
 
 
 # %% [markdown]

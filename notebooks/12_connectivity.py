@@ -155,7 +155,8 @@ common = {order: nodes(dilated_tree(base, 2, 2)) &
           nodes(dilated_tree(order, 2, 2)) for order in others}
 table([(order, ", ".join(map(str, mixture_levels(base, order))) or None,
         len(common[order])) for order in others],
-      [f"dilations beside {', '.join(map(str, base))}", "mixture levels", "common nodes"])
+      [f"dilations beside {', '.join(map(str, base))}",
+       "mixture levels", "common nodes"])
 
 # %% tags=["hide-input"]
 with checking("mixture-levels",
