@@ -561,10 +561,13 @@ with checking("private-pixels",
 # the number of channels plus one.
 
 # %%
-color = Architecture(224, 3, ((7, 2, 64), (112, 112, 1)))
+window, stride, width = 7, 2, 64
+cells = -(-224 // stride)
+color = Architecture(224, 3, ((window, stride, width), (cells, cells, 1)))
 table([("crossing bound", color.crossing_bound()),
        ("private pixels", color.private_pixel_bound())],
-      ["7×7 windows, stride 2, 64 channels on RGB", "rank, at least"])
+      [f"{window}×{window} windows, stride {stride}, {width} channels on RGB",
+       "rank, at least"])
 
 # %% tags=["remove-cell"]
 glue("09-color-private", str(color.private_pixel_bound()))
