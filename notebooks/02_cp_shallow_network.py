@@ -150,8 +150,9 @@ def measured(modes, dim, width, rows, shared):
     return exact_rank(factored(drawn, rows, modes), field.prime).rank
 
 
-print("predicted for M = 2, k = 3, Z = 8:",
-      predicted(2, 8, 3, shared=False), predicted(2, 8, 3, shared=True))
+M, k, Z = 2, 3, 8
+print(f"predicted for M = {M}, k = {k}, Z = {Z}:",
+      predicted(M, Z, k, shared=False), predicted(M, Z, k, shared=True))
 
 # %%
 instances = [  # N, M, Z, I
@@ -180,14 +181,14 @@ with checking("cp-generic-rank", detail=f"{len(instances)} networks, "
 # bottleneck.
 
 # %%
-sweep = []
+modes, sweep = 4, []
 for dim in (2, 3, 4):
     for width in range(1, 18):
-        star = ModeTree.star(4, dim, width)
+        star = ModeTree.star(modes, dim, width)
         drawn = [star.random_weights(field, generator, shared)
                  for shared in (False, True)]
         tensors = [coefficient_tensor(star, w, field) for w in drawn]
-        for rows in partitions(4):
+        for rows in partitions(modes):
             ranks = [exact_rank(matricize(t, rows), field.prime).rank
                      for t in tensors]
             sweep.append((star, rows, *ranks, star.mincut(rows)))
@@ -201,7 +202,7 @@ table([("unshared: equal to the cut", met), ("shared: below the cut", below),
 with checking("cp-generic-rank", detail=f"{len(sweep)} matricizations, "
               "unshared and shared") as check:
     for star, rows, unshared, shared, cut in sweep:
-        k, width = min(len(rows), 4 - len(rows)), star.root.width
+        k, width = min(len(rows), star.modes - len(rows)), star.root.width
         check(unshared == cut == predicted(star.dim, width, k, False), star)
         check(shared == predicted(star.dim, width, k, True), star)
 
@@ -210,11 +211,12 @@ glue("02-sweep", len(sweep))
 glue("02-below-cut", below)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-cp-ranks", "caption": "Exact rank of a shallow network on N = 8 positions with M = 3, left half against right half. Each channel adds one, up to all 81 dimensions if weights are unshared, and up to the 15 dimensions of symmetric tensors if they are shared."}, "image": {"alt": "Rank against the number of channels from 0 to 100. The unshared curve rises with slope 1 and turns flat at 81. The shared curve rises with it and turns flat at 15."}}
+modes, dim = 8, 3
 widths = sorted({1, 81, *range(5, 101, 5)})
-curves = [[measured(8, 3, width, "left-right", shared) for width in widths]
-          for shared in (False, True)]
-assert curves == [[predicted(3, width, 4, shared) for width in widths]
-                  for shared in (False, True)]
+curves = [[measured(modes, dim, width, "left-right", shared)
+           for width in widths] for shared in (False, True)]
+assert curves == [[predicted(dim, width, modes // 2, shared)
+                   for width in widths] for shared in (False, True)]
 with style.figure(6, 3.2) as (drawing, axes):
     cp.draw_ranks(axes, widths, *curves)
 
@@ -345,7 +347,8 @@ target = field.random((dim,) * modes, generator)
 for n in range(1, modes):  # permutations of n + 1 modes from those of n
     target = sum(target.transpose(i, n) for i in range(n + 1))
 target = field.reduce(target)
-print("symmetric:", torch.equal(target, target.permute(2, 0, 3, 1)))
+print("symmetric:", all(torch.equal(target, other) for other in (
+    target.movedim(0, -1), target.transpose(0, -1))))  # these two make all
 
 # %% [markdown]
 # Then draw as many channels, and solve for their output weights. Entries at sorted index tuples are
@@ -371,7 +374,7 @@ print("reached by", channels, "shared channels:", reached)
 
 # %%
 lonely = torch.zeros((dim,) * modes).double()
-lonely[0, 1, 2, 0] = 1
+lonely[(1, *[0] * (modes - 1))] = 1
 columns = [powers(dim, modes, channels + 10), lonely.reshape(-1, 1)]
 joined = exact_rank(torch.cat(columns, dim=1), field.prime).rank
 print("dimensions of the powers:", channels, "| with this tensor:", joined)
@@ -408,9 +411,9 @@ def neurons(tree):
     return sum(shape[0] for path, shape in shapes.items() if path) + 1
 
 
-modes, dim = 16, 3
+modes, dim, pool, levels = 16, 3, 2, 4  # modes = pool^levels
 pairs = {Z: (ModeTree.star(modes, dim, Z),
-             ModeTree.perfect(modes, 2, dim, (Z, Z, Z, Z)))
+             ModeTree.perfect(modes, pool, dim, (Z,) * levels))
          for Z in (2, 4, 8, 16, 32, 64, 128)}
 units = {Z: [neurons(tree) for tree in pair] for Z, pair in pairs.items()}
 table([(Z, *both) for Z, both in units.items()],
@@ -430,14 +433,15 @@ table([(Z, *counts) for Z, counts in sizes.items()],
 for Z, (shallow, deep, shallow_shared, deep_shared) in sizes.items():
     assert units[Z][1] < 2 * units[Z][0]
     assert shallow == modes * dim * Z + Z
-    assert deep == shallow + (modes - 2) * Z**2
+    assert deep == shallow + (modes - pool) // (pool - 1) * Z**2
     assert shallow_shared == dim * Z + Z
-    assert deep_shared == shallow_shared + 3 * Z**2
+    assert deep_shared == shallow_shared + (levels - 1) * Z**2
 print("neurons less than double, parameters as by formula:", len(sizes), "rows")
 
 # %% tags=["remove-cell"]
-glue("02-neuron-ratio", f"{units[128][1] / units[128][0]:.1f}")
-glue("02-parameter-ratio", f"{sizes[128][1] / sizes[128][0]:.0f}")
+widest = max(units)
+glue("02-neuron-ratio", f"{units[widest][1] / units[widest][0]:.1f}")
+glue("02-parameter-ratio", f"{sizes[widest][1] / sizes[widest][0]:.0f}")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-linear-growth", "caption": "A deep network that contains the shallow one, N = 16 and M = 3, unshared. In neurons it is less than twice as large; in parameters the distance grows with the width. Both axes are logarithmic."}, "image": {"alt": "Four curves over the number of channels. Two neuron counts run parallel, close together. The two parameter counts start near each other; the deep one is steeper and ends far above."}}
 colors = {"shallow": style.COLORS["shallow"], "deep": style.COLORS["deep"]}

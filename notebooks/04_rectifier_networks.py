@@ -539,7 +539,7 @@ with checking("rectifier-incomplete", detail="inside, on and outside "
 draws, widths = 100, (1, 2, 3, 4)
 shares, ranks, dead = {}, {}, {}
 for N, M in ((4, 2), (4, 3), (8, 2)):
-    for width in widths:
+    for width in sorted({2, *widths}):  # 2 is for the ranks below
         tree = ModeTree.perfect(N, 2, M, (width,) * (N.bit_length() - 1))
         tensors = [coefficient_tensor(tree, draw(tree, 100), operator=g_max)
                    for _ in range(draws)]
@@ -777,11 +777,13 @@ table(learned.items(), ["pooling", f"median error of {len(ends)} starts"])
 
 # %%
 N, M, _, _, rank, needed, *_ = exponential[-1]
-halves = largest_average_rank("left-right", 4, 3)
+modes, dim = 4, 3
+halves = largest_average_rank("left-right", modes, dim)
 everywhere = sum(rank == 4 for rank in circuits[4, 2])
 table([
     ("universality", f"maxima: {sum(row[3] for row in reached)} of "
-     f"{len(reached)} targets; averages: left-right rank {halves} of 9",
+     f"{len(reached)} targets; averages: left-right rank {halves} of "
+     f"{dim ** (modes // 2)}",
      f"{int(hit)} of 1 target"),
     ("depth efficiency: exists", f"a rank of {rank} needs {needed} channels",
      f"a rank of {against[-1][3]} needs {against[-1][3]} channels"),

@@ -27,7 +27,7 @@ if "google.colab" in sys.modules and subprocess.run(f'test -d course/lib || time
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-import itertools, random, torch, lib.plots.geometry as pictures
+import itertools, math, random, torch, lib.plots.geometry as pictures
 
 from lib import (
     ModeTree, Modular, certify, check_answer, checking, coefficient_tensor,
@@ -339,11 +339,11 @@ table(exchanged[:8], ["widths", "geometry", "shared", "cheap", "rich",
                       "formula", "formula"])
 
 # %%
-large = []
+large, channels = [], 16
 for side in (8, 16, 32):
     L = side.bit_length() - 1
     for geometry in ("square", "mirror"):
-        tree = pooling_tree((side, side), 2, (16,) * L, geometry)
+        tree = pooling_tree((side, side), 2, (channels,) * L, geometry)
         cuts = [tree.mincut(split_modes(part, (side, side))[0]) for part in
                 ("left-right", pictures.nested_columns(side), "even-odd",
                  [i for i in range(side**2) if i % side < side // 2 - 1])]
@@ -351,11 +351,10 @@ for side in (8, 16, 32):
 
 
 def power(number, base=2):
-    """A power of the base, as text."""
-    exponent = 0
-    while number > 1:
-        number, exponent = number // base, exponent + 1
-    return f"{base}^{exponent}"
+    """A power of the base, as text, with a whole exponent if it has one."""
+    exponent = math.log(number, base)
+    whole = base ** round(exponent) == number
+    return f"{base}^{round(exponent)}" if whole else f"{base}^{exponent:.1f}"
 
 
 table([(side, geometry, *map(power, cuts))
@@ -375,7 +374,7 @@ with checking("mirror-exchange", detail="{count} checks: exact ranks on 16 "
             check(set(node[1].children) == images, (r, c))
     check(pictures.nested_columns(8)[:4] == [0, 3, 4, 7], "nested columns")
     for side, geometry, left, nested, *_ in large:
-        windows, channels = side * side // 4, 16
+        windows = side * side // 4
         low, high = (left, nested) if geometry == "square" else (nested, left)
         check((low, high) == (channels, 4**windows), (side, geometry))
 
@@ -565,8 +564,8 @@ for task, geometry in itertools.product(made.TASKS, ("square", "mirror")):
 
 def ahead(task, one, other):
     """Points by which one geometry is ahead, in the median seed."""
-    return 100 * sorted(a - b for a, b in zip(live[task, one],
-                                              live[task, other]))[1]
+    points = sorted(a - b for a, b in zip(live[task, one], live[task, other]))
+    return 100 * points[len(points) // 2]
 
 
 table([("closedness", "square ahead of mirror by over 15 points",

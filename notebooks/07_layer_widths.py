@@ -184,8 +184,8 @@ families = {
     f"8 positions, M = {pool8[0].dim}, {len(pool8)} choices of widths":
         compare(pool8),
     f"8 positions, {largest(wide8, 'widths')}": compare(wide8, sample=4),
-    "8 positions, powers of 2 node by node": compare(nodes[2], sample=5),
-    "8 positions, powers of 3 node by node": compare(nodes[3], sample=5),
+    **{f"8 positions, powers of {p} node by node": compare(some, sample=5)
+       for p, some in nodes.items()},
     "4 positions, pairs, shared weights": compare(pool4, shared=True),
     "4 positions, shallow, shared weights": compare(stars, shared=True),
     "8 positions, shared weights": compare(pool8, shared=True),
@@ -195,7 +195,8 @@ table([(name, *row) for name, row in families.items()],
 
 # %% tags=["hide-input"]
 with checking("mincut-equality", detail=f"{len(families)} families, none "
-              "above; powers of 2 and 3 all equal") as check:
+              f"above; powers of {' and '.join(map(str, nodes))} all equal"
+              ) as check:
     for name, (_, above, below) in families.items():
         check(above == 0, name)
         if "powers" in name:
@@ -659,14 +660,14 @@ with checking("trained-widths", "trained", "{count} checks: "
 # variance 1. One network has its channels early, the other the same numbers in reverse order.
 
 # %%
-starts = 5
+starts, shapes = 5, {"early": (8, 4, 2), "deep": (2, 4, 8)}
 live = {(task, name): sorted(lab.fit_rectifiers(widths, task, starts, 350,
                                                 0.01, 64))
-        for task in ("near", "far")
-        for name, widths in (("early", (8, 4, 2)), ("deep", (2, 4, 8)))}
+        for task in ("near", "far") for name, widths in shapes.items()}
 table([(task, name, *(f"{error:.1f}" for error in errors))
        for (task, name), errors in live.items()],
-      ["8 signs", "network", *(f"start {k + 1}" for k in range(starts))])
+      [f"{2 ** len(shapes['early'])} signs", "network",
+       *(f"start {k + 1}" for k in range(starts))])
 
 # %% [markdown]
 # Sixteen signs and longer training, stored. The interval holds the median with at least 95 %, whatever

@@ -130,10 +130,11 @@ def cells_that_notice(net, layer):
     return (before != after).any(dim=1)  # (input cells, cells of the layer)
 
 
-measured = cells_that_notice(line, 3)
+layer = 3
+measured = cells_that_notice(line, layer)
 first, last = measured[:, 0].nonzero()[[0, -1]].flatten().tolist()
-print("cell 0 of layer 3 notices input cells", first, "to", last)
-print("predicted T_R:", line.total_receptive_field(3),
+print(f"cell 0 of layer {layer} notices input cells", first, "to", last)
+print("predicted T_R:", line.total_receptive_field(layer),
       "| measured:", last - first + 1)
 
 
@@ -159,7 +160,8 @@ def predicted(net, layer):
     return seen
 
 
-print("every entry as predicted:", torch.equal(measured, predicted(line, 3)))
+print("every entry as predicted:",
+      torch.equal(measured, predicted(line, layer)))
 
 
 # %% [markdown]
@@ -375,13 +377,13 @@ print("output without biases:", int(forward(pair, no_bias, image, field)))
 # reached, and which is the smallest above $\alpha$? For windows $3, 3$ and strides $4, 1$:
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-alpha-minimal", "caption": "Total receptive fields that layer 2 can be shrunk to (filled). The α-minimal one, in green, is the first beyond the dashed line."}, "image": {"alt": "A row of boxes numbered 1 to 16. Boxes 1 to 3, 5 to 7 and 9 to 11 are filled, the others empty. A dashed line at 8 marks alpha; box 9 is green."}}
-two = Architecture((16,), 2, ((3, 4, 2), (3, 1, 2)))
+two, alpha = Architecture((16,), 2, ((3, 4, 2), (3, 1, 2))), 8
 with figure(7, 1.6) as (drawing, axes):
-    draw_reachable_fields(axes, two, layer=2, alpha=8)
+    draw_reachable_fields(axes, two, layer=2, alpha=alpha)
 
 # %%
 print("reachable fields:", [shift + 1 for shift in two.reachable_shifts(2)])
-print("smallest above 8:", two.alpha_minimal(2, alpha=8, t_min="one"))
+print(f"smallest above {alpha}:", two.alpha_minimal(2, alpha, t_min="one"))
 
 # %% [markdown]
 # The greedy rule finds it in one pass. Hold it against the enumeration of all windows, for the
@@ -421,10 +423,11 @@ glue("08-alpha-cases", check.count)
 # each layer once.
 
 # %%
-tall = Architecture((10**6,), 2, [(9, 1 + (k % 5 == 4), 4) for k in range(50)])
-print("choices of windows:", 9**50)
-print("T_R of layer 50:", tall.total_receptive_field(50))
-table([(alpha, tall.alpha_minimal(50, alpha, t_min="one"))
+R, L = 9, 50
+tall = Architecture((10**6,), 2, [(R, 1 + (k % 5 == 4), 4) for k in range(L)])
+print("choices of windows:", R**L)
+print(f"T_R of layer {L}:", tall.total_receptive_field(L))
+table([(alpha, tall.alpha_minimal(L, alpha, t_min="one"))
        for alpha in (1000, 12345, 30000)],
       ["α", "smallest field above α"])
 

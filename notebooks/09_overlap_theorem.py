@@ -492,7 +492,8 @@ print(f"the rank is the area law in {reached} of {len(ranks)} networks")
 
 # %% tags=["hide-input"]
 with checking("area-law",
-              detail=f"{trials} random networks, and the table") as check:
+              detail=f"{len(ranks)} networks that begin with stride 1, random "
+              "or of the table") as check:
     for net, rank in ranks:
         check(rank >= area_law(net), net)
 
@@ -551,7 +552,8 @@ with checking("private-pixels",
         check(rank >= net.private_pixel_bound(cut=cut), net)
     for net, rank in stacked.items():
         check(rank >= net.private_pixel_bound("top-bottom"), net)
-    check(equal > 250 and larger > 100, "equalities, larger bounds")
+    check(equal > len(strided) / 2, "the bound is often the rank")
+    check(larger > len(strided) / 5, "often above the crossing bound")
 
 # %% [markdown]
 # For raw color images this is what counts. Three channels per pixel tell three templates apart, so the
@@ -559,10 +561,13 @@ with checking("private-pixels",
 # the number of channels plus one.
 
 # %%
-color = Architecture(224, 3, ((7, 2, 64), (112, 112, 1)))
+window, stride, width = 7, 2, 64
+cells = -(-224 // stride)
+color = Architecture(224, 3, ((window, stride, width), (cells, cells, 1)))
 table([("crossing bound", color.crossing_bound()),
        ("private pixels", color.private_pixel_bound())],
-      ["7×7 windows, stride 2, 64 channels on RGB", "rank, at least"])
+      [f"{window}×{window} windows, stride {stride}, {width} channels on RGB",
+       "rank, at least"])
 
 # %% tags=["remove-cell"]
 glue("09-color-private", str(color.private_pixel_bound()))
@@ -625,7 +630,8 @@ with checking("two-layer-rank",
         check(constructed[net, cut, bias] == formula, f"{net}, cut at {cut}")
 
 # %% tags=["remove-cell"]
-glue("09-beyond-middle", ranks[sample[-1]])
+for run in sample[-1:]:
+    glue("09-beyond-middle", ranks[run])
 
 # %% [markdown]
 # With strides the rank is the product of the private-pixel bound, as long as no window over the cut reaches
@@ -684,8 +690,11 @@ table([(net.layers[0].window, rank, None if bound.silent else bound)
 
 
 # %%
+M = 64  # channels of the input
+
+
 def blocks(window, size):
-    return block_network(window, size, channels=64, width=128)
+    return block_network(window, size, channels=M, width=128)
 
 
 def area_exponent(window, size):
@@ -694,7 +703,7 @@ def area_exponent(window, size):
 
 rows = []
 for window, size in [(2, 8), (3, 32), (5, 16), (5, 32), (5, 256), (7, 32)]:
-    net, bound = blocks(window, size), proposition_2_bound(window, size, 64)
+    net, bound = blocks(window, size), proposition_2_bound(window, size, M)
     step = net.total_stride(bound.layer - 1)
     smooth = float(proposition_2_exponent(window, size))
     minimal = net.alpha_minimal(bound.layer, size // 2)
@@ -709,7 +718,7 @@ with checking("blocks-bound", evidence="closed form",
               detail="{count} pairs (B, H)") as check:
     for window, size in [(b, 2**n) for b in range(2, 12)
                          for n in range(1, 11)]:
-        bound = proposition_2_bound(window, size, 64)
+        bound = proposition_2_bound(window, size, M)
         same = [(b.base, b.exponent, b.layer, b.shift)
                 == (bound.base, bound.exponent, bound.layer, bound.shift)
                 for b in blocks(window, size).overlap_bounds()]
@@ -720,7 +729,7 @@ with checking("blocks-bound", evidence="closed form",
 for window, size, *_ in rows:
     bound = blocks(window, size).crossing_bound()
     assert bound.exponent >= area_exponent(window, size)
-glue("09-blocks-theorem", proposition_2_bound(5, 32, 64))
+glue("09-blocks-theorem", proposition_2_bound(5, 32, M))
 glue("09-blocks-area", blocks(5, 32).crossing_bound())
 
 # %% [markdown]
@@ -730,9 +739,10 @@ glue("09-blocks-area", blocks(5, 32).crossing_bound())
 # %%
 talk = [(window, 2**n, (2 * window - 1) ** 2)  # four times the exponent
         for window in range(2, 12) for n in range(1, 11)]
-first = min(size for window, size, four in talk
-            if window == 5 and 2 * size**2 >= four)
-print("B = 5: rank 64 to the power 20 holds from H =", first)
+B = 5
+first = next(2**n for n in range(1, 99) if 2 * 4**n >= (2 * B - 1) ** 2)
+print(f"B = {B}: rank {M} to the power {(2 * B - 1) ** 2 // 4} holds from "
+      f"H = {first}")
 
 # %% tags=["hide-input"]
 with checking("slides-exponent", evidence="closed form",
@@ -740,16 +750,16 @@ with checking("slides-exponent", evidence="closed form",
     for window, size, four in talk:
         exponent = area_exponent(window, size)
         reaches = (4 * exponent >= four and
-                   blocks(window, size).crossing_bound() >= 64**exponent)
+                   blocks(window, size).crossing_bound() >= M**exponent)
         possible = 2 * size**2 >= four  # 4 × the exponent of the row count
         check(reaches == possible, (window, size))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-block-bounds", "caption": "Exponents of M for blocks of 3×3 convolutions. The bound for blocks levels off; the area law, from the same network, grows with the image."}, "image": {"alt": "Both axes logarithmic. The area law rises as a straight line from 8 at H=4 to 512 at H=256; the bound for blocks is 8 up to H=16 and 32 from H=32 on; the gray line of the talk is constant at 6.25."}}
-sizes = [4, 8, 16, 32, 64, 128, 256]
+B, sizes = 3, [4, 8, 16, 32, 64, 128, 256]
 exponents = {
-    "area law": [blocks(3, h).crossing_bound().exponent for h in sizes],
-    "blocks": [proposition_2_bound(3, h, 64).exponent for h in sizes],
-    "talk": [(2 * 3 - 1) ** 2 / 4] * len(sizes),
+    "area law": [blocks(B, h).crossing_bound().exponent for h in sizes],
+    "blocks": [proposition_2_bound(B, h, M).exponent for h in sizes],
+    "talk": [(2 * B - 1) ** 2 / 4] * len(sizes),
 }
 colors = {"area law": COLORS["exact"], "blocks": COLORS["bound"],
           "talk": COLORS["neutral"]}

@@ -195,7 +195,7 @@ ranks = [exact_rank(rows[b, :, b], field.prime).rank for b in range(3)]
 print("ranks of the blocks:", ranks, "| sum:", sum(ranks))
 
 # %% [markdown]
-# The same on random networks with two or three layers: the block in which only the free pixels vary is
+# The same on random networks with two to four layers: the block in which only the free pixels vary is
 # invertible, whatever the other pixels show.
 
 # %%

@@ -155,7 +155,8 @@ common = {order: nodes(dilated_tree(base, 2, 2)) &
           nodes(dilated_tree(order, 2, 2)) for order in others}
 table([(order, ", ".join(map(str, mixture_levels(base, order))) or None,
         len(common[order])) for order in others],
-      ["dilations beside 1, 2, 4, 8", "mixture levels", "common nodes"])
+      [f"dilations beside {', '.join(map(str, base))}",
+       "mixture levels", "common nodes"])
 
 # %% tags=["hide-input"]
 with checking("mixture-levels",
@@ -471,8 +472,9 @@ table([(one, two, 2 ** (2 ** len(one) - 1) - 1, f"{best[one, two]:.3f}")
 # %% tags=["remove-cell"]
 assert max(best.values()) < 2
 glue("12-best-16", f"{max(best.values()):.1f}")
-glue("12-fixed-8", fixed[8, 4, 4][1])
-glue("12-fixed-16", fixed[16, 2, 2][1])
+for name, size in {"8": (8, 4, 4), "16": (16, 2, 2)}.items():
+    for wide in fixed.get(size, ())[1:]:
+        glue(f"12-fixed-{name}", wide)
 
 # %% [markdown]
 # ## A task with a floor
