@@ -32,6 +32,7 @@ def figures_go_nowhere():
     """Tests and examples draw without a window, and leave no figure open."""
     import matplotlib.pyplot
 
-    matplotlib.pyplot.switch_backend("agg")
+    if matplotlib.pyplot.get_backend() != "agg":
+        matplotlib.pyplot.switch_backend("agg")
     yield
     matplotlib.pyplot.close("all")

@@ -23,7 +23,7 @@ class Once(argparse.Action):
             if isinstance(values, str) and not values.strip():
                 raise argparse.ArgumentError(self, "is empty, must be left out or have a value")
             before = parser.given.setdefault(self.dest, values)
-            if before != values:
+            if before is not values and before != values:   # `nan` differs from itself
                 raise argparse.ArgumentError(
                     self, f"given twice, as {before} and {values}, must be given once")
         setattr(namespace, self.dest, values)

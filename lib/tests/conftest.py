@@ -1,4 +1,4 @@
-"""Fixtures: one thread for many small products, a small course in a temporary folder."""
+"""Fixtures: draws that repeat, one thread, a small course in a temporary folder."""
 
 import pytest
 
@@ -29,10 +29,30 @@ total * 2
 """
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Some files draw networks when they are imported, and PyTorch starts from a random seed."""
+    if isinstance(collector, pytest.Module):
+        repeat_draws()
+    return (yield)
+
+
+@pytest.fixture(autouse=True)
+def the_same_draws():
+    """Not for examples in docstrings: they are to hold for whoever types them, without a seed."""
+    repeat_draws()
+
+
+def repeat_draws():
+    import torch  # not above: what hands out the tests reads this file too, and waits for it
+
+    torch.default_generator.manual_seed(0)  # `torch.manual_seed` keeps a traceback of each call
+
+
 @pytest.fixture
 def one_thread():
     """Many small products: threads that wait for each other cost more than they give."""
-    import torch  # not above: what hands out the tests reads this file too, and waits for it
+    import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -332,7 +332,7 @@ def test_a_file_whose_encoding_lacks_letters_takes_the_report(form, minus, name,
 
 
 def test_a_reader_that_stops_reading_is_no_error():
-    command = [sys.executable, "-m", "lib.audit", "lib.audit.models:dilated_stack", "--size", "64"]
+    command = [sys.executable, "-m", "lib.audit", "lib.audit.models:dilated_stack", "--size", "16"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         process.stdout.close()

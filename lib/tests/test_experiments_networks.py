@@ -220,7 +220,7 @@ def test_product_network_is_an_arithmetic_circuit():
 @pytest.mark.parametrize("pool", [True, False])
 def test_products_and_their_gradients_are_those_of_plain_factors(pool):
     generator = generator_for("products")
-    shape = (2, 3, 4, 6) if pool else (9, 2, 3, 4, 6)
+    shape = (2, 3, 4, 6) if pool else (9, 2, 3, 1, 4)
     deviations = torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
     scale = torch.rand((2, 3, 1, 1), generator=generator, dtype=torch.float64)
     product = products.product_pool if pool else products.offset_product

@@ -437,7 +437,6 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_rest_goes_on(tmp_path,
 @pytest.mark.parametrize("arguments, message", [
     (["--workers", "0"], "--workers 0: must lie between 1 and"),
     (["--threads", "100000"], "--threads 100000: must lie between 1 and"),
-    (["--output", " "], "--output: is empty"),
     (["--output", "~nobody-here/a.jsonl"], "there is no such home folder"),
     (["--output", "."], "it is not a regular file"),
     (["--data-folder", "x"], "must be left out"),
@@ -460,7 +459,8 @@ def test_a_job_that_kills_its_workers_is_given_up_and_the_rest_goes_on(tmp_path,
 def test_bad_arguments_are_refused_before_a_file_is_touched(tmp_path, capsys, arguments, message):
     path = tmp_path / "a.jsonl"
     for more in ([], ["--dry-run"]):
-        assert command.main(["--output", str(path), "--quiet", *arguments, *more]) == 2
+        output = [] if "--output" in arguments else ["--output", str(path)]
+        assert command.main([*output, "--quiet", *arguments, *more]) == 2
         said = capsys.readouterr().err
         assert message in said and said.count("\n") == 1 and not list(tmp_path.iterdir())
 

@@ -1,5 +1,6 @@
 """What programs do with the options of their command lines."""
 
+import math
 import re
 import subprocess
 import sys
@@ -81,10 +82,16 @@ def test_the_same_value_twice_is_one():
     assert parser.parse_args(["--epochs", "6", ""]).epochs == 6
 
 
+def test_a_number_that_is_none_is_given_once():
+    parser = Parser()
+    parser.add_argument("--rate", type=float)
+    assert math.isnan(parser.parse_args(["--rate", "nan"]).rate)
+
+
 def test_a_strength_that_no_network_of_the_grid_has_is_named(tmp_path, capsys):
     """The preset minute has 'color' alone: all its networks were trained without any shift."""
     command = import_module("lib.experiments.__main__")
-    plan = ["--dry-run", "--output", str(tmp_path / "a.jsonl")]
+    plan = ["--dry-run", "--images", "10", "--output", str(tmp_path / "a.jsonl")]
     for more, noted in ((["--translation", "8"], "note: --translation 8: changes 'spatial' alone, "
                          "which is not among the augmentations here\n"),
                         (["--augmentations", "spatial", "--color-shift", "0.5"],
