@@ -11,16 +11,14 @@ class _Loader(yaml.SafeLoader):
     """Refuses two equal keys: PyYAML keeps the last, and a forgotten dash joins two entries."""
 
     def construct_mapping(self, node, deep=False):
-        found = super().construct_mapping(node, deep)
-        seen = set()
+        names = set()                       # as they are written, before PyYAML copies `<<: *other`
         for key, _ in node.value:
-            name = self.construct_object(key, deep)
-            if name in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in names:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"{name} stands twice in one entry; write it once, or begin the "
-                    "second entry with a dash", key.start_mark)
-            seen.add(name)
-        return found
+                    None, None, f"{key.value} stands twice in one entry; write it once, or begin "
+                    "the second entry with a dash", key.start_mark)
+            names |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
+        return super().construct_mapping(node, deep)
 
 
 def load_list(path: Path) -> object:
@@ -56,5 +54,5 @@ def load_list(path: Path) -> object:
     except yaml.constructor.ConstructorError as error:
         place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ValueError(f"{path.name}: {place}{error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:       # 2026-13-01 is no day, 0x80 no UTF-8
         raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from None
