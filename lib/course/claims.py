@@ -94,22 +94,19 @@ def load_claims(path: str | Path | None = None) -> dict[str, dict]:
     Raises
     ------
     ValueError
-        If the file is no YAML, or an entry lacks a field, has one too many or one that is no text,
-        repeats an id or has an unknown status.
+        If the file is no YAML, or an entry lacks a field, has one too many, one twice or one that
+        is no text, repeats an id or has an unknown status.
 
     Examples
     --------
     >>> all(claim["status"] in STATUS for claim in load_claims().values())
     True
     """
-    import yaml
+    from .lists import load_list
 
     path = claims_file() if path is None else Path(path)
     claims = {}
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from None
+    entries = load_list(path) or []
     for entry in entries if isinstance(entries, list) else [entries]:
         if not isinstance(entry, dict) or set(entry) != set(FIELDS):
             raise ValueError(f"{path.name}: an entry has exactly the fields {FIELDS}, got {entry}")

@@ -9,9 +9,8 @@ import string
 import zlib
 from pathlib import Path
 
-import yaml
-
 from . import ROOT
+from .lists import load_list
 
 __all__ = ["FOLDER", "load_quiz", "quiz_markdown", "with_quiz"]
 
@@ -42,18 +41,15 @@ def load_quiz(path: Path) -> list[dict]:
     Raises
     ------
     ValueError
-        If the file is no list, a field is missing, unknown or of another type, or an answer stands
-        twice.
+        If the file is no list, a field is missing, there twice, unknown or of another type, or an
+        answer stands twice.
 
     Examples
     --------
     >>> sorted(load_quiz(FOLDER / "grid-tensors.yml")[0])
     ['ask', 'because', 'check', 'right', 'wrong']
     """
-    try:
-        questions = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from None
+    questions = load_list(path)
     if not isinstance(questions, list) or not questions:
         raise ValueError(f"{path.name}: needs a list of questions, each beginning with '- ask:'")
     for number, question in enumerate(questions, 1):

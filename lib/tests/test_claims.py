@@ -150,6 +150,8 @@ def test_unknown_evidence_and_line_breaks_are_refused(listed):
         (ENTRY.format(id="1", status="new"), "id of 1 is 1; write a text"),
         (ENTRY.format(id="a", status="[new]"), "status of a is .'new'.; write a text"),
         (ENTRY.format(id="a", status="new").replace("this course", ""), "source of a is None"),
+        ("".join(ENTRY.format(id=name, status="new") for name in "ab").replace("\n-", "\n "),
+         "line 7: id stands twice in one entry.*dash$"),
     ],
 )
 def test_a_wrong_list_is_refused(tmp_path, text, message):

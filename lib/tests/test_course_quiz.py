@@ -92,6 +92,17 @@ def test_a_malformed_question_is_refused(tmp_path, change, said):
         load_quiz(path)
 
 
+def test_a_question_that_begins_without_its_dash_is_not_lost(tmp_path):
+    import yaml
+
+    question = {"ask": "?", "right": "2", "wrong": ["1", "3"], "because": "So.", "check": "2"}
+    text = yaml.safe_dump([question, question | {"ask": "and?"}])
+    path = tmp_path / "page.yml"
+    path.write_text(text[:2] + text[2:].replace("\n- ", "\n  "), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"^page\.yml: line \d+: ask stands twice in one entry"):
+        load_quiz(path)
+
+
 @pytest.mark.parametrize("text", ["", "ask: a", "- a", "5", "- ask: 'a"])
 def test_a_file_that_holds_no_questions_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / "page.yml"
