@@ -168,7 +168,11 @@ def test_the_address_changes_when_something_is_moved_and_not_before(name, tmp_pa
 @pytest.mark.parametrize("name, keys, spoken", [
     ("overlap", ["ArrowRight", "ArrowDown", "+"],
      "Rows 4 to 7, columns 4 to 7: across the middle."),
-    ("partition", ["ArrowRight", "ArrowDown", " "], "Row 2, column 2: orange.")])
+    ("partition", ["ArrowRight", "ArrowDown", " "], "Row 2, column 2: orange."),
+    ("tree", ["ArrowRight", " "], "Position 1: blue."),
+    ("tree", ["ArrowRight", "ArrowUp"], "Bead of position 1, width 2: not cut."),
+    ("tree", ["ArrowUp", "ArrowUp", "ArrowUp", " "],
+     "Node over positions 0 to 3, width 2: cut.")])
 def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path):
     scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
                       for file in ("theory", "explore", name))
