@@ -1,5 +1,6 @@
-/* Two things that pages do for themselves: a punctuation mark stays on the line of the formula that it
-   follows, and a box that holds more than it shows fades out on that side and can be scrolled by key. */
+/* Three things that pages do for themselves: a punctuation mark stays on the line of the formula that it
+   follows, a box that holds more than it shows fades out on that side and can be scrolled by key, and what
+   a browser's reader view copies is whole: each formula, and each drawing once. */
 window.addEventListener("load", function () {
   "use strict";
   const article = document.querySelector("main") || document.body;
@@ -14,6 +15,22 @@ window.addEventListener("load", function () {
     span.parentNode.insertBefore(together, span);
     together.append(span, mark[0]);
     next.nodeValue = next.nodeValue.slice(mark[0].length);
+  }
+
+  // A reader view leaves out what is named like a menu, as MathJax names formulas, unless it is named
+  // content as well.
+  function keepInReaderView(formula) { formula.classList.add("content-formula"); }
+
+  // It does not know the rules by which a drawing's copy for the other theme is not displayed.
+  function hideTheOtherTheme() {
+    for (const theme of ["light", "dark"])
+      for (const image of article.querySelectorAll("img.only-" + theme))
+        image.hidden = theme !== document.documentElement.dataset.theme;
+  }
+  if (document.documentElement.dataset.theme) {
+    new MutationObserver(hideTheOtherTheme)
+      .observe(document.documentElement, {attributeFilter: ["data-theme"]});
+    hideTheOtherTheme();
   }
 
   function showMore(box) {
@@ -49,6 +66,7 @@ window.addEventListener("load", function () {
 
   if (window.MathJax && MathJax.startup) {
     MathJax.startup.promise.then(function () {
+      article.querySelectorAll("mjx-container").forEach(keepInReaderView);
       article.querySelectorAll("mjx-container:not([display])").forEach(keepTogether);
       watch();
     });

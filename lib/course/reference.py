@@ -109,7 +109,16 @@ def marks(node: ast.FunctionDef) -> set[str]:
 
 
 def plain(text: str) -> str:
-    """Text with code marks kept and every other mark of Markdown taken literally."""
+    """Text with code marks kept and every other mark of Markdown taken literally.
+
+    Four spaces after an empty line begin a block of code, in which a backslash would be seen.
+    """
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(part if part.startswith("    ") else prose(part) for part in paragraphs)
+
+
+def prose(text: str) -> str:
+    """``plain`` for text without blocks of code."""
     pieces = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", text).replace("``", "`").split("`")
     pieces[::2] = [typeset_prose(re.sub(r"([][*_$<>{}|\\])", r"\\\1", piece))
                    for piece in pieces[::2]]

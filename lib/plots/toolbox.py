@@ -90,7 +90,7 @@ def draw_cut(axes: Axes, tree: ModeTree, partition, cut: Mapping[tuple[int, ...]
 
 
 def draw_zero_curve(axes: Axes) -> None:
-    """Where $w_0w_1=1$, with one point off the curve and one on it.
+    """Where the product of two weights is 1, with one point off the curve and one on it.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def draw_zero_curve(axes: Axes) -> None:
 
 
 def draw_residues(axes: Axes, prime: int, point: tuple[int, int]) -> int:
-    """The residues modulo a prime at which $w_0w_1-1$ vanishes, and one at which it does not.
+    """The residues modulo a prime at which w0 w1 - 1 vanishes, and one at which it does not.
 
     Parameters
     ----------

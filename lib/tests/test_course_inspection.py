@@ -1,9 +1,12 @@
 """The inspection of built pages finds each kind of fault, and nothing on a page without faults."""
 
 import random
+import re
+import subprocess
 
 import pytest
 
+from lib.course import ROOT
 from lib.course.browser import BROWSER
 from lib.course.inspection import MEASURES, inspect_pages, main, pages
 
@@ -82,3 +85,23 @@ def test_a_check_of_nothing_is_refused(tmp_path):
     (tmp_path / "index.html").write_text(elsewhere, encoding="utf-8")
     with pytest.raises(ValueError, match="holds no pages"):
         pages(tmp_path)
+
+
+@needs_browser
+def test_a_reader_view_keeps_formulas_and_shows_a_drawing_once(tmp_path):
+    """It leaves out names like a menu's, save those of content, and what is marked as hidden."""
+    assets = ROOT / "book" / "assets"
+    page = tmp_path / "page.html"
+    page.write_text(f"""<!doctype html><html data-theme="light"><meta charset="utf-8"><main>
+        <p>A map of <span class="math">\\(R\\times R\\)</span> cells.</p>
+        <img class="only-light" alt="day"><img class="only-dark" alt="night"></main>
+        <script src="{(assets / "mathjax" / "tex-svg-full.js").as_uri()}"></script>
+        <script src="{(assets / "page.js").as_uri()}"></script></html>""", encoding="utf-8")
+    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                           "--virtual-time-budget=5000",
+                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
+                          capture_output=True, text=True, check=True, timeout=120)
+    [names] = re.findall('<mjx-container class="([^"]*)"', done.stdout)
+    assert "menu" in names.lower() and "content" in names, names
+    hidden = [image for image in re.findall("<img[^>]*>", done.stdout) if " hidden" in image]
+    assert len(hidden) == 1 and "night" in hidden[0], hidden

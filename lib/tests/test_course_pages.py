@@ -107,6 +107,7 @@ def test_marks_of_markdown_are_taken_literally_outside_code():
     assert plain("a_b [c](d) `e_f` <g> $h$ {i} j*k | l") == (
         r"a\_b \[c\](d) `e_f` \<g\> \$h\$ \{i\} j\*k \| l"
     )
+    assert plain("a_0:\n\n    b_[c]\n\nThen d_1.") == "a\\_0:\n\n    b_[c]\n\nThen d\\_1."
 
 
 @pytest.mark.parametrize("text, pieces", [

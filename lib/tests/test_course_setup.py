@@ -159,3 +159,11 @@ def test_a_disk_that_fills_up_leaves_the_twin_whole(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         stamp_setup(twin)
     assert twin.read_text() == text
+
+
+def test_the_environment_is_activated_by_a_script_of_its_own_in_fish():
+    """The usual one stops there with an error about ``case``, and ``python`` stays another."""
+    for page in ("README.md", "book/how-to-read.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert "`source .venv/bin/activate`" in text
+        assert "in fish `source .venv/bin/activate.fish`" in text, page

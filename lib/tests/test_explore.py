@@ -165,10 +165,45 @@ def test_the_address_changes_when_something_is_moved_and_not_before(name, tmp_pa
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows(tmp_path):
+    """100 in 10 seconds; what would be one more throws there."""
+    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
+                      for file in ("theory", "explore", "overlap"))
+    page = tmp_path / "page.html"
+    page.write_text(f"""<!doctype html><meta charset=utf-8>
+        <body><div class="explore" data-explore="overlap"></div>{scripts}<script>
+        const change = history.replaceState.bind(history);
+        let changes = 0, stopped = 0;
+        history.replaceState = (...state) => {{
+          if (++changes > 100) throw new DOMException("more than 100 times", "SecurityError");
+          change(...state);
+        }};
+        addEventListener("DOMContentLoaded", () => {{
+          const picture = document.querySelector(".explore-grid");
+          for (let i = 0; i < 203; i++) {{
+            const event = new KeyboardEvent("keydown", {{key: i < 200 ? "ArrowLeft" : "ArrowDown",
+                                                        cancelable: true}});
+            picture.dispatchEvent(event);
+            stopped += event.defaultPrevented;
+          }}
+          setTimeout(() => {{ document.title = `${{stopped}}: ${{location.hash}}`; }}, 1500);
+        }});</script>""", encoding="utf-8")
+    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                           "--virtual-time-budget=3000",
+                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
+                          capture_output=True, text=True, check=True, timeout=120)
+    assert "<title>203: #overlap=3.1.3.5.0</title>" in done.stdout, done.stdout[:300]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
 @pytest.mark.parametrize("name, keys, spoken", [
     ("overlap", ["ArrowRight", "ArrowDown", "+"],
      "Rows 4 to 7, columns 4 to 7: across the middle."),
-    ("partition", ["ArrowRight", "ArrowDown", " "], "Row 2, column 2: orange.")])
+    ("partition", ["ArrowRight", "ArrowDown", " "], "Row 2, column 2: orange."),
+    ("tree", ["ArrowRight", " "], "Position 1: blue."),
+    ("tree", ["ArrowRight", "ArrowUp"], "Bead of position 1, width 2: not cut."),
+    ("tree", ["ArrowUp", "ArrowUp", "ArrowUp", " "],
+     "Node over positions 0 to 3, width 2: cut.")])
 def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path):
     scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
                       for file in ("theory", "explore", name))

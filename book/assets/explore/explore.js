@@ -56,10 +56,24 @@
     return found[1] ? found[1].split(".").map(Number) : null;
   }
 
+  /* Safari refuses to change the address more than 100 times in 10 seconds, and what is dragged moves 60
+     times in one: states that come soon after another wait, and the last of them is written. */
+  const waiting = new Map();
+  let pause = null;
+
   function store(name, state) {
-    const others = entries().filter(([key]) => key !== name);
-    const parts = [...others, [name, state.join(".")]].map(part => part.join("="));
+    waiting.set(name, state.join("."));
+    if (pause === null) write();
+  }
+
+  function write() {
+    pause = null;
+    if (!waiting.size) return;
+    const others = entries().filter(([key]) => !waiting.has(key));
+    const parts = [...others, ...waiting].map(part => part.join("="));
+    waiting.clear();
     history.replaceState(null, "", "#" + parts.join("&"));
+    pause = setTimeout(write, 400);
   }
 
   /* `start` gets an empty element, the stored state or null, and a function that stores a state.

@@ -103,6 +103,7 @@
       class: "explore-grid", "aria-label": "A tree over positions. Arrow keys choose a position, a bead or "
       + "a node; space moves a position to the other side, or cuts the bead or node."});
     const facts = html("div", {class: "explore-facts", "aria-live": "polite"});
+    const spoken = html("div", {class: "visually-hidden", "aria-live": "polite"});
     const layers = html("div");
     const choose = (label, name, options, chosen, change) => {
       const choice = html("select", {id: name}, options.map(([value, text]) => html("option", {value}, [text])));
@@ -144,7 +145,7 @@
     const values = slider("explore-tree-values", {label: "Values", min: 1, max: MOST, value: templates,
       input: value => { templates = value; values.set(value); draw(); }});
 
-    let items = [];
+    let items = [], gone = own;
     const width = i => i < modes ? templates : items[i].node.width;
 
     function draw() {
@@ -154,6 +155,7 @@
       const found = theory.smallestCut(items[items.length - 1].node, side, templates);
       const smallest = new Set(found.parts.map(part => names.get(part)));
       const open = joined(items, own, side), half = shown ? sides(items, smallest, side) : null;
+      gone = shown ? smallest : own;
       const mine = [...own].map(width), radius = Math.min(12, 0.42 * WIDTH / modes);
       const hue = row => row ? "explore-blue" : "explore-orange";
       const lines = items.slice(0, -1).map((item, i) => {
@@ -166,7 +168,7 @@
       const stems = items.slice(0, modes).map((item, i) => element("line", {x1: item.x, y1: BEADS, x2: item.x,
         y2: LEAVES - radius, class: "explore-edge " + (shown ? hue(side[i]) : "")}));
       const spots = items.map((item, i) => element("g", {class: "explore-spot"
-          + ((shown ? smallest : own).has(i) ? " explore-gone" : "") + (at === modes + i ? " explore-at" : "")}, [
+          + (gone.has(i) ? " explore-gone" : "") + (at === modes + i ? " explore-at" : "")}, [
         element("circle", {cx: item.x, cy: item.y, r: i < modes ? 0.8 * radius : radius}),
         element("text", {x: item.x, y: item.y + 4.5, "text-anchor": "middle"}, [String(width(i))])]));
       const leaves = items.slice(0, modes).map((item, i) => element("g", {}, [
@@ -195,6 +197,15 @@
       reveal.textContent = shown ? "Hide the smallest cut" : "Show the smallest cut";
       const bits = set => [...set].reduce((sum, i) => sum + 2 ** i, 0);
       store([kind, modes, templates, shown, bits(side.flatMap((row, i) => row ? [i] : [])), bits(own), ...widths]);
+    }
+
+    /* What the keys have led to, as the picture shows it. */
+    function here() {
+      const below = i => items[i].below ? items[i].below.flatMap(below) : [i], i = at - modes;
+      if (i < 0) return `Position ${at}: ${side[at] ? "blue" : "orange"}.`;
+      const leaves = below(i), name = i < modes ? `Bead of position ${i}`
+        : `Node over positions ${Math.min(...leaves)} to ${Math.max(...leaves)}`;
+      return `${name}, width ${width(i)}: ${gone.has(i) ? "" : "not "}cut.`;
     }
 
     const cutOrMend = i => {
@@ -254,6 +265,7 @@
         at = best[1];
       } else return;
       draw();
+      spoken.textContent = here();
       event.preventDefault();
     });
 
@@ -261,7 +273,7 @@
     place.append(html("div", {class: "explore-line"}, [kinds, sizes]),
                  html("div", {class: "explore-line"}, presets), html("div", {class: "explore-columns"}, [
       html("div", {class: "explore-picture"}, [picture, html("div", {class: "explore-line"}, [reveal, clear])]),
-      html("div", {class: "explore-panel"}, [layers, facts])]));
+      html("div", {class: "explore-panel"}, [layers, facts, spoken])]));
     draw();
   });
 })();
