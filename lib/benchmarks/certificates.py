@@ -5,7 +5,6 @@
 Every row is one call of ``certify``: random weights, a block of the matricization, its exact rank.
 """
 
-
 import torch
 
 from ..exact.device import describe_device
