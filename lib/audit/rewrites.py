@@ -111,6 +111,11 @@ def between_zeros(recorder: object, function: object, args: tuple, kwargs: dict)
     return aten.constant_pad_nd.default(x, [0, 0] * (x.dim() - 1 - dim) + [before, after])
 
 
+def sized(recorder: object, function: object, args: tuple, kwargs: dict) -> object:
+    """A tensor takes the size of another one, whose numbers do not matter."""
+    return args[0].resize_(args[1].shape)
+
+
 def with_a_batch(recorder: object, function: object, args: tuple, kwargs: dict) -> None:
     """A convolution along one axis more than an image has takes its batch of one for channels."""
     x, value = args[0], recorder.look_up(args[0])
@@ -129,4 +134,5 @@ REWRITES = {
     "_index_put_impl_": indexed, "masked_select": selected, "masked_scatter": scattered,
     "masked_scatter_": scattered, "_pack_padded_sequence": packed, "lstm": packed_recurrent,
     "gru": packed_recurrent, "rnn_tanh": packed_recurrent, "rnn_relu": packed_recurrent,
+    "resize_as_": sized,
 }

@@ -149,6 +149,30 @@ def test_a_network_may_return_its_loss_beside_a_map(function):
     assert found.seen[found.trace.outputs[2]].full(1)[:, 0, 0, 0, 3].tolist() == [2, -4]
 
 
+def test_a_network_may_return_its_cross_entropy_beside_scores():
+    labels = torch.zeros(1, 8, 8, dtype=torch.long)
+    how = {"reduction": "none"}
+    net = Run(lambda x, layer: (
+        F.cross_entropy(layer(x), labels, **how), F.cross_entropy(layer(x), labels),
+        F.cross_entropy(layer(x), x.flip(3).argmax(1), **how),
+        F.cross_entropy(layer(x), labels, x[0, :, 0, 7].exp(), **how),
+        F.cross_entropy(x[:, :, 0, 0], labels[:, 0, 0])), nn.Conv2d(3, 3, 3, padding=1))
+    found = audit(net, 8)
+    boxes = [found.seen[value].full(1)[(slice(None), *[0] * len(value.shape))].tolist()
+             for value in found.trace.outputs]
+    assert boxes == [[0, -1], [0, -7], [0, -7], [0, -7], [0, 0]]
+    assert found.seen[found.trace.outputs[0]].full(1)[:, 0, 4, 4].tolist() == [3, -5]
+    assert found.seen[found.trace.outputs[3]].full(0)[:, 0, 4, 4].tolist() == [0, -5]
+
+
+def test_memory_may_take_the_size_of_a_map():
+    """Old code makes room for a result before it computes it."""
+    net = Run(lambda x, layer: x.new().resize_as_(x).copy_(layer(x)), nn.Conv2d(3, 3, 3, padding=1))
+    assert [axis.size for axis in audit(net, 8).output] == [3, 3]
+    normed = nn.Sequential(nn.Conv2d(3, 8, 3), nn.CrossMapLRN2d(5))
+    assert [axis.size for axis in audit(normed, 8).output] == [3, 3]
+
+
 def test_boundaries_that_are_computed_are_all_compared():
     net = Run(lambda x, layer: torch.bucketize(layer(x), F.softplus(x[0, 0, 0]).cumsum(0)),
               nn.Conv2d(3, 3, 3, padding=1))

@@ -250,6 +250,24 @@ def loss(call: Call, a: dict, shapes: list) -> Result:
     return reduce(x, [*range(len(shape))], keepdim=False)
 
 
+@rule("nll_loss_forward", "nll_loss2d_forward")
+def class_loss(call: Call, a: dict, shapes: list) -> Result:
+    """Every place depends on all its classes, on its label, and on the weights of the classes."""
+    x, target, weight = a["self"], a["target"], a["weight"]
+    dim = 0 if len(x.shape) == 1 else 1
+    beside = [target] if isinstance(target, Field) else []
+    if isinstance(weight, Field):
+        beside.append(reduce(weight, [0], keepdim=False))
+    parts = [reduce(x, [dim], keepdim=False)] if isinstance(x, Field) else []
+    shape = tuple(n for d, n in enumerate(x.shape) if d != dim)
+    found = [hull(some, shape) if some else None for some in (parts + beside, beside)]
+    total = found[1] and reduce(found[1], [*range(len(shape))], keepdim=False)
+    if not a["reduction"]:
+        return [found[0], total]
+    call.layer = LayerInfo("reduce", groups=0, channels=1, channels_in=x.shape[dim])
+    return [reduce(found[0], [*range(len(shape))], keepdim=False), total]
+
+
 @rule("bucketize")
 def bucket(call: Call, a: dict, shapes: list) -> Result:
     """Every unit is compared with all boundaries, which may be computed, too."""
