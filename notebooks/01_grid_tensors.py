@@ -72,7 +72,7 @@ F = torch.tensor([[1, 0], [1, 1]]).double()  # templates by functions
 grid = grid_tensor(lambda f: evaluate(tree, weights, f), F, modes=4)
 print(tree)
 same = torch.equal(grid.flatten().long(), network(images))
-print("the same 16 outputs:", same)
+print(f"the same {grid.numel()} outputs:", same)
 
 # %% [markdown]
 # Lay the 16 answers out as a matrix. Left half of the image against right half gives rank 4, upper
@@ -179,7 +179,7 @@ templates = patches[chosen]
 F = neurons(templates)
 print("patches kept:", chosen, "| rank of F:", exact_rank(F).rank)
 table([(d, *row) for d, row in enumerate(F.tolist())],
-      ["template", "f_0", "f_1", "f_2"])
+      ["template", *(f"f_{d}" for d in range(len(F)))])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-patch-templates", "caption": "The three templates, and two of the 6561 images that they form on 2×4 positions. A grid tensor holds the network's output on every one of these images."}, "image": {"alt": "Three patches of a portrait photograph, and two mosaics of eight patches each, arranged in two rows of four."}}
 shape = (2, 4)
@@ -272,7 +272,7 @@ table([(dimension, sum(d == dimension for d, _, _ in trials),
 # %% tags=["hide-input"]
 with checking("covering-templates",
               detail=f"{len(trials)} triples of functions, all choices of "
-                     "three inputs; 40 patches") as check:
+                     f"three inputs; {len(patches)} patches") as check:
     check(value_ranks["independent"] == len(chosen) == 3, "independent")
     check(value_ranks["dependent"] == 2, "dependent")
     for dimension, choices, kept in trials:
@@ -321,7 +321,7 @@ def growing_templates(tree):
 
 results = [row for tree in trees[:4] for row in growing_templates(tree)]
 table(results, ["network", "partition", "rank of the coefficients",
-                "ranks on M, …, 2M templates"])
+                "ranks on M, M + 1, … templates"])
 
 # %% [markdown]
 # No fewer terms are possible. That as many are enough takes the terms themselves. Factor the coefficient
@@ -372,7 +372,7 @@ table([(*row[:4], row[4] if len(row) > 4 else "") for row in terms],
        "with R - 1"])
 
 # %% tags=["hide-input"]
-with checking("separation-rank", detail="{count} checks: ranks on M to 2M "
+with checking("separation-rank", detail="{count} checks: ranks on M and more "
               "templates, sums of R products on fresh inputs") as check:
     for tree, partition, expected, found in results:
         for of_answers in found:
@@ -496,8 +496,9 @@ table([(name, *row) for name, row in rebuilt.items()],
        "with R - 1"])
 
 # %% tags=["hide-input"]
+overlaps = sum(net.is_overlapping for net, _ in families.values())
 with checking("separation-rank-templates", detail=f"{len(rebuilt)} networks, "
-              "2 of them with overlaps: R terms give "
+              f"{overlaps} of them with overlaps: R terms give "
               f"{unseen**2} unseen outputs, R - 1 do not") as check:
     for name, (R, enough, too_few) in rebuilt.items():
         check(enough == unseen**2 and too_few < unseen**2 / 25, (name, R))
@@ -628,7 +629,7 @@ def upper_bound(drawn):
     return min(sides)
 
 
-bounds = {}
+bounds, full_rank = {}, certificate.rank
 for values in ((1, 3), (0, 4)):
     draws = [from_list(*values) for _ in range(100)]
     bounds[values] = [(lower_bound(w), upper_bound(w)) for w in draws]
@@ -640,17 +641,20 @@ print("lower and upper bound, first draws:", bounds[1, 3][:6])
 
 
 # %%
+often = 24, 18  # ranks
+
+
 def counted(low, high):
     pairs = bounds[low, high]
-    below = sum(upper < 81 for _, upper in pairs)
-    seen = [sum(lower == r for lower, _ in pairs) for r in (24, 18)]
-    sure = [pairs.count((r, r)) for r in (24, 18)]
-    return f"{low}..{high - 1}", below, seen[0], sure[0], seen[1], sure[1]
+    below = sum(upper < full_rank for _, upper in pairs)
+    found = [number for r in often for number in (
+        sum(lower == r for lower, _ in pairs), pairs.count((r, r)))]
+    return f"{low}..{high - 1}", below, *found
 
 
 table([counted(*values) for values in bounds],
-      ["weights", "surely below 81", "24 mod p", "surely 24",
-       "18 mod p", "surely 18"])
+      ["weights", f"surely below {full_rank}",
+       *(words for r in often for words in (f"{r} mod p", f"surely {r}"))])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-discrete", "caption": "Ranks modulo p of 100 networks with weights from a short list. Continuous weights give 81 with probability 1."}, "image": {"alt": "Two bar charts of ranks between 0 and 81. For weights 1 and 2 most bars stand at 24, 36 and other small products. For weights 0 to 3 the bars spread from 0 to 81. In both only few draws reach 81."}}
 with style.figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
@@ -658,7 +662,7 @@ with style.figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
         title = "weights " + ", ".join(map(str, range(*values)))
         found = [lower for lower, _ in pairs]
         counts = {r: found.count(r) for r in set(found)}
-        grids.draw_rank_counts(ax, counts, 81, title)
+        grids.draw_rank_counts(ax, counts, full_rank, title)
     axes[0].set_ylabel(f"networks of {len(draws)}")
 
 # %% [markdown]
@@ -669,8 +673,8 @@ with style.figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
 reached, times = {}, 50
 for length in (2, 4, 16, 256, 4096, field.prime):
     draws = [lower_bound(from_list(0, length)) for _ in range(times)]
-    least = times * max(0.0, 1 - 81 * degree / length)  # on average
-    reached[length] = draws.count(81), least
+    least = times * max(0.0, 1 - full_rank * degree / length)  # on average
+    reached[length] = draws.count(full_rank), least
 table([(length, found, f"{least:.2f}")
        for length, (found, least) in reached.items()],
       ["length of the list", f"full rank, of {times}",
@@ -704,10 +708,10 @@ table([(s, f"{share:.4f}", f"{6 / s:.4f}" if s > 6 else "no bound")
       ["length of the list", "share below rank 2", "at most 6/s"])
 
 # %% tags=["hide-input"]
-below = {values: sum(upper < 81 for _, upper in pairs)
+below = {values: sum(upper < full_rank for _, upper in pairs)
          for values, pairs in bounds.items()}
 with checking("discrete-weights", detail=f"{sum(below.values())} of "
-              f"{sum(map(len, bounds.values()))} draws below 81; "
+              f"{sum(map(len, bounds.values()))} draws below {full_rank}; "
               "all weights of a small network counted") as check:
     check(below[1, 3] > 0.9 * len(bounds[1, 3]),
           "nearly always for weights 1 and 2")

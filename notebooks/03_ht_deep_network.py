@@ -536,7 +536,8 @@ with checking("approximation-error", detail=f"{len(competitors)} competitors "
 
 # %%
 M, r = 4, 4
-tree, ones = deep(M, (r, r, r)), min(r, M) ** 4
+tree = deep(M, (r, r, r))
+ones = min(r, M) ** (tree.modes // 2)
 errors = []
 for seed in range(5):
     draw = torch.Generator().manual_seed(seed)
@@ -546,7 +547,7 @@ for seed in range(5):
     errors.append(left / left[0])
 average = torch.stack(errors).mean(0).tolist() + [0.0]
 
-point = [max(1 - Z / ones, 0) for Z in range(M**4 + 1)]
+point = [max(1 - Z / ones, 0) for Z in range(len(average))]
 table([(Z, f"{100 * average[Z]:.0f} %", f"{100 * point[Z]:.1f} %")
        for Z in (1, 4, 16)],
       ["Z", "random weights: error at least", "explicit point"])
@@ -649,7 +650,8 @@ def universal_widths(M, L):
     return (*below, M ** (2 ** (L - 1)))
 
 
-print("widths for M = 2 and N = 8:", universal_widths(2, 3))
+M, L = 2, 3
+print(f"widths for M = {M} and N = {2**L}:", universal_widths(M, L))
 
 # %%
 universal = {}
@@ -803,12 +805,13 @@ with checking("ht-sibling-symmetry",
 
 # %%
 M, widths = 3, (3, 2, 2)
-tree, full = deep(M, widths), min(widths[0], M) ** 4
+tree = deep(M, widths)
+full = min(widths[0], M) ** (tree.modes // 2)
 generic = tree.random_weights(field, generator)
 points = {
     "random": generic,
     "equal leaf channels": {
-        path: w[:1].expand_as(w) if len(path) == 3 else w
+        path: w[:1].expand_as(w) if len(path) == len(widths) else w
         for path, w in generic.items()},
     "all weights 1": tree.map_weights(torch.ones_like, generic),
     "a level of zeros": {
@@ -837,7 +840,7 @@ def bounds(low, high, seed):
              for path, shape in tree.weight_shapes().items()}
     sides = [1, 1]
     for path, leaf in drawn.items():
-        if len(path) == 3:
+        if len(path) == len(widths):
             sides[path[-1]] *= exact_rank(leaf).rank
     return certify_weights(tree, drawn, "even-odd").rank, min(sides)
 
@@ -856,13 +859,14 @@ table([(f"{low}..{high - 1}", rank, ranks.count(rank))
 # Draws with a gap between the two bounds are left out above. Modulo $p$, all have a rank.
 
 # %%
+often = 18, 24, 81  # ranks
 modular = {values: [lower for lower, _ in pairs]
            for values, pairs in lists.items()}
 table([(f"{low}..{high - 1}", len(settled[low, high]), min(ranks), max(ranks),
-        *(ranks.count(rank) for rank in (18, 24, 81)))
+        *(ranks.count(rank) for rank in often))
        for (low, high), ranks in modular.items()],
       ["weights", "settled exactly", "least mod p", "largest mod p",
-       "18 mod p", "24 mod p", "81 mod p"])
+       *(f"{rank} mod p" for rank in often)])
 
 # %% tags=["remove-cell"]
 for (low, _), ranks in settled.items():
@@ -948,17 +952,18 @@ with checking("replication-cost", detail=f"{len(forced)} shallow networks, "
 # Together: efficiency of depth, complete and exponential in $N$.
 
 # %%
-growing = {2**L: whole_rank(certify(deep(2, (2,) * L), "even-odd"))
+width = 2
+growing = {2**L: whole_rank(certify(deep(2, (width,) * L), "even-odd"))
            for L in (1, 2, 3, 4)}
-table([(N, 2, rank) for N, rank in growing.items()],
+table([(N, width, rank) for N, rank in growing.items()],
       ["N", "deep width", "shallow width at least"])
 
 # %% tags=["hide-input"]
 with checking("depth-efficiency",
-              detail=f"N = {', '.join(map(str, growing))}, deep width 2"
+              detail=f"N = {', '.join(map(str, growing))}, deep width {width}"
               ) as check:
     for N, rank in growing.items():
-        check(rank == 2 ** (N // 2), N)
+        check(rank == min(width, 2) ** (N // 2), N)
     for *sizes, same in contained:  # the other direction
         check(same, sizes)
     for r, rank in deep_ranks.items():  # and the first Z that will do

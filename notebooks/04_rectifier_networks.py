@@ -104,10 +104,10 @@ def g_mean(a, b):
 
 operators = {"maximum": g_max, "sum": g_sum, "mean": g_mean}
 trees = {
-    "shallow, M = 2": ModeTree.star(4, 2, 3),
-    "shallow, M = 3": ModeTree.star(4, 3, 4),
-    "deep, pairs": ModeTree.perfect(8, 2, 2, (3, 2, 2)),
-    "deep, windows of 4": ModeTree.perfect(16, 4, 2, (3, 2)),
+    "shallow": ModeTree.star(4, 2, 3),
+    "shallow, wider": ModeTree.star(4, 3, 4),
+    "deep": ModeTree.perfect(8, 2, 2, (3, 2, 2)),
+    "deep, larger windows": ModeTree.perfect(16, 4, 2, (3, 2)),
 }
 
 
@@ -131,7 +131,7 @@ table([(name, *(agree[name, pool] for pool in pools)) for name in trees],
 # sum and divide the next weights: a mean over $N$ positions is the sum divided by $N$.
 
 # %%
-star = trees["shallow, M = 2"]
+star = trees["shallow"]
 print(f"{star.modes} × mean = decomposition with sums:",
       same(star, "mean", g_sum, factor=star.modes))
 
@@ -162,14 +162,16 @@ candidates = {
     "leaky ReLU, maximum": lambda a, b: torch.maximum(leaky(a), leaky(b)),
     "leaky ReLU, sum": lambda a, b: leaky(a) + leaky(b),
 }
-triples = (torch.cartesian_prod(*[torch.arange(-6, 7)] * 3)).double()
+reach = 6
+numbers = torch.arange(-reach, reach + 1).double()
+triples = torch.cartesian_prod(*[numbers] * 3)
 a, b, c = triples.T
 broken = {name: triples[g(g(a, b), c) != g(a, g(b, c))]
           for name, g in candidates.items()}
 table([(name, not len(found),
         found[0].int().tolist() if len(found) else None)
        for name, found in broken.items()],
-      ["g", "associative on −6..6", "first failure (a, b, c)"])
+      ["g", f"associative on −{reach}..{reach}", "first failure (a, b, c)"])
 
 # %% tags=["hide-input"]
 with checking("associative-operators",
@@ -502,14 +504,14 @@ def opposed(tree, leaf, deeper, scale):
     return weights
 
 
-limit = []
+limit, quarter = [], 4
 for N, M, scale, steps in ((4, 2, 52, (1, 2, 3)), (4, 3, 84, (1, 2, 3)),
                            (8, 2, 1000, (10, 11)), (8, 3, 1000, (6, 7))):
     tree = ModeTree.perfect(N, 2, M, (2,) * (N.bit_length() - 1))
     for deeper in steps:
-        weights = opposed(tree, scale // 4, deeper, scale)
-        limit.append((N, M, "1/4", f"{deeper}/{scale}",
-                      keeps_order(tree, "1/4", f"{deeper}/{scale}"),
+        weights = opposed(tree, scale // quarter, deeper, scale)
+        sizes = f"1/{quarter}", f"{deeper}/{scale}"
+        limit.append((N, M, *sizes, keeps_order(tree, *sizes),
                       one_channel(tree, weights)))
 table(limit, ["N", "M", "ε", "η", "covered", "one channel"])
 

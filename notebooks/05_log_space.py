@@ -168,17 +168,17 @@ def slope_series(values, beta):
     return float(k2 / 2 + beta * k3 / 3 + beta**2 * (k4 - 3 * k2**2) / 8)
 
 
-derivatives, three = [], [1.0, 2.0, 6.0]
+derivatives, three, near = [], [1.0, 2.0, 6.0], 0.01
 for beta in (1e-1, 1e-3, 1e-5, 1e-7):
     naive, ours = (slope(f, three, beta, torch.float32)
                    for f in (formula, mex))
     double = slope(mex, three, beta, torch.float64)
     derivatives.append((beta, naive, ours, double, slope_series(three, beta)))
-table([(short(beta), abs(naive / double - 1) < 0.01, f"{ours:.4f}",
+table([(short(beta), abs(naive / double - 1) < near, f"{ours:.4f}",
         f"{double:.5f}", f"{exact:.5f}" if beta < 0.01 else None)
        for beta, naive, ours, double, exact in derivatives],
-      ["β", "formula, float32: right within 1 %", "mex, float32",
-       "mex, float64", "series"])
+      ["β", f"formula, float32: right within {100 * near:g} %",
+       "mex, float32", "mex, float64", "series"])
 
 # %% tags=["hide-input"]
 with checking("mex-derivatives", "numerical", detail="{count} checks, against "
@@ -235,7 +235,7 @@ found = {name: (total_weights(groups, 6), nested(t, groups))
 table([(name, ", ".join(map(str, weights)), str(value),
         str(Fraction(sum(t), 6)), value == Fraction(sum(t), 6))
        for name, (weights, value) in found.items()],
-      ["groups", "weights of the six numbers", "MEX of MEX", "one MEX",
+      ["groups", "weights of the numbers", "MEX of MEX", "one MEX",
        "equal"])
 
 # %% tags=["hide-input"]
@@ -399,27 +399,27 @@ def tower(N, M, r, outputs=1):
                         + ((1, 1, outputs),))
 
 
-underflow = []
+underflow, part = [], 8  # every input is 1 / part
 for N in (8, 32, 64, 256, 512, 1024):
     net = tower(N, 2, 2)
     probabilities = [(torch.full(shape, 1 / shape[1]), None)
                      for shape, _ in net.weight_shapes()]
-    eighths = torch.full((1, 2, N), 1 / 8)
+    inputs = torch.full((1, 2, N), 1 / part)
     direct = [ConvAC.from_weights(net, net.map_weights(
-        lambda w, dtype=dtype: w.to(dtype), probabilities))(eighths.to(dtype))
+        lambda w, dtype=dtype: w.to(dtype), probabilities))(inputs.to(dtype))
         .item() for dtype in (torch.float32, torch.float64)]
-    log, _ = log_forward(net, probabilities, eighths.log())
+    log, _ = log_forward(net, probabilities, inputs.log())
     underflow.append((N, *map(short, direct),
-                      f"{log.item():.2f}", f"{-N * math.log(8):.2f}"))
+                      f"{log.item():.2f}", f"{-N * math.log(part):.2f}"))
 table(underflow, ["N", "direct, float32", "direct, float64",
-                  "log-space, float32", "−N log 8"])
+                  "log-space, float32", f"−N log {part}"])
 
 # %% tags=["hide-input"]
 with checking("direct-underflow", "numerical",
               detail=f"{len(underflow)} sizes, two precisions") as check:
     for N, single, double, log, exact in underflow:
-        check((single == "0") == (3 * N > 149), N)
-        check((double == "0") == (3 * N > 1074), N)
+        check((single == "0") == (part**N >= 2**150), N)
+        check((double == "0") == (part**N >= 2**1075), N)
         check(abs(float(log) / float(exact) - 1) < 1e-5, N)
 
 # %% [markdown]
@@ -505,8 +505,8 @@ table([*((kind, f"{worst:.1f}", N) for kind, worst in moves),
 
 # %% tags=["hide-input"]
 with checking("log-space-errors", "numerical",
-              detail=f"{2 * tries} moves; {len(against)} circuits in integers"
-              ) as check:
+              detail=f"{tries} random moves and all up; {len(against)} "
+              "circuits in integers") as check:
     check(moves[0][1] <= N and abs(moves[1][1] - N) < 1e-6, "positive")
     check(signed_move > 1e5, "signed")
     for signed, N, exact, _, single, _, double, right in against:
@@ -541,7 +541,8 @@ def one_hot(sequences):
     return torch.nn.functional.one_hot(sequences, 2).movedim(-1, 1).float()
 
 
-net = tower(256, 2, 8, outputs=2)
+positions = 256
+net = tower(positions, 2, 8, outputs=2)
 
 
 def start(kind):
@@ -554,7 +555,7 @@ def start(kind):
 
 
 kinds = "probabilities", "signs allowed", "random signs"
-sequences, label = tosses(20, 256)
+sequences, label = tosses(20, positions)
 cross_entropy = torch.nn.functional.cross_entropy
 first_steps = []
 for kind in kinds:
@@ -579,13 +580,13 @@ table(first_steps, ["weights", "computed", "loss is finite",
 # rule, which counts how often the sequence changes.
 
 # %%
-test, answer = tosses(1000, 256)
+test, answer = tosses(1000, positions)
 
 
 def error_after(circuit, rate, clip):
     adam = torch.optim.Adam(circuit.parameters(), lr=rate)
     for step in range(80):
-        sequences, label = tosses(50, 256)
+        sequences, label = tosses(50, positions)
         log, _ = circuit(one_hot(sequences).log())
         adam.zero_grad()
         cross_entropy(log[:, :, 0], label).backward()
@@ -596,25 +597,25 @@ def error_after(circuit, rate, clip):
     return (log[:, :, 0].argmax(1) != answer).float().mean().item()
 
 
-trained, negative = {}, {}
+trained, negative, good = {}, {}, 0.1
 for kind, rate, clip, tries in (("probabilities", 0.03, inf, 1),
                                 ("signs allowed", 0.003, 1, 4),
                                 ("random signs", 0.003, 1, 1)):
     for _ in range(tries):
         logarithmic = start(kind)
         trained[kind] = error_after(logarithmic, rate, clip)
-        if trained[kind] < 0.1:
+        if trained[kind] < good:
             break
     negative[kind] = bool(any((w < 0).any() for w, _ in logarithmic.weights))
 changes = (test[:, 1:] != test[:, :-1]).float().mean(1)
 trained["best rule"] = ((changes > 0.5).long() != answer).float().mean().item()
-table([(kind, negative.get(kind), error < 0.1)
+table([(kind, negative.get(kind), error < good)
        for kind, error in trained.items()],
-      ["circuit", "negative weights", "error below 10 %"])
+      ["circuit", "negative weights", f"error below {100 * good:g} %"])
 
 # %% tags=["hide-input"]
 with checking("log-space-training", "trained",
-              detail="two circuits on 256 positions") as check:
+              detail=f"two circuits on {positions} positions") as check:
     for kind, how, *finite in first_steps:
         if kind != "random signs" or how == "log-space":
             check(finite == [how == "log-space"] * 2, (kind, how))
@@ -708,9 +709,11 @@ def compare(net, weights, tables):
 
 
 shape = Architecture((4,), 2, ((2, 2, 2), (2, 2, 2), (1, 1, 1)))
-tables = counts((2, 3), 60)
-probabilities = [(counts((*s[:1], *s[2:], s[1]), 10).movedim(-1, 1), None)
-                 for s, _ in shape.weight_shapes()]
+of_table, of_weights = 60, 10  # what they sum to
+tables = counts((2, 3), of_table)
+probabilities = [
+    (counts((*s[:1], *s[2:], s[1]), of_weights).movedim(-1, 1), None)
+    for s, _ in shape.weight_shapes()]
 agreement = compare(shape, probabilities, tables)
 table([(s or "none", summed, once, summed == once)
        for s, summed, once in agreement[::6]],
@@ -749,15 +752,18 @@ table([(name, which, f"{equal} of {number}")
       ["circuit", "missing", "equal"])
 
 # %% tags=["hide-input"]
-sums = agreement + cases["no overlap, any weights"]
+sums = [row for row in agreement + cases["no overlap, any weights"]
+        if row[0]]  # something is missing
 with checking("marginals-by-ones", detail=f"{len(sums)} sums over missing "
               "values, integers") as check:
     for s, summed, once in sums:
         check(summed == once, s)
     everything = [once for s, _, once in agreement if len(s) == 4]
-    check(everything[0] == 60**4 * 10**7, "probabilities add up to one")
-with checking("overlap-breaks-marginals", detail="windows 2/1, and biases; "
-              "integers") as check:
+    check(everything[0] == of_table**4 * of_weights**7,
+          "probabilities add up to one")
+low = overlapping.layers[0]
+with checking("overlap-breaks-marginals", detail="windows "
+              f"{low.window}/{low.stride}, and biases; integers") as check:
     for (name, which), (equal, number) in share.items():
         right = name == "no overlap, any weights" or (
             name == "overlap, no biases" and which == "an end")
@@ -942,21 +948,21 @@ def accuracies(seen):
             for name, s in scores.items()}
 
 
+shares = 0, 0.25, 0.5, 0.75, 0.9
 ways = {f"{share:.0%} of pixels": missing_pixels(len(test), (8, 8), share,
                                                  generator)
-        for share in (0, 0.25, 0.5, 0.75, 0.9)}
+        for share in shares}
 ways |= {f"{number} squares": missing_rectangles(len(test), (8, 8), number, 4,
                                                  generator)
          for number in (1, 2, 3)}
 live = {name: accuracies(seen) for name, seen in ways.items()}
-methods = list(live["1 squares"])
+methods = list(next(iter(live.values())))
 best = {name: max(row, key=row.get) for name, row in live.items()}
 table([(name, best[name]) for name in live if name != "0% of pixels"],
       ["missing", "most often right"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-log-space-live", "caption": "Tiles of a photograph with pixels missing one by one: how often each method finds the part of the picture that a tile comes from. Dotted: chance."}, "image": {"alt": "Five curves against the share of missing pixels. Marginals start above one half, lose little until half of the pixels are missing, and end above one third with ninety percent missing. All four kinds of imputation fall to near chance, one ninth."}}
 with style.figure(7, 3.6) as (drawing, axes):
-    shares = (0, 0.25, 0.5, 0.75, 0.9)
     pictures.draw_accuracies(axes, {
         method: ([100 * s for s in shares],
                  [100 * live[f"{s:.0%} of pixels"][method] for s in shares],
@@ -1068,8 +1074,9 @@ def above(one, other, name):
 mine, masked = methods[0], ("convnet-masked", "masked")
 mean_convnet = ("convnet", "mean")
 some_missing = names[1:]
+seeds = f"{len(of['mixture'])} seeds"
 with checking("missing-data-measured", "trained", detail="{count} comparisons "
-              "of intervals, five seeds") as check:
+              f"of intervals, {seeds}") as check:
     for name in some_missing:
         for way in ("zero", "mean"):  # in the same model
             check(above(mine, ("mixture", way), name), (way, name))
@@ -1089,7 +1096,7 @@ with checking("missing-data-measured", "trained", detail="{count} comparisons "
         check((stored(*other, names[0])[0] > stored(*mine, names[0])[0])
               == (loss == "ce"), loss)
 with checking("few-parameters-measured", "trained",
-              detail="whole images, five seeds") as check:
+              detail=f"whole images, {seeds}") as check:
     whole = names[0]
     check(above(mean_convnet, mine, whole), "ConvNet")
     check(stored("logistic", "mean", whole)[0] > stored(*mine, whole)[0],

@@ -102,7 +102,7 @@ print("layer K =", built.layer, "| shift s =", built.shift,
 weight, bias = built.weights[0]
 rows = [(offset, *(int(weight[0, d, offset] + bias[0, offset])
                    for d in (0, 1)), int(bias[0, offset]))
-        for offset in range(3)]
+        for offset in range(weight.shape[2])]
 table(rows, ["offset", "template 0", "template 1", "padding"])
 
 # %% [markdown]
@@ -387,7 +387,7 @@ table([("bound", square.crossing_bound().value),
 rows, ranks = [], {}
 for window in (3, 5):
     net = block_network(window, size=32, channels=64, width=63)
-    representation = field.random((64, 64), generator)
+    representation = field.random((net.channels,) * 2, generator)
     for layer in (1, 5):
         built = overlap_construction(net, representation, field, layer=layer)
         rank = ranks[window, layer] = built.rank()

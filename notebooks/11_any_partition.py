@@ -390,7 +390,8 @@ for name, tree in geometries.items():
     half = tree.leaves[:8]
     rank = certify(tree, half, shared=False, seed=6).rank
     cheap.append((name, rank, tree.mincut(half), tree.root.width))
-table([*cheap, ("one overlapping layer, two channels", smallest, None, None)],
+D = net.layers[0].channels
+table([*cheap, (f"one overlapping layer, D = {D}", smallest, None, None)],
       ["network", "rank", "min-cut", "width of the root"])
 
 # %% tags=["hide-input"]

@@ -85,8 +85,8 @@ print(middle)
 image = photograph_patches(512, 1, torch.Generator().manual_seed(2))
 image = image.view(512, 512, 3)[::8, ::8].byte()
 with figure(7.2, 3.6, columns=2) as (drawing, axes):
-    draw_unit(axes[0], corner, found.size, image, title="unit (0, 1)")
-    draw_unit(axes[1], middle, found.size, image, title="unit (4, 4)")
+    for ax, box in zip(axes, (corner, middle)):
+        draw_unit(ax, box, found.size, image, title=f"unit {box.unit}")
 
 # %% [markdown]
 # ## From here on every unit sees the whole image
@@ -125,8 +125,8 @@ deep = nn.Sequential(*itertools.chain(*(
 measured = effective_field(deep, size=41, samples=4, seed=14)
 (first, last), _ = measured.theoretical
 table([("can matter", last - first + 1),
-       ("95 % of the gradient", measured.size(0.95)[0]),
-       ("half of the gradient", measured.size(0.5)[0])],
+       *((f"{100 * share:g} % of the gradient", measured.size(share)[0])
+         for share in (0.95, 0.5))],
       ["pixels along an axis that", "count"])
 
 # %% tags=["remove-cell"]
@@ -206,7 +206,6 @@ table(rows, ["padding", "branch", "shortcut", "hull", "audit", "aligned"])
 # %%
 (late,) = audit(halving_unit((0, 1)), (14,), 3).joins
 print(late.name, late.problems)
-assert late.problems == ("width: centers 0.0, 1.0",)
 
 # %% [markdown]
 # ## Derivatives as an independent witness
@@ -357,11 +356,12 @@ with figure(6.6, 4.2) as (drawing, axes):
                       left=("VGG-16", "MobileNet-v1", "GoogLeNet"))
 
 # %%
-rows = []
+rows, half = [], 224 // 2  # of the image
 for name, values in growth.items():
-    half = next((k for k, size in enumerate(values, 1) if size > 112), None)
-    rows.append((name, len(values), values[-1], half))
-table(rows, ["network", "layers", "largest T_R", "first layer with T_R > 112"])
+    first = next((k for k, size in enumerate(values, 1) if size > half), None)
+    rows.append((name, len(values), values[-1], first))
+table(rows, ["network", "layers", "largest T_R",
+             f"first layer with T_R > {half}"])
 
 # %% [markdown]
 # ## The surrogate, executed
@@ -655,12 +655,13 @@ table([(n, vgg.crossing_by_layer[n].bound,
 # 64 channels tell apart.
 
 # %%
-raw = {name: audits[name].bounds(representation=3)
+M = 3  # raw colors
+raw = {name: audits[name].bounds(representation=M)
        for name in ("VGG-16", "ResNet-50", "GoogLeNet")}
 table([(name, found.overlap.bound, found.crossing.bound,
         found.private.bound, short(found.private.name))
        for name, found in raw.items()],
-      ["M = 3", "overlap theorem", "crossing bound", "private pixels",
+      [f"M = {M}", "overlap theorem", "crossing bound", "private pixels",
        "at layer"])
 
 # %% tags=["remove-cell"]

@@ -184,7 +184,7 @@ def cells_of(stem, *marks):
     ("03_ht_deep_network", ("def phi(", "def deep(", "channel_ranks = {", "level by level"),
      "3, (2, 3, 2)", "3, (4, 3, 2)", "claim holds"),
     ("04_rectifier_networks", ("def network(", "trees = {", "star = trees", "agree.items()"),
-     '"shallow, M = 2": ModeTree.star(4, 2, 3)', '"shallow, M = 2": ModeTree.star(2, 2, 3)',
+     '"shallow": ModeTree.star(4, 2, 3)', '"shallow": ModeTree.star(2, 2, 3)',
      "4 networks with 3 poolings"),
     ("04_rectifier_networks", ("def draw(", "def rank_of(", "def moved(", "def opposed(",
                                "beyond = []"),
