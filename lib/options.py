@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Once", "Parser", "may_be_cut_short"]
+__all__ = ["Once", "Parser", "discard_output", "may_be_cut_short"]
 
 
 class Once(argparse.Action):
@@ -52,6 +52,11 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(*arguments, **named)
 
 
+def discard_output() -> None:
+    """Leave out what is still to be printed: Python flushes once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextlib.contextmanager
 def may_be_cut_short() -> Iterator[None]:
     """Work whose output nobody may read to its end (``| head``): it ends quietly, with code 1.
@@ -66,5 +71,5 @@ def may_be_cut_short() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more
+        discard_output()
         raise SystemExit(1) from None

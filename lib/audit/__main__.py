@@ -13,7 +13,6 @@ import importlib
 import importlib.util
 import inspect
 import json
-import os
 import re
 import sys
 import warnings
@@ -25,7 +24,7 @@ from typing import NoReturn
 import torch
 from torch import nn
 
-from ..options import Parser
+from ..options import Parser, discard_output
 from . import Audit, UnsupportedOperation, audit, effective_field
 from .report import markdown, wrapped
 
@@ -403,7 +402,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:                        # `... | head`, or a full disk
         if not isinstance(error, BrokenPipeError):
             print(f"{command()}: {_one_line(error)}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 1
     except KeyboardInterrupt:
         return 130

@@ -12,12 +12,12 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node, deep=False):
         names = set()                       # as they are written, before PyYAML copies `<<: *other`
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in names:
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in names:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"{key.value} stands twice in one entry; write it once, or begin "
                     "the second entry with a dash", key.start_mark)
-            names |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
+            names.add(key.value)
         return super().construct_mapping(node, deep)
 
 

@@ -330,7 +330,7 @@ def test_how_it_ends_when_nobody_reads(monkeypatch):
         raise BrokenPipeError
 
     monkeypatch.setattr(command, "report", broken)
-    monkeypatch.setattr(command.os, "dup2", lambda old, new: closed.append(new))
+    monkeypatch.setattr("lib.options.os.dup2", lambda old, new: closed.append(new))
     monkeypatch.setattr(command.sys, "stdout", types.SimpleNamespace(fileno=lambda: 77))
     assert command.main([f"{HERE}:Small"]) == 1 and closed == [77]
     assert issubclass(UnsupportedOperation, NotImplementedError) and Audit is not None
