@@ -14,7 +14,7 @@ import torch
 from lib.experiments import checkpoints, jobs, sweep, training
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network
-from lib.experiments.records import RecordsError, ResultsFile, read
+from lib.experiments.records import RecordsError, read
 from lib.experiments.settings import Grid, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -245,7 +245,7 @@ def test_what_others_store_meanwhile_counts_as_done(tmp_path, monkeypatch, bars)
 
     def run_job(job, *_, report):
         if job[0].seed == 0:
-            ResultsFile(path, QUICK).append(entry(*some("B1", 64, seed=1)))
+            sweep.open_results(QUICK, path, (None, None)).append(entry(*some("B1", 64, seed=1)))
         report(1)
         return job, [entry(network) for network in job], []
 
