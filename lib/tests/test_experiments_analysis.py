@@ -169,6 +169,16 @@ def test_names_that_no_record_has_are_refused():
             call()
 
 
+def test_what_read_returns_beside_the_records_is_no_record():
+    whole, grid = read(STORED / "laptop.jsonl"), Grid({"B1": (2,)})
+    for call in (cells, lambda found: contributions(found, "color", 4), lambda found: missing(
+            found, grid), lambda found: complete_widths(found, "color")):
+        with pytest.raises(TypeError, match=r"is no record of a network; need .*read\(path\)\[1\]"):
+            call(whole)
+    with pytest.raises(TypeError, match="curve: found=.*; need a value of type dict"):
+        curve(whole[1], "color", "B1")
+
+
 def test_a_level_that_a_mean_just_reaches_is_reached():
     """The mean of three accuracies may be 0.7999999999999999 where it is 0.8."""
     below = [0.84144, 0.81134, 0.74722]
