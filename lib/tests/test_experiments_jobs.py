@@ -79,14 +79,15 @@ def trained(monkeypatch):
 
 def test_a_job_is_trained_evaluated_tested_and_described(trained):
     job = some("B2", 2, 4, augmentation="color", seed=3)
-    found = jobs.train_job(job, "settings", "data", "device", "checkpoint", "report", "images")
+    images = dead_leaves(10, leaves=1)
+    found = jobs.train_job(job, "settings", "data", "device", "checkpoint", "report", images)
     (one,) = trained
     assert one.given == (job, "settings", "data", "device") and one.ran == ("checkpoint", "report")
     made = found[0].pop("provenance")
     assert found[0] == {
         "name": "B2-C4-color-s3", "block": "B2", "window": 2, "channels": 4,
         "augmentation": "color", "seed": 3, "status": "finished", "accuracy": 0.4,
-        "test_accuracy": ("images", 4), "curve": {"loss": [4]}, "parameters": 374,
+        "test_accuracy": (images, 4), "curve": {"loss": [4]}, "parameters": 374,
         "forward_operations": job[1].kind.forward_operations(4)}
     assert [entry["name"] for entry in found] == ["B2-C4-color-s3", "B2-C2-color-s3"]
     assert made["trained_with"] == ["B2-C2-color-s3", "B2-C4-color-s3"]
@@ -103,12 +104,13 @@ def test_a_job_is_trained_evaluated_tested_and_described(trained):
 
 def test_companions_of_a_broken_network_are_trained_again_alone(trained):
     job = some("B1", 2, 9)
-    found = jobs.train_job(job, "settings", "data", "device", "checkpoint", "report", "images")
+    images = dead_leaves(10, leaves=1)
+    found = jobs.train_job(job, "settings", "data", "device", "checkpoint", "report", images)
     assert [one.given for one in trained[1:]] == [
         ((network,), "settings", "data", "device") for network in job]
     assert [one.ran for one in trained] == [("checkpoint", "report")] + [(None, "report")] * 2
     assert [(e["status"], e["accuracy"], e["test_accuracy"]) for e in found] == [
-        ("finished", 0.2, ("images", 2)), ("diverged in epoch 7", None, None)]
+        ("finished", 0.2, (images, 2)), ("diverged in epoch 7", None, None)]
 
 
 def test_a_job_anywhere_loads_its_data_and_never_fails(monkeypatch):
