@@ -50,7 +50,7 @@ def images_of(split, count, folder):
 
 
 def convnet(colors, channels):
-    """Three convolutions and a linear head, for 16 × 16 pixels."""
+    """Two convolutions and a linear head, for 16 × 16 pixels."""
     return nn.Sequential(
         nn.Conv2d(colors, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),

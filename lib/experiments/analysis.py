@@ -4,7 +4,7 @@ import itertools
 import math
 import statistics
 
-from ..checks import choice, integer, shown
+from ..checks import choice, integer, kind, shown
 from .kinds import KINDS
 from .networks import AUGMENTATIONS
 
@@ -69,11 +69,6 @@ def cells(records, field="accuracy"):
     >>> cells([record, {**record, "seed": 1, "accuracy": 0.7}])
     {('color', 'B2', 4): [0.5, 0.7]}
     """
-    records = list(records)
-    for record in records:
-        if not isinstance(record, dict) or "seed" not in record:
-            raise TypeError(f"cells: {shown(record)} is no record of a network; need those that "
-                            "records.read(path)[1] has")
     found = {}
     for (*key, _), value in sorted(_reached("cells", records, field).items(),
                                    key=lambda item: item[0][-1]):
@@ -81,11 +76,21 @@ def cells(records, field="accuracy"):
     return _measured(sorted(found.items()), field)
 
 
+def _networks(operation, records):
+    """Records as a list, each of a network: `records.read` returns a header beside them."""
+    records = list(records)
+    for record in records:
+        if not isinstance(record, dict) or "seed" not in record:
+            raise TypeError(f"{operation}: {shown(record)} is no record of a network; need those "
+                            "that records.read(path)[1] has")
+    return records
+
+
 def _reached(operation, records, field):
     """Accuracy of every network (augmentation, kind, channels, seed) that has one."""
     choice(f"{operation}: field", field, MEASURES)  # of another none has one
     found = {}
-    for record in records:
+    for record in _networks(operation, records):
         if record.get(field) is not None:
             network = tuple(record[key] for key in ("augmentation", "block", "channels", "seed"))
             if found.setdefault(network, record[field]) != record[field]:
@@ -115,6 +120,8 @@ def curve(found, augmentation, block, axis="channels"):
 
     Raises
     ------
+    TypeError
+        If these are no accuracies of `cells`, but the records that it takes.
     ValueError
         If there is no such augmentation, kind or axis.
 
@@ -123,11 +130,12 @@ def curve(found, augmentation, block, axis="channels"):
     >>> curve({("color", "B2", 4): [0.5, 0.7]}, "color", "B2", "parameters")
     [(374, 0.6, 0.14142135623730948, 2)]
     """
+    kind("curve: found", found, dict)
     choice("curve: augmentation", augmentation, (*AUGMENTATIONS, "none"))
-    choice("curve: block", block, dict.fromkeys((*KINDS, *(kind for _, kind, _ in found))))
+    choice("curve: block", block, dict.fromkeys((*KINDS, *(name for _, name, _ in found))))
     points = []
-    for (augmented, kind, channels), values in sorted(found.items()):
-        if (augmented, kind) == (augmentation, block):
+    for (augmented, name, channels), values in sorted(found.items()):
+        if (augmented, name) == (augmentation, block):
             place = size_of(block, channels, axis)
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             points.append((place, statistics.fmean(values), spread, len(values)))
@@ -221,8 +229,13 @@ def missing(records, grid):
     Returns
     -------
     list of Network
+
+    Raises
+    ------
+    TypeError
+        If something is no record.
     """
-    names = {record["name"] for record in records}
+    names = {record["name"] for record in _networks("missing", records)}
     return [network for network in grid.networks() if network.name not in names]
 
 
@@ -287,6 +300,8 @@ def contributions(records, augmentation, channels, cube=PUBLISHED_CUBE, field="a
 
     Raises
     ------
+    TypeError
+        If something is no record.
     ValueError
         If a network has two results, as in `cells`, or there is no such augmentation or field.
 
@@ -351,7 +366,7 @@ def complete_widths(records, augmentation, cube=PUBLISHED_CUBE):
     >>> complete_widths(records, "color"), complete_widths(records[1:], "color")
     ([4], [])
     """
-    records = list(records)
+    records = _networks("complete_widths", records)
     widths = sorted({record["channels"] for record in records})
     return [width for width in widths
             if averaged(contributions(records, augmentation, width, cube))["order"]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..checks import integer
+from ..checks import integer, kind
 from ..exact.device import made_on_the_cpu
 from ..photograph import photograph
 from .kinds import CLASSES, SIZE
@@ -31,6 +31,8 @@ class ImageSet:
 
     Raises
     ------
+    TypeError
+        If images or labels are no tensors.
     ValueError
         If shapes, types or labels do not fit.
 
@@ -47,6 +49,8 @@ class ImageSet:
     provenance: dict = field(default_factory=dict)
 
     def __post_init__(self):
+        for name in ("images", "labels"):  # Torchvision has an array and a list
+            kind(f"ImageSet: {name}", getattr(self, name), torch.Tensor)
         if self.images.dtype != torch.uint8 or self.images.shape[1:] != (3, SIZE, SIZE):
             raise ValueError(
                 f"ImageSet: images of shape {tuple(self.images.shape)} and type "

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import torch
 
+from ..checks import kind
 from .checkpoints import code_digest
 from .cifar import DatasetError, load_data, load_test_data
+from .images import ImageSet
 from .settings import check_plan
 from .training import Diverged, Trainer
 
@@ -99,12 +101,19 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, t
     list of dict
         One record per network.
 
+    Raises
+    ------
+    TypeError
+        If the networks are no list, or the images no `ImageSet`; before anything is trained.
+
     Notes
     -----
     When a network diverges, a zero times its NaN would spoil its companions in the same
     convolution, so all networks of the job are then trained one by one, and only the broken one is
     recorded as diverged.
     """
+    if test is not None:
+        kind("train_job: test", test, ImageSet)  # said before hours of training
     trainer = Trainer(job, settings, data, device)
     try:
         trainer.run(checkpoint, report)

@@ -1,5 +1,6 @@
 """Results of trained networks on disk: what is the record of one, and the file of a sweep."""
 
+from ..checks import shown
 from ..results import STORED, Results, ResultsError, is_share
 from ..results import read as read_results
 
@@ -113,16 +114,17 @@ class ResultsFile(Results):
     path : path-like
     settings : Settings
     data : dict, optional
-        Provenance of the data, with ``fingerprint``.  Without it the file is only looked at: it is
-        neither made nor compared with the data.
+        Provenance of the data, with ``fingerprint``: ``{**images.provenance, "fingerprint":
+        images.fingerprint}``.  Without data the file is only looked at: it is neither made nor
+        compared with the data, and takes no networks.
     make : bool
         Whether to make the file now.
 
     Raises
     ------
     RecordsError
-        If the folder cannot be written, or the file holds results of other settings or data, or
-        something else.
+        If the data have no fingerprint, the folder cannot be written, or the file holds results of
+        other settings or data, or something else.
 
     Examples
     --------
@@ -137,11 +139,17 @@ class ResultsFile(Results):
     """
 
     def __init__(self, path, settings, data=None, make=True):
+        if data is not None and not (isinstance(data, dict) and data.get("fingerprint")):
+            raise RecordsError(f"ResultsFile: data={shown(data)}; need a dictionary with the "
+                               "fingerprint of the images, which tells them from others")
         super().__init__(path, settings.as_dict(), {"data": data}, as_network,
                          make and data is not None)
 
     def append(self, *records):
         """Store finished networks, all or none, each once; the names that were not stored."""
+        if self.header["data"] is None:  # networks of other images would stand among these
+            raise RecordsError(f"append: {self.path} was opened without data and is only looked "
+                               "at; need ResultsFile(path, settings, data)")
         return super().append(*(
             {"kind": "network", **record} if isinstance(record, dict) else record
             for record in records))

@@ -95,9 +95,9 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     ------
     TypeError
         If the grid and the settings are exchanged, the source is no pair, or a number of workers
-        is none.
+        or threads is none.
     ValueError
-        If the number of workers is less than one.
+        If the number of workers or threads is less than one.
     RecordsError
         If the results file belongs to other settings or cannot be written.
     OSError
@@ -107,6 +107,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     """
     check_plan("run_sweep", grid, settings)
     integer("run_sweep: workers", workers, 1)  # -1 is every core elsewhere, not one
+    if threads is not None:
+        integer("run_sweep: threads", threads, 1)
     if len(kind("run_sweep: source", source, tuple, list)) != 2:
         raise ValueError(f"run_sweep: source={source!r}; need a data folder and a cache folder, "
                          "None for either")

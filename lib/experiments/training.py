@@ -165,7 +165,7 @@ class Trainer:
         list of float
             In the order of `order`.
         """
-        return self._accuracies(self.stream.plain(data))
+        return self._accuracies(self.stream.plain(kind("Trainer.test: data", data, ImageSet)))
 
     def run(self, checkpoint=None, report=None, every_seconds=60.0):
         """Train to the last epoch, from a checkpoint if there is one.

@@ -169,6 +169,16 @@ def test_names_that_no_record_has_are_refused():
             call()
 
 
+def test_what_read_returns_beside_the_records_is_no_record():
+    whole, grid = read(STORED / "laptop.jsonl"), Grid({"B1": (2,)})
+    for call in (cells, lambda found: contributions(found, "color", 4), lambda found: missing(
+            found, grid), lambda found: complete_widths(found, "color")):
+        with pytest.raises(TypeError, match=r"is no record of a network; need .*read\(path\)\[1\]"):
+            call(whole)
+    with pytest.raises(TypeError, match="curve: found=.*; need a value of type dict"):
+        curve(whole[1], "color", "B1")
+
+
 def test_a_level_that_a_mean_just_reaches_is_reached():
     """The mean of three accuracies may be 0.7999999999999999 where it is 0.8."""
     below = [0.84144, 0.81134, 0.74722]
@@ -179,3 +189,23 @@ def test_a_level_that_a_mean_just_reaches_is_reached():
         assert abscissa_at([(2, height, 0, 1), (4, 0.9, 0, 1)], 0.3) == pytest.approx(2)
     assert abscissa_at(curve(found, "color", "B1"), 0.80001) is None
     assert abscissa_at([(2, 0.30001, 0, 1), (4, 0.9, 0, 1)], 0.3) is None
+
+
+def test_what_the_varied_runs_change_is_what_the_chapter_says():
+    """Two of the rows "with one choice changed" were trained with a second change."""
+    usual = {"data": "dead-leaves", "images": 100, "epochs": 40, "batch_size": 10,
+             "learning_rate": 0.001, "translation": 4, "color_shift": 0.1}
+    changed = {}
+    for path in (STORED / "variations").glob("*.jsonl"):
+        settings = read(path)[0]["settings"]
+        settings |= settings["strength"]
+        changed[path.stem] = {key: settings[key] for key in usual if settings[key] != usual[key]}
+    assert changed == {
+        "batches-of-25": {"batch_size": 25, "epochs": 80},
+        "color-shift-0.2": {"color_shift": 0.2, "translation": 2},
+        "learning-rate-3e-3": {"learning_rate": 0.003}, "twice-the-images": {"images": 200},
+        "translation-8": {"translation": 8}, "photograph-patches": {"data": "photograph-patches"}}
+    page = (STORED.parents[1] / "book" / "convnet-experiments.md").read_text("utf-8")
+    said = " ".join(page.split())
+    assert "Two rows change a second thing: with batches of 25" in said
+    assert "images 80 times instead of 40" in said and "translation is at most two pixels" in said

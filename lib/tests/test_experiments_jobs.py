@@ -14,7 +14,7 @@ import torch
 from lib.experiments import checkpoints, jobs, sweep, training
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network
-from lib.experiments.records import RecordsError, ResultsFile, read
+from lib.experiments.records import RecordsError, read
 from lib.experiments.settings import Grid, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -79,14 +79,15 @@ def trained(monkeypatch):
 
 def test_a_job_is_trained_evaluated_tested_and_described(trained):
     job = some("B2", 2, 4, augmentation="color", seed=3)
-    found = jobs.train_job(job, "settings", "data", "device", "checkpoint", "report", "images")
+    images = dead_leaves(10, leaves=1)
+    found = jobs.train_job(job, "settings", "data", "device", "checkpoint", "report", images)
     (one,) = trained
     assert one.given == (job, "settings", "data", "device") and one.ran == ("checkpoint", "report")
     made = found[0].pop("provenance")
     assert found[0] == {
         "name": "B2-C4-color-s3", "block": "B2", "window": 2, "channels": 4,
         "augmentation": "color", "seed": 3, "status": "finished", "accuracy": 0.4,
-        "test_accuracy": ("images", 4), "curve": {"loss": [4]}, "parameters": 374,
+        "test_accuracy": (images, 4), "curve": {"loss": [4]}, "parameters": 374,
         "forward_operations": job[1].kind.forward_operations(4)}
     assert [entry["name"] for entry in found] == ["B2-C4-color-s3", "B2-C2-color-s3"]
     assert made["trained_with"] == ["B2-C2-color-s3", "B2-C4-color-s3"]
@@ -103,12 +104,13 @@ def test_a_job_is_trained_evaluated_tested_and_described(trained):
 
 def test_companions_of_a_broken_network_are_trained_again_alone(trained):
     job = some("B1", 2, 9)
-    found = jobs.train_job(job, "settings", "data", "device", "checkpoint", "report", "images")
+    images = dead_leaves(10, leaves=1)
+    found = jobs.train_job(job, "settings", "data", "device", "checkpoint", "report", images)
     assert [one.given for one in trained[1:]] == [
         ((network,), "settings", "data", "device") for network in job]
     assert [one.ran for one in trained] == [("checkpoint", "report")] + [(None, "report")] * 2
     assert [(e["status"], e["accuracy"], e["test_accuracy"]) for e in found] == [
-        ("finished", 0.2, ("images", 2)), ("diverged in epoch 7", None, None)]
+        ("finished", 0.2, (images, 2)), ("diverged in epoch 7", None, None)]
 
 
 def test_a_job_anywhere_loads_its_data_and_never_fails(monkeypatch):
@@ -245,7 +247,7 @@ def test_what_others_store_meanwhile_counts_as_done(tmp_path, monkeypatch, bars)
 
     def run_job(job, *_, report):
         if job[0].seed == 0:
-            ResultsFile(path, QUICK).append(entry(*some("B1", 64, seed=1)))
+            sweep.open_results(QUICK, path, (None, None)).append(entry(*some("B1", 64, seed=1)))
         report(1)
         return job, [entry(network) for network in job], []
 

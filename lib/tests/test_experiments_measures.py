@@ -344,6 +344,19 @@ def test_a_file_is_made_only_with_its_data_and_only_when_asked(tmp_path):
     assert records.ResultsFile(path, settings).names() == {one["name"], two["name"]}
 
 
+def test_networks_are_stored_only_with_the_fingerprint_of_their_images(tmp_path):
+    """The provenance of a set of images has none: those of two sets would stand in one file."""
+    path, settings = tmp_path / "a.jsonl", Settings()
+    for data in (dead_leaves(20).provenance, {}, {"fingerprint": None}, "dead-leaves"):
+        with pytest.raises(ResultsError, match="ResultsFile: data=.*fingerprint of the images"):
+            records.ResultsFile(path, settings, data)
+    for make in (False, True):  # also where the file is there, of these images or of others
+        with pytest.raises(ResultsError, match="opened without data and is only looked at"):
+            records.ResultsFile(path, settings).append(entry("B1", 2, 0.5))
+        assert path.exists() == make
+        records.ResultsFile(path, settings, {"fingerprint": "0"})
+
+
 # Pooled networks
 
 @pytest.mark.parametrize("side", [2, 8])

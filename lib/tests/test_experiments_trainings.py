@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from lib.experiments import checkpoints, pooled, products, training
+from lib.experiments import checkpoints, jobs, pooled, products, sweep, training
 from lib.experiments.ensembles import Ensemble
-from lib.experiments.images import dead_leaves
+from lib.experiments.images import ImageSet, dead_leaves
 from lib.experiments.networks import Network
-from lib.experiments.settings import Settings
+from lib.experiments.settings import Grid, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = Settings(images=20, batch_size=10, epochs=2, evaluations=1)
@@ -34,6 +34,31 @@ def test_a_broken_loss_is_named():
     assert str(refused.value) == (
         "Trainer: augmentations and seeds [('color', 0), ('none', 1)], must be one pair, which "
         "determines the images")
+
+
+def test_own_images_are_compared_with_what_is_needed_before_a_training(monkeypatch):
+    """Torchvision's CIFAR10 has an array of images and a list of labels; hours of training ended
+    with a raw error where the images of the test were a pair of tensors."""
+    data = dead_leaves(10, leaves=1)
+    for labels in (data.labels.tolist(), None):
+        with pytest.raises(TypeError, match="ImageSet: labels=.*; need a value of type Tensor"):
+            ImageSet(data.images, labels, data.classes)
+    with pytest.raises(TypeError, match="ImageSet: images=ndarray of uint8 and shape"):
+        ImageSet(data.images.numpy(), data.labels, data.classes)
+    other = (data.images, data.labels)
+    with pytest.raises(TypeError, match="Trainer.test: data=.*; need a value of type ImageSet"):
+        training.Trainer(some("B1", 2), QUICK, data).test(other)
+    monkeypatch.setattr(training.Trainer, "run", lambda *_: pytest.fail("is trained"))
+    with pytest.raises(TypeError, match="train_job: test=.*; need a value of type ImageSet"):
+        jobs.train_job(some("B1", 2), QUICK, data, test=other)
+
+
+@pytest.mark.parametrize("threads", [0, -1, "2"])
+def test_threads_are_refused_before_a_file_is_made(tmp_path, threads):
+    """0 was every thread, -1 a raw error beside an empty results file."""
+    with pytest.raises((TypeError, ValueError), match="run_sweep: threads=.*; need an integer"):
+        sweep.run_sweep(Grid({"B1": (2,)}), QUICK, tmp_path / "a.jsonl", threads=threads)
+    assert not list(tmp_path.iterdir())
 
 
 class Scores:
