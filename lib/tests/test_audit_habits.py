@@ -392,3 +392,44 @@ def test_an_image_of_bytes_is_an_image():
     mask = torch.ones(1, 1, 16, 12, dtype=torch.uint8)
     given = audit(Reads(), inputs={"x": photo.float(), "mask": mask})
     assert len(given.trace.sources) == 1
+
+
+@pytest.mark.parametrize("norm", [
+    nn.InstanceNorm2d(8), nn.GroupNorm(2, 8), nn.BatchNorm2d(8, track_running_stats=False)])
+def test_a_norm_is_left_aside_where_branches_of_two_strides_met(norm):
+    """As in a U-Net that enlarges its maps with corners on corners: stride 31/15 meets stride 1."""
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down, self.up = nn.Conv2d(3, 8, 2, stride=2), nn.Conv2d(11, 8, 3, padding=1)
+            self.norm = norm
+
+        def forward(self, x):
+            small = self.norm(self.down(x))
+            large = F.interpolate(small, x.shape[2:], mode="bilinear", align_corners=True)
+            return self.norm(self.up(torch.cat([x, large], 1)))
+
+    net = Decoder()
+    found = audit(net, 32)
+    assert all(axis.everything for axis in found.output)
+    assert [x.name for x in found.local.layers if x.kind == "norm"] == ["norm", "norm #2"]
+    net.norm = nn.Identity()
+    assert found.local.output == audit(net, 32).output
+    assert found.local.box("up").pixels == audit(net, 32).box("up").pixels
+    cut = Run(lambda x, n: n(x.view(1, 4, 4, 8, 4, 8).permute(0, 2, 4, 1, 3, 5).flatten(0, 2)),
+              nn.InstanceNorm2d(4))               # of windows, which is local
+    assert audit(cut, 32).local.output[0].size == 10
+
+
+def test_a_norm_of_four_neighbors_is_local_however_far_these_see():
+    """As in Swin, where four cells are merged and their numbers normalized together."""
+    def merge(x, norm):
+        x = torch.cat([x[..., 2:], x[..., :2]], 3)
+        parts = [x[..., i::2, j::2] for i in (0, 1) for j in (0, 1)]
+        return norm(torch.cat(parts, 1).movedim(1, -1))
+
+    net = Run(merge, nn.LayerNorm(16))
+    net.first = nn.Conv2d(3, 4, 9, padding=4)
+    found = audit(net, 10)
+    assert "norm" not in [layer.kind for layer in found.layers]
+    assert found.local.output == found.output and not found.output[0].everything

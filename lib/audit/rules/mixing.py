@@ -85,10 +85,19 @@ def _cumulative(x: Field, dim: int, backward: bool = False) -> Field:
 
 def _norm_layer(call: Call, x: Field, dims: list[int], channels: int) -> bool:
     """Name a normalization that looks beyond its own position; whether that is to be ignored."""
-    wide = bool({s[0] for s in x.step if s is not None} & set(dims))
+    wide = any(step[0] in dims if step else _is_gone(edge, dims)
+               for step, edge in zip(x.step, x.edges, strict=True))
     if wide:
         call.layer = LayerInfo("norm", groups=0, channels_in=channels, channels=channels)
     return wide and "norms" in x.ignore
+
+
+def _is_gone(edge: torch.Tensor, dims: list[int]) -> bool:
+    """Whether all places of a map without a grid lie along some dimensions: not so in windows."""
+    if not any(moves(edge, d) for d in dims):
+        return False
+    merged = edge.amin([d + 1 for d in dims], keepdim=True)
+    return not any(moves(merged, d) for d in range(edge.dim() - 1))
 
 
 @rule("native_layer_norm", "_fused_rms_norm", "rms_norm")
