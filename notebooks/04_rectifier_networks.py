@@ -178,9 +178,10 @@ with checking("associative-operators",
               detail=f"{len(candidates)} operators, {len(triples)} triples"
               ) as check:
     for name, g in candidates.items():
-        linear = slope in (0, 1)  # or a rectifier
-        associative = "mean" not in name and ("leaky" not in name or linear)
-        check((len(broken[name]) == 0) == associative, name)
+        twice_is_once = slope <= 0 or slope == 1  # of the leaky ReLU
+        associative = "mean" not in name and (
+            "leaky" not in name or twice_is_once)
+        check((len(broken[name]) == 0) == associative or reach < 2, name)
         check(bool((g(a, b) == g(b, a)).all()), f"{name} commutes")
 
 # %% [markdown]
@@ -526,7 +527,8 @@ with checking("rectifier-incomplete", detail="inside, on and outside "
     for N, M, _, eta, covered, hit in limit:
         a, b = map(int, eta.split("/"))  # the inequality of the root
         power, c = N.bit_length() - 2, N * M - N // 2
-        inside = (b + a)**power * (4*c + 1) <= (b - a)**power * (4*c + 3)
+        low, high = quarter * c + 1, quarter * (c + 1) - 1
+        inside = (b + a)**power * low <= (b - a)**power * high
         check(covered == inside and (hit or not inside), (N, M, eta))
         beyond += [] if inside else [hit]
     check(not beyond or not all(beyond), "sharp")

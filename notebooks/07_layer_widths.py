@@ -534,8 +534,8 @@ shape = ModeTree.perfect(8, 2, 4, (1, 1, 1))
 wanted = {"neighbors": ["even-odd"], "pairs": [blocks(8, 1)],
           "halves": ["left-right"],
           "all three": ["even-odd", blocks(8, 1), "left-right"]}
-budgets = (150, 300, 600)
-designs = {(name, budget): design_widths(shape, partitions, budget)
+budgets, choices = (150, 300, 600), (1, 2, 4, 8, 16)
+designs = {(name, budget): design_widths(shape, partitions, budget, choices)
            for name, partitions in wanted.items() for budget in budgets}
 
 
@@ -563,7 +563,6 @@ table([(name, widths_of(designs[name, tight].tree), *row)
       ["designed for", "widths", "neighbors", "pairs", "halves"])
 
 # %% tags=["hide-input"]
-choices = (1, 2, 4, 8, 16)
 with checking("width-designer", detail="{count} designs: against all "
               f"{len(choices)**3} choices, and the exact rank") as check:
     every = [ModeTree.perfect(8, 2, shape.dim, (a, b, c))
@@ -635,7 +634,7 @@ table([(task, name, brief(eight[name]), eight[name].parameter_count(),
         sum(error <= least + 0.02 for error in errors))
        for (task, name), (errors, least) in known.items()],
       ["task", "design", "widths", "parameters", "least error",
-       "best of 12", "starts that reach it"])
+       f"best of {len(errors)}", "starts that reach it"])
 
 # %% tags=["hide-input"]
 fits = len(trained) + len(known)
@@ -678,14 +677,15 @@ rectified = {(task, name): runs[f"rectifiers, {task}: {name}"]
              for task in ("near", "far") for name in lab.RECTIFIERS}
 medians = {case: planted.runs.median_interval(errors)
            for case, errors in rectified.items()}
-solved = {case: sum(error < 0.01 for error in errors)
+goal = 0.01
+solved = {case: sum(error < goal for error in errors)
           for case, errors in rectified.items()}
 table([(task, name, lab.RECTIFIERS[name],
         lab.parameters(lab.RECTIFIERS[name]), f"{median:.2f}",
         f"{low:.2f} to {high:.2f}", solved[task, name])
        for (task, name), (median, low, high) in medians.items()],
       ["16 signs", "network", "widths", "parameters", "median error",
-       "95 % interval", "starts below 0.01"])
+       "95 % interval", f"starts below {goal}"])
 
 # %% [markdown]
 # *Far* is clear: every start of the deep network is better than every start of the early one. *Near* is
@@ -693,8 +693,9 @@ table([(task, name, lab.RECTIFIERS[name],
 # is a difference at least as large if both solved it equally often? That is Fisher's exact test.
 
 # %%
+times = len(rectified["near", "early"])
 by_chance = planted.runs.fisher_exact(
-    solved["near", "early"], solved["near", "deep"], starts=12)
+    solved["near", "early"], solved["near", "deep"], starts=times)
 print(f"near: {by_chance:.3f}")
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-widths-trained", "caption": "Errors of rectifier networks with 16 signs, one circle for each of twelve starts. Early widths learn products of neighbors more often, deep widths are always better at products across the middle."}, "image": {"alt": "Two panels with two networks each. Near: ten circles of the early network at 0 and two at 1, three of the deep network at 0 and the others between 0.2 and 0.55. Far: the circles of the early network from 0.86 to 1, those of the deep network from 0.54 to 0.74."}}
@@ -704,11 +705,12 @@ with style.figure(6, 2.8, columns=2) as (_, axes):
                                       for name in lab.RECTIFIERS}, {}, task)
 
 # %% tags=["hide-input"]
-with checking("rectifiers-prefer-widths", "trained", "12 starts each, and "
-              "the medians of a live run") as check:
+with checking("rectifiers-prefer-widths", "trained", f"{times} starts each, "
+              "and the medians of a live run") as check:
     check(max(rectified["far", "deep"]) < min(rectified["far", "early"]), "far")
-    check(solved["near", "early"] > solved["near", "deep"], "near")
-    check(by_chance < 0.05, by_chance)
+    if 0.01 <= goal <= 0.2:  # any other draws another line
+        check(solved["near", "early"] > solved["near", "deep"], "near")
+        check(by_chance < 0.05, by_chance)
     for name in lab.RECTIFIERS:
         check(not any(0.01 <= e <= 0.2 for e in rectified["near", name]), name)
     middle = starts // 2
@@ -727,9 +729,10 @@ stuck = sum(error > least + 0.02 for errors, least in known.values()
             for error in errors)
 glue("07-rectified-chance", f"{by_chance:.3f}")
 for name in lab.RECTIFIERS:
-    glue(f"07-rectified-solved-{name}", f"{solved['near', name]} of 12")
+    glue(f"07-rectified-solved-{name}", f"{solved['near', name]} of {times}")
 errors, least = known["far", "deep"]
-glue("07-stored-stuck-far", f"{sum(e > least + 0.02 for e in errors)} of 12")
+glue("07-stored-stuck-far",
+     f"{sum(e > least + 0.02 for e in errors)} of {len(errors)}")
 glue("07-stored-stuck", f"{stuck} of {sum(len(e) for e, _ in known.values())}")
 for (task, name), (median, low, high) in medians.items():
     glue(f"07-rectified-{task}-{name}",

@@ -122,14 +122,15 @@ table(corners, ["H", "best k", "ν", "half of the pixels",
 
 # %% tags=["hide-input"]
 with checking("matching-number-bound",
-              detail=f"all up to 4×4, corners up to {corners[-1][0]}×"
-                     f"{corners[-1][0]}") as check:
+              detail=f"all up to 4×4, corners up to {max(corners)[0]}×"
+                     f"{max(corners)[0]}") as check:
     for rows in even_partitions(4):
         check(above_bound(matching_number(rows, (2, 2)), 2), rows)
     for rows in everything:
         check(above_bound(numbers[rows], 4), rows)
     for side, _, number, half, _ in corners:
-        check(above_bound(number, side) and number < half, side)
+        even = side % 2 == 0 and side >= 4
+        check(above_bound(number, side) and (number < half or not even), side)
         for name in ("left-right", "top-bottom", "checkerboard"):
             check(matching_number(name, (side, side)) == half, name)
 
@@ -150,7 +151,7 @@ def by_hand(weights, x):
     (weight, bias), (last, _) = weights
     output = torch.ones(len(x)).double()
     for i, j in cells:
-        value = torch.ones(len(x), 2).double()
+        value = torch.ones(len(x), weight.shape[2]).double()
         for a, b in cells:
             factor = bias[i, j, :, a, b]
             if i + a < 4 and j + b < 4:
@@ -165,7 +166,7 @@ def by_hand(weights, x):
 random = torch.Generator().manual_seed(0)
 weights = net.random_weights(field, random, shared=False,
                              biases=(True, False))
-images = field.random((50, 2, 4, 4), random)
+images = field.random((50, net.channels, 4, 4), random)
 library = forward(net, weights, images, field).flatten()
 print(f"equal to forward on {len(images)} images:",
       torch.equal(by_hand(weights, images), library))

@@ -378,13 +378,17 @@ def gap(augmentation, C):
     return reached(augmentation, "B2", C) - reached(augmentation, "B1", C)
 
 
+def shares(block, C):
+    return [share(kind, block, C) for kind in ("color", "spatial")]
+
+
 tried = 16, 32, 64  # channels
 noise = {C: max((max(values) - min(values)) / gap(kind, C)
                 for kind in ("color", "spatial") for block in ("B1", "B2")
                 for values in [found[kind, block, C]]) for C in tried}
 print("largest difference between seeds:",
       *(f"{value:.2f} (C={C})" for C, value in noise.items()))
-closed = {(block, C): [share(kind, block, C) for kind in ("color", "spatial")]
+closed = {(block, C): shares(block, C)
           for block in key if block not in ("B1", "B2") for C in tried}
 table([(block, *(f"{value:+.2f}" for place in range(2) for C in tried
                  for value in [closed[block, C][place]]))
@@ -394,8 +398,8 @@ table([(block, *(f"{value:+.2f}" for place in range(2) for C in tried
 
 # %% tags=["hide-input"]
 with checking("mixing-without-overlap", evidence="trained",
-              detail=f"C = {str(tried)[1:-1]}, seeds {seeds}, CIFAR-10 images"
-              ) as check:
+              detail=f"C = {', '.join(map(str, tried))}, seeds {seeds}, "
+              "CIFAR-10 images") as check:
     for C in tried:
         check(min(closed["conv2", C]) > 0.5, "order and mixing")
         for block in ("B1max3", "same2", "same3", "B2same"):
@@ -410,8 +414,8 @@ with checking("mixing-without-overlap", evidence="trained",
 
 # %% tags=["remove-cell"]
 # words of the page that later runs may overturn: then it has to be rewritten
-assert closed["haar2", 16][0] > 0.2 and closed["haar2", 16][1] < 0.1
-assert min(closed["haar2", 32]) > 0.2
+assert shares("haar2", 16)[0] > 0.2 and shares("haar2", 16)[1] < 0.1
+assert min(shares("haar2", 32)) > 0.2
 assert reached("color", "conv2") > reached("color", "B2")
 for small, large in (("conv2", "conv3"), ("depth2", "depth3"),
                      ("offset2", "offset3")):
@@ -446,7 +450,7 @@ for block in key:
         glue(f"13b-{block}-{kind}", f"{reached(kind, block):.2f}")
     glue(f"13b-{block}-parameters", f"{size(block):,}")
 for block in ("conv2", "offset2", "depth2", "haar2"):
-    for kind, value in zip(("color", "spatial"), closed[block, width]):
+    for kind, value in zip(("color", "spatial"), shares(block, width)):
         glue(f"13b-share-{block}-{kind}", f"{100 * value:.0f}")
 lowest = [min(closed["conv2", C][place] for C in tried)
           for place in range(2)]

@@ -189,19 +189,40 @@ def cells_of(stem, *marks):
     ("04_rectifier_networks", ("def draw(", "def rank_of(", "def moved(", "def opposed(",
                                "beyond = []"),
      "(4, 2, 52, (1, 2, 3))", "(4, 2, 52, (2, 4))", "claim holds"),
+    ("04_rectifier_networks", ("def draw(", "def rank_of(", "def moved(", "def opposed(",
+                               "beyond = []"), "limit, quarter = [], 4", "limit, quarter = [], 8",
+     "claim holds"),
+    ("04_rectifier_networks", ("def network(", "def g_mean(", "slope = 0.5",
+                               "associative-operators"),
+     "slope = 0.5", "slope = -0.5", "claim holds"),
     ("04_rectifier_networks", ("star, weights = single_channel(A)",),
      "(4, 2, 2, (2, 2))", "(4, 2, 3, (2, 2))", ""),
+    ("05_log_space", ("halves = torch", "mex-bounds"), "(0.01, 0.1, 1, 10)", "(0.5, 1)",
+     "200 draws"),
+    ("13_convnet_experiments", ("stored = records.read(", "found = analysis.cells(stored)",
+                                "def ratios(", "convnet-channel-ratio"),
+     "0.25, 0.30, best", "0.30, best", "claim holds"),
     ("07_layer_widths", ("def blocks(", "small = ModeTree", "mincut-shared"),
      "M, widths = 2, (4, 4)", "M, widths = 3, (9, 4)", "rank 4, a cut of 4"),
+    ("07_layer_widths", ("def blocks(", "wanted = {", "width-designer"),
+     "(1, 2, 4, 8, 16)", "(1, 2, 4)", "against all 27 choices"),
     ("12_connectivity", ("def network_rank(", "def parent_formula(", "sum-adds-ranks"),
      "(3, 2, 2), (3, 3, 3), (3, 4, 4), (3, 4, 8), (3, 4, 15),\n                    (3, 4, 16), "
      "(4, 2, 2), (4, 2, 8), (4, 2, 15), (4, 2, 16)", "(3, 3, 2), (3, 3, 3)", "of 2 sizes"),
+    ("09_overlap_theorem", ("misaligned = [", "above = {", "above = ["),
+     "    Architecture(6, 2, ((4, 4, 2), (2, 2, 2), (1, 1, 1))),\n", "", "2 of 3 sampled blocks"),
+    ("09_overlap_theorem", ("M = 64", "slides-exponent", "B = 5\n"), "M = 64", "M = 200",
+     "100 pairs (B, H)"),
+    ("09_overlap_theorem", ("M = 64", "B = 5\n"), "B = 5\n", "B = 2\n",
+     "B = 2: rank 64 to the power 2.25 holds from H = 4"),
+    ("11_any_partition", ("def network(height", "def by_hand("), "net = network(4, 4, 2, 2)",
+     "net = network(4, 4, 2, 3)", "equal to forward on 50 images: True"),
 ])
 def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys):
     cells = cells_of(stem, "from lib import", *marks)
     changed = [cell.replace(old, new) for cell in cells]
     assert changed != cells
-    names = {"families": {"a, shared": (1, 0, 1)}}
+    names = {"families": {"a, shared": (1, 0, 1)}, "both": ("spatial", "color")}
     for cell in changed:
         exec(compile(cell, stem, "exec"), names)
     assert said in capsys.readouterr().out
