@@ -116,6 +116,8 @@ def hsv_to_rgb(images):
 class Augmenter:
     """Random versions of a fixed set of images, normalized per color channel.
 
+    From a channel that has the same value everywhere only the mean is taken off.
+
     Parameters
     ----------
     images : torch.Tensor, shape (n, 3, 32, 32), uint8
@@ -156,7 +158,8 @@ class Augmenter:
         chunks = [chunk.double() / 255 for chunk in images.split(4096)]
         mean = sum(chunk.sum((0, 2, 3)) for chunk in chunks) / (self.count * SIZE**2)
         square = sum((chunk**2).sum((0, 2, 3)) for chunk in chunks) / (self.count * SIZE**2)
-        scale = (square - mean**2).clamp_min(1e-12).sqrt()
+        variance = square - mean**2  # of a channel of one value roundings, nothing to divide by
+        scale = torch.where(variance > 1e-12, variance, 1).sqrt()
         self.mean = mean.float().view(3, 1, 1).to(self.device)
         self.scale = scale.float().view(3, 1, 1).to(self.device)
         self._store(images)

@@ -198,7 +198,16 @@ class Kind:
         return total
 
 
-KINDS = {kind.name: kind for kind in (
+class _Kinds(dict):
+    """Kinds by name, to which users add their own."""
+
+    def __missing__(self, name):  # a results file or a worker knows the name alone
+        raise KeyError(f"KINDS: no kind {name!r} in this process; need one of {', '.join(self)}, "
+                       "or KINDS[name] = Kind(name, ...) at the top of the script, which workers "
+                       "run")
+
+
+KINDS = _Kinds({kind.name: kind for kind in (
     # published: B x B convolution, ReLU, 2 x 2 maximum
     *(Kind(f"B{window}", window) for window in range(1, 6)),
     # overlap x order x mixing at stride 2: B1 is 000 (columns: window, stride, combination)
@@ -224,4 +233,4 @@ KINDS = {kind.name: kind for kind in (
     *(Kind(f"B{window}prod", window, pool="product") for window in (1, 2, 3)),
     Kind("offset2prod", 2, 2, "product", "none"),
     Kind("offset3prod", 3, 2, "product", "none"),
-)}
+)})

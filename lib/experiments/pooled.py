@@ -311,6 +311,26 @@ def accuracies(nets, codes, labels, seeds, size=1000):
     return (right / len(labels)).tolist()
 
 
+def _checked(name, task):
+    """Images and labels of a task; what is wrong with them is said before the training."""
+    parts = list(task) if isinstance(task, (tuple, list)) else [task]
+    if len(parts) != 2 or not all(isinstance(part, torch.Tensor) for part in parts):
+        kinds = ", ".join(type(part).__name__ for part in parts)
+        raise TypeError(f"train: {name} of type {kinds}; need two tensors, images and labels, as "
+                        "Blobs.task returns them")
+    images, labels = parts
+    side = 2**LAYERS
+    if images.shape[1:] != (side, side) or images.dtype != torch.bool or not len(images):
+        raise ValueError(f"train: images of {name} of shape {tuple(images.shape)} and type "
+                         f"{images.dtype}; need (n, {side}, {side}) of torch.bool, n >= 1")
+    values = labels.unique().tolist()
+    if labels.shape != images.shape[:1] or labels.dtype != torch.int64 or not {*values} <= {0, 1}:
+        raise ValueError(f"train: labels of {name} of shape {tuple(labels.shape)} and type "
+                         f"{labels.dtype} with {str(values[:3])[1:-1]}; need "
+                         f"({len(images)},) of torch.int64, each 0 or 1")
+    return images, labels
+
+
 @same_in_every_mode
 def train(kind, geometry, settings, data, test, seeds):
     """Train one network per seed and describe them.
@@ -320,7 +340,7 @@ def train(kind, geometry, settings, data, test, seeds):
     kind, geometry : str
     settings : PoolSettings
     data, test : (torch.Tensor, torch.Tensor)
-        Images and labels of a task.
+        Images (n, 32, 32) of torch.bool and labels 0 or 1 of a task, as `Blobs.task` returns them.
     seeds : sequence of int
 
     Returns
@@ -328,10 +348,16 @@ def train(kind, geometry, settings, data, test, seeds):
     list of dict
         Per seed ``"accuracy"`` on the training images, ``"test_accuracy"``, and ``"curve"``: the
         mean loss of every tenth of the training.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are something else; before anything is trained.
     """
     seeds = integers("train: seeds", seeds)
     (codes, labels), (test_codes, test_labels) = (
-        (coded(images, geometry), labels) for images, labels in (data, test))
+        (coded(images, geometry), labels)
+        for images, labels in (_checked("data", data), _checked("test", test)))
     nets = PooledNetworks(kind, geometry, settings.channels, seeds)
     rate, betas, decay = KINDS[kind]
     groups = [{"params": list(nets.weights), "weight_decay": decay},

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
-from ..checks import floats
+from ..checks import floats, kind, shown
 from ..exact.device import made_on_the_cpu, same_in_every_mode
 from ..options import Parser
 from ..results import STORED, Results, ResultsError, program, read
 from .cifar import load_data
-from .images import dead_leaves
+from .images import ImageSet, dead_leaves
 from .kinds import CLASSES, COLORS, SIZE
 from .networks import Network
 from .records import refuse_download
@@ -295,10 +295,16 @@ def measure(networks, settings_of, data, output):
 
     Raises
     ------
+    TypeError
+        If the settings are no function, or the images no `ImageSet`.
     ResultsError
         If the file cannot be written, holds networks trained otherwise, or something else, or was
         exchanged meanwhile.
     """
+    kind("measure: data", data, ImageSet)
+    if not callable(settings_of):
+        raise TypeError(f"measure: settings_of={shown(settings_of)}; need a function from the name "
+                        "of a kind to its Settings: lambda block: settings")
     results = Results(output, {"halves": HALVES, **{
         block: settings_of(block).as_dict() for block in COMPARED}},
         {"data": {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}})

@@ -74,8 +74,8 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     curve({}, augmentation, "B1")  # of an augmentation that is none the panel would be empty
     drawn = sorted({key[1] for part in parts for key in part if key[0] == augmentation})
     for block in drawn:
+        color = color_of(block)  # first: a kind that is not there is said in its own words
         points, other = (curve(part, augmentation, block, axis) for part in parts)
-        color = color_of(block)
         if points:
             axes.errorbar(*zip(*(p[:3] for p in points), strict=True), color=color, marker="o",
                           markersize=4, capsize=2, linewidth=1.8)

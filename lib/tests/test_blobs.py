@@ -229,8 +229,9 @@ def test_a_curve_has_ten_points_whatever_the_number_of_steps(monkeypatch):
 
     monkeypatch.setattr(pooled, "PooledNetworks", Constant)
     monkeypatch.setattr(pooled, "coded", lambda images, geometry: torch.zeros(3, 64).long())
-    found = pooled.train("mean", "square", pooled.PoolSettings(steps=steps), ("images", labels),
-                         ("images", 1 - labels), (5, 6))
+    images = torch.zeros(3, 32, 32, dtype=torch.bool)
+    found = pooled.train("mean", "square", pooled.PoolSettings(steps=steps), (images, labels),
+                         (images, 1 - labels), (5, 6))
     parts = [[] for _ in range(10)]
     for step in range(1, steps + 1):
         parts[(step - 1) * 10 // steps].append(step)
@@ -241,6 +242,34 @@ def test_a_curve_has_ten_points_whatever_the_number_of_steps(monkeypatch):
         assert all(round(value, 5) == value for value in entry["curve"]["loss"])
         assert (entry["accuracy"], entry["test_accuracy"]) == (0.0, 1.0)
     assert [entry["seed"] for entry in found] == [5, 6]
+
+
+IMAGES, LABELS = SOME.task("symmetry")
+
+
+@pytest.mark.parametrize("task, words", [
+    (SOME, "of type Blobs; need two tensors, images and labels, as Blobs.task returns them"),
+    ((IMAGES.numpy(), LABELS.numpy()), "of type ndarray, ndarray; need two tensors"),
+    ((IMAGES, LABELS.tolist()), "of type Tensor, list; need two tensors"),
+    ((IMAGES, LABELS, LABELS), "of type Tensor, Tensor, Tensor; need two tensors"),
+    ((IMAGES[:0], LABELS[:0]), "images of {} of shape (0, 32, 32) and type torch.bool; need (n, "
+     "32, 32) of torch.bool, n >= 1"),
+    ((IMAGES[:, :16, :16], LABELS), "images of {} of shape (160, 16, 16) and type torch.bool"),
+    ((IMAGES.byte(), LABELS), "images of {} of shape (160, 32, 32) and type torch.uint8"),
+    ((IMAGES, 2 * LABELS - 1), "labels of {} of shape (160,) and type torch.int64 with -1, 1; need "
+     "(160,) of torch.int64, each 0 or 1"),
+    ((IMAGES, torch.arange(160) % 10), "and type torch.int64 with 0, 1, 2; need"),
+    ((IMAGES, LABELS.double()), "and type torch.float64 with 0.0, 1.0; need"),
+    ((IMAGES, LABELS[:, None]), "labels of {} of shape (160, 1) and type torch.int64 with 0, 1;"),
+    ((IMAGES, LABELS[1:]), "labels of {} of shape (159,) and type torch.int64 with 0, 1; need")])
+def test_images_of_ones_own_are_looked_at_before_the_training(monkeypatch, task, words):
+    monkeypatch.setattr(pooled, "PooledNetworks", None)  # nothing is trained
+    settings, right = pooled.PoolSettings(steps=1), (IMAGES, LABELS)
+    for name, tasks in (("data", (task, right)), ("test", (right, task))):
+        with pytest.raises((TypeError, ValueError)) as refused:
+            pooled.train("max", "square", settings, *tasks, (0,))
+        said = str(refused.value)
+        assert said.startswith("train: ") and name in said and words.format(name) in said
 
 
 def test_right_answers_are_counted_in_parts():

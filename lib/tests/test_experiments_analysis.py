@@ -209,3 +209,33 @@ def test_what_the_varied_runs_change_is_what_the_chapter_says():
     said = " ".join(page.split())
     assert "Two rows change a second thing: with batches of 25" in said
     assert "images 80 times instead of 40" in said and "translation is at most two pixels" in said
+    twin = (STORED.parent / "13_convnet_experiments.py").read_text("utf-8")
+    said = " ".join(twin.replace("\n#", "\n").split())
+    assert PRESETS["minute"][0].epochs == 25 and "again, for 40 epochs instead of 25" in said
+    assert "Two lines change a second thing: with batches of 25 there are 80 epochs" in said
+    assert "translation is at most two pixels instead of four" in said
+
+
+def test_rates_and_versions_are_those_that_the_texts_name():
+    """Circuits on dead leaves learned at half the rate, and one version of PyTorch ran on CPUs."""
+    rates = {}
+    for path in STORED.glob("ranks*.jsonl"):
+        for block, settings in json.loads(path.open("rb").readline())["settings"].items():
+            if block in KINDS:
+                place = settings["data"], KINDS[block].product
+                rates.setdefault(place, set()).add(settings["learning_rate"])
+    assert rates == {("dead-leaves", True): {5e-4}, ("dead-leaves", False): {1e-3},
+                     ("cifar-10", True): {1e-3}, ("cifar-10", False): {1e-3}}
+    versions = {}
+    for name in ("laptop", "laptop-again"):
+        for entry in read(STORED / f"{name}.jsonl")[1]:
+            found = entry["provenance"]
+            versions.setdefault("NVIDIA" in found["device"], set()).add(found["torch"])
+    assert versions == {False: {"2.13.0+cpu"}, True: {"2.11.0+cu130"}}
+    texts = [STORED.parents[1] / "book" / "convnet-experiments.md",
+             STORED.parent / "13b_what_changes_with_b.py"]
+    page, twin = (" ".join(path.read_text("utf-8").replace("\n#", "\n").split()) for path in texts)
+    assert "rate of 0.001, for arithmetic circuits on dead leaves of 0.0005" in page
+    assert "On dead leaves circuits learn at a rate of 0.0005" in twin
+    assert "Both CPUs ran PyTorch 2.13, the GPU 2.11." in twin
+    assert "two versions on a CPU" not in twin

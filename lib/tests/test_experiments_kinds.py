@@ -5,9 +5,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lib.experiments.analysis import curve
 from lib.experiments.ensembles import Ensemble
+from lib.experiments.images import dead_leaves
+from lib.experiments.jobs import run_job, train_job
 from lib.experiments.kinds import BLOCKS, KINDS, MOMENTS, Kind
 from lib.experiments.networks import Network, generator_for, initial_weights
+from lib.experiments.settings import Settings
+from lib.plots.experiments import draw_accuracy, draw_controls, draw_usage
+from lib.plots.style import figure
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -262,6 +268,27 @@ def test_a_kind_of_ones_own_is_trained_like_the_others(monkeypatch):
         total = clipped(expected, 3, 0.0).sum((4, 5))
         expected = total / clipped(torch.ones_like(expected), 3, 0.0).sum((4, 5))
     torch.testing.assert_close(found(images)[:, 0], expected.flatten(1) @ found.head)
+
+
+def test_a_kind_that_this_process_does_not_know_is_said_in_words():
+    """A file names kinds of somebody's own; so do the jobs that a worker of theirs is given."""
+    network = Network("B2", 2, "color", 0)
+    object.__setattr__(network, "block", "mine")  # as it is unpickled
+    data = dead_leaves(10, leaves=1)
+    job, records, [failure] = run_job((network,), Settings(images=10), (None, None))
+    assert job == (network,) and not records
+    said = "KINDS: no kind 'mine' in this process; need one of B1, B2, "
+    assert said in failure and "at the top of the script, which workers run" in failure
+    found = {("color", "mine", 2): [0.5], ("color", "mine", 4): [0.7]}
+    usage = [{"block": "mine", "accuracy": 0.5, "after": {"effective": 1.5}}]
+    with figure() as (_, axes):
+        for draw in (lambda: draw_accuracy(axes, found, "color", dashed={}),
+                     lambda: draw_usage(axes, usage), lambda: draw_controls(found, ("mine",)),
+                     lambda: curve(found, "color", "mine", "parameters"),
+                     lambda: train_job((network,), Settings(images=10), data)):
+            with pytest.raises(KeyError, match=said):
+                draw()
+    assert [point[:2] for point in curve(found, "color", "mine")] == [(2, 0.5), (4, 0.7)]
 
 
 @pytest.mark.parametrize("combine", ["sum", "depth", "same"])

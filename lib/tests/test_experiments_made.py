@@ -329,13 +329,27 @@ def test_images_are_normalized_channel_by_channel():
     plane = images.numpy() / 255
     assert augmenter.mean.flatten().tolist() == pytest.approx(plane.mean((0, 2, 3)), rel=1e-6)
     assert augmenter.scale.flatten().tolist() == pytest.approx(
-        [*plane.std((0, 2, 3))[:2], 1e-6], rel=1e-6)  # a constant channel stays finite
+        [*plane.std((0, 2, 3))[:2], 1], rel=1e-6)  # a constant channel stays as it is
     draws = augmenter.draw(generator_for("x"))
     assert draws.shape == (7, 0)
     batch = augmenter.batch(torch.tensor([3, 1]), draws)
     assert batch.dtype == torch.float32
     assert batch.is_contiguous(memory_format=torch.channels_last)
     assert augmenter.strength == Strength() and augmenter.count == 7
+
+
+@pytest.mark.parametrize("blue", [0, 51, 255])
+def test_a_constant_channel_is_not_blown_up_by_what_colors_add_to_it(blue):
+    """Microscopy has images without blue; recolored or tested they were a million times larger."""
+    images = torch.randint(0, 256, (10, 3, 32, 32), dtype=torch.uint8,
+                           generator=generator_for("no blue"))
+    images[:, 2] = blue
+    data = ImageSet(images, torch.arange(10), tuple("abcdefghij"))
+    stream = Stream(data, "color", 0, 10)
+    [(batch, _)] = stream.epoch(0)
+    assert float(batch[:, 2].abs().max()) <= 1 and float(batch[:, :2].abs().max()) < 4
+    [(batch, _)] = stream.plain(dead_leaves(10, leaves=1))  # with blue
+    assert float(batch[:, 2].abs().max()) <= 1
 
 
 @pytest.mark.parametrize("translation", [0, 3])

@@ -189,6 +189,17 @@ def test_other_settings_of_a_kind_that_is_not_compared_are_refused(tmp_path):
     assert output.read_text() == whole
 
 
+@pytest.mark.parametrize("data, settings_of, words", [
+    (None, Settings(), "measure: settings_of=Settings.*; need a function from the name of"),
+    (None, {"B1": Settings()}, "measure: settings_of={'B1': .*: lambda block: settings"),
+    ((torch.zeros(10, 3, 32, 32), torch.arange(10)), Settings, "measure: data=.*ImageSet")])
+def test_what_measuring_needs_is_said_before_a_file_is_made(tmp_path, data, settings_of, words):
+    networks = [Network("B1", 2, "color", 0)]
+    with pytest.raises(TypeError, match=words):
+        measure(networks, settings_of, data or dead_leaves(10, leaves=1), tmp_path / "a.jsonl")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_of_images_needs_the_option_for_them(capsys):
     with pytest.raises(SystemExit):
         main(["--data-folder", "somewhere"])

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from lib import DilatedNetwork, ModeTree, indices
+from lib.course import ROOT
 from lib.planted import __main__ as command
 from lib.planted import dilated, runs, widths
 from lib.results import ResultsError
@@ -261,3 +262,14 @@ def test_the_error_of_a_fit_does_not_depend_on_how_a_target_is_stored(kind, size
     tree, pairs = ModeTree.perfect(4, 2, 2, (2, 2)), [(0, 1), (2, 3)]
     stored = (widths.matches(4, 2, pairs, symbols=2) * size).to(kind)
     assert widths.fit_circuit(tree, stored, 2, 3) == widths.fit_circuit(tree, stored.double(), 2, 3)
+
+
+def test_the_chapter_says_how_long_the_stored_circuits_were_fitted():
+    """They were "fitted in the same way" as the small ones, for more steps at a lower rate."""
+    chosen = widths.SETTINGS["circuits"]
+    page, twin = (" ".join((ROOT / name).read_text("utf-8").split()) for name in (
+        "book/layer-widths.md", "notebooks/07_layer_widths.py"))
+    assert chosen["starts"] == 12
+    assert (f"from twelve starts each ({chosen['steps']} steps of Adam at a rate of "
+            f"{chosen['rate']}; above 100 steps at 0.1)") in page
+    assert "starts, steps=100, rate=0.1)" in twin
