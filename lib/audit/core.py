@@ -369,8 +369,8 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
     A field says what a unit can depend on through the structure of the network. Numbers are not
     looked into: a weight that happens to be zero, or an attention mask, may make a unit depend on
     less. Normalization with stored statistics is an affine map of each channel; normalization with
-    the map's own statistics sees the whole map and is listed as a layer. See
-    book/audit-a-network.md.
+    the map's own statistics sees the whole map. The first is listed as a layer, later ones are
+    unless all units see the same already. See book/audit-a-network.md.
 
     Examples
     --------

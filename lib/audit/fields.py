@@ -151,10 +151,13 @@ def _without_gates(fields: list[Field]) -> list[Field]:
     gridded = bool(dims)
     dims = dims or {d - len(f.shape) for f in fields                        # tokens, flipped maps
                     for found in moving_dims(f) for d in found}
+    grown = not dims                                # boxes that begin at one border, or end there
+    dims = dims or {d - len(f.shape) for f in fields for edge in f.edges
+                    for d in range(len(f.shape)) if edge.shape[d + 1] > 1}
     along = [{d for d in dims if -d <= len(f.shape) and f.shape[d] > 1} for f in fields]
     # one number for each place in a patch is the same for all patches: its boxes do not move
     maps = [f for f, found in zip(fields, along, strict=True) if found and (
-        gridded or found == dims or any(moving_dims(f)))]
+        gridded or grown or found == dims or any(moving_dims(f)))]
     return maps or fields
 
 

@@ -433,3 +433,58 @@ def test_a_norm_of_four_neighbors_is_local_however_far_these_see():
     found = audit(net, 10)
     assert "norm" not in [layer.kind for layer in found.layers]
     assert found.local.output == found.output and not found.output[0].everything
+
+
+class Listener(nn.Module):
+    """A recurrent layer, and what looks at all its places."""
+
+    def __init__(self, after, **options):
+        super().__init__()
+        self.rnn, self.after = nn.GRU(3, 4, batch_first=True, **options), after
+
+    def forward(self, x):
+        return self.after(self.rnn(x.transpose(1, 2))[0])
+
+
+@pytest.mark.parametrize("after", [
+    lambda y: y * y.mean(1, keepdim=True).sigmoid(),
+    lambda y: F.instance_norm(y.transpose(1, 2)),
+    lambda y: F.group_norm(y.transpose(1, 2), 2),
+    lambda y: F.batch_norm(y.transpose(1, 2), None, None, training=True),
+    lambda y: (y @ y.mT).softmax(-1) @ y,
+    lambda y: y.mT @ (y @ y.mT).softmax(-1).mT])
+def test_gates_norms_and_attention_are_left_aside_behind_a_recurrent_layer(after):
+    """Every place sees its past: boxes grow from the first pixel on and do not move."""
+    found = audit(Listener(after), (30,))
+    assert found.output[0].everything
+    assert (found.local.output[0].seen, found.local.output[0].typical) == (30, 15)
+
+
+def test_a_norm_of_channels_stays_behind_a_recurrent_layer_of_two_directions():
+    """One half sees its past, the other its future; together they see everything."""
+    found = audit(Listener(nn.LayerNorm(8), bidirectional=True), (30,))
+    assert [layer.kind for layer in found.layers] == ["recurrent"]
+    assert found.output[0].everything and found.local.output == found.output
+
+
+@pytest.mark.parametrize("last", [
+    nn.InstanceNorm2d(4), nn.GroupNorm(2, 4),
+    lambda y: y * y.mean((2, 3), keepdim=True).sigmoid(),
+    lambda y: y + (y.flatten(2) @ (y.flatten(2).mT @ y.flatten(2)).softmax(-1).mT).view_as(y)])
+def test_pixels_that_no_low_unit_sees_stay_apart_in_the_local_field(last):
+    """Where every unit sees nearly all, boxes only grow: 16 of 19 pixels reach the low map."""
+    class Decoder(nn.Module):
+        def __init__(self, last):
+            super().__init__()
+            self.first, self.low = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 7, padding=3)
+            self.last = last
+
+        def forward(self, x):
+            x = self.first(x)
+            low = F.interpolate(self.low(F.max_pool2d(x, 4)), x.shape[2:], mode="nearest-exact")
+            return self.last(x + low)
+
+    found = audit(Decoder(last), 19)
+    assert all(axis.everything for axis in found.output)
+    assert found.local.output == audit(Decoder(nn.Identity()), 19).output
+    assert not any(axis.everything for axis in found.local.output)

@@ -83,28 +83,37 @@ def _cumulative(x: Field, dim: int, backward: bool = False) -> Field:
     return x.replace(edges=edges, step=step)
 
 
-def _norm_layer(call: Call, x: Field, dims: list[int], channels: int) -> bool:
-    """Name a normalization that looks beyond its own position; whether that is to be ignored."""
-    wide = any(step[0] in dims if step else _is_gone(edge, dims)
+def _norm_layer(call: Call, x: Field, dims: list[int], channels: int, places: bool = True) -> bool:
+    """Name a normalization that looks beyond its own position; whether that is to be ignored.
+
+    ``places`` says whether dimensions hold places for sure: a single one may hold channels.
+    """
+    wide = any(step[0] in dims if step else _is_gone(edge, dims, places)
                for step, edge in zip(x.step, x.edges, strict=True))
     if wide:
         call.layer = LayerInfo("norm", groups=0, channels_in=channels, channels=channels)
     return wide and "norms" in x.ignore
 
 
-def _is_gone(edge: torch.Tensor, dims: list[int]) -> bool:
-    """Whether all places of a map without a grid lie along some dimensions: not so in windows."""
-    if not any(moves(edge, d) for d in dims):
+def _is_gone(edge: torch.Tensor, dims: list[int], places: bool) -> bool:
+    """Whether all places of a map without a grid lie along some dimensions: not so in windows.
+
+    Along places boxes may grow from a border instead of moving. Those of channels may differ, too,
+    as behind a recurrent layer of two directions.
+    """
+    varying = {d for d in range(edge.dim() - 1) if edge.shape[d + 1] > 1}
+    if not varying & {*dims} or not places and (varying - {*dims} or not any(
+            moves(edge, d) for d in dims)):
         return False
     merged = edge.amin([d + 1 for d in dims], keepdim=True)
-    return not any(moves(merged, d) for d in range(edge.dim() - 1))
+    return not any(moves(merged, d) for d in varying)
 
 
 @rule("native_layer_norm", "_fused_rms_norm", "rms_norm")
 def layer_norm(call: Call, a: dict, shapes: list) -> Result:
     x, count = a["input"], len(shapes[0])
     dims = list(range(count - len(a["normalized_shape"]), count))
-    if isinstance(x, Field) and not _norm_layer(call, x, dims, x.shape[-1]):
+    if isinstance(x, Field) and not _norm_layer(call, x, dims, x.shape[-1], len(dims) > 1):
         x = _spread(x, dims)
     return _scaled(x, [a["weight"], a.get("bias")], shapes[0])
 
@@ -424,6 +433,8 @@ def _own(parts: list[Field], spread: list[bool], asks: int | None = None) -> lis
     if len(parts) == 1 or "attention" not in parts[0].ignore:
         return parts
     placed = [sum(map(bool, moving_dims(x))) for x in parts]
+    if not any(placed):                             # boxes may grow from a border instead of moving
+        placed = [sum(edge.numel() for edge in x.edges) for x in parts]
     return [parts[min(range(len(parts)), key=lambda i: (spread[i], i != asks, -placed[i]))]]
 
 
