@@ -18,6 +18,7 @@ from lib import (
     overlap_construction,
     planted,
 )
+from lib.audit import audit, models
 from lib.course import ROOT
 from lib.exercises.check import judged
 from lib.exercises.core import apart, rank_of
@@ -254,6 +255,18 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
                           'checking("any-partition'),
      ("net = network(4, 4, 2, 2)\n",), ("net = network(4, 4, 2, 1)\n",),
      "claim holds: any-partition"),
+    ("05_log_space", ("def formula(", "def tower(N", "def tosses(", "test, answer = tosses",
+                      "log-space-training"),
+     ("steps = 80", "positions = 256"), ("steps = 2", "positions = 32"),
+     "two circuits on 32 positions, first steps only"),
+    ("05_log_space", ("def formula(", "def tower(N", "def tosses(", "test, answer = tosses",
+                      "log-space-training"),
+     ("{}, {}, 0.1", "positions = 256"), ("{}, {}, 0.3", "positions = 128"),
+     "two circuits on 128 positions, errors below 0.3"),
+    ("13_convnet_experiments", ("circuits = settings.Set", "convac-overlap"),
+     ("images=100, epochs=25", "(augmentation,))"),
+     ("images=20, epochs=1", "(augmentation,), seeds=(0, 1))"),
+     "not checked: the claim convac-overlap-beats-channels"),
 ])
 def test_a_claim_says_what_it_leaves_out_of_changed_cells(stem, marks, old, new, said, capsys):
     text = "# %%".join(cells_of(stem, "from lib import", *marks))
@@ -264,3 +277,15 @@ def test_a_claim_says_what_it_leaves_out_of_changed_cells(stem, marks, old, new,
     for cell in text.split("# %%"):
         exec(compile(cell, stem, "exec"), names)
     assert said in capsys.readouterr().out
+
+
+def test_gray_values_have_no_bounds_and_the_table_says_so():
+    """One channel: the base of every bound is 1."""
+    with torch.device("meta"):
+        names = {"audits": dict.fromkeys(("VGG-16", "ResNet-50", "GoogLeNet"),
+                                         audit(models.vgg(11)))}
+    for cell in cells_of("14_audit_a_network", "from lib import", "def short(", "M = 3  # raw",
+                         "14-vgg-rgb"):
+        cell = cell.replace("M = 3  # raw", "M = 1  # raw")
+        exec(compile(cell.partition("order = [")[0], "14", "exec"), names)
+    assert not any(found.best for found in names["raw"].values())
