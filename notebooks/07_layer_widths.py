@@ -597,11 +597,11 @@ for name in ("neighbors", "halves"):
 # %%
 lab = planted.widths
 nets = lab.designs(4, 4, 76, candidates=(1, 2, 3, 4))
-trained, starts = {}, 6
+trained, starts, steps, rate = {}, 6, 100, 0.1
 for task, pairs in (("near", [(0, 1), (2, 3)]), ("far", [(0, 2)])):
     target = lab.matches(4, 4, pairs, symbols=4)  # 1 if all match, else 0
     for name, some in nets.items():
-        errors = lab.fit_circuit(some, target, starts, steps=100, rate=0.1)
+        errors = lab.fit_circuit(some, target, starts, steps, rate)
         trained[task, name] = min(errors), lab.least_error(some, target)
 
 
@@ -639,12 +639,16 @@ table([(task, name, brief(eight[name]), eight[name].parameter_count(),
 # %% tags=["hide-input"]
 fits = len(trained) + len(known)
 every = starts * len(trained) + sum(len(errors) for errors, _ in known.values())
+enough = starts >= 6 and steps >= 100 and rate == 0.1  # to come down
 with checking("trained-widths", "trained", "{count} checks: "
               f"{len(nets) + len(eight)} networks, {fits} fits, {every} starts"
+              + ("" if enough else "; live only that none is below the least "
+                 "error: to reach it takes 6 starts of 100 steps at rate 0.1")
               ) as check:
     check(header["settings"] == lab.SETTINGS, "the stored settings are these")
     for case, (error, least) in trained.items():
-        check(least - 1e-9 <= error <= least + 0.02, case)
+        most = least + 0.02 if enough else float("inf")
+        check(least - 1e-9 <= error <= most, case)
     for case, (errors, least) in known.items():
         check(len(errors) == lab.SETTINGS["circuits"]["starts"], case)
         check(min(errors) >= least - 1e-5, case)
@@ -660,8 +664,9 @@ with checking("trained-widths", "trained", "{count} checks: "
 
 # %%
 starts, shapes = 5, {"early": (8, 4, 2), "deep": (2, 4, 8)}
-live = {(task, name): sorted(lab.fit_rectifiers(widths, task, starts, 350,
-                                                0.01, 64))
+steps, rate, batch = 350, 0.01, 64
+live = {(task, name): sorted(lab.fit_rectifiers(widths, task, starts, steps,
+                                                rate, batch))
         for task in ("near", "far") for name, widths in shapes.items()}
 table([(task, name, *(f"{error:.1f}" for error in errors))
        for (task, name), errors in live.items()],
@@ -705,8 +710,11 @@ with style.figure(6, 2.8, columns=2) as (_, axes):
                                       for name in lab.RECTIFIERS}, {}, task)
 
 # %% tags=["hide-input"]
+enough = starts >= 5 and steps >= 350 and (rate, batch) == (0.01, 64)
 with checking("rectifiers-prefer-widths", "trained", f"{times} starts each, "
-              "and the medians of a live run") as check:
+              + ("and the medians of a live run" if enough else "not live: "
+                 "that takes 5 starts of 350 steps with 64 inputs, rate 0.01")
+              ) as check:
     check(max(rectified["far", "deep"]) < min(rectified["far", "early"]), "far")
     if 0.01 <= goal <= 0.2:  # any other draws another line
         check(solved["near", "early"] > solved["near", "deep"], "near")
@@ -714,10 +722,11 @@ with checking("rectifiers-prefer-widths", "trained", f"{times} starts each, "
     for name in lab.RECTIFIERS:
         check(not any(0.01 <= e <= 0.2 for e in rectified["near", name]), name)
     middle = starts // 2
-    check(live["near", "early"][middle] < live["near", "deep"][middle],
-          "live, near")
-    check(live["far", "deep"][middle] < live["far", "early"][middle],
-          "live, far")
+    if enough:
+        check(live["near", "early"][middle] < live["near", "deep"][middle],
+              "live, near")
+        check(live["far", "deep"][middle] < live["far", "early"][middle],
+              "live, far")
 
 # %% tags=["remove-cell"]
 for (task, name), (error, _) in trained.items():

@@ -436,18 +436,26 @@ narrow, wide, augmentation = 8, 16, "color"
 grid = settings.Grid({"B1prod": (wide,), "B2prod": (narrow,),
                       "B3prod": (narrow,)}, (augmentation,))
 products = jobs.train_grid(grid, circuits)
-reached = {record["block"]: record["accuracy"] for record in products}
-table([(record["name"], record["parameters"], f"{reached[record['block']]:.2f}",
+reached = {block: sum(values) / len(values) for (_, block, _), values
+           in analysis.cells(products).items()}  # means over the seeds
+table([(record["name"], record["parameters"],
+        record["accuracy"] and f"{record['accuracy']:.2f}",
         record["status"] == "finished") for record in products],
       ["circuit", "parameters", "training accuracy", "every loss finite"])
 
 # %% tags=["hide-input"]
-with checking("convac-overlap-beats-channels", evidence="trained",
-              detail="product pooling, dead leaves, "
-              f"{augmentation} augmentation") as check:
-    check(reached["B2prod"] > reached["B1prod"] + 0.05,
-          f"B=2 with {narrow} channels against B=1 with {wide}")
-    check(reached["B3prod"] > reached["B2prod"] + 0.05, f"{narrow} channels")
+if (augmentation == "color" and circuits.images >= 100
+        and circuits.epochs >= 25 and circuits.learning_rate == 5e-4):
+    with checking("convac-overlap-beats-channels", evidence="trained",
+                  detail="product pooling, dead leaves, "
+                  f"{augmentation} augmentation") as check:
+        check(reached["B2prod"] > reached["B1prod"] + 0.05,
+              f"B=2 with {narrow} channels against B=1 with {wide}")
+        check(reached["B3prod"] > reached["B2prod"] + 0.05,
+              f"{narrow} channels")
+else:
+    print("not checked: the claim convac-overlap-beats-channels is about\n"
+          "color augmentation and 25 epochs of 100 images, at a rate of 5e-4")
 
 # %% [markdown]
 # ## What to remember

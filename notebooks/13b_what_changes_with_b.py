@@ -857,9 +857,12 @@ with plots.figure(5.6, 4.2) as (drawing, axes):
     plots.draw_usage(axes, stored)
 
 # %% tags=["hide-input"]
+calm = short.learning_rate <= 5e-4  # faster, a product may lose its rank
 with checking("accuracy-does-not-follow-rank", evidence="trained",
               detail="dead leaves, C = 8, and CIFAR-10 images, C = 16; "
-              "{count} checks") as check:
+              "{count} checks" + ("" if calm else ", live only the bound: the "
+                                  "ranks are those of a learning rate of 5e-4")
+              ) as check:
     by_seed = {(record["block"], record["seed"]): record for record in stored}
     for seed in {seed for _, seed in by_seed}:
         low, high = (by_seed[block, seed] for block in ("offset2prod",
@@ -878,8 +881,11 @@ with checking("accuracy-does-not-follow-rank", evidence="trained",
         check(low["accuracy"] > high["accuracy"] + 0.1, seed)
         check(low["after"]["interaction"] < 0.02 and
               high["after"]["interaction"] > 0.05, seed)
-    check(circuits["offset2prod"]["after"]["rank"] == narrow + 1, "live")
-    check(circuits["B2prod"]["after"]["rank"] == 40, "live")
+    low, high = (circuits[block]["after"]["rank"]
+                 for block in ("offset2prod", "B2prod"))
+    most = min(narrow + 1, 40)  # of forty images
+    check(low == most if calm else low <= most, "live")
+    check(high == 40 or not calm, "live")
 
 # %% tags=["remove-cell"]
 for block in separation.COMPARED:

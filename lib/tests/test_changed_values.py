@@ -18,6 +18,7 @@ from lib import (
     overlap_construction,
     planted,
 )
+from lib.audit import audit, models
 from lib.course import ROOT
 from lib.exercises.check import judged
 from lib.exercises.core import apart, rank_of
@@ -226,3 +227,65 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
     for cell in changed:
         exec(compile(cell, stem, "exec"), names)
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stem, marks, old, new, said", [
+    ("06_pooling_geometry", ("train, test = made", "settings = pooled", "header, entries",
+                             "blobs-dissociation"),
+     ("blobs(5000,", "blobs(1500,", "steps=800"), ("blobs(60,", "blobs(40,", "steps=10"),
+     "13 checks: not the small run"),
+    ("06_pooling_geometry", ("train, test = made", "def meet(", "contents = [2]",
+                             "pixels = [(r, c)", "window-contents"),
+     ("blobs(5000,", "blobs(1500,"), ("blobs(30,", "blobs(10,"), "claim holds: window-contents"),
+    ("07_layer_widths", ("lab = planted.widths", "header, runs =", "trained-widths"),
+     ("{}, 6, 100, 0.1",), ("{}, 1, 5, 0.1",), "live only that none is below"),
+    ("07_layer_widths", ("lab = planted.widths", "header, runs =", "starts, shapes",
+                         "rectified = {", "times = len", "rectifiers-prefer"),
+     ("{}, 6, 100, 0.1", "starts, shapes = 5", "steps, rate, batch = 350"),
+     ("{}, 1, 5, 0.1", "starts, shapes = 1", "steps, rate, batch = 5"), "12 starts each, not live"),
+    ("12_connectivity", ("lab = planted.dilated", "windows = indices(3, 8)", "starts=starts",
+                         "header, runs", "mixture-trained"),
+     ("\"hybrid's pairs\", 4, 200",), ("\"first's pairs\", 2, 20",), "12 starts each, not live"),
+    ("11_any_partition", ("def even_part", "def by_hand(", "def corner_like", "corner_12 = ",
+                          "corner_ranks"),
+     ("net = network(4, 4, 2, 2)\n",), ("net = network(4, 4, 2, 3)\n",),
+     "corner-partition [exact] 0 partitions of 4×4"),
+    ("11_any_partition", ("def even_part", "def by_hand(", "def corner_like", "corner_12 = ",
+                          "corner_ranks", "sample = deficient", "tiny = {}", "wide = network",
+                          'checking("any-partition'),
+     ("net = network(4, 4, 2, 2)\n",), ("net = network(4, 4, 2, 1)\n",),
+     "claim holds: any-partition"),
+    ("05_log_space", ("def formula(", "def tower(N", "def tosses(", "test, answer = tosses",
+                      "log-space-training"),
+     ("steps = 80", "positions = 256"), ("steps = 2", "positions = 32"),
+     "two circuits on 32 positions, first steps only"),
+    ("05_log_space", ("def formula(", "def tower(N", "def tosses(", "test, answer = tosses",
+                      "log-space-training"),
+     ("{}, {}, 0.1", "positions = 256"), ("{}, {}, 0.3", "positions = 128"),
+     "two circuits on 128 positions, errors below 0.3"),
+    ("13_convnet_experiments", ("circuits = settings.Set", "convac-overlap"),
+     ("images=100, epochs=25", "(augmentation,))"),
+     ("images=20, epochs=1", "(augmentation,), seeds=(0, 1))"),
+     "not checked: the claim convac-overlap-beats-channels"),
+])
+def test_a_claim_says_what_it_leaves_out_of_changed_cells(stem, marks, old, new, said, capsys):
+    text = "# %%".join(cells_of(stem, "from lib import", *marks))
+    for one, other in zip(old, new, strict=True):
+        assert one in text
+        text = text.replace(one, other)
+    names = {}
+    for cell in text.split("# %%"):
+        exec(compile(cell, stem, "exec"), names)
+    assert said in capsys.readouterr().out
+
+
+def test_gray_values_have_no_bounds_and_the_table_says_so():
+    """One channel: the base of every bound is 1."""
+    with torch.device("meta"):
+        names = {"audits": dict.fromkeys(("VGG-16", "ResNet-50", "GoogLeNet"),
+                                         audit(models.vgg(11)))}
+    for cell in cells_of("14_audit_a_network", "from lib import", "def short(", "M = 3  # raw",
+                         "14-vgg-rgb"):
+        cell = cell.replace("M = 3  # raw", "M = 1  # raw")
+        exec(compile(cell.partition("order = [")[0], "14", "exec"), names)
+    assert not any(found.best for found in names["raw"].values())
