@@ -402,10 +402,10 @@ glue("13-later-step", f"{max(max(row[1:]) for row in steps.values()):.1f}")
 # ## What was left open, varied
 #
 # The source does not state the batch size, the ranges of the augmentations or the initialization.
-# Each line below is the small experiment again, for 40 epochs instead of 25, with the choice that
-# names it changed: at 32 channels, does accuracy rise from $B=1$ to $B=2$ to $B=3$, and does $B=2$
-# with 16 channels beat $B=1$ with 32? Two lines change a second thing: with batches of 25 there are
-# 80 epochs, and with the color shift of 0.2 the translation is at most two pixels instead of four.
+# Each line below is the small experiment again, for 40 epochs instead of 25, with the one choice
+# changed that its name tells. At 32 channels, does accuracy rise from $B=1$ to $B=2$ to $B=3$? Does
+# $B=2$ with 16 channels beat $B=1$ with 32? Two lines change a second thing: batches of 25 have 80
+# epochs, and the color shift of 0.2 moves images by at most two pixels instead of four.
 
 # %%
 variations, narrow, wide = {}, 16, 32

@@ -212,8 +212,8 @@ def test_what_the_varied_runs_change_is_what_the_chapter_says():
     twin = (STORED.parent / "13_convnet_experiments.py").read_text("utf-8")
     said = " ".join(twin.replace("\n#", "\n").split())
     assert PRESETS["minute"][0].epochs == 25 and "again, for 40 epochs instead of 25" in said
-    assert "Two lines change a second thing: with batches of 25 there are 80 epochs" in said
-    assert "translation is at most two pixels instead of four" in said
+    assert "Two lines change a second thing: batches of 25 have 80 epochs" in said
+    assert "moves images by at most two pixels instead of four" in said
 
 
 def test_rates_and_versions_are_those_that_the_texts_name():

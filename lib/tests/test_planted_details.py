@@ -270,6 +270,7 @@ def test_the_chapter_says_how_long_the_stored_circuits_were_fitted():
     page, twin = (" ".join((ROOT / name).read_text("utf-8").split()) for name in (
         "book/layer-widths.md", "notebooks/07_layer_widths.py"))
     assert chosen["starts"] == 12
-    assert (f"from twelve starts each ({chosen['steps']} steps of Adam at a rate of "
-            f"{chosen['rate']}; above 100 steps at 0.1)") in page
-    assert "starts, steps=100, rate=0.1)" in twin
+    assert (f"from twelve starts of {chosen['steps']} steps of Adam at a rate of "
+            f"{chosen['rate']}") in page
+    assert "best of six starts of 100 steps at a rate of 0.1" in page
+    assert "starts, steps, rate = {}, 6, 100, 0.1" in twin
