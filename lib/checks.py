@@ -5,8 +5,8 @@ import numbers
 import operator
 from collections.abc import Callable, Iterable
 
-__all__ = ["choice", "counted", "drawing", "flag", "floats", "integer", "integers", "is_integer",
-           "kind", "native", "pairs", "real", "shown"]
+__all__ = ["choice", "counted", "drawing", "flag", "floats", "in_one_line", "integer", "integers",
+           "is_integer", "kind", "native", "pairs", "real", "shown"]
 
 
 def integer(what: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -123,6 +123,18 @@ def counted(number: int) -> str:
     ('268435456', 'more than 10^6020')
     """
     return str(number) if number < 10**300 else f"more than 10^{math.floor(math.log10(number))}"
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error says, in one line; what it is, where it says nothing.
+
+    Examples
+    --------
+    >>> in_one_line(ValueError("no\\n  reason")), in_one_line(MemoryError())
+    ('no reason', 'MemoryError: not enough memory')
+    """
+    silent = type(error).__name__ + ": not enough memory" * isinstance(error, MemoryError)
+    return " ".join(str(error).split()) or silent
 
 
 def shown(value: object) -> str:

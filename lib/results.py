@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from .checks import in_one_line
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -208,10 +210,9 @@ def _parsed(raw, path, parse, require=None):
         except (ValueError, RecursionError) as error:
             if end > len(raw) and (header or piece.startswith(_START) or _START.startswith(piece)):
                 break  # torn: a beginning of a JSON object is never one
-            reason = ("holds zeros, as a power cut leaves them" if b"\0" in piece
-                      else f"is not JSON: {error}")  # which would speak of UTF-32
-            raise ResultsError(
-                f"read: {path}, line {number} {reason}; {_advice(header)}") from error
+            why = ("holds zeros, as a power cut leaves them" if b"\0" in piece
+                   else f"is not JSON: {error}")  # which would speak of UTF-32
+            raise ResultsError(f"read: {path}, line {number} {why}; {_advice(header)}") from error
         try:
             checked = _take_checksum(entry)
             if header is None:
@@ -345,9 +346,8 @@ class Results:
             self.header = json.loads(json.dumps({
                 **(about or {}), "kind": "header", "format": FORMAT, "settings": settings,
                 "identifier": identifier(settings)}, allow_nan=False))
-        except (TypeError, ValueError) as error:
-            raise ResultsError(
-                f"Results: settings and about must be JSON values: {error}") from error
+        except (TypeError, ValueError) as why:
+            raise ResultsError(f"Results: settings and about must be JSON values: {why}") from why
         _contents(self.path, parse, self._require_mine)
         if make:
             self.append()
@@ -482,7 +482,7 @@ def program() -> Iterator[None]:
     try:
         yield
     except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
-        raise SystemExit(f"error: {' '.join(str(error).split())}") from error
+        raise SystemExit(f"error: {in_one_line(error)}") from error
     except KeyboardInterrupt:
         print("\ninterrupted: what was finished is stored, the same command continues",
               file=sys.stderr)

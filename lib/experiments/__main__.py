@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from .. import results
+from ..checks import in_one_line
 from ..exact.device import training_device
 from ..options import Parser
 from . import sweep
@@ -239,7 +240,7 @@ def execute(arguments):
             say(f"\ninterrupted: {report(output)}; the same command continues")
         return 130
     except (RuntimeError, MemoryError, ValueError, ImportError, OSError) as error:
-        say(f"error: {' '.join(str(error).split())}")
+        say(f"error: {in_one_line(error)}")
         return 2
 
 

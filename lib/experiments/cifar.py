@@ -204,6 +204,8 @@ def cifar10(split="train", folder=None, cache=None, progress=True):
         raw = _archive(archive_path(cache), progress)
         with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
             contents = {name: tar.extractfile(f"{FOLDER}/{name}").read() for name in names}
+    except MemoryError:  # no fault of the network or the folder
+        raise
     except Exception as error:  # the network fails in many ways, not all of them OSError
         raise DatasetError(
             f"cifar10: cannot fetch {URL} into {cache_folder(cache)}: {error}; try again, choose "

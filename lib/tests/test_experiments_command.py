@@ -290,6 +290,18 @@ def test_what_cannot_start_is_one_line_and_exit_code_two(asked, capsys, monkeypa
     assert capsys.readouterr() == ("", "error: no reason at all\n")
 
 
+def test_an_error_without_a_text_says_what_it_is(asked, capsys, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(sweep, "run_sweep", fail)
+    assert command.main([]) == 2
+    assert capsys.readouterr() == ("", "error: MemoryError: not enough memory\n")
+    with pytest.raises(SystemExit, match="^error: MemoryError: not enough memory$"):
+        with results.program():
+            fail()
+
+
 def test_an_error_of_the_program_is_not_hidden(asked, monkeypatch):
     monkeypatch.setattr(sweep, "run_sweep", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

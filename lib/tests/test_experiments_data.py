@@ -201,6 +201,15 @@ ANSWERS = {
 }
 
 
+def test_full_memory_is_no_fault_of_the_network(tmp_path, monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(cifar, "_archive", full)
+    with pytest.raises(MemoryError):
+        cifar10(cache=tmp_path, progress=False)
+
+
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_every_wrong_answer_is_one_line(answer, tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
