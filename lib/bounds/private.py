@@ -91,6 +91,12 @@ def private_columns(
     extent, cut : int
         All columns, and those before the cut.
 
+    Notes
+    -----
+    As the theorem counts: as if windows began before the first column too. The first one may have
+    more columns after the cut to itself. Where its field ends inside the image, T of them are
+    counted then, and before the cut it has at most T: the smaller of the two numbers is the same.
+
     Examples
     --------
     >>> [private_columns(start, 4, 2, 8, 4) for start in (0, 2, 4, 6)]
