@@ -201,12 +201,18 @@ def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
 
 
 def _wide(edge: torch.Tensor, dims: list[int], extent: int) -> bool:
-    """Whether a hull over dimensions looks along the whole image, not only inside windows of it."""
+    """Whether a hull over dimensions looks along the whole image, not only inside windows of it.
+
+    Boxes of one width, each as wide as the image, that begin near to each other are a window, too.
+    """
     if not any(moves(edge, d) for d in dims):
         return False
     merged = edge.amin([d + 1 for d in dims], keepdim=True)
-    widths = 1 - merged[0] - merged[1]
-    return int(widths.max()) >= extent or not any(moves(merged, d) for d in range(edge.dim() - 1))
+    widths, sizes = 1 - merged[0] - merged[1], 1 - edge[0] - edge[1]
+    way = int((widths - sizes).max())               # from the first box to the last
+    rigid = 2 * way < extent and bool((sizes == sizes.max()).all())
+    return int(widths.max()) >= extent and not rigid or not any(
+        moves(merged, d) for d in range(edge.dim() - 1))
 
 
 def moving_dims(field: Field) -> list[set[int]]:

@@ -279,3 +279,18 @@ def test_channels_with_different_fields_are_no_grid_themselves(before, after, si
     """Ends of fields lay farther apart across channels than along a small map: it lost its grid."""
     axis, = audit(Shuffled(before, after), (size,)).output
     assert (axis.size, axis.stride, axis.start) == (before + after + 1, 1, -before)
+
+
+@pytest.mark.parametrize("image", [16, 32])
+def test_windows_written_out_keep_the_grid_where_fields_are_larger_than_the_image(image):
+    """As in a convolution of one's own: the grid was lost at the first such field."""
+    class ByHand(nn.Conv2d):
+        def forward(self, x):
+            rows = x.shape[2] // self.stride[0]
+            columns = F.unfold(x, 3, padding=1, stride=self.stride).transpose(1, 2)
+            return F.linear(columns, self.weight.flatten(1), self.bias).mT.unflatten(2, (rows, -1))
+
+    first, second = ([(axis.size, axis.stride, axis.start) for axis in audit(nn.Sequential(
+        kind(3, 4, 3, 2, 1), *[kind(4, 4, 3, padding=1) for _ in range(image // 4 + 2)]),
+        image).last_map] for kind in (nn.Conv2d, ByHand))
+    assert first == second and first[0][0] > image

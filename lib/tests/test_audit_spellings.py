@@ -340,3 +340,21 @@ def test_one_number_for_each_place_in_a_patch_is_a_gate():
     found = audit(Patches(), 8)
     assert all(axis.everything for axis in found.output)
     assert [(axis.size, axis.stride) for axis in found.local.output] == [(5, 1)] * 2
+
+
+@pytest.mark.parametrize("compare", [
+    lambda a, b: (a * b).sum(1), lambda a, b: torch.einsum("bchw, bchw -> bhw", a, b),
+    lambda a, b: (a.movedim(1, 3)[..., None, :] @ b.movedim(1, 3)[..., None])[..., 0, 0],
+    lambda a, b: torch.einsum("bchw, bchw -> bhw", a, b.cumsum(3))])
+def test_local_fields_keep_both_maps_that_are_compared_place_by_place(compare):
+    """As in a similarity of two branches, or what a scan of a state space model reads out."""
+    class Compared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.near, self.far = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(3, 4, 7, padding=3)
+
+        def forward(self, x):
+            return compare(self.near(x), self.far(x))[:, None]
+
+    found = audit(Compared(), 16)
+    assert found.local.output == found.output and found.output[0].size in (7, 16)

@@ -428,14 +428,23 @@ def _own(parts: list[Field], spread: list[bool], asks: int | None = None) -> lis
     """The factors of an attention; only the asking unit's own, if attention is ignored.
 
     Of scores it is the one that ``asks``. Values that are summed over places are not, on whichever
-    side the scores are, nor is a summary of the whole map beside factors that have places.
+    side the scores are, nor is a summary of the whole map beside factors that have places. Factors
+    that meet place by place, as two maps whose channels are compared, look around nowhere.
     """
-    if len(parts) == 1 or "attention" not in parts[0].ignore:
+    if len(parts) == 1 or "attention" not in parts[0].ignore or (
+            not any(spread) and _in_one_place(parts)):
         return parts
     placed = [sum(map(bool, moving_dims(x))) for x in parts]
     if not any(placed):                             # boxes may grow from a border instead of moving
         placed = [sum(edge.numel() for edge in x.edges) for x in parts]
     return [parts[min(range(len(parts)), key=lambda i: (spread[i], i != asks, -placed[i]))]]
+
+
+def _in_one_place(parts: list[Field]) -> bool:
+    """Whether the boxes of all factors vary along the same dimensions of the product."""
+    varying = [[{d for d, n in enumerate(reversed(edge.shape[1:])) if n > 1} for edge in x.edges]
+               for x in parts]
+    return any(varying[0]) and all(dims == varying[0] for dims in varying)
 
 
 def find_keys(calls: list[Call]) -> None:
