@@ -293,6 +293,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
     """
     trained = sorted({key[0] for key in found}, key=("color", "spatial", "none").index) or ["color"]
     with figure(4.8, round(2.8 + 2.3 * len(trained), 1), len(blocks), 1 + len(trained),
+                squeeze=False,  # of one kind, too
                 gridspec_kw={"height_ratios": [1] + [2.3] * len(trained)}) as (drawing, grid):
         for axes, block in zip(grid[0], blocks):
             draw_sight(axes, block)

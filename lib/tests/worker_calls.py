@@ -31,4 +31,5 @@ def lead(folder):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored behind a shell's `&`
     lead(sys.argv[1])
