@@ -24,6 +24,7 @@ from typing import NoReturn
 import torch
 from torch import nn
 
+from ..checks import in_one_line
 from ..options import Parser, discard_output
 from . import Audit, UnsupportedOperation, audit, effective_field
 from .report import markdown, wrapped
@@ -397,7 +398,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(text)
         sys.stdout.flush()
     except (TypeError, ValueError, UnsupportedOperation) as error:
-        print(f"{command()}: {_as_options(' '.join(str(error).split()))}", file=sys.stderr)
+        print(f"{command()}: {_as_options(in_one_line(error))}", file=sys.stderr)
         return 3 if isinstance(error, UnsupportedOperation) else 2
     except OSError as error:                        # `... | head`, or a full disk
         if not isinstance(error, BrokenPipeError):

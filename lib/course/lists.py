@@ -4,6 +4,8 @@ from pathlib import Path
 
 import yaml
 
+from ..checks import in_one_line
+
 __all__ = ["load_list"]
 
 
@@ -55,4 +57,4 @@ def load_list(path: Path) -> object:
         place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ValueError(f"{path.name}: {place}{error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:       # 2026-13-01 is no day, 0x80 no UTF-8
-        raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from None
+        raise ValueError(f"{path.name}: {in_one_line(error)}") from None
