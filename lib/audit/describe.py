@@ -12,6 +12,7 @@ from .fields import Field
 from .geometry import is_map
 from .report import join_record, layer_record
 from .rules import Unknown, interpret
+from .rules.gates import unrepeated
 from .rules.mixing import find_keys
 from .trace import UnsupportedOperation, Value
 
@@ -43,7 +44,8 @@ def described(found: object, keep: Value | None = None) -> object:
     kept = {*recorded.outputs, keep}
     for call in recorded.calls:
         for fields in tables:
-            fields.update(zip(call.outputs, interpret(call, fields), strict=True))
+            fields.update(zip(call.outputs, interpret(call, unrepeated(call, fields)),
+                              strict=True))
         _same_steps(found, call)
         _describe_call(found, call, names)
         for value in {*call.inputs, *call.outputs}:

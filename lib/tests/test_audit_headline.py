@@ -186,11 +186,34 @@ def test_gates_and_norms_can_be_left_aside(norm):
 
 @pytest.mark.parametrize("spread", [
     lambda gate, x: gate.expand_as(x).relu(), lambda gate, x: gate.repeat(1, 1, *x.shape[2:]),
-    lambda gate, x: F.interpolate(gate, size=x.shape[2:], mode="bilinear")])
+    lambda gate, x: F.interpolate(gate, size=x.shape[2:], mode="bilinear"),
+    lambda gate, x: gate.repeat_interleave(x.shape[2], 2).repeat_interleave(x.shape[3], 3),
+    lambda gate, x: gate[:, :, [0] * x.shape[2]][..., [0] * x.shape[3]],
+    lambda gate, x: gate * torch.ones_like(x),
+    lambda gate, x: gate + gate.expand_as(x).flatten(2).view_as(x),
+    lambda gate, x: torch.cat([part.expand_as(x[:, :4]) for part in gate.split(4, 1)], 1)])
 def test_a_gate_may_be_repeated_all_over_the_map(spread):
     found = audit(Gated(spread=spread), 64)
     assert all(axis.everything for axis in found.output)
     assert [(axis.size, axis.stride) for axis in found.local.output] == [(15, 8)] * 2
+
+
+@pytest.mark.parametrize("use", [
+    lambda x, gate: torch.where(gate > 0, x, 0.0), lambda x, gate: x.masked_fill(gate > 0, 0.0),
+    lambda x, gate: torch.addcmul(x, x, gate), lambda x, gate: torch.lerp(x, -x, gate)])
+def test_a_repeated_gate_is_one_in_every_operation(use):
+    gated = Run(lambda x: use(x, x.mean((2, 3), keepdim=True).expand_as(x)))
+    assert [axis.size for axis in audit(gated, 16).local.output] == [1, 1]
+
+
+@pytest.mark.parametrize("scores", [
+    lambda x: x.flatten(2).softmax(2).view_as(x),
+    lambda x: x.mean((2, 3), keepdim=True).expand_as(x) + x.flatten(2).softmax(2).view_as(x),
+    lambda x: torch.stack([x.flatten(2).softmax(2).view_as(x)] * 2, 1).flatten(1, 2)[:, ::2],
+    lambda x: x.flatten(2).softmax(2).view_as(x)[..., :4].repeat(1, 1, 1, 4)])
+def test_numbers_of_single_places_are_no_gate(scores):
+    local = audit(Run(lambda x: x * scores(x)), 16).local
+    assert all(axis.everything for axis in local.output)
 
 
 def test_one_number_for_every_row_is_no_gate():

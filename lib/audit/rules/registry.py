@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import prod
 from typing import NoReturn
 
 import torch
@@ -20,9 +19,7 @@ ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "c
                "rrelu_with_noise", "glu_jvp", "bucketize", "complex", "polar")
 
 
-REPEATS = ("expand", "repeat", "tile")
 OVERWRITES = ("copy", "zero", "fill")
-RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
 
 
 Result = Field | None | list
@@ -159,7 +156,7 @@ def interpret(call: Call, fields: dict) -> list:
                          "input, which is not followed here; replace the operation by known ones, "
                          f"or stop before it: {EARLIER}")
     elif torch.Tag.pointwise in call.function.tags:
-        result = hull([before_repeated(value, fields[value]) for value in call.inputs
+        result = hull([fields[value] for value in call.inputs
                        if isinstance(fields[value], Field)], shapes[0])
     else:
         refuse(call, "its receptive field is not known here; replace the operation by known ones, "
@@ -175,40 +172,6 @@ def is_elementwise(call: Call) -> bool:
     """Whether every unit of the result is computed from the units in its own place."""
     return call.name in (*ELEMENTWISE, "_to_copy") or (
         call.function is not None and torch.Tag.pointwise in call.function.tags)
-
-
-def before_repeated(value: Value, x: Field) -> Field:
-    """A gate as it was before it was repeated all over a map, if gates are to be ignored.
-
-    Gates are recognized by being one number for a map, and ``x * gate.expand_as(x)`` is common.
-    """
-    at, reshaped = value, False
-    while "gates" in x.ignore and at.call is not None and len(at.call.inputs) == 1:
-        source, = at.call.inputs
-        if at.call.name in REPEATS or at.call.name.startswith("upsample"):
-            small = (*[1] * (len(x.shape) - len(source.shape)), *source.shape)
-            if reshaped:                            # one number for each group of channels
-                small = _per_channel(source, x)
-            if small is None or any(
-                    n != m and (n != 1 or any(edge.shape[d + 1] > 1 for edge in x.edges))
-                    for d, (n, m) in enumerate(zip(small, x.shape, strict=False))):
-                break
-            return x.replace(small, step=[
-                s if s and small[s[0]] == x.shape[s[0]] else None for s in x.step])
-        if at.call.name in RESHAPES:
-            reshaped = True
-        elif at.call.function is None or torch.Tag.pointwise not in at.call.function.tags:
-            break
-        at = source
-    return x
-
-
-def _per_channel(source: Value, x: Field) -> tuple | None:
-    """The shape of a gate whose numbers, repeated row by row, are constant in every channel."""
-    groups = source.shape[:2]
-    whole = len(groups) == 2 and prod(source.shape) == prod(groups) and (
-        groups[0] == x.shape[0] and x.shape[1] % groups[1] == 0)
-    return (*x.shape[:2], *[1] * (len(x.shape) - 2)) if whole else None
 
 
 def _resolve(entry, fields):
