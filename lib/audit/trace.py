@@ -52,7 +52,7 @@ class Call:
 
     ``arguments`` are bound by name, with a `Value` in place of every tensor that depends on the
     input; other tensors are parameters or constants. ``parameters`` names the parameters from
-    which these were computed; ``keys`` is the dimension of scores that a softmax runs along.
+    which these were computed; ``keys`` is the dimension of scores that runs along keys.
     ``within`` names modules that are running although the scope, named after another module, does
     not lie in them: ``layer0 = nn.Sequential(backbone.conv1, ...)`` runs ``backbone.conv1``.
     """
