@@ -8,6 +8,12 @@ from torch.nn import functional as F  # noqa: N812
 from lib.audit import audit
 
 
+def seen(found):
+    """Boxes of all units of the output, per axis."""
+    field = found.fields(found.trace.outputs[0])[1]
+    return [field.full(axis) for axis in field.axes]
+
+
 class Words(nn.Module):
     """A window of three words, then attention under a mask of the words that are padding."""
 
@@ -124,4 +130,83 @@ def test_a_window_of_keys_in_each_place_stays():
             return (weights * near).sum(2)
 
     found = audit(Window(), 12)
+    assert found.local.output == found.output and [a.size for a in found.output] == [3, 3]
+
+
+class Strips(nn.Module):
+    """One factor for each row and one for each column of a map, which are computed from it."""
+
+    def __init__(self, spelling):
+        super().__init__()
+        self.spelling = spelling
+        self.conv = nn.Sequential(nn.Conv2d(3, 4, 7, 2, 3), nn.Conv2d(4, 4, 7, 2, 3))
+        self.down, self.up = nn.Conv2d(4, 2, 1), nn.Conv2d(2, 4, 1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        if self.spelling == "beside a summary":
+            x = torch.cat([x[:, :2], x.mean((2, 3), keepdim=True).expand_as(x)[:, 2:]], 1)
+        rows, columns = x.mean(3, keepdim=True), x.mean(2, keepdim=True)
+        if self.spelling != "apart":                # through one layer, as in coordinate attention
+            y = self.down(torch.cat([rows, columns.mT], 2))
+            rows, columns = y.split([x.shape[2], x.shape[3]], 2)
+            rows, columns = self.up(rows), self.up(columns.mT)
+        return x * rows.sigmoid() * columns.sigmoid()
+
+
+@pytest.mark.parametrize("spelling, size", [("apart", (80, 12)), ("apart", (12, 80)),
+                                            ("beside a summary", (80, 80)), ("joint", (80, 80))])
+def test_factors_of_rows_and_columns_are_no_gates(spelling, size):
+    """Also where the fields are as wide as the image, or the factors see all of it."""
+    found = audit(Strips(spelling), size)
+    assert all(axis.everything for axis in found.output)
+    assert found.local.output == found.output
+
+
+class Rows(nn.Module):
+    """A recurrent layer along the rows, then attention along them or along rows and columns."""
+
+    def __init__(self, attend):
+        super().__init__()
+        self.attend, self.conv = attend, nn.Conv2d(3, 6, 3, 2, 1)
+        self.past = nn.GRU(6, 6, batch_first=True)
+
+    def forward(self, x):
+        x = self.conv(x)
+        b, c, h, w = x.shape
+        x = self.past(x.permute(0, 2, 3, 1).reshape(-1, w, c))[0]
+        if self.attend == "rows":
+            x = x + (x.mT @ (x @ x.mT).softmax(-1).mT).mT
+        x = x.view(b, h, w, c).permute(0, 3, 1, 2)
+        if self.attend == "crossing":               # one softmax over a row and a column
+            row, column = x.permute(0, 2, 1, 3).flatten(0, 1), x.permute(0, 3, 1, 2).flatten(0, 1)
+            scores = torch.cat([(row.mT @ row).view(b, h, w, w), (
+                column.mT @ column).view(b, w, h, h).transpose(1, 2)], 3).softmax(3)
+            along = scores[..., :w].flatten(0, 1), scores[..., w:].transpose(1, 2).flatten(0, 1)
+            x = x + (row @ along[0].mT).view(b, h, c, w).transpose(1, 2) + (
+                column @ along[1].mT).view(b, w, c, h).permute(0, 2, 3, 1)
+        return x
+
+
+@pytest.mark.parametrize("attend", ["rows", "crossing"])
+def test_attention_along_rows_behind_a_recurrent_layer_is_left_aside(attend):
+    found, plain = audit(Rows(attend), (16, 24)), audit(Rows(None), (16, 24))
+    assert found.local.output == plain.output and found.output != plain.output
+    pairs = zip(seen(found.local), seen(plain), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_kernel_for_each_place_stays_beside_its_window(flipped):
+    class Involution(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.kernel = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 9, 1)
+
+        def forward(self, x):
+            x = self.conv(x.flip(3) if flipped else x)
+            window = F.unfold(x, 3, padding=1).view(1, 4, 9, *x.shape[2:])
+            return torch.einsum("bkhw,bckhw->bchw", self.kernel(x), window)
+
+    found = audit(Involution(), 16)
     assert found.local.output == found.output and [a.size for a in found.output] == [3, 3]

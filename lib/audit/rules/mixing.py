@@ -183,7 +183,8 @@ def product(call: Call, a: dict, shapes: list) -> Result:
     call.layer = LayerInfo("attention" if both else "dense", mixes=any(spread), single=not alone,
                            channels_in=0 if both else weight.shape[inner],
                            channels=1 if alone else shape[dim], dims=(dim, dim))
-    parts = _own(parts, spread, None if call.keys is None else len(shape) - 1 - call.keys)
+    parts = _own(parts, spread, None if call.keys is None else len(shape) - 1 - call.keys,
+                 call.attends)
     if isinstance(added, Field):
         parts = without_keys(call, [*parts, added])
     return hull(parts, shape, gates=not both)
@@ -388,8 +389,8 @@ def summed(call: Call, a: dict, shapes: list) -> Result:
         return hull(parts, shapes[0])
     asks = [call.keys is not None and result[call.keys] not in letters
             for letters, x in factors if isinstance(x, Field)]
-    return hull(_own(parts, spread, asks.index(True) if any(asks) else None), shapes[0],
-                gates=False)
+    return hull(_own(parts, spread, asks.index(True) if any(asks) else None,
+                     call.attends), shapes[0], gates=False)
 
 
 def _summed_layer(factors: list, result: str) -> LayerInfo | None:
@@ -418,20 +419,21 @@ def _carries(x: Field, dims: list[int]) -> bool:
                for s, edge in zip(x.step, x.edges, strict=True))
 
 
-def _own(parts: list[Field], spread: list[bool], asks: int | None = None) -> list[Field]:
+def _own(parts: list[Field], spread: list[bool], asks: int | None = None,
+         attends: bool = True) -> list[Field]:
     """The factors of an attention; only the asking unit's own, if attention is ignored.
 
     Of scores it is the one that ``asks``. Values that are summed over places are not, on whichever
     side the scores are, nor is a summary of the whole map beside factors that have places. Factors
-    that meet place by place, as two maps whose channels are compared, look around nowhere.
+    that meet place by place look around nowhere: two maps whose channels are compared, or a window
+    and a kernel for each place, which no scores were made for.
     """
     if len(parts) == 1 or "attention" not in parts[0].ignore or (
-            not any(spread) and _in_one_place(parts)):
+            not (attends and any(spread)) and _in_one_place(parts)):
         return parts
-    placed = [sum(map(bool, moving_dims(x))) for x in parts]
-    if not any(placed):                             # boxes may grow from a border instead of moving
-        placed = [sum(edge.numel() for edge in x.edges) for x in parts]
-    return [parts[min(range(len(parts)), key=lambda i: (spread[i], i != asks, -placed[i]))]]
+    placed = [(-sum(map(bool, moving_dims(x))),     # boxes may grow from a border instead of moving
+               -sum(edge.numel() for edge in x.edges)) for x in parts]
+    return [parts[min(range(len(parts)), key=lambda i: (spread[i], i != asks, placed[i]))]]
 
 
 def _in_one_place(parts: list[Field]) -> bool:

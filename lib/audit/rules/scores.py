@@ -7,6 +7,8 @@ from .mixing import PRODUCTS, SOFTMAXES, factors_of
 from .movement import MOVES
 from .registry import is_elementwise
 
+SCORES = PRODUCTS + SOFTMAXES
+
 
 def find_keys(calls: list[Call]) -> None:
     """Tell what makes scores of attention which dimension of theirs runs along the keys.
@@ -22,9 +24,11 @@ def find_keys(calls: list[Call]) -> None:
             starts = _summed(call)
         for value, dim in starts:
             way = _way_to_scores(value, dim)
-            if not product or any(made.name in PRODUCTS for made, _ in way):
-                for made, keys in way:
-                    made.keys = keys
+            if product and not any(made.name in SCORES for made, _ in way):
+                continue
+            call.attends = product
+            for made, keys in way:
+                made.keys = keys
 
 
 def _summed(call: Call) -> list[tuple[Value, int]]:
@@ -51,7 +55,8 @@ def _way_to_scores(value: Value, dim: int) -> list[tuple[Call, int]]:
         if made is None or value in seen:
             continue
         seen.add(value)
-        if (made.name in PRODUCTS or is_elementwise(made)) and len(made.inputs) > 1:
+        if made.name in SOFTMAXES or len(made.inputs) > 1 and (
+                made.name in PRODUCTS or is_elementwise(made)):
             found.append((made, dim))
         if made.name == "permute":
             todo.append((made.inputs[0], made.arguments["dims"][dim] % rank))
