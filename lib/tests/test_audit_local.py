@@ -210,3 +210,47 @@ def test_a_kernel_for_each_place_stays_beside_its_window(flipped):
 
     found = audit(Involution(), 16)
     assert found.local.output == found.output and [a.size for a in found.output] == [3, 3]
+
+
+@pytest.mark.parametrize("pooled", [lambda x, a: torch.einsum("bnc,bn->bc", x, a),
+                                    lambda x, a: (a[:, None] @ x)[:, 0]])
+def test_a_sum_over_what_has_attended_does_not_turn_it_around(pooled):
+    """The queries are summed over then, but keys stay keys."""
+
+    class Net(nn.Module):
+        def __init__(self, attends):
+            super().__init__()
+            self.attends, self.conv = attends, nn.Conv1d(3, 6, 3, padding=1)
+            self.mix, self.few = nn.Linear(6, 1), nn.Linear(24, 4)
+
+        def forward(self, x):
+            x = self.conv(x).mT
+            if self.attends:
+                few = self.few(x.mT).mT
+                x = x + (x @ few.mT).softmax(-1) @ few
+            return (x + pooled(x, self.mix(x)[..., 0].softmax(1))[:, None]).mT
+
+    found, plain = audit(Net(True), (24,)), audit(Net(False), (24,))
+    assert found.local.output == plain.local.output and plain.local.output[0].size == 3
+
+
+def test_bases_that_compare_channels_behind_a_shift():
+    """Channels that look elsewhere are summed over in scores, but they are no places."""
+
+    class Net(nn.Module):
+        def __init__(self, attends):
+            super().__init__()
+            self.attends, self.conv = attends, nn.Conv2d(3, 4, 4, 4)
+            self.bases = nn.Parameter(torch.ones(1, 4, 5))
+
+        def forward(self, x):
+            x = self.conv(x)
+            x = torch.cat([x[:, :2].roll(1, 3), x[:, 2:].roll(-1, 2)], 1)
+            if not self.attends:
+                return x.mean(1, keepdim=True).expand_as(x)
+            rows = x.flatten(2)
+            bases = rows @ (rows.mT @ self.bases).softmax(2)
+            return (bases @ (rows.mT @ bases).softmax(2).mT).view_as(x)
+
+    found, plain = audit(Net(True), 24), audit(Net(False), 24)
+    assert all(torch.equal(*pair) for pair in zip(seen(found.local), seen(plain), strict=True))

@@ -183,8 +183,7 @@ def product(call: Call, a: dict, shapes: list) -> Result:
     call.layer = LayerInfo("attention" if both else "dense", mixes=any(spread), single=not alone,
                            channels_in=0 if both else weight.shape[inner],
                            channels=1 if alone else shape[dim], dims=(dim, dim))
-    parts = _own(parts, spread, None if call.keys is None else len(shape) - 1 - call.keys,
-                 call.attends)
+    parts = _own(call, parts, spread, None if call.keys is None else len(shape) - 1 - call.keys)
     if isinstance(added, Field):
         parts = without_keys(call, [*parts, added])
     return hull(parts, shape, gates=not both)
@@ -356,7 +355,7 @@ def distances(call: Call, a: dict, shapes: list) -> Result:
             parts.append(x if dim == -1 else _as_columns(x))
     call.layer = LayerInfo("attention", channels_in=shapes[0][-1], channels=shapes[0][-1])
     asks = None if call.keys is None else len(shapes[0]) - 1 - call.keys
-    return hull(_own(parts, [False] * len(parts), asks), shapes[0], gates=False)
+    return hull(_own(call, parts, [False] * len(parts), asks), shapes[0], gates=False)
 
 
 @rule("einsum")
@@ -389,8 +388,8 @@ def summed(call: Call, a: dict, shapes: list) -> Result:
         return hull(parts, shapes[0])
     asks = [call.keys is not None and result[call.keys] not in letters
             for letters, x in factors if isinstance(x, Field)]
-    return hull(_own(parts, spread, asks.index(True) if any(asks) else None,
-                     call.attends), shapes[0], gates=False)
+    return hull(_own(call, parts, spread, asks.index(True) if any(asks) else None), shapes[0],
+                gates=False)
 
 
 def _summed_layer(factors: list, result: str) -> LayerInfo | None:
@@ -419,8 +418,7 @@ def _carries(x: Field, dims: list[int]) -> bool:
                for s, edge in zip(x.step, x.edges, strict=True))
 
 
-def _own(parts: list[Field], spread: list[bool], asks: int | None = None,
-         attends: bool = True) -> list[Field]:
+def _own(call: Call, parts: list[Field], spread: list[bool], asks: int | None) -> list[Field]:
     """The factors of an attention; only the asking unit's own, if attention is ignored.
 
     Of scores it is the one that ``asks``. Values that are summed over places are not, on whichever
@@ -429,11 +427,13 @@ def _own(parts: list[Field], spread: list[bool], asks: int | None = None,
     and a kernel for each place, which no scores were made for.
     """
     if len(parts) == 1 or "attention" not in parts[0].ignore or (
-            not (attends and any(spread)) and _in_one_place(parts)):
+            not (call.attends and any(spread)) and _in_one_place(parts)):
         return parts
+    weighs = call.attends or asks is None           # scores themselves are summed over channels
     placed = [(-sum(map(bool, moving_dims(x))),     # boxes may grow from a border instead of moving
                -sum(edge.numel() for edge in x.edges)) for x in parts]
-    return [parts[min(range(len(parts)), key=lambda i: (spread[i], i != asks, placed[i]))]]
+    return [parts[min(range(len(parts)), key=lambda i: (
+        weighs and spread[i], i != asks, placed[i]))]]
 
 
 def _in_one_place(parts: list[Field]) -> bool:

@@ -24,8 +24,8 @@ def find_keys(calls: list[Call]) -> None:
             starts = _summed(call)
         for value, dim in starts:
             way = _way_to_scores(value, dim)
-            if product and not any(made.name in SCORES for made, _ in way):
-                continue
+            if product and not any(made.name in SCORES and not made.attends for made, _ in way):
+                continue                            # a sum over queries, say, of what has attended
             call.attends = product
             for made, keys in way:
                 made.keys = keys
