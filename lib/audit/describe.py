@@ -13,7 +13,7 @@ from .geometry import is_map
 from .report import join_record, layer_record
 from .rules import Unknown, interpret
 from .rules.gates import unrepeated
-from .rules.mixing import find_keys
+from .rules.scores import find_keys
 from .trace import UnsupportedOperation, Value
 
 LARGE = 2 ** 18                                     # boxes of larger tensors are not all kept

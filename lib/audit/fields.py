@@ -146,19 +146,26 @@ def _without_gates(fields: list[Field]) -> list[Field]:
     """The operands without those that are one number for a whole map, if gates are ignored."""
     if "gates" not in fields[0].ignore or len(fields) == 1:
         return fields
-    dims = {step[0] - len(f.shape) for f in fields if f.gridded for step in f.step
-            if f.shape[step[0]] > 1}
-    gridded = bool(dims)
-    dims = dims or {d - len(f.shape) for f in fields                        # tokens, flipped maps
-                    for found in moving_dims(f) for d in found}
-    grown = not dims                                # boxes that begin at one border, or end there
-    dims = dims or {d - len(f.shape) for f in fields for edge in f.edges
-                    for d in range(len(f.shape)) if edge.shape[d + 1] > 1}
-    along = [{d for d in dims if -d <= len(f.shape) and f.shape[d] > 1} for f in fields]
-    # one number for each place in a patch is the same for all patches: its boxes do not move
-    maps = [f for f, found in zip(fields, along, strict=True) if found and (
-        gridded or grown or found == dims or any(moving_dims(f)))]
-    return maps or fields
+    places = []                                     # per axis the dimensions that places lie along
+    for axis in fields[0].axes:
+        found = {f.step[axis][0] - len(f.shape) for f in fields
+                 if f.step[axis] and f.shape[f.step[axis][0]] > 1}
+        places.append(found or {d - len(f.shape) for f in fields            # tokens, flipped maps
+                                for d in moving_dims(f)[axis]})
+    if not any(places):                             # boxes that begin at one border, or end there
+        places = [{d - len(f.shape)} for f in fields for edge in f.edges
+                  for d in range(len(f.shape)) if edge.shape[d + 1] > 1]
+    return [f for f in fields if _has_places(f, places)] or fields
+
+
+def _has_places(field: Field, places: list[set]) -> bool:
+    """Whether an operand differs from place to place, given the dimensions of each axis.
+
+    One number for each place in a patch is the same for all patches: its boxes do not move.
+    """
+    own = {d for dims in places for d in dims if -d <= len(field.shape) and field.shape[d] > 1}
+    return any(dims and dims <= own for dims in places) or bool(own) and (
+        any(field.step) or any(moving_dims(field)))
 
 
 def _aligned(field: Field, shape: tuple) -> Field:

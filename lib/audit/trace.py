@@ -52,7 +52,8 @@ class Call:
 
     ``arguments`` are bound by name, with a `Value` in place of every tensor that depends on the
     input; other tensors are parameters or constants. ``parameters`` names the parameters from
-    which these were computed; ``keys`` is the dimension of scores that a softmax runs along.
+    which these were computed; ``keys`` is the dimension of scores that runs along keys, and
+    a product with such scores ``attends``.
     ``within`` names modules that are running although the scope, named after another module, does
     not lie in them: ``layer0 = nn.Sequential(backbone.conv1, ...)`` runs ``backbone.conv1``.
     """
@@ -67,6 +68,7 @@ class Call:
     layer: object = None
     parameters: frozenset = frozenset()
     keys: int | None = None
+    attends: bool = False
     within: tuple = ()
 
     @property

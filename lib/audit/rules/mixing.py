@@ -11,11 +11,10 @@ import torch
 
 from ..fields import Field, along, gather, hull, moves, moving_dims, reduce
 from ..trace import Call
-from .movement import MOVES
-from .registry import DEPENDS, ELEMENTWISE, LayerInfo, Result, flat, is_elementwise, refuse, rule
+from .registry import DEPENDS, LayerInfo, Result, flat, refuse, rule, without_keys
 
 POOLING = ("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "nansum")
-PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul", "einsum")
+PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul", "einsum", "cdist")
 SOFTMAXES = ("_softmax", "_safe_softmax", "_log_softmax")
 """What scores of attention are computed with, and what makes weights of them."""
 
@@ -160,7 +159,7 @@ def batch_norm(call: Call, a: dict, shapes: list) -> Result:
 
 @rule("mm", "bmm", "mv", "dot", "addmm", "baddbmm", "addmv", "matmul", "linear")
 def product(call: Call, a: dict, shapes: list) -> Result:
-    added, (left, right) = _factors(call.name, a)
+    added, (left, right) = factors_of(call.name, a)
     if not isinstance(left, Field) and not isinstance(right, Field):
         return hull([added], shapes[0])             # only the term is computed from the input
     vector = call.name in ("mv", "dot", "addmv")
@@ -184,9 +183,9 @@ def product(call: Call, a: dict, shapes: list) -> Result:
     call.layer = LayerInfo("attention" if both else "dense", mixes=any(spread), single=not alone,
                            channels_in=0 if both else weight.shape[inner],
                            channels=1 if alone else shape[dim], dims=(dim, dim))
-    parts = _own(parts, spread, None if call.keys is None else len(shape) - 1 - call.keys)
+    parts = _own(call, parts, spread, None if call.keys is None else len(shape) - 1 - call.keys)
     if isinstance(added, Field):
-        parts = [*parts, added]
+        parts = without_keys(call, [*parts, added])
     return hull(parts, shape, gates=not both)
 
 
@@ -197,7 +196,7 @@ def _as_columns(x: Field) -> Field:
                      [s and (s[0] + (s[0] == rank - 2), *s[1:]) for s in x.step])
 
 
-def _factors(name: str, a: dict) -> tuple:
+def factors_of(name: str, a: dict) -> tuple:
     """The two factors of a product and the term added to it."""
     if name in ("addmm", "baddbmm", "addmv"):
         pair = {"addmm": ("mat1", "mat2"), "baddbmm": ("batch1", "batch2"),
@@ -247,12 +246,6 @@ def erased(call: Call, a: dict, shapes: list) -> Result:
     """Only the shape is used, and what it is filled with."""
     value = a.get("value")
     return [hull([value], shape) if isinstance(value, Field) else None for shape in shapes]
-
-
-@rule("_to_copy", "lift_fresh", "native_dropout", "_conj", "_neg_view", *ELEMENTWISE)
-def elementwise(call: Call, a: dict, shapes: list) -> Result:
-    parts = [entry for entry in a.values() if isinstance(entry, Field)]
-    return hull(parts, shapes[0])
 
 
 @rule("mse_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", "binary_cross_entropy",
@@ -361,7 +354,8 @@ def distances(call: Call, a: dict, shapes: list) -> Result:
             x = reduce(a[name], [-1], True)
             parts.append(x if dim == -1 else _as_columns(x))
     call.layer = LayerInfo("attention", channels_in=shapes[0][-1], channels=shapes[0][-1])
-    return hull(_own(parts, [False] * len(parts)), shapes[0], gates=False)
+    asks = None if call.keys is None else len(shapes[0]) - 1 - call.keys
+    return hull(_own(call, parts, [False] * len(parts), asks), shapes[0], gates=False)
 
 
 @rule("einsum")
@@ -394,7 +388,7 @@ def summed(call: Call, a: dict, shapes: list) -> Result:
         return hull(parts, shapes[0])
     asks = [call.keys is not None and result[call.keys] not in letters
             for letters, x in factors if isinstance(x, Field)]
-    return hull(_own(parts, spread, asks.index(True) if any(asks) else None), shapes[0],
+    return hull(_own(call, parts, spread, asks.index(True) if any(asks) else None), shapes[0],
                 gates=False)
 
 
@@ -424,20 +418,22 @@ def _carries(x: Field, dims: list[int]) -> bool:
                for s, edge in zip(x.step, x.edges, strict=True))
 
 
-def _own(parts: list[Field], spread: list[bool], asks: int | None = None) -> list[Field]:
+def _own(call: Call, parts: list[Field], spread: list[bool], asks: int | None) -> list[Field]:
     """The factors of an attention; only the asking unit's own, if attention is ignored.
 
     Of scores it is the one that ``asks``. Values that are summed over places are not, on whichever
     side the scores are, nor is a summary of the whole map beside factors that have places. Factors
-    that meet place by place, as two maps whose channels are compared, look around nowhere.
+    that meet place by place look around nowhere: two maps whose channels are compared, or a window
+    and a kernel for each place, which no scores were made for.
     """
     if len(parts) == 1 or "attention" not in parts[0].ignore or (
-            not any(spread) and _in_one_place(parts)):
+            not (call.attends and any(spread)) and _in_one_place(parts)):
         return parts
-    placed = [sum(map(bool, moving_dims(x))) for x in parts]
-    if not any(placed):                             # boxes may grow from a border instead of moving
-        placed = [sum(edge.numel() for edge in x.edges) for x in parts]
-    return [parts[min(range(len(parts)), key=lambda i: (spread[i], i != asks, -placed[i]))]]
+    weighs = call.attends or asks is None           # scores themselves are summed over channels
+    placed = [(-sum(map(bool, moving_dims(x))),     # boxes may grow from a border instead of moving
+               -sum(edge.numel() for edge in x.edges)) for x in parts]
+    return [parts[min(range(len(parts)), key=lambda i: (
+        weighs and spread[i], i != asks, placed[i]))]]
 
 
 def _in_one_place(parts: list[Field]) -> bool:
@@ -445,32 +441,6 @@ def _in_one_place(parts: list[Field]) -> bool:
     varying = [[{d for d, n in enumerate(reversed(edge.shape[1:])) if n > 1} for edge in x.edges]
                for x in parts]
     return any(varying[0]) and all(dims == varying[0] for dims in varying)
-
-
-def find_keys(calls: list[Call]) -> None:
-    """Tell products that are scores which dimension of theirs the softmax runs along."""
-    for call in calls:
-        if call.name not in SOFTMAXES:
-            continue
-        value, seen = call.inputs[0], set()
-        todo = [(value, call.arguments["dim"] % max(1, len(value.shape)))]
-        while todo:
-            value, dim = todo.pop()
-            made, rank = value.call, len(value.shape)
-            if made is None or value in seen:
-                continue
-            seen.add(value)
-            if made.name in PRODUCTS:
-                made.keys = dim
-            elif made.name == "permute":
-                todo.append((made.inputs[0], made.arguments["dims"][dim] % rank))
-            elif made.name in ("transpose", "t"):
-                pair = [made.arguments.get(name, place) % rank
-                        for place, name in enumerate(("dim0", "dim1"))]
-                todo.append((made.inputs[0], pair[1 - pair.index(dim)] if dim in pair else dim))
-            elif made.name in MOVES or is_elementwise(made):    # scaled, heads split off or merged
-                todo += [(x, dim - rank + len(x.shape)) for x in made.inputs
-                         if dim >= rank - 2 and x.shape[-2:] == value.shape[-2:]]
 
 
 @rule("nonzero", "masked_select")

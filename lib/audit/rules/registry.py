@@ -16,7 +16,8 @@ from ..trace import Call, UnsupportedOperation, Value
 RULES = {}
 ELEMENTWISE = ("hardswish", "where", "masked_fill", "prelu", "_prelu_kernel", "clamp", "hardtanh",
                "leaky_relu", "log_sigmoid_forward", "softplus", "threshold", "addcmul", "addcdiv",
-               "rrelu_with_noise", "glu_jvp", "bucketize", "complex", "polar")
+               "rrelu_with_noise", "glu_jvp", "bucketize", "complex", "polar", "_to_copy",
+               "lift_fresh", "native_dropout", "_conj", "_neg_view")
 
 
 OVERWRITES = ("copy", "zero", "fill")
@@ -155,9 +156,9 @@ def interpret(call: Call, fields: dict) -> list:
             refuse(call, f"its argument {arguments.overlooked(call.name)[0]!r} depends on the "
                          "input, which is not followed here; replace the operation by known ones, "
                          f"or stop before it: {EARLIER}")
-    elif torch.Tag.pointwise in call.function.tags:
-        result = hull([fields[value] for value in call.inputs
-                       if isinstance(fields[value], Field)], shapes[0])
+    elif is_elementwise(call):
+        parts = [fields[value] for value in call.inputs if isinstance(fields[value], Field)]
+        result = hull(without_keys(call, parts), shapes[0])
     else:
         refuse(call, "its receptive field is not known here; replace the operation by known ones, "
                      f"register a rule as in {__package__}, or stop before it: {EARLIER}")
@@ -170,8 +171,23 @@ def interpret(call: Call, fields: dict) -> list:
 
 def is_elementwise(call: Call) -> bool:
     """Whether every unit of the result is computed from the units in its own place."""
-    return call.name in (*ELEMENTWISE, "_to_copy") or (
+    return call.name in ELEMENTWISE or (
         call.function is not None and torch.Tag.pointwise in call.function.tags)
+
+
+def without_keys(call: Call, parts: list[Field]) -> list[Field]:
+    """What meets in scores of attention, without what only belongs to keys if that is ignored.
+
+    Scores may be sums of a part for each query and one for each key, or be masked by a row of keys.
+    """
+    if call.keys is None or "attention" not in parts[0].ignore:
+        return parts
+    varying = [{d - len(x.shape) for edge in x.edges for d in range(len(x.shape))
+                if edge.shape[d + 1] > 1} for x in parts]
+    keys = call.keys - len(call.outputs[0].shape)
+    asking = [dims for dims in varying if dims and keys not in dims]
+    return [x for x, dims in zip(parts, varying, strict=True)
+            if keys not in dims or not any(own - dims for own in asking)]
 
 
 def _resolve(entry, fields):

@@ -1,0 +1,256 @@
+"""Fields without gates, norms and attention, against the same networks with these taken out."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from lib.audit import audit
+
+
+def seen(found):
+    """Boxes of all units of the output, per axis."""
+    field = found.fields(found.trace.outputs[0])[1]
+    return [field.full(axis) for axis in field.axes]
+
+
+class Words(nn.Module):
+    """A window of three words, then attention under a mask of the words that are padding."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.mask, self.table = mask, nn.Embedding(50, 8)
+        self.conv = nn.Conv1d(8, 8, 3, padding=1)
+        self.q, self.k, self.v = (nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, words):
+        x = self.conv(self.table(words).transpose(1, 2)).transpose(1, 2)
+        q, k, v = self.q(x), self.k(x).transpose(1, 2), self.v(x)
+        return x + self.mask(q, k, v, words != 0)
+
+
+def times(q, k, v, real):
+    weights = (q @ k).exp() * real[:, None]
+    return weights / weights.sum(-1, keepdim=True) @ v
+
+
+def by_rows(q, k, v, real):
+    """Scores with queries as columns."""
+    scores = (k.transpose(1, 2) @ q.transpose(1, 2)).masked_fill(~real[:, :, None], -1e9)
+    return (v.transpose(1, 2) @ scores.softmax(1)).transpose(1, 2)
+
+
+MASKS = {
+    "filled": lambda q, k, v, real: (q @ k).masked_fill(~real[:, None], -1e9).softmax(-1) @ v,
+    "of two": lambda q, k, v, real: torch.where(
+        real[:, None] & real[:, :, None], q @ k, -1e9).softmax(-1) @ v,
+    "added": lambda q, k, v, real: (q @ k + (1 - real[:, None].float()) * -1e9).softmax(-1) @ v,
+    "in one step": lambda q, k, v, real: torch.baddbmm(
+        real[:, None].float().log(), q, k).softmax(-1) @ v,
+    "causal": lambda q, k, v, real: (q @ k).masked_fill(
+        ~(real[:, None] & torch.ones(12, 12).tril().bool()), -1e9).softmax(-1) @ v,
+    "weights": lambda q, k, v, real: (q @ k).softmax(-1) * real[:, None] @ v,
+    "times": times, "by rows": by_rows,
+    "function": lambda q, k, v, real: F.scaled_dot_product_attention(q, k.mT, v, real[:, None]),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_a_mask_of_keys_belongs_to_the_attention(mask):
+    found = audit(Words(MASKS[mask]), inputs=torch.ones(1, 12, dtype=torch.long))
+    plain = audit(Words(lambda q, k, v, real: q), inputs=torch.ones(1, 12, dtype=torch.long))
+    assert found.output[0].everything and found.local.output == plain.output
+    assert plain.output[0].size == 3
+
+
+@pytest.mark.parametrize("weights", [True, False])
+def test_padding_and_the_weights_of_multihead_attention(weights):
+    attend = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def run(q, k, v, real):
+        return attend(q, k.transpose(1, 2), v, key_padding_mask=~real, need_weights=weights)[0]
+
+    found = audit(Words(run), inputs=torch.ones(1, 12, dtype=torch.long))
+    assert found.output[0].everything and found.local.output[0].size == 3
+
+
+def distances(q, k):
+    return 2 * q @ k.mT - q.square().sum(-1, keepdim=True) - k.square().sum(-1)[..., None, :]
+
+
+SCORES = {
+    "a part for each": lambda q, k: F.leaky_relu(
+        q.sum(-1, keepdim=True) + k.sum(-1)[..., None, :]).softmax(-1),
+    "distances": lambda q, k: distances(q, k).softmax(-1),
+    "kernel": lambda q, k: distances(q, k).exp(),
+    "keys first": lambda q, k: (-torch.cdist(k, q)).softmax(-2).mT,
+    "keys first, no softmax": lambda q, k: (k @ q.mT).relu().square().mT,
+    "to places": lambda q, k: (q @ k.mT + (k @ torch.ones(8, k.shape[1])).mT).softmax(-1),
+}
+
+
+@pytest.mark.parametrize("scores", SCORES)
+def test_scores_that_are_sums_belong_to_the_attention(scores):
+    class Net(nn.Module):
+        def __init__(self, scores):
+            super().__init__()
+            self.scores, self.q, self.k = scores, nn.Linear(8, 8), nn.Linear(8, 8)
+            self.conv = nn.Conv2d(3, 8, 3, 2, 1)
+
+        def forward(self, x):
+            x = self.conv(x)
+            rows = x.flatten(2).mT
+            return x + (self.scores(self.q(rows), self.k(rows)) @ rows).mT.view(x.shape)
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3, 2, 1)
+
+        def forward(self, x):
+            return self.conv(x)
+
+    found, plain = audit(Net(SCORES[scores]), (16, 24)), audit(Own(), (16, 24))
+    assert all(axis.everything for axis in found.output)
+    assert found.local.output == plain.output and found.local.last_map == plain.last_map
+
+
+def test_a_window_of_keys_in_each_place_stays():
+    class Window(nn.Module):
+        """Scores between a place and its neighbors, and a row of the map that is added."""
+
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 1)
+
+        def forward(self, x):
+            x = self.conv(x)
+            near = F.unfold(x, 3, padding=1).view(1, 4, 9, *x.shape[2:])
+            weights = (x[:, :, None] * near).sum(1, keepdim=True).softmax(2)
+            return (weights * near).sum(2)
+
+    found = audit(Window(), 12)
+    assert found.local.output == found.output and [a.size for a in found.output] == [3, 3]
+
+
+class Strips(nn.Module):
+    """One factor for each row and one for each column of a map, which are computed from it."""
+
+    def __init__(self, spelling):
+        super().__init__()
+        self.spelling = spelling
+        self.conv = nn.Sequential(nn.Conv2d(3, 4, 7, 2, 3), nn.Conv2d(4, 4, 7, 2, 3))
+        self.down, self.up = nn.Conv2d(4, 2, 1), nn.Conv2d(2, 4, 1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        if self.spelling == "beside a summary":
+            x = torch.cat([x[:, :2], x.mean((2, 3), keepdim=True).expand_as(x)[:, 2:]], 1)
+        rows, columns = x.mean(3, keepdim=True), x.mean(2, keepdim=True)
+        if self.spelling != "apart":                # through one layer, as in coordinate attention
+            y = self.down(torch.cat([rows, columns.mT], 2))
+            rows, columns = y.split([x.shape[2], x.shape[3]], 2)
+            rows, columns = self.up(rows), self.up(columns.mT)
+        return x * rows.sigmoid() * columns.sigmoid()
+
+
+@pytest.mark.parametrize("spelling, size", [("apart", (80, 12)), ("apart", (12, 80)),
+                                            ("beside a summary", (80, 80)), ("joint", (80, 80))])
+def test_factors_of_rows_and_columns_are_no_gates(spelling, size):
+    """Also where the fields are as wide as the image, or the factors see all of it."""
+    found = audit(Strips(spelling), size)
+    assert all(axis.everything for axis in found.output)
+    assert found.local.output == found.output
+
+
+class Rows(nn.Module):
+    """A recurrent layer along the rows, then attention along them or along rows and columns."""
+
+    def __init__(self, attend):
+        super().__init__()
+        self.attend, self.conv = attend, nn.Conv2d(3, 6, 3, 2, 1)
+        self.past = nn.GRU(6, 6, batch_first=True)
+
+    def forward(self, x):
+        x = self.conv(x)
+        b, c, h, w = x.shape
+        x = self.past(x.permute(0, 2, 3, 1).reshape(-1, w, c))[0]
+        if self.attend == "rows":
+            x = x + (x.mT @ (x @ x.mT).softmax(-1).mT).mT
+        x = x.view(b, h, w, c).permute(0, 3, 1, 2)
+        if self.attend == "crossing":               # one softmax over a row and a column
+            row, column = x.permute(0, 2, 1, 3).flatten(0, 1), x.permute(0, 3, 1, 2).flatten(0, 1)
+            scores = torch.cat([(row.mT @ row).view(b, h, w, w), (
+                column.mT @ column).view(b, w, h, h).transpose(1, 2)], 3).softmax(3)
+            along = scores[..., :w].flatten(0, 1), scores[..., w:].transpose(1, 2).flatten(0, 1)
+            x = x + (row @ along[0].mT).view(b, h, c, w).transpose(1, 2) + (
+                column @ along[1].mT).view(b, w, c, h).permute(0, 2, 3, 1)
+        return x
+
+
+@pytest.mark.parametrize("attend", ["rows", "crossing"])
+def test_attention_along_rows_behind_a_recurrent_layer_is_left_aside(attend):
+    found, plain = audit(Rows(attend), (16, 24)), audit(Rows(None), (16, 24))
+    assert found.local.output == plain.output and found.output != plain.output
+    pairs = zip(seen(found.local), seen(plain), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_kernel_for_each_place_stays_beside_its_window(flipped):
+    class Involution(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.kernel = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 9, 1)
+
+        def forward(self, x):
+            x = self.conv(x.flip(3) if flipped else x)
+            window = F.unfold(x, 3, padding=1).view(1, 4, 9, *x.shape[2:])
+            return torch.einsum("bkhw,bckhw->bchw", self.kernel(x), window)
+
+    found = audit(Involution(), 16)
+    assert found.local.output == found.output and [a.size for a in found.output] == [3, 3]
+
+
+@pytest.mark.parametrize("pooled", [lambda x, a: torch.einsum("bnc,bn->bc", x, a),
+                                    lambda x, a: (a[:, None] @ x)[:, 0]])
+def test_a_sum_over_what_has_attended_does_not_turn_it_around(pooled):
+    """The queries are summed over then, but keys stay keys."""
+
+    class Net(nn.Module):
+        def __init__(self, attends):
+            super().__init__()
+            self.attends, self.conv = attends, nn.Conv1d(3, 6, 3, padding=1)
+            self.mix, self.few = nn.Linear(6, 1), nn.Linear(24, 4)
+
+        def forward(self, x):
+            x = self.conv(x).mT
+            if self.attends:
+                few = self.few(x.mT).mT
+                x = x + (x @ few.mT).softmax(-1) @ few
+            return (x + pooled(x, self.mix(x)[..., 0].softmax(1))[:, None]).mT
+
+    found, plain = audit(Net(True), (24,)), audit(Net(False), (24,))
+    assert found.local.output == plain.local.output and plain.local.output[0].size == 3
+
+
+def test_bases_that_compare_channels_behind_a_shift():
+    """Channels that look elsewhere are summed over in scores, but they are no places."""
+
+    class Net(nn.Module):
+        def __init__(self, attends):
+            super().__init__()
+            self.attends, self.conv = attends, nn.Conv2d(3, 4, 4, 4)
+            self.bases = nn.Parameter(torch.ones(1, 4, 5))
+
+        def forward(self, x):
+            x = self.conv(x)
+            x = torch.cat([x[:, :2].roll(1, 3), x[:, 2:].roll(-1, 2)], 1)
+            if not self.attends:
+                return x.mean(1, keepdim=True).expand_as(x)
+            rows = x.flatten(2)
+            bases = rows @ (rows.mT @ self.bases).softmax(2)
+            return (bases @ (rows.mT @ bases).softmax(2).mT).view_as(x)
+
+    found, plain = audit(Net(True), 24), audit(Net(False), 24)
+    assert all(torch.equal(*pair) for pair in zip(seen(found.local), seen(plain), strict=True))
