@@ -15,7 +15,7 @@ that purpose ``step[a] = (dim, period, shift)`` says that moving ``period`` unit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import gcd, lcm
 
@@ -42,6 +42,9 @@ class Field:
         Whether padding continues the map (True) or holds no pixel (False).
     ignore : frozenset of str
         What is taken not to look around, although it does: "gates", "norms", "attention".
+    lost : dict
+        Axis to (cells, period, shift, ends) of the grid that a reshape has taken from it, so that
+        another one that gives it back is known even by two cells; ``ends`` are those of one cell.
     """
 
     shape: tuple
@@ -50,6 +53,7 @@ class Field:
     step: list
     virtual: bool
     ignore: frozenset = frozenset()
+    lost: dict = field(default_factory=dict)
 
     @classmethod
     def of_input(cls, shape: tuple, virtual: bool, first: int = 2,
@@ -77,7 +81,8 @@ class Field:
         """A field with some parts changed, stored as small as it can be."""
         edges = self.edges if edges is None else [compress(edge) for edge in edges]
         return Field(tuple(self.shape if shape is None else shape), self.image, edges,
-                     list(self.step if step is None else step), self.virtual, self.ignore)
+                     list(self.step if step is None else step), self.virtual, self.ignore,
+                     self.lost)
 
     def clipped(self, axis: int) -> torch.Tensor:
         """Edges along an axis inside the image; a box outside of it becomes empty."""
@@ -177,7 +182,7 @@ def _aligned(field: Field, shape: tuple) -> Field:
         if s and field.shape[s[0] - lead] != shape[s[0]]:
             step[axis] = None
             edges[axis] = field.clipped(axis).reshape(edges[axis].shape)
-    return Field(shape, field.image, edges, step, field.virtual, field.ignore)
+    return Field(shape, field.image, edges, step, field.virtual, field.ignore, field.lost)
 
 
 def along(vector: Field, dim: int, rank: int) -> Field:

@@ -294,3 +294,35 @@ def test_windows_written_out_keep_the_grid_where_fields_are_larger_than_the_imag
         kind(3, 4, 3, 2, 1), *[kind(4, 4, 3, padding=1) for _ in range(image // 4 + 2)]),
         image).last_map] for kind in (nn.Conv2d, ByHand))
     assert first == second and first[0][0] > image
+
+
+THERE_AND_BACK = {
+    "rows of pixels": lambda x: x.flatten(2).view(x.shape),
+    "tokens": lambda x: (2 * x.flatten(2).mT.contiguous()).mT.reshape(x.shape),
+    "channels last": lambda x: x.permute(0, 2, 3, 1).flatten(1, 2).view(
+        1, *x.shape[2:], -1).permute(0, 3, 1, 2),
+    "one row": lambda x: x.flatten().view(x.shape),
+    "channels and rows": lambda x: x.flatten(1, 2).unflatten(1, x.shape[1:3]),
+    "columns": lambda x: F.unfold(x, 1).unflatten(2, x.shape[2:]),
+    "a sum of tokens": lambda x: (x + x.flatten(2).view(x.shape)).flatten(2).view(x.shape),
+}
+
+
+@pytest.mark.parametrize("name", THERE_AND_BACK)
+@pytest.mark.parametrize("size", [(16, 16), (16, 24), (64, 16), (32, 8), (8, 32), (24, 8)])
+def test_a_map_of_few_cells_comes_back_from_a_reshape(name, size):
+    """As transformers on small images do; with two cells or one along an axis it had no grid."""
+    maps = nn.Sequential(*[nn.Conv2d(3, 4, 3, 2, 1)], *[nn.Conv2d(4, 4, 3, 2, 1)] * 2)
+    move = Run(THERE_AND_BACK[name])
+    move.first = nn.Identity()
+    first, second = (audit(nn.Sequential(maps, *between, nn.Conv2d(4, 4, 3, padding=1)), size)
+                     for between in ([], [move]))
+    assert second.last_map == first.last_map and first.last_map[0].stride == 8
+
+
+def test_a_mean_over_a_map_is_no_map_of_one_cell():
+    """Not even a mean of a column, whose other axis has one cell anyway."""
+    mean = Run(lambda x: x.flatten(2).mean(2).view(1, -1, 1, 1))
+    mean.first = nn.Conv2d(3, 4, 8, 8)
+    assert [axis.size for axis in audit(mean, (32, 8)).output] == [32, 8]
+    assert audit(mean, (32, 8)).output[0].stride is None

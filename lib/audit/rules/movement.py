@@ -44,7 +44,7 @@ def move(call: Call, a: dict, shapes: list) -> Result:
     for place, shape in enumerate(shapes):
         edges = [compress(result[place]) for result in results]
         step = [_new_step(call, a, x, axis, edges[axis], shape) for axis in x.axes]
-        moved.append(x.replace(shape, edges, step))
+        moved.append(_remembered(x, x.replace(shape, edges, step)))
     if call.name in ("pixel_shuffle", "pixel_unshuffle"):
         call.layer = LayerInfo("shuffle", groups=0, channels_in=x.shape[1], channels=shapes[0][1])
     return moved
@@ -112,7 +112,7 @@ def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
     if 0 in shape:                                  # nothing left that could be a grid
         return None
     if old is None:                                 # lost by a reshape, perhaps found by this one
-        return found_step(x, edges)
+        return found_step(x, edges) or _given_back(x, axis, edges, shape)
     dim, period, shift = old
     if call.name == "permute":
         return ([d % count for d in a["dims"]].index(dim), period, shift)
@@ -132,6 +132,39 @@ def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
     if len(others) == 1 and x.shape[dim] > period:  # channels may differ by more than cells do
         return (others[0], period, shift)
     return found_step(x, edges)
+
+
+def _remembered(x: Field, moved: Field) -> Field:
+    """The moved tensor, which knows of grids that it has lost."""
+    if not x.virtual or not any(s and x.shape[s[0]] > 1 for s in x.step):
+        return moved                                # a single cell is no grid to look for
+    lost = {axis: (x.shape[s[0]], *s[1:], _ends(x.edges[axis]))
+            for axis, s in enumerate(x.step) if s and moved.step[axis] is None}
+    moved.lost = {**x.lost, **lost}
+    return moved
+
+
+def _ends(edges: torch.Tensor) -> list[int]:
+    return edges.flatten(1).amin(1).tolist()
+
+
+def _given_back(x: Field, axis: int, edges: torch.Tensor, shape: tuple) -> tuple | None:
+    """The step of a grid that was lost, along a dimension of as many cells that move as they did.
+
+    Two cells would fit many a step, but this one is known. A single one must see what it saw, or
+    more than the image: else it may have been cut at the border.
+    """
+    if axis not in x.lost or not edges.numel():
+        return None
+    cells, period, shift, ends = x.lost[axis]
+    if cells == 1:
+        first, last = _ends(edges)
+        known = [first, last] == ends or first < 0 or last < 1 - x.image[axis]
+        found = [d for d, n in enumerate(shape) if d and n == 1] if known else []
+    else:
+        found = [d for d, n in enumerate(edges.shape[1:]) if n == cells > period
+                 and _periodic(edges, d, period, shift)]
+    return (found[0], period, shift) if len(found) == 1 else None
 
 
 def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
