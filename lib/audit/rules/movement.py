@@ -136,7 +136,7 @@ def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
 
 def _remembered(x: Field, moved: Field) -> Field:
     """The moved tensor, which knows of grids that it has lost."""
-    if not x.virtual or not any(s and x.shape[s[0]] > 1 for s in x.step):
+    if not x.virtual or 0 in x.shape or not any(s and x.shape[s[0]] > 1 for s in x.step):
         return moved                                # a single cell is no grid to look for
     lost = {axis: (x.shape[s[0]], *s[1:], _ends(x.edges[axis]))
             for axis, s in enumerate(x.step) if s and moved.step[axis] is None}
