@@ -285,3 +285,26 @@ def test_gates_behind_what_reads_along_an_axis_are_left_aside(past):
     found, plain = audit(Behind(past, True), (12, 20)), audit(Behind(past, False), (12, 20))
     assert all(torch.equal(*pair) for pair in zip(seen(found.local), seen(plain), strict=True))
     assert found.output != plain.output
+
+
+@pytest.mark.parametrize("queries, keys", [(2, 1), (1, 2)])
+def test_queries_ask_whether_there_are_more_or_fewer_of_them(queries, keys):
+    """Scores that get a part for rows and columns of keys before their softmax, as in MViT v2."""
+
+    class Net(nn.Module):
+        def __init__(self, attends):
+            super().__init__()
+            self.attends, self.conv = attends, nn.Conv2d(3, 4, 3, 2, 1)
+            self.q, self.k = nn.Conv2d(4, 4, 1, queries), nn.Conv2d(4, 4, 3, keys, 1)
+
+        def forward(self, x):
+            x = self.conv(x)
+            q, k = self.q(x), self.k(x)
+            if not self.attends:
+                return q
+            cells, rows = k.shape[2:], q.flatten(2).mT
+            scores = (rows @ k.flatten(2)).view(1, -1, *cells) + rows.mean(2)[..., None, None]
+            return q + (scores.flatten(2).softmax(-1) @ k.flatten(2).mT).mT.view(q.shape)
+
+    found, plain = audit(Net(True), (16, 24)), audit(Net(False), (16, 24))
+    assert found.local.output == found.local.last_map == plain.output
