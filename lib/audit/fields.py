@@ -151,26 +151,34 @@ def _without_gates(fields: list[Field]) -> list[Field]:
     """The operands without those that are one number for a whole map, if gates are ignored."""
     if "gates" not in fields[0].ignore or len(fields) == 1:
         return fields
-    places = []                                     # per axis the dimensions that places lie along
+    moving, varying = [], []                        # per axis the dimensions that places lie along
     for axis in fields[0].axes:
-        found = {f.step[axis][0] - len(f.shape) for f in fields
-                 if f.step[axis] and f.shape[f.step[axis][0]] > 1}
-        places.append(found or {d - len(f.shape) for f in fields            # tokens, flipped maps
-                                for d in moving_dims(f)[axis]})
-    if not any(places):                             # boxes that begin at one border, or end there
-        places = [{d - len(f.shape)} for f in fields for edge in f.edges
-                  for d in range(len(f.shape)) if edge.shape[d + 1] > 1]
-    return [f for f in fields if _has_places(f, places)] or fields
+        step = {f.step[axis][0] - len(f.shape) for f in fields
+                if f.step[axis] and f.shape[f.step[axis][0]] > 1}
+        moving.append(step or {d - len(f.shape) for f in fields for d in moving_dims(f)[axis]})
+        varying.append(step or {d for f in fields for d in _varying(f, axis)})
+    return [f for f in fields if _has_places(f, moving, varying)] or fields
 
 
-def _has_places(field: Field, places: list[set]) -> bool:
-    """Whether an operand differs from place to place, given the dimensions of each axis.
+def _varying(field: Field, axis: int) -> set[int]:
+    """Dimensions along which boxes differ, counted from the last one."""
+    return {d - len(field.shape) for d in range(len(field.shape))
+            if field.edges[axis].shape[d + 1] > 1}
+
+
+def _has_places(field: Field, moving: list[set], varying: list[set]) -> bool:
+    """Whether an operand differs from place to place: along all dimensions, or all of one axis.
 
     One number for each place in a patch is the same for all patches: its boxes do not move.
     """
-    own = {d for dims in places for d in dims if -d <= len(field.shape) and field.shape[d] > 1}
-    return any(dims and dims <= own for dims in places) or bool(own) and (
-        any(field.step) or any(moving_dims(field)))
+    own = {d for dims in varying for d in dims if -d <= len(field.shape) and field.shape[d] > 1}
+    if any(dims and dims <= own for dims in varying):
+        return True
+    if any(moving):
+        own &= set().union(*moving)
+        return own == set().union(*moving) or bool(own) and (
+            any(field.step) or any(moving_dims(field)))
+    return any(own & _varying(field, axis) for axis in field.axes)      # from one border or another
 
 
 def _aligned(field: Field, shape: tuple) -> Field:

@@ -254,3 +254,57 @@ def test_bases_that_compare_channels_behind_a_shift():
 
     found, plain = audit(Net(True), 24), audit(Net(False), 24)
     assert all(torch.equal(*pair) for pair in zip(seen(found.local), seen(plain), strict=True))
+
+
+class Behind(nn.Module):
+    """A gate for each channel behind rows read both ways, or for each of two windows of a past."""
+
+    def __init__(self, past, gated):
+        super().__init__()
+        self.past, self.gated = past, gated
+        self.read = nn.GRU(4, 2, bidirectional=True, batch_first=True)
+        self.near, self.far = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, 1, 2, 2)
+
+    def forward(self, x):
+        x = self.near(x)
+        if self.past == "rows":
+            rows = x.permute(0, 2, 3, 1).flatten(0, 1)
+            x = self.read(rows)[0].view(1, *x.shape[2:], 4).permute(0, 3, 1, 2)
+        else:
+            x = x.cumsum(3).cumsum(2)
+        gate = x.mean((2, 3), keepdim=True).sigmoid() if self.gated else 1.
+        if self.past == "rows":
+            return x * gate
+        weights = torch.stack([x, self.far(x)], 1)
+        return (weights * (gate[:, None] if self.gated else 1.)).sum(1) if self.past == "sum" else (
+            weights * torch.cat([gate, gate]).view(1, 2, 4, 1, 1) if self.gated else weights).sum(1)
+
+
+@pytest.mark.parametrize("past", ["rows", "sum", "each"])
+def test_gates_behind_what_reads_along_an_axis_are_left_aside(past):
+    found, plain = audit(Behind(past, True), (12, 20)), audit(Behind(past, False), (12, 20))
+    assert all(torch.equal(*pair) for pair in zip(seen(found.local), seen(plain), strict=True))
+    assert found.output != plain.output
+
+
+@pytest.mark.parametrize("queries, keys", [(2, 1), (1, 2)])
+def test_queries_ask_whether_there_are_more_or_fewer_of_them(queries, keys):
+    """Scores that get a part for rows and columns of keys before their softmax, as in MViT v2."""
+
+    class Net(nn.Module):
+        def __init__(self, attends):
+            super().__init__()
+            self.attends, self.conv = attends, nn.Conv2d(3, 4, 3, 2, 1)
+            self.q, self.k = nn.Conv2d(4, 4, 1, queries), nn.Conv2d(4, 4, 3, keys, 1)
+
+        def forward(self, x):
+            x = self.conv(x)
+            q, k = self.q(x), self.k(x)
+            if not self.attends:
+                return q
+            cells, rows = k.shape[2:], q.flatten(2).mT
+            scores = (rows @ k.flatten(2)).view(1, -1, *cells) + rows.mean(2)[..., None, None]
+            return q + (scores.flatten(2).softmax(-1) @ k.flatten(2).mT).mT.view(q.shape)
+
+    found, plain = audit(Net(True), (16, 24)), audit(Net(False), (16, 24))
+    assert found.local.output == found.local.last_map == plain.output

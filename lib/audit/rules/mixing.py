@@ -430,8 +430,9 @@ def _own(call: Call, parts: list[Field], spread: list[bool], asks: int | None) -
             not (call.attends and any(spread)) and _in_one_place(parts)):
         return parts
     weighs = call.attends or asks is None           # scores themselves are summed over channels
-    placed = [(-sum(map(bool, moving_dims(x))),     # boxes may grow from a border instead of moving
-               -sum(edge.numel() for edge in x.edges)) for x in parts]
+    grown = not any(any(moving_dims(x)) for x in parts)     # from a border, instead of moving
+    placed = [(-sum(map(bool, moving_dims(x))), -sum(edge.numel() > 2 for edge in x.edges),
+               -grown * sum(edge.numel() for edge in x.edges)) for x in parts]
     return [parts[min(range(len(parts)), key=lambda i: (
         weighs and spread[i], i != asks, placed[i]))]]
 
