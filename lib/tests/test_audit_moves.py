@@ -326,3 +326,54 @@ def test_a_mean_over_a_map_is_no_map_of_one_cell():
     mean.first = nn.Conv2d(3, 4, 8, 8)
     assert [axis.size for axis in audit(mean, (32, 8)).output] == [32, 8]
     assert audit(mean, (32, 8)).output[0].stride is None
+
+
+class InParts(nn.Module):
+    """A map whose columns go their own ways and come together again, or do not."""
+
+    def __init__(self, order):
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, padding=1)
+        self.order = order
+
+    def forward(self, x):
+        parts = self.first(x).chunk(4, 3)
+        return self.last(torch.cat([parts[place].relu() for place in self.order], 3))
+
+
+def test_parts_side_by_side_are_the_map_again():
+    """The map was lost, and its last part stood for it: field 3, from pixel 23 on."""
+    found = audit(InParts((0, 1, 2, 3)), 32).last_map
+    assert [(axis.size, axis.stride, axis.start) for axis in found] == [(7, 2, -3)] * 2
+
+
+@pytest.mark.parametrize("order", [(3, 0, 1, 2), (1, 0), (0, 2), (0, 0), (0, 1, 2, 0)])
+def test_parts_in_another_order_are_no_map(order):
+    found = audit(InParts(order), 32).output
+    assert [axis.stride for axis in found] == [None, None]
+
+
+class ClassToken(nn.Module):
+    """Patches that overlap, a token beside them, and convolutions between layers on tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.mixed = nn.Conv2d(3, 8, 7, 4, 3), nn.Linear(8, 8)
+        self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        self.maps = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1) for _ in range(3))
+
+    def forward(self, x):
+        x = self.patches(x)
+        shape, x = x.shape, torch.cat([self.token, x.flatten(2).mT], 1)
+        for layer in self.maps:
+            token, cells = self.mixed(x).split([1, x.shape[1] - 1], 1)
+            cells = layer(cells.mT.reshape(shape))
+            x = torch.cat([token, cells.flatten(2).mT], 1)
+        return cells
+
+
+@pytest.mark.parametrize("size", [8, 16, 32, (8, 24)])
+def test_tokens_keep_their_map_beside_a_class_token(size):
+    """Fields were cut at the border of the image, along its rows alone, and the grid with them."""
+    assert [(axis.size, axis.stride, axis.start) for axis in audit(ClassToken(), size).last_map
+            ] == [(31, 4, -15)] * 2

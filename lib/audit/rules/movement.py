@@ -326,9 +326,9 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
         step = model.step[axis]
         for part in tracked[1:]:
             step = common_step(step, part.step[axis])
-        if step is not None and step[0] == dim and len(tracked) > 1:
-            step = None                             # two maps end to end are not one grid
-        plain = step is not None or all(part.step[axis] is None for part in tracked)
+        ends = step if step is not None and step[0] == dim and len(tracked) > 1 else None
+        plain = step is not None or all(part.step[axis] is None or part.step[axis][0] == dim
+                                        for part in tracked)
         steps.append(step)
         known = iter(tracked)
         blocks = []
@@ -343,10 +343,13 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
         if all(block.stride(dim + 1) == 0 and torch.equal(
                 block.narrow(dim + 1, 0, 1), blocks[0].narrow(dim + 1, 0, 1)) for block in blocks):
             edges.append(blocks[0].narrow(dim + 1, 0, 1))
-            continue                                # alike, and need not be put side by side
+            steps[-1] = None if ends else step      # alike, and need not be put side by side
+            continue
         sizes = [max(block.shape[d] for block in blocks) for d in range(len(shape) + 1)]
         edges.append(torch.cat([block.expand(*[-1 if d == dim + 1 else n for d, n in
                                                enumerate(sizes)]) for block in blocks], dim + 1))
+        if ends and not (shape[dim] > ends[1] and _periodic(edges[-1], *ends)):
+            steps[-1] = None                        # two maps end to end, not parts of one
     return model.replace(shape, edges, steps)
 
 
