@@ -124,6 +124,16 @@ def common_step(first: tuple | None, second: tuple | None) -> tuple | None:
     return (first[0], period, shift) if shift == second[2] * (period // second[1]) else None
 
 
+def periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
+    """Whether boxes that are ``period`` units apart along a dimension differ by a shift."""
+    size = edges.shape[dim + 1]
+    if size <= period:                              # nothing to compare, but a flip turns it around
+        return bool((edges[0].select(dim, size - 1) >= edges[0].select(dim, 0)).all())
+    change = edges.narrow(dim + 1, period, size - period) - edges.narrow(dim + 1, 0, size - period)
+    wanted = torch.tensor([shift, -shift]).view(2, *[1] * (edges.dim() - 1))
+    return bool((change == wanted).all())
+
+
 def hull(fields: list[Field], shape: tuple, gates: bool = True) -> Field:
     """Boxes of units that depend on one unit of every field, all broadcast to one shape.
 
@@ -137,7 +147,7 @@ def hull(fields: list[Field], shape: tuple, gates: bool = True) -> Field:
         step = first.step[axis]
         for other in fields[1:]:
             step = common_step(step, other.step[axis])
-        plain = step is not None or all(f.step[axis] is None for f in fields)
+        plain = step is not None or _as_regular(fields, axis)
         parts = [f.edges[axis] if plain else f.clipped(axis) for f in fields]
         merged = parts[0]
         for part in parts[1:]:
@@ -145,6 +155,17 @@ def hull(fields: list[Field], shape: tuple, gates: bool = True) -> Field:
         edges.append(merged)
         steps.append(step)
     return first.replace(shape, edges, steps)
+
+
+def _as_regular(fields: list[Field], axis: int) -> bool:
+    """Whether operands without a step move as those with one do, as tokens beside a map do.
+
+    Else their boxes may have been cut at the border, and the others' are cut, too.
+    """
+    known = [f.step[axis] for f in fields if f.step[axis] is not None]
+    return all(step == known[0] for step in known) and all(
+        f.edges[axis].shape[known[0][0] + 1] > known[0][1] and periodic(f.edges[axis], *known[0])
+        for f in fields if known and f.step[axis] is None)
 
 
 def _without_gates(fields: list[Field]) -> list[Field]:
@@ -279,7 +300,8 @@ def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] |
         carried = step is not None and step[0] == dim
         periodic = carried and step[1] <= extent
         varies = edge.shape[dim + 1] > 1
-        if not periodic and (carried or (step is None and varies and not inside.all())):
+        if not periodic and (carried or (step is None and varies and index.shape[1] > 1
+                                         and not inside.all())):
             edge = field.clipped(axis)
         every = edge.expand(*edge.shape[:dim + 1], extent, *edge.shape[dim + 2:])
         if period and (periodic or varies):         # continue the map beyond its borders

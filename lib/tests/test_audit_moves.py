@@ -377,3 +377,21 @@ def test_tokens_keep_their_map_beside_a_class_token(size):
     """Fields were cut at the border of the image, along its rows alone, and the grid with them."""
     assert [(axis.size, axis.stride, axis.start) for axis in audit(ClassToken(), size).last_map
             ] == [(31, 4, -15)] * 2
+
+
+class Encoded(ClassToken):
+    """A convolution on the map, times the tokens, as a part of attention that knows of places."""
+
+    def forward(self, x):
+        x = self.patches(x)
+        shape, x = x.shape, torch.cat([self.token, x.flatten(2).mT], 1)
+        for layer in self.maps:
+            asking, cells = self.mixed(x)[:, 1:], self.mixed(x)[:, 1:].mT.reshape(shape)
+            x = x + F.pad(asking * layer(cells).flatten(2).mT, (0, 0, 1, 0))
+        return x[:, 1:].mT.reshape(shape)
+
+
+@pytest.mark.parametrize("size", [16, 32, (16, 24)])
+def test_tokens_keep_their_map_where_they_meet_a_map(size):
+    found = audit(Encoded(), size).output
+    assert [(axis.size, axis.stride, axis.start) for axis in found] == [(31, 4, -15)] * 2

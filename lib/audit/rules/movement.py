@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..fields import EMPTY, Field, along, common_step, compress, gather, hull, reduce
+from ..fields import EMPTY, Field, along, common_step, compress, gather, hull, periodic, reduce
 from ..trace import Call
 from .registry import DEPENDS, LayerInfo, Result, flat, known, refuse, rule
 
@@ -126,9 +126,9 @@ def _new_step(call: Call, a: dict, x: Field, axis: int, edges: torch.Tensor,
         return (place, period, shift) if 0 <= place < len(shape) and shape[place] == 1 else None
     fits = [d for d in range(len(shape)) if edges.shape[d + 1] == x.shape[dim]]
     place = _farthest(edges)
-    if place in fits and _periodic(edges, place, period, shift):
+    if place in fits and periodic(edges, place, period, shift):
         return (place, period, shift)
-    others = [d for d in fits if d != place and _periodic(edges, d, period, shift)]
+    others = [d for d in fits if d != place and periodic(edges, d, period, shift)]
     if len(others) == 1 and x.shape[dim] > period:  # channels may differ by more than cells do
         return (others[0], period, shift)
     return found_step(x, edges)
@@ -163,7 +163,7 @@ def _given_back(x: Field, axis: int, edges: torch.Tensor, shape: tuple) -> tuple
         found = [d for d, n in enumerate(shape) if d and n == 1] if known else []
     else:
         found = [d for d, n in enumerate(edges.shape[1:]) if n == cells > period
-                 and _periodic(edges, d, period, shift)]
+                 and periodic(edges, d, period, shift)]
     return (found[0], period, shift) if len(found) == 1 else None
 
 
@@ -177,7 +177,7 @@ def found_step(x: Field, edges: torch.Tensor) -> tuple | None:
     for period in range(1, min(64, size - 2, max(1, (size - 1) // 2)) + 1):
         shift = row[period] - row[0]                # one row first, which settles most of them
         if shift > 0 and all(b - a == shift for a, b in zip(row, row[period:], strict=False)) and (
-                _periodic(edges, place, period, shift)):
+                periodic(edges, place, period, shift)):
             return (place, period, shift)
     return None
 
@@ -207,15 +207,6 @@ def _moved_by(pairs: list, dim: int) -> int:
             moved = int((upper.amax(dim) - lower.amin(dim)).max())
             found = moved if found is None else min(found, moved)
     return found
-
-
-def _periodic(edges: torch.Tensor, dim: int, period: int, shift: int) -> bool:
-    size = edges.shape[dim + 1]
-    if size <= period:                              # nothing to compare, but a flip turns it around
-        return bool((edges[0].select(dim, size - 1) >= edges[0].select(dim, 0)).all())
-    change = edges.narrow(dim + 1, period, size - period) - edges.narrow(dim + 1, 0, size - period)
-    wanted = torch.tensor([shift, -shift]).view(2, *[1] * (edges.dim() - 1))
-    return bool((change == wanted).all())
 
 
 @rule("strided")
@@ -348,7 +339,7 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
         sizes = [max(block.shape[d] for block in blocks) for d in range(len(shape) + 1)]
         edges.append(torch.cat([block.expand(*[-1 if d == dim + 1 else n for d, n in
                                                enumerate(sizes)]) for block in blocks], dim + 1))
-        if ends and not (shape[dim] > ends[1] and _periodic(edges[-1], *ends)):
+        if ends and not (shape[dim] > ends[1] and periodic(edges[-1], *ends)):
             steps[-1] = None                        # two maps end to end, not parts of one
     return model.replace(shape, edges, steps)
 
