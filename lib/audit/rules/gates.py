@@ -29,7 +29,6 @@ def unrepeated(call: Call, fields: dict) -> dict:
     for value, x in maps.items():
         dims = [d for d, n in enumerate(x.shape) if n > 1 and d - len(x.shape) in varying
                 and all(edge.shape[d + 1] == 1 for edge in x.edges)]
-        small = [1 if d in dims else n for d, n in enumerate(x.shape)]
         labels = _origins(value, fields) if dims else None
         if labels is not None:
             small = [1 if d in dims and all(edge.shape[d + 1] == 1 for edge in labels.edges) else n
