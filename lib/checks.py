@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterable
 
 __all__ = ["choice", "counted", "drawing", "flag", "floats", "in_one_line", "integer", "integers",
-           "is_integer", "kind", "native", "pairs", "real", "shown"]
+           "is_integer", "kind", "native", "pairs", "real", "shown", "whole"]
 
 
 def integer(what: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -62,6 +62,18 @@ def is_integer(value: object) -> bool:
     except TypeError:
         return False
     return True
+
+
+def whole(value: object) -> object:
+    """An integer of any type as Python's, which can be written into files; the rest as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> whole(np.int64(3)), whole(3.0)
+    (3, 3.0)
+    """
+    return int(value) if is_integer(value) else value
 
 
 def integers(what: str, values: object, least: int | None = None) -> tuple[int, ...]:

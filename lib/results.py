@@ -379,16 +379,17 @@ class Results:
         Raises
         ------
         ResultsError
-            If they cannot be written or read back; what was stored before is intact.
+            If they cannot be written or read back, or differ under one name; nothing is changed.
         """
-        plain = []
+        plain, once = [], {}
         for record in records:
             if not isinstance(record, Mapping):
-                raise ResultsError(f"append: {record!r:.60} is no record; need dictionaries, one "
-                                   "by one")
+                raise ResultsError(f"append: {record!r:.60} is no record; need single dictionaries")
             try:
                 plain.append(_plain({**record}))
                 _as_record({**plain[-1]}, self.parse)
+                if _measured(once.setdefault(plain[-1]["name"], plain[-1])) != _measured(plain[-1]):
+                    raise ValueError("is given twice, with different results; name each apart")
                 if "check" in record:
                     raise ValueError("has an entry named check, which is the name of the checksum")
                 _take_checksum({**plain[-1]})
@@ -420,8 +421,7 @@ class Results:
         try:
             if whole != len(raw):
                 file.truncate(whole)
-            written = file.write(text)
-            if written != len(text):
+            if (written := file.write(text)) != len(text):
                 raise OSError(f"only {written} of {len(text)} bytes could be written")
             os.fsync(file.fileno())
         except OSError:  # an interrupt loses nothing: what it left is whole, or cut off next time

@@ -53,15 +53,17 @@ class Strength:
         try:
             shift, low, high = (float(real("", value)) + 0.0  # one way to write every number
                                 for value in (self.color_shift, *self.color_factor))
-            valid = type(self.translation) is int and 0 <= self.translation < SIZE
+            move = integer("", self.translation, 0, SIZE - 1)
+            valid = True
         except (TypeError, ValueError):
             valid = False
         if not (valid and 0 <= shift and 0 <= low <= high):
             raise ValueError(
                 f"Strength: translation={self.translation}, color_shift={self.color_shift}, "
-                f"color_factor={self.color_factor}; must have translation from 0 to {SIZE - 1}, "
-                "color_shift >= 0 and finite, 0 <= smallest <= largest factor"
+                f"color_factor={self.color_factor}; must have an integer translation from "
+                f"0 to {SIZE - 1}, color_shift >= 0 and finite, 0 <= smallest <= largest factor"
             )
+        object.__setattr__(self, "translation", move)
         object.__setattr__(self, "color_shift", shift)  # settings are compared as they are written
         object.__setattr__(self, "color_factor", (low, high))
 
@@ -255,9 +257,8 @@ class Stream:
     """
 
     def __init__(self, data, augmentation, seed, batch_size, strength=None, device="cpu"):
-        integer("Stream: batch_size", batch_size, 1)
         self.augmentation, self.seed = augmentation, integer("Stream: seed", seed)
-        self.batch_size, self.count = batch_size, len(data)
+        self.batch_size, self.count = integer("Stream: batch_size", batch_size, 1), len(data)
         self.device = torch.device(device)
         self.labels = data.labels.to(self.device)
         self.augmenter = Augmenter(data.images, augmentation, strength, device)

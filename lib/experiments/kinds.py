@@ -9,6 +9,8 @@ of the three at a time.
 
 from dataclasses import dataclass
 
+from ..checks import integer, whole
+
 COMBINATIONS = ("sum", "same", "depth", "haar", "max", "product")
 POOLS = ("max", "mean", "product", "none")
 BLOCKS = 5
@@ -79,6 +81,8 @@ class Kind:
     pool_window: int = 2
 
     def __post_init__(self):
+        for name in ("window", "stride", "pool_window"):
+            object.__setattr__(self, name, whole(getattr(self, name)))
         sides = self.window, self.stride, self.pool_window
         valid = (all(type(side) is int and side >= 1 for side in sides)
                  and self.combine in COMBINATIONS and self.pool in POOLS
@@ -165,6 +169,7 @@ class Kind:
         >>> KINDS["B2"].parameter_count(4), KINDS["conv2"].parameter_count(4)
         (374, 374)
         """
+        channels = integer("Kind.parameter_count: channels", channels, 1)
         biases = self.window**2 if self.separate else 1
         inputs = COLORS + (BLOCKS - 1) * channels
         if self.combine == "depth":
@@ -189,6 +194,7 @@ class Kind:
         >>> KINDS["B1"].forward_operations(1), KINDS["conv2"].forward_operations(1)
         (6844, 6844)
         """
+        channels = integer("Kind.forward_operations: channels", channels, 1)
         total, inputs = 2 * CLASSES * channels, COLORS
         read = 1 if self.combine == "same" else self.window**2  # pixels that the map multiplies
         for block in range(BLOCKS):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..checks import choice, integer
+from ..checks import choice, integer, whole
 from ..exact.device import made_on_the_cpu
 from .kinds import BLOCKS, CLASSES, COLORS, KINDS
 
@@ -45,6 +45,8 @@ class Network:
     seed: int
 
     def __post_init__(self):
+        for name in ("channels", "seed"):  # NumPy's have no place in a file
+            object.__setattr__(self, name, whole(getattr(self, name)))
         if self.block not in KINDS:
             raise ValueError(f"Network: block={self.block!r}, must be one of {', '.join(KINDS)}")
         if type(self.channels) is not int or self.channels < 1:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
-from ..checks import integer, is_integer, kind
+from ..checks import integer, kind, whole
 from ..results import identifier
 from .augment import Strength
 from .kinds import CLASSES, KINDS
@@ -12,11 +12,6 @@ from .networks import Network
 
 DATA_SETS = ("dead-leaves", "photograph-patches", "cifar-10")
 MOST_IMAGES = {"dead-leaves": 100_000, "photograph-patches": 100_000, "cifar-10": 50_000}
-
-
-def _plain(value):
-    """An integer of NumPy as Python's, which is what results files are written with."""
-    return int(value) if is_integer(value) else value
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Settings:
         if not isinstance(self.strength, Strength):
             raise ValueError(f"Settings: strength={self.strength!r}, must be a Strength")
         for name in ("images", "epochs", "batch_size", "evaluations"):
-            object.__setattr__(self, name, _plain(getattr(self, name)))
+            object.__setattr__(self, name, whole(getattr(self, name)))
         for name in ("epochs", "batch_size", "evaluations"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
@@ -122,9 +117,9 @@ class Grid:
             if not several or not len(values) or len(set(values)) != len(values):
                 raise ValueError(f"Grid: {what} {tuple(values) if several else repr(values)}, must "
                                  "be at least one, all different")
-        object.__setattr__(self, "seeds", tuple(map(_plain, self.seeds)))
+        object.__setattr__(self, "seeds", tuple(map(whole, self.seeds)))
         object.__setattr__(self, "channels", {
-            block: tuple(map(_plain, widths)) for block, widths in self.channels.items()})
+            block: tuple(map(whole, widths)) for block, widths in self.channels.items()})
         self.networks()
 
     def networks(self):

@@ -207,8 +207,8 @@ WRONG = {
         lambda d: Augmenter(d.images[..., :31], "none"),
     "Augmenter: kind='x', must be 'spatial', 'color' or 'none'":
         lambda d: Augmenter(d.images, "x"),
-    "Strength: translation=32, color_shift=0.1, color_factor=(0.7, 1.4); must have translation "
-    "from 0 to 31, color_shift >= 0 and finite, 0 <= smallest <= largest factor":
+    "Strength: translation=32, color_shift=0.1, color_factor=(0.7, 1.4); must have an integer "
+    "translation from 0 to 31, color_shift >= 0 and finite, 0 <= smallest <= largest factor":
         lambda d: Strength(32),
     "blobs: count=-1; need an integer >= 1": lambda d: blobs(-1, 0),
     "Blobs.task: 'size', must be one of ('closedness', 'symmetry')":

@@ -2,6 +2,7 @@
 
 import colorsys
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from lib.experiments import products
 from lib.experiments.augment import Augmenter, Stream, Strength, rgb_to_hsv
 from lib.experiments.ensembles import Ensemble, arrange
 from lib.experiments.images import dead_leaves
-from lib.experiments.kinds import KINDS
+from lib.experiments.kinds import KINDS, Kind
 from lib.experiments.networks import Network, generator_for, initial_weights, plain_network
 from lib.experiments.separation import exact_scores
 from lib.experiments.settings import Settings
@@ -276,3 +277,26 @@ def test_product_networks_train_without_overflow_alone_as_together(block):
         for parameter in wild.conv:
             parameter.mul_(1000)
     assert bool(torch.isfinite(wild(torch.randn(2, 3, 32, 32, generator=generator_for(1)))).all())
+
+
+def test_integers_of_numpy_are_plain_from_the_first_object_on():
+    network = Network("B2", np.int64(4), "color", np.uint8(7))
+    assert network == Network("B2", 4, "color", 7) and network.name == "B2-C4-color-s7"
+    assert (type(network.channels), type(network.seed)) == (int, int)
+    assert Kind("k", np.int64(3), np.int64(2), pool="none") == Kind("k", 3, 2, pool="none")
+    strength = Strength(np.int64(2))
+    assert strength == Strength(2) and type(strength.translation) is int
+    stream, plain = (Stream(dead_leaves(10, leaves=1), "none", 0, size)
+                     for size in (np.int64(5), 5))
+    assert torch.equal(next(stream.epoch(0))[0], next(plain.epoch(0))[0])
+    with pytest.raises(ValueError, match="channels=np.float64.4.0., must be an int"):
+        Network("B2", np.float64(4), "color", 0)
+
+
+@pytest.mark.parametrize("name", ["parameter_count", "forward_operations"])
+def test_sizes_of_impossible_networks_are_refused_and_bytes_do_not_overflow(name):
+    size = getattr(KINDS["B2"], name)
+    assert size(np.uint8(200)) == size(200) > 65_000
+    for wrong in (-4, 0, 4.0, "4"):
+        with pytest.raises((TypeError, ValueError), match=f"{name}: channels=.*; need an integer"):
+            size(wrong)

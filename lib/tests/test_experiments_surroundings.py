@@ -464,7 +464,7 @@ def test_values_out_of_range_are_named(call, message):
 
 
 @pytest.mark.parametrize("record, message", [
-    ([{"name": "a"}], "is no record; need dictionaries"), (None, "None is no record"),
+    ([{"name": "a"}], "is no record; need single dictionaries"), (None, "None is no record"),
     ({"name": "a", "x": float("nan")}, "'a' holds a number that is not finite")])
 def test_what_is_no_record_is_named(tmp_path, record, message):
     with pytest.raises(ResultsError, match=message):

@@ -395,3 +395,12 @@ def test_a_header_that_could_not_be_read_is_not_written(tmp_path, settings, abou
     with pytest.raises(ResultsError, match="Results: .*; need dictionaries, about without check"):
         Results(tmp_path / "a", settings, about)
     assert not (tmp_path / "a").exists()
+
+
+def test_records_of_one_call_that_differ_under_one_name_are_refused_not_dropped(path):
+    before = path.read_bytes()
+    with pytest.raises(ResultsError, match="append: 'net' is given twice, with different"):
+        Results(path, SETTINGS).append({"name": "net", "x": 1}, {"name": "net", "x": 2})
+    assert path.read_bytes() == before
+    assert Results(path, SETTINGS).append(
+        {"name": "net", "x": 1, "provenance": 1}, {"name": "net", "x": 1}) == ["net"]

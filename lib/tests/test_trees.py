@@ -226,6 +226,16 @@ def test_mincut_against_max_flow():
         assert multiplicative_mincut(tree, rows) == 2**flow
 
 
+def test_a_minimum_cut_takes_every_form_of_a_partition_and_refuses_what_is_none():
+    tree = ModeTree.perfect(8, 2, 4, (3, 2, 2))
+    for evens in ("even-odd", (0, 2, 4, 6), torch.arange(0, 8, 2),
+                  [torch.tensor(m) for m in (0, 2, 4, 6)]):
+        assert multiplicative_mincut(tree, evens) == tree.mincut(evens) == 81
+    for wrong in ((0, 9), (-1, 1), (0, 0), "even", 5, (0.0, 2.0)):
+        with pytest.raises((TypeError, ValueError), match="partition: "):
+            multiplicative_mincut(tree, wrong)
+
+
 def test_grid_tensor_is_the_coefficient_tensor_in_another_basis():
     tree = TREES[0]
     arithmetic = Modular()

@@ -9,16 +9,19 @@ rank for all weights (Levine, Yakira, Cohen & Shashua, 2018).
 
 from math import prod
 
+from ..bounds.partitions import Partition, split_modes
+
 __all__ = ["multiplicative_mincut"]
 
 
-def multiplicative_mincut(tree, row_modes: tuple[int, ...]) -> int:
+def multiplicative_mincut(tree, partition: Partition) -> int:
     """The smallest product of widths whose hyperedges separate the row from the column modes.
 
     Parameters
     ----------
     tree : lib.trees.tree.ModeTree
-    row_modes : tuple of int
+    partition : str or sequence of int
+        A name, or the row modes; see `lib.bounds.partitions.split_modes`.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def multiplicative_mincut(tree, row_modes: tuple[int, ...]) -> int:
     >>> multiplicative_mincut(ModeTree.star(modes=4, dim=2, width=3), (0, 1))
     3
     """
-    rows = frozenset(row_modes)
+    rows = frozenset(split_modes(partition, tree.modes)[0])  # of others no leaf would be one
 
     def sides(child) -> tuple[int, int]:
         """Cheapest cuts below the matrix above ``child``, with that matrix on either side."""

@@ -15,7 +15,7 @@ from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ..bounds.partitions import Partition, split_modes
+from ..bounds.partitions import Partition
 from ..checks import drawing, flag, integer, integers, is_integer, kind, shown
 from .mincut import multiplicative_mincut
 
@@ -252,7 +252,7 @@ class ModeTree:
         >>> ModeTree.perfect(modes=4, pool=2, dim=3, widths=(2, 5)).mincut("even-odd")
         4
         """
-        return multiplicative_mincut(self, split_modes(partition, self.modes)[0])
+        return multiplicative_mincut(self, partition)
 
     # The interface shared with Architecture ------------------------------------------------------
 
