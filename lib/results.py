@@ -8,37 +8,24 @@ stay readable and can be continued.
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import stat
 import sys
-import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from .checks import in_one_line
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-    import msvcrt
+from .locks import locked, require_regular
 
 __all__ = ["Contents", "FORMAT", "Results", "ResultsError", "STORED", "identifier", "is_share",
-           "locked", "program", "read"]
+           "program", "read"]
 
 _LIB = Path(__file__).resolve().parent
 _HOME = _LIB.parent if (_LIB.parent / "notebooks" / "results").is_dir() else _LIB  # when installed
 STORED = _HOME / "notebooks" / "results"  # committed with the course
 FORMAT = 2  # lines of format 2 have a checksum
-LOCK_SECONDS = 60.0
-_FAR = 2**30  # Windows locks bytes, and nobody else may read those: one beyond the end
-# some cluster file systems; two names are one number on Linux, not on macOS
-_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 _START = b'{"check": "'  # of every header that this version writes
 
 
@@ -87,77 +74,6 @@ def _once(pairs):
     return found
 
 
-@contextlib.contextmanager
-def locked(path: str | os.PathLike, seconds: float = LOCK_SECONDS) -> Iterator[BinaryIO]:
-    """A file that this process alone may write, made if it does not exist; nothing is changed.
-
-    The operating system gives the lock back when a process ends, however it ends.
-
-    Parameters
-    ----------
-    path : path-like
-    seconds : float
-        How long to wait for another process.
-
-    Yields
-    ------
-    file
-        Open for reading and appending, without a buffer.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened, is not a regular file, or stays locked.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with locked(tempfile.mkdtemp() + "/a") as file:
-    ...     file.write(b"1")
-    1
-    """
-    _require_regular(path)
-    with open(path, "ab+", buffering=0) as file:
-        deadline = time.monotonic() + seconds
-        while not _try_lock(file):
-            if time.monotonic() > deadline:
-                raise OSError(f"another process has been writing it for {seconds:g} seconds")
-            time.sleep(0.05)
-        try:
-            yield file
-        finally:
-            if fcntl is None:
-                file.seek(_FAR)
-                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-            else:  # closing alone would leave it to a process that was forked meanwhile
-                with contextlib.suppress(OSError):
-                    fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _try_lock(file):
-    try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            file.seek(_FAR)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except (BlockingIOError, PermissionError):  # held; PermissionError on Windows
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        warnings.warn("locked: this file system has no locks; write with one process at a time",
-                      stacklevel=4)
-    return True
-
-
-def _require_regular(path):
-    """Raise `OSError` for what exists and is no regular file: opening a pipe would wait."""
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise OSError("it is not a regular file")
-
-
 def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Contents:
     """Header and records of a results file.
 
@@ -183,7 +99,7 @@ def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Conte
 def _contents(path, parse, require=None):
     path = os.path.expanduser(path)
     try:
-        _require_regular(path)
+        require_regular(path)
         raw = Path(path).read_bytes()
     except FileNotFoundError:
         return Contents(None, [], 0)
@@ -421,7 +337,8 @@ class Results:
         try:
             if whole != len(raw):
                 file.truncate(whole)
-            if (written := file.write(text)) != len(text):
+            written = file.write(text)
+            if written != len(text):
                 raise OSError(f"only {written} of {len(text)} bytes could be written")
             os.fsync(file.fileno())
         except OSError:  # an interrupt loses nothing: what it left is whole, or cut off next time

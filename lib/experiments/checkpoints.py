@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ..results import locked
+from ..locks import locked
 
 # what the numbers depend on; the rest arranges, stores and shows them
 NUMERICAL = ("augment", "cifar", "ensembles", "images", "kinds", "networks", "products", "training")

@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from ..checks import choice
-from ..results import locked
+from ..locks import locked
 from .images import ImageSet, dead_leaves, photograph_patches
 from .kinds import CLASSES, SIZE
 

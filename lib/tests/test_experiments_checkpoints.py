@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from lib import results
+from lib import locks, results
 from lib.experiments import checkpoints, jobs, sweep, training
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network
@@ -112,7 +112,7 @@ def test_temporary_files_of_living_processes_are_left_alone(state):
         "a.pt.1.tmp", "a.pt.2.tmp", "notes.tmp"))
     for file in (dead, alive, foreign):
         file.write_bytes(b"half")
-    with results.locked(alive):
+    with locks.locked(alive):
         checkpoints.remove(path)
         assert sorted(path.parent.iterdir()) == [alive, foreign]
     checkpoints.remove_stored(path.parent, set())

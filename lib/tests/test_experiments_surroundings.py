@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib import Architecture, Real, overlap_construction, results
+from lib import Architecture, Real, locks, overlap_construction, results
 from lib.benchmarks import missing_data
 from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep, training
@@ -196,7 +196,7 @@ def test_a_forked_process_does_not_keep_a_lock(path):
     if not hasattr(os, "fork"):
         pytest.skip("this system does not fork")
     inside, outside = os.pipe()
-    with results.locked(path):
+    with locks.locked(path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that other threads run
             child = os.fork()
@@ -205,7 +205,7 @@ def test_a_forked_process_does_not_keep_a_lock(path):
             os.read(inside, 1)  # until the parent has seen that the lock is free
             os._exit(0)
     try:
-        with results.locked(path, seconds=0):
+        with locks.locked(path, seconds=0):
             pass
     finally:
         os.close(outside)
@@ -214,17 +214,18 @@ def test_a_forked_process_does_not_keep_a_lock(path):
 
 
 def test_no_locks_on_any_system(path, monkeypatch):
-    if results.fcntl is None:
+    if locks.fcntl is None:
         pytest.skip("this system has no flock")
     monkeypatch.setattr(errno, "ENOTSUP", 45)  # as on macOS
-    missing = importlib.util.module_from_spec(results.__spec__)
-    results.__spec__.loader.exec_module(missing)
+    missing = importlib.util.module_from_spec(locks.__spec__)
+    locks.__spec__.loader.exec_module(missing)
 
     def flock(*arguments):
         raise OSError(45, "Operation not supported")
     monkeypatch.setattr(missing.fcntl, "flock", flock)
     with pytest.warns(UserWarning, match="no locks"):
-        assert missing.Results(path, {}).append({"name": "three"}) == ["three"]
+        with missing.locked(path) as file:
+            assert file.write(b"three") == 5
 
 
 def test_a_tilde_is_the_home_folder_everywhere(path, monkeypatch):

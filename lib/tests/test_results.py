@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 import torch
 
-from lib import results
+from lib import locks, results
 from lib.benchmarks.missing_data import as_classifier
 from lib.experiments.records import as_network
+from lib.locks import locked
 from lib.planted.runs import continue_runs, read_runs
-from lib.results import STORED, Results, ResultsError, identifier, locked, read
+from lib.results import STORED, Results, ResultsError, identifier, read
 from lib.tests.faults import Steps
 
 SETTINGS = {"steps": 2, "rate": 0.5}
@@ -265,7 +266,7 @@ def test_two_writers_at_once_wait_for_each_other(path):
 
 @pytest.mark.skipif(os.name == "nt", reason="the process is killed by a signal")
 def test_the_lock_of_a_killed_process_does_not_block(path):
-    program = ("import sys, time\nfrom lib.results import locked\nwith locked(sys.argv[1]):\n"
+    program = ("import sys, time\nfrom lib.locks import locked\nwith locked(sys.argv[1]):\n"
                "    print('held', flush=True)\n    time.sleep(60)\n")
     holder = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
@@ -286,11 +287,11 @@ def test_windows_locks_one_byte_beyond_the_end(path, monkeypatch):
         calls.append((mode, count, os.lseek(number, 0, os.SEEK_CUR)))
         if len(calls) == 1:
             raise PermissionError(errno.EACCES, "held")
-    monkeypatch.setattr(results, "fcntl", None)
-    monkeypatch.setattr(results, "msvcrt", types.SimpleNamespace(
+    monkeypatch.setattr(locks, "fcntl", None)
+    monkeypatch.setattr(locks, "msvcrt", types.SimpleNamespace(
         locking=locking, LK_NBLCK="try", LK_UNLCK="free"), raising=False)
     assert Results(path, SETTINGS).append({"name": "three"}) == ["three"]
-    far = results._FAR
+    far = locks._FAR
     assert calls[:3] == [("try", 1, far), ("try", 1, far), ("free", 1, far)] and far < 2**31
     assert len(read(path).records) == 3
 
@@ -298,9 +299,9 @@ def test_windows_locks_one_byte_beyond_the_end(path, monkeypatch):
 def test_a_file_system_without_locks_is_used_with_a_warning(path, monkeypatch):
     def flock(*arguments):
         raise OSError(errno.ENOSYS, "Function not implemented")
-    if results.fcntl is None:
+    if locks.fcntl is None:
         pytest.skip("this system has no flock")
-    monkeypatch.setattr(results.fcntl, "flock", flock)
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
     with pytest.warns(UserWarning, match="no locks; write with one process at a time"):
         assert Results(path, SETTINGS).append({"name": "three"}) == ["three"]
 
