@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from ..checks import integer, integers, is_integer
+from ..checks import choice, integer, integers, is_integer
 from ..checks import kind as kind_of
 from ..exact.device import device_name, made_on_the_cpu, same_in_every_mode
 from ..options import Parser
@@ -414,7 +414,7 @@ def run(settings=None, seeds=SEEDS, geometries=GEOMETRIES, output=STORED / "blob
     settings : PoolSettings, optional
         The published sizes by default.
     seeds : sequence of int
-    geometries : sequence of str
+    geometries : str or sequence of str
     output : path-like
     together : int
         Networks trained at once.
@@ -427,6 +427,9 @@ def run(settings=None, seeds=SEEDS, geometries=GEOMETRIES, output=STORED / "blob
     """
     settings = kind_of("run: settings", settings or PoolSettings(), PoolSettings)
     seeds, together = integers("run: seeds", seeds), integer("run: together", together, 1)
+    geometries = (geometries,) if isinstance(geometries, str) else tuple(geometries)
+    for geometry in geometries:  # read once, and said before the blobs are made
+        choice("run: geometries", geometry, GEOMETRIES)
     data, test = blobs(settings.images, "train"), blobs(settings.test_images, "test")
     results = ResultsFile(output, settings, {
         "name": "blobs", "official": False, "count": settings.images,

@@ -281,7 +281,7 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     ----------
     grid : Grid
     settings : Settings
-    stored : set of str
+    stored : iterable of str
         Names of the networks that need no training.
     device : str
     workers, threads : int
@@ -290,7 +290,7 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     -------
     str
     """
-    networks = grid.networks()
+    networks, stored = grid.networks(), {*stored}  # which may be read only once
     rest = [network for network in networks if network.name not in stored]
     jobs = work.make_jobs(rest, min(grid.seeds))  # in the order of the sweep
     count = settings.images or 50_000

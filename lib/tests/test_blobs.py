@@ -361,3 +361,13 @@ def test_what_a_run_on_blobs_stores(tmp_path, monkeypatch):
     monkeypatch.setattr(pooled, "train", lambda *given: [path.unlink(), *train(*given)][1:])
     with pytest.raises(ValueError, match="exchanged, lacks max-mirror-C2-closedness-s20; start"):
         pooled.run(settings, (20,), ("mirror",), path)
+
+
+def test_geometries_that_can_be_read_once_are_there_for_every_group_of_seeds(tmp_path):
+    path = tmp_path / "blobs.jsonl"
+    run(TINY, (0, 1), (name for name in ("square",)), path, together=1)
+    stored = {entry["seed"] for entry in read(path)[1]}
+    assert stored == {0, 1}
+    with pytest.raises(ValueError, match="run: geometries='squares'; need one of 'square', 'mir"):
+        run(TINY, (0,), ("squares",), tmp_path / "none.jsonl")
+    assert not (tmp_path / "none.jsonl").exists()

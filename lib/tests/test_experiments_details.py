@@ -477,3 +477,10 @@ def test_ranks_are_measured_on_leaves_or_on_photographs(monkeypatch, arguments, 
     assert (settings_of("B1").epochs, settings_of("B1").learning_rate) == (epochs, 1e-3)
     assert data == "folder" or len(images) == 100 and settings_of("B1prod").learning_rate == 5e-4
     assert data != "folder" or images.asked == ("cifar-10", 2000, "x")
+
+
+def test_a_plan_counts_stored_names_that_can_be_read_once(monkeypatch):
+    monkeypatch.setattr(sweep, "seconds_per_image", lambda *given: 1.0)
+    grid = Grid({"B1": (2, 4)}, ("color",))
+    text = sweep.describe(grid, Settings(), (network.name for network in grid.networks()[::-1]))
+    assert "2 in the grid, 2 stored, 0 to train in 0 jobs" in text
