@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from ..checks import is_integer
+from ..checks import is_integer, whole
 from .chains import Surrogate, find_bounds
 from .describe import described, on_cpu
 from .failures import ModelFailure, advice
@@ -270,13 +271,16 @@ class Audit:
         >>> str(found.crossing), found.crossing.name, found.overlap is None
         ('9^64', '0', True)
         """
-        if isinstance(avoid, str) or isinstance(collapse, str):
+        patterns = [tuple(given) if isinstance(given, Iterable) and not isinstance(given, str)
+                    else (None,) for given in (avoid, collapse)]
+        if not all(isinstance(part, (str, re.Pattern)) for part in sum(patterns, ())):
             raise ValueError("avoid and collapse: a sequence of regular expressions each, such as "
                              "('layer1',)")
-        key = (partition, representation, tuple(avoid), tuple(collapse), pools)
+        arguments = (partition, representation, *patterns, pools)
+        key = repr(arguments)                       # of what has no hash, too, to be refused below
         if key not in self.surrogates:
             with on_cpu():
-                self.surrogates[key] = find_bounds(self, *key)
+                self.surrogates[key] = find_bounds(self, *arguments)
         return self.surrogates[key]
 
     def records(self, partition: str = "left-right") -> list[dict]:
@@ -407,7 +411,8 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
             remarks.append(f"input of shape {shape} is read as {shape[1]} channels with axes "
                            f"{' x '.join(map(str, shape[2:]))}; channels come before the axes")
     if outputs is not None:
-        select_outputs(recorded, outputs)
+        many = isinstance(outputs := whole(outputs), Iterable) and not isinstance(outputs, str)
+        select_outputs(recorded, [*map(whole, outputs)] if many else [outputs])
     return described(Audit(type(model).__name__, size, recorded, ignore, remarks=remarks))
 
 

@@ -7,6 +7,7 @@ import sys
 import types
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -334,3 +335,27 @@ def test_how_it_ends_when_nobody_reads(monkeypatch):
     monkeypatch.setattr(command.sys, "stdout", types.SimpleNamespace(fileno=lambda: 77))
     assert command.main([f"{HERE}:Small"]) == 1 and closed == [77]
     assert issubclass(UnsupportedOperation, NotImplementedError) and Audit is not None
+
+
+@pytest.mark.parametrize("wrong", [
+    {"avoid": None}, {"collapse": 0}, {"collapse": [0]}, {"representation": [4]},
+    {"partition": ["left-right"]}])
+def test_arguments_of_bounds_are_refused_in_one_line(wrong):
+    found = audit(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 5)), 8)
+    with pytest.raises(ValueError, match="^(avoid and collapse|represent|partition)") as caught:
+        found.bounds(**wrong)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [np.int64(0), torch.tensor(0), [np.int64(0)]])
+def test_an_output_is_chosen_by_an_integer_of_any_type(number):
+    assert str(audit(nn.Conv2d(3, 4, 3), 8, outputs=number)) == str(audit(nn.Conv2d(3, 4, 3), 8))
+    with pytest.raises(ValueError, match="outputs=0.0: there are 1, named output"):
+        audit(nn.Conv2d(3, 4, 3), 8, outputs=0.0)
+
+
+def test_a_count_is_refused_also_after_it_was_given_as_an_integer():
+    found = audit(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 5)), 8)
+    found.bounds(representation=4)
+    with pytest.raises(ValueError, match="representation=4.0"):
+        found.bounds(representation=4.0)
