@@ -88,6 +88,17 @@ class Field:
         """Edges along an axis inside the image; a box outside of it becomes empty."""
         return clip(self.edges[axis], self.image[axis]) if self.virtual else self.edges[axis]
 
+    def varying(self, *axes: int) -> set[int]:
+        """Dimensions along which the boxes differ along some axes, or any; counted from the last.
+
+        Examples
+        --------
+        >>> sorted(Field.of_input((1, 3, 8, 8), virtual=False).varying())
+        [-2, -1]
+        """
+        return {d for axis in axes or self.axes for d in range(-len(self.shape), 0)
+                if self.edges[axis].shape[d] > 1}
+
     @property
     def gridded(self) -> bool:
         """Whether the units form a grid along every axis of the input."""
@@ -177,14 +188,8 @@ def _without_gates(fields: list[Field]) -> list[Field]:
         step = {f.step[axis][0] - len(f.shape) for f in fields
                 if f.step[axis] and f.shape[f.step[axis][0]] > 1}
         moving.append(step or {d - len(f.shape) for f in fields for d in moving_dims(f)[axis]})
-        varying.append(step or {d for f in fields for d in _varying(f, axis)})
+        varying.append(step or {d for f in fields for d in f.varying(axis)})
     return [f for f in fields if _has_places(f, moving, varying)] or fields
-
-
-def _varying(field: Field, axis: int) -> set[int]:
-    """Dimensions along which boxes differ, counted from the last one."""
-    return {d - len(field.shape) for d in range(len(field.shape))
-            if field.edges[axis].shape[d + 1] > 1}
 
 
 def _has_places(field: Field, moving: list[set], varying: list[set]) -> bool:
@@ -199,7 +204,7 @@ def _has_places(field: Field, moving: list[set], varying: list[set]) -> bool:
         own &= set().union(*moving)
         return own == set().union(*moving) or bool(own) and (
             any(field.step) or any(moving_dims(field)))
-    return any(own & _varying(field, axis) for axis in field.axes)      # from one border or another
+    return bool(own & field.varying())              # from one border or another
 
 
 def _aligned(field: Field, shape: tuple) -> Field:

@@ -23,16 +23,15 @@ def unrepeated(call: Call, fields: dict) -> dict:
     if len(maps) < 2 or not is_elementwise(call) or not all(
             "gates" in x.ignore for x in maps.values()):
         return fields
-    varying = {d - len(x.shape) for x in maps.values() for edge in x.edges
-               for d in range(len(x.shape)) if edge.shape[d + 1] > 1}
+    varying = set().union(*(x.varying() for x in maps.values()))
     found = {}
     for value, x in maps.items():
-        dims = [d for d, n in enumerate(x.shape) if n > 1 and d - len(x.shape) in varying
-                and all(edge.shape[d + 1] == 1 for edge in x.edges)]
+        rank = len(x.shape)
+        dims = {d for d in varying - x.varying() if -d <= rank and x.shape[d] > 1}
         labels = _origins(value, fields) if dims else None
         if labels is not None:
-            small = [1 if d in dims and all(edge.shape[d + 1] == 1 for edge in labels.edges) else n
-                     for d, n in enumerate(x.shape)]
+            dims -= labels.varying()
+            small = [1 if d - rank in dims else n for d, n in enumerate(x.shape)]
             found[value] = x.replace(small, step=[
                 s if s and small[s[0]] == x.shape[s[0]] else None for s in x.step])
     return {**fields, **found} if found else fields

@@ -439,8 +439,7 @@ def _own(call: Call, parts: list[Field], spread: list[bool], asks: int | None) -
 
 def _in_one_place(parts: list[Field]) -> bool:
     """Whether the boxes of all factors vary along the same dimensions of the product."""
-    varying = [[{d for d, n in enumerate(reversed(edge.shape[1:])) if n > 1} for edge in x.edges]
-               for x in parts]
+    varying = [[x.varying(axis) for axis in x.axes] for x in parts]
     return any(varying[0]) and all(dims == varying[0] for dims in varying)
 
 

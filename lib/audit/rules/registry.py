@@ -182,8 +182,7 @@ def without_keys(call: Call, parts: list[Field]) -> list[Field]:
     """
     if call.keys is None or "attention" not in parts[0].ignore:
         return parts
-    varying = [{d - len(x.shape) for edge in x.edges for d in range(len(x.shape))
-                if edge.shape[d + 1] > 1} for x in parts]
+    varying = [x.varying() for x in parts]
     keys = call.keys - len(call.outputs[0].shape)
     asking = [dims for dims in varying if dims and keys not in dims]
     return [x for x, dims in zip(parts, varying, strict=True)
