@@ -155,76 +155,6 @@ def test_where_units_differ_the_typical_one_is_named():
     assert "field up to 9, typically 1, stride 1" in found.summary
 
 
-class Gated(nn.Module):
-    """Convolutions with a squeeze-and-excitation after each."""
-
-    def __init__(self, norm=None, spread=None):
-        super().__init__()
-        self.spread = spread or (lambda gate, x: gate)
-        self.convs = nn.ModuleList([nn.Conv2d(3 if i == 0 else 8, 8, 3, 2, 1) for i in range(3)])
-        self.gates = nn.ModuleList([nn.Conv2d(8, 8, 1) for _ in range(3)])
-        self.norm = norm or nn.Identity()
-
-    def forward(self, x):
-        for conv, gate in zip(self.convs, self.gates, strict=True):
-            x = self.norm(conv(x))
-            x = x * self.spread(torch.sigmoid(gate(F.adaptive_avg_pool2d(x, 1))), x)
-        return x
-
-
-@pytest.mark.parametrize("norm", [None, nn.GroupNorm(2, 8), nn.InstanceNorm2d(8)])
-def test_gates_and_norms_can_be_left_aside(norm):
-    found = audit(Gated(norm), 64)
-    assert all(axis.everything for axis in found.output)
-    assert [(axis.size, axis.stride) for axis in found.local.output] == [(15, 8)] * 2
-    assert "without global gates, norms and attention: field 15, stride 8" in found.summary
-    ignored = audit(Gated(norm), 64, ignore=("gates", "norms"))
-    assert said(ignored) == [(15, 15, 8)] * 2
-    assert found.global_from is not None and found.joins
-    assert all(join.aligned for join in found.joins)
-
-
-@pytest.mark.parametrize("spread", [
-    lambda gate, x: gate.expand_as(x).relu(), lambda gate, x: gate.repeat(1, 1, *x.shape[2:]),
-    lambda gate, x: F.interpolate(gate, size=x.shape[2:], mode="bilinear"),
-    lambda gate, x: gate.repeat_interleave(x.shape[2], 2).repeat_interleave(x.shape[3], 3),
-    lambda gate, x: gate[:, :, [0] * x.shape[2]][..., [0] * x.shape[3]],
-    lambda gate, x: gate * torch.ones_like(x),
-    lambda gate, x: gate + gate.expand_as(x).flatten(2).view_as(x),
-    lambda gate, x: torch.cat([part.expand_as(x[:, :4]) for part in gate.split(4, 1)], 1)])
-def test_a_gate_may_be_repeated_all_over_the_map(spread):
-    found = audit(Gated(spread=spread), 64)
-    assert all(axis.everything for axis in found.output)
-    assert [(axis.size, axis.stride) for axis in found.local.output] == [(15, 8)] * 2
-
-
-@pytest.mark.parametrize("use", [
-    lambda x, gate: torch.where(gate > 0, x, 0.0), lambda x, gate: x.masked_fill(gate > 0, 0.0),
-    lambda x, gate: torch.addcmul(x, x, gate), lambda x, gate: torch.lerp(x, -x, gate)])
-def test_a_repeated_gate_is_one_in_every_operation(use):
-    gated = Run(lambda x: use(x, x.mean((2, 3), keepdim=True).expand_as(x)))
-    assert [axis.size for axis in audit(gated, 16).local.output] == [1, 1]
-
-
-@pytest.mark.parametrize("scores", [
-    lambda x: x.flatten(2).softmax(2).view_as(x),
-    lambda x: x.mean((2, 3), keepdim=True).expand_as(x) + x.flatten(2).softmax(2).view_as(x),
-    lambda x: torch.stack([x.flatten(2).softmax(2).view_as(x)] * 2, 1).flatten(1, 2)[:, ::2],
-    lambda x: x.flatten(2).softmax(2).view_as(x)[..., :4].repeat(1, 1, 1, 4)])
-def test_numbers_of_single_places_are_no_gate(scores):
-    local = audit(Run(lambda x: x * scores(x)), 16).local
-    assert all(axis.everything for axis in local.output)
-
-
-def test_one_number_for_every_row_is_no_gate():
-    for spread in (lambda gate, x: gate, lambda gate, x: gate.expand_as(x)):
-        rows = Run(lambda x, spread=spread: x * spread(x.mean(3, keepdim=True).sigmoid(), x))
-        local = audit(rows, 16).local
-        down, across = local.output
-        assert down.size == 1 and across.everything
-        assert local.virtual[local.trace.outputs[0]].step == [(2, 1, 1), None]
-
-
 class Shifted(nn.Module):
     """Twelve sums of a map with itself, one pixel further on."""
 
@@ -249,12 +179,6 @@ def test_one_cell_stretched_over_a_map_is_no_grid():
     found = audit(net, 16)
     assert [join.compared for join in found.joins] == [False]
     assert found.output[0].stride is None and found.output[0].everything
-
-
-def test_what_is_to_be_ignored_has_a_name():
-    for wrong in ("gate", ["norms", "gate"], 3):
-        with pytest.raises(ValueError, match="valid are gates, norms, attention"):
-            audit(Gated(), 32, ignore=wrong)
 
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
