@@ -119,6 +119,24 @@ def test_temporary_files_of_living_processes_are_left_alone(state):
     assert list(path.parent.iterdir()) == [foreign] and foreign.read_bytes() == b"half"
 
 
+def test_a_checkpoint_that_another_sweep_tidies_away_is_written_again(state, monkeypatch):
+    """Between two steps of who writes it, a temporary file looks like that of a dead process."""
+    trainer, path = state
+    original, calls = checkpoints.os.replace, []
+
+    def replace(*names):
+        calls.append(names)
+        if len(calls) == 1:  # after the lock was given back
+            checkpoints.remove_stored(path.parent, {trainer.order[0].name})
+            assert not path.parent.exists()
+        return original(*names)
+    monkeypatch.setattr(checkpoints.os, "replace", replace)
+    trainer.run_epoch()
+    checkpoints.save(path, trainer._state())
+    assert checkpoints.load(path, trainer._identity(), "cpu")["epoch"] == 2 and len(calls) == 2
+    assert [*path.parent.iterdir()] == [path]
+
+
 def test_checkpoints_of_stored_networks_are_removed_others_kept(state):
     trainer, path = state
     checkpoints.remove_stored(path.parent, {"another"})
