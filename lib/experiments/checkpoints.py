@@ -66,7 +66,10 @@ def _put(path, raw):
     try:
         with locked(temporary) as file:  # a temporary that can be locked is of a dead process
             for part in (hashlib.sha256(raw).digest(), raw):  # torch does not see every error
-                if file.write(part) != len(part):
+                rest = memoryview(part)
+                while written := len(rest) and file.write(rest):  # systems take 2 GiB at once
+                    rest = rest[written:]
+                if rest:
                     raise OSError("not all of it could be written")
             os.fsync(file.fileno())
         os.replace(temporary, path)
