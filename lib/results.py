@@ -98,14 +98,24 @@ def read(path: str | os.PathLike, parse: Callable[[dict], dict] = dict) -> Conte
 
 def _contents(path, parse, require=None):
     path = os.path.expanduser(path)
+    raw = _raw(path)
+    try:
+        return _parsed(raw, path, parse, require)[0]
+    except ResultsError:  # a torn line may be cut off meanwhile: two are read in one
+        again = _raw(path)
+        if again == raw:
+            raise
+    return _parsed(again, path, parse, require)[0]
+
+
+def _raw(path):
     try:
         require_regular(path)
-        raw = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError:
-        return Contents(None, [], 0)
+        return b""
     except OSError as error:
         raise ResultsError(f"read: cannot read {path}: {error}; choose another file") from error
-    return _parsed(raw, path, parse, require)[0]
 
 
 def _parsed(raw, path, parse, require=None):

@@ -48,24 +48,33 @@ def save(path, state):
         What `torch.load` reads back with ``weights_only=True``.
     """
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        content = io.BytesIO()
+        torch.save({**state, **_made_by()}, content)
         try:
-            content = io.BytesIO()
-            torch.save({**state, **_made_by()}, content)
-            raw = content.getvalue()
-            with locked(temporary) as file:  # a temporary that can be locked is of a dead process
-                for part in (hashlib.sha256(raw).digest(), raw):  # torch does not see every error
-                    if file.write(part) != len(part):
-                        raise OSError("not all of it could be written")
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            _put(path, content.getvalue())
+        except (FileNotFoundError, FileExistsError):  # another sweep tidied up before it was locked
+            _put(path, content.getvalue())  # or after that, or while the folder was made
     except (OSError, RuntimeError) as error:
         warnings.warn(f"save: no checkpoint in {path.parent}: {error}; the training goes on",
                       stacklevel=3)
+
+
+def _put(path, raw):
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(temporary) as file:  # a temporary that can be locked is of a dead process
+            for part in (hashlib.sha256(raw).digest(), raw):  # torch does not see every error
+                rest = memoryview(part)
+                while written := len(rest) and file.write(rest):  # systems take 2 GiB at once
+                    rest = rest[written:]
+                if rest:
+                    raise OSError("not all of it could be written")
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path, expected, device):

@@ -308,17 +308,23 @@ def measure(networks, settings_of, data, output):
     results = Results(output, {"halves": HALVES, **{
         block: settings_of(block).as_dict() for block in COMPARED}},
         {"data": {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}})
-    stored = {record["name"]: record.get("settings") for record in results.contents.records}
     networks = list(networks)
-    for network in networks:  # the header knows the settings of the kinds of `COMPARED` alone
-        here = settings_of(network.block).identifier
-        if (there := stored.get(network.name, here)) != here:
-            raise ResultsError(f"measure: {output} holds {network.name} of other settings, "
-                               f"{there!r} there, {here!r} here; choose another output")
+    _require_settings(results, networks, settings_of)
     for network in networks:
         if network.name not in results.names():  # another run may have been faster
             results.append(trained_usage(network, settings_of(network.block), data))
     results.require(network.name for network in networks)
+    _require_settings(results, networks, settings_of)  # of what that run stored, too
+
+
+def _require_settings(results, networks, settings_of):
+    """Refuse other settings; the header has those of the kinds of `COMPARED` alone."""
+    stored = {record["name"]: record.get("settings") for record in results.contents.records}
+    for network in networks:
+        here = settings_of(network.block).identifier
+        if (there := stored.get(network.name, here)) != here:
+            raise ResultsError(f"measure: {results.path} holds {network.name} of other settings, "
+                               f"{there!r} there, {here!r} here; choose another output")
 
 
 def main(arguments=None):

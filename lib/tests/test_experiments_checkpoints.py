@@ -1,5 +1,6 @@
 """Checkpoints: continued only where job, data and code are the same, removed once not needed."""
 
+import contextlib
 import functools
 
 import pytest
@@ -117,6 +118,46 @@ def test_temporary_files_of_living_processes_are_left_alone(state):
         assert sorted(path.parent.iterdir()) == [alive, foreign]
     checkpoints.remove_stored(path.parent, set())
     assert list(path.parent.iterdir()) == [foreign] and foreign.read_bytes() == b"half"
+
+
+def test_a_checkpoint_that_another_sweep_tidies_away_is_written_again(state, monkeypatch):
+    """Between two steps of who writes it, a temporary file looks like that of a dead process."""
+    trainer, path = state
+    original, calls = checkpoints.os.replace, []
+
+    def replace(*names):
+        calls.append(names)
+        if len(calls) == 1:  # after the lock was given back
+            checkpoints.remove_stored(path.parent, {trainer.order[0].name})
+            assert not path.parent.exists()
+        return original(*names)
+    monkeypatch.setattr(checkpoints.os, "replace", replace)
+    trainer.run_epoch()
+    checkpoints.save(path, trainer._state())
+    assert checkpoints.load(path, trainer._identity(), "cpu")["epoch"] == 2 and len(calls) == 2
+    assert [*path.parent.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("most, kept", [(1000, 2), (0, 1)])
+def test_a_checkpoint_is_written_in_the_parts_that_a_system_takes(state, monkeypatch, most, kept):
+    """Linux takes at most 2 GiB at once, which a wide network exceeds."""
+    class Slow:
+        def __init__(self, file):
+            self.file, self.fileno = file, file.fileno
+
+        def write(self, data):
+            return self.file.write(data[:most])
+
+    @contextlib.contextmanager
+    def locked(*given):
+        with locks.locked(*given) as file:
+            yield Slow(file)
+    trainer, path = state
+    monkeypatch.setattr(checkpoints, "locked", locked)
+    trainer.run_epoch()
+    with (contextlib.nullcontext() if most else pytest.warns(UserWarning, match="not all of it")):
+        checkpoints.save(path, trainer._state())
+    assert checkpoints.load(path, trainer._identity(), "cpu")["epoch"] == kept
 
 
 def test_checkpoints_of_stored_networks_are_removed_others_kept(state):

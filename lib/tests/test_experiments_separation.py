@@ -189,6 +189,24 @@ def test_other_settings_of_a_kind_that_is_not_compared_are_refused(tmp_path):
     assert output.read_text() == whole
 
 
+def test_other_settings_that_another_run_stores_meanwhile_are_refused(tmp_path, monkeypatch):
+    short, longer = Settings(epochs=1), Settings(epochs=2)
+    first, second = (Network("B3", 1, "color", seed) for seed in (0, 1))
+    output, data = tmp_path / "ranks.jsonl", dead_leaves(10)
+
+    def other(block):
+        return longer if block == "B3" else short
+
+    def measured(network, settings, *_):
+        if settings == short:  # the other run is through with the second one while we train this
+            measure([second], other, data, output)
+        return {"name": network.name, "settings": settings.identifier}
+
+    monkeypatch.setattr(separation, "trained_usage", measured)
+    with pytest.raises(ResultsError, match="holds B3-C1-color-s1 of other settings"):
+        measure([first, second], lambda block: short, data, output)
+
+
 @pytest.mark.parametrize("data, settings_of, words", [
     (None, Settings(), "measure: settings_of=Settings.*; need a function from the name of"),
     (None, {"B1": Settings()}, "measure: settings_of={'B1': .*: lambda block: settings"),

@@ -90,6 +90,26 @@ def test_what_an_interrupted_write_left_is_cut_off(path, tail):
     assert len(read(path).records) == 3
 
 
+def test_a_torn_line_that_is_cut_off_while_somebody_reads_is_no_damage(path, monkeypatch):
+    """It was read up to the torn end, then another process went on, then the rest was read."""
+    good = path.read_bytes()
+    path.write_bytes(good + b'{"check": "12345678')
+    before, original, readings = path.read_bytes(), type(path).read_bytes, []
+
+    def read_bytes(self):
+        readings.append(self)
+        if len(readings) > 1:
+            return original(self)
+        Results(path, SETTINGS).append({"name": "three"})
+        return before + original(self)[len(before):]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(path), "read_bytes", read_bytes)
+        assert len(read(path).records) == 3
+    path.write_bytes(good.replace(b"one", b"two"))
+    with pytest.raises(ResultsError, match="line 2 was changed or damaged"):
+        read(path)
+
+
 @pytest.mark.parametrize("version, message", [
     (1, None), (2, None), (3, "is a header of format 3, this version of the course knows formats "
                               "1 to 2"), (0, "format 0"), ("2", "no header"), (True, "no header")])
