@@ -362,11 +362,16 @@ def load_data(name, count, folder=None, cache=None):
     count : int or None
         Number of images.
     folder, cache : str, optional
-        See `cifar10`.
+        See `cifar10`; of CIFAR-10 alone.
 
     Returns
     -------
     ImageSet
+
+    Raises
+    ------
+    ValueError
+        If there is no such set, or a folder is named for one that is made here.
 
     Examples
     --------
@@ -374,6 +379,9 @@ def load_data(name, count, folder=None, cache=None):
     20
     """
     choice("load_data: name", name, ("dead-leaves", "photograph-patches", "cifar-10"))
+    if name != "cifar-10" and (folder, cache) != (None, None):  # whose images would be left out
+        raise ValueError(f"load_data: folder={folder!r}, cache={cache!r}; {name} is made here, "
+                         "must be left out, or the data be 'cifar-10'")
     if name == "dead-leaves":
         return dead_leaves(count)
     if name == "photograph-patches":

@@ -290,6 +290,9 @@ def test_images_of_a_sweep_and_those_it_is_tested_on(folder):
     with pytest.raises(DatasetError, match="test_batch.bin has 7 bytes"):
         load_test_data("cifar-10", str(folder))
     assert len(load_data("photograph-patches", 20)) == 20
+    for source in (("~/cifar", None), (None, "~/cache")):  # other images than those of the folder
+        with pytest.raises(ValueError, match="folder=.*; dead-leaves is made here, must be left o"):
+            load_data("dead-leaves", 20, *source)
     with pytest.raises(ValueError, match="name='dead_leaves'; need one of 'dead-leaves', 'photo"):
         load_data("dead_leaves", 20)  # it fetched the archive of the third
 
