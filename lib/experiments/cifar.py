@@ -152,7 +152,11 @@ def from_folder(folder, split="train"):
     """
     names = _files("from_folder", split)
     folder = _expanded(folder)
-    folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    if (folder / FOLDER).is_dir():
+        if any((folder / name).is_file() for name in names):  # one of two sets would be left out
+            raise DatasetError(f"from_folder: {folder} holds {names[0]} or others like it, and a "
+                               f"folder {FOLDER} beside them; name that folder, or move it away")
+        folder = folder / FOLDER
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise DatasetError(
