@@ -451,10 +451,12 @@ def run(folder, seed, count, strata, results, traced=True, limit=1000):
     """Draw a sample, try what is not in the results yet, append each outcome."""
     table = settings()
     tree = copied(folder)
-    code = (folder / "copied").read_text(encoding="utf-8")[:12]
-    if any(entry["seed"] == seed and entry.get("code") != code for entry in read(results)):
+    sample = {"code": (folder / "copied").read_text(encoding="utf-8")[:12], "count": count}
+    if any(entry["seed"] == seed and not sample.items() <= entry.items()
+           for entry in read(results)):
         sys.exit(f"mutants: {results} holds mutants of the seed {seed} from another library than "
-                 f"{folder}, which would count as one sample; choose another --seed or --results")
+                 f"{folder} or of another --count, which would count as one sample; choose another "
+                 "--seed or --results")
     shutil.copytree(folder / "original" / "lib", tree / "lib", dirs_exist_ok=True)  # after a kill
     (folder / "clean").mkdir(exist_ok=True)
     done = {(entry["seed"], entry["name"]) for entry in read(results)}
@@ -463,7 +465,7 @@ def run(folder, seed, count, strata, results, traced=True, limit=1000):
     turns = [(number / len(sample), mutant) for sample in drawn.values()
              for number, mutant in enumerate(sample)]
     turns.sort(key=lambda turn: turn[0])                # cut short, it is a sample of all parts
-    mutants = [{**mutant, "code": code} for _, mutant in turns
+    mutants = [{**mutant, **sample} for _, mutant in turns
                if (seed, name_of(mutant)) not in done]
 
     os.chdir(tree)

@@ -117,10 +117,14 @@ def test_a_sample_is_not_drawn_from_two_libraries(tmp_path, monkeypatch):
     (tmp_path / "copied").write_text("0123456789abcdef")
     monkeypatch.setattr(mutant_runs, "copied", lambda folder: folder / "copy")
     results = tmp_path / "results.jsonl"
-    for code in ({}, {"code": "0123456789ab"[::-1]}):
+    for code in ({}, {"code": "0123456789ab"[::-1], "count": 10}, {"code": "0123456789ab"},
+                 {"code": "0123456789ab", "count": 20}):
         results.write_text(json.dumps({**ENTRIES[0], **code}) + "\n")
         with pytest.raises(SystemExit, match="holds mutants of the seed 1 from another library"):
             mutant_runs.run(tmp_path, 1, 10, ["audit"], results)
+    results.write_text(json.dumps({**ENTRIES[0], "code": "0123456789ab", "count": 10}) + "\n")
+    with pytest.raises(FileNotFoundError, match="original"):  # that sample goes on
+        mutant_runs.run(tmp_path, 1, 10, ["audit"], results)
 
 
 def test_the_page_shows_the_stored_figures():
