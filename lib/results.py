@@ -27,6 +27,7 @@ _HOME = _LIB.parent if (_LIB.parent / "notebooks" / "results").is_dir() else _LI
 STORED = _HOME / "notebooks" / "results"  # committed with the course
 FORMAT = 2  # lines of format 2 have a checksum
 _START = b'{"check": "'  # of every header that this version writes
+_OWN = ("check", "kind", "format", "settings", "identifier")  # in a header, beside what it is about
 
 
 class ResultsError(ValueError):
@@ -264,14 +265,16 @@ class Results:
     def __init__(self, path, settings: Mapping, about: Mapping | None = None,
                  parse: Callable[[dict], dict] = dict, make: bool = True):
         self.path, self.parse = Path(os.path.expanduser(path)), parse
-        if (not isinstance(settings, Mapping) or not isinstance(about or {}, Mapping)
-                or "check" in (about or {})):  # what would be written could not be read
+        about = {} if about is None else about
+        if (not isinstance(settings, Mapping) or not isinstance(about, Mapping)
+                or not about.keys().isdisjoint(_OWN)):  # one of the two would be lost
             raise ResultsError(f"Results: settings={settings!r:.60}, about={about!r:.60}; need "
-                               "dictionaries, about without check, which is the checksum's name")
+                               f"dictionaries, about without {', '.join(_OWN)}, which are names of "
+                               "the header's own")
         try:
             self.header = json.loads(json.dumps({
-                **(about or {}), "kind": "header", "format": FORMAT, "settings": settings,
-                "identifier": identifier(settings)}, allow_nan=False))
+                **about, "kind": "header", "format": FORMAT, "settings": settings,
+                "identifier": identifier(settings)}, allow_nan=False), object_pairs_hook=_once)
         except (TypeError, ValueError) as why:
             raise ResultsError(f"Results: settings and about must be JSON values: {why}") from why
         _contents(self.path, parse, self._require_mine)
@@ -375,12 +378,14 @@ class Results:
 
 
 def _fingerprints(value, place=""):
-    """Places and values of all fingerprints in a header."""
+    """Places and values of all fingerprints in a header, those in lists by their numbers too."""
     for key, inner in value.items():
-        if isinstance(inner, dict) and key != "settings":
-            yield from _fingerprints(inner, f"{place}{key} ")
-        elif key.endswith("fingerprint"):
+        if key.endswith("fingerprint"):
             yield place + key, inner
+        elif isinstance(inner, list):
+            yield from _fingerprints({f"{key} {n}": each for n, each in enumerate(inner)}, place)
+        elif isinstance(inner, dict) and place + key != "settings":
+            yield from _fingerprints(inner, f"{place}{key} ")
 
 
 def _line(entry):

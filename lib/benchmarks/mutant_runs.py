@@ -451,6 +451,12 @@ def run(folder, seed, count, strata, results, traced=True, limit=1000):
     """Draw a sample, try what is not in the results yet, append each outcome."""
     table = settings()
     tree = copied(folder)
+    origin = {"code": (folder / "copied").read_text(encoding="utf-8")[:12], "count": count}
+    if any(entry["seed"] == seed and not origin.items() <= entry.items()
+           for entry in read(results)):
+        sys.exit(f"mutants: {results} holds mutants of the seed {seed} from another library than "
+                 f"{folder} or of another --count, which would count as one sample; choose another "
+                 "--seed or --results")
     shutil.copytree(folder / "original" / "lib", tree / "lib", dirs_exist_ok=True)  # after a kill
     (folder / "clean").mkdir(exist_ok=True)
     done = {(entry["seed"], entry["name"]) for entry in read(results)}
@@ -459,7 +465,8 @@ def run(folder, seed, count, strata, results, traced=True, limit=1000):
     turns = [(number / len(sample), mutant) for sample in drawn.values()
              for number, mutant in enumerate(sample)]
     turns.sort(key=lambda turn: turn[0])                # cut short, it is a sample of all parts
-    mutants = [mutant for _, mutant in turns if (seed, name_of(mutant)) not in done]
+    mutants = [{**mutant, **origin} for _, mutant in turns
+               if (seed, name_of(mutant)) not in done]
 
     os.chdir(tree)
     sys.path[:] = [str(tree), *(entry for entry in sys.path if entry not in ("", str(ROOT)))]

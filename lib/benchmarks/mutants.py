@@ -174,7 +174,10 @@ def read(path):
 
 
 def verdicts():
-    """What a person found out about mutants that a run left: name to verdict and reason."""
+    """What a person found out about mutants that a run left: name to verdict and reason.
+
+    Where samples left different mutants of one name, the seed and a space stand before it.
+    """
     from ..course.lists import load_list  # a mutant that stands twice would lose a verdict
 
     return load_list(VERDICTS) or {}
@@ -190,7 +193,23 @@ def outcome(entry, judged):
         return "noticed"
     if entry["outcome"] == "invalid":
         return "invalid"
-    return judged.get(entry["name"], {"verdict": "undecided"})["verdict"]
+    return judgement(entry, judged)["verdict"]
+
+
+def judgement(entry, judged):
+    """Verdict and reason of one mutant that a run left."""
+    return judged.get(f"{entry['seed']} {entry['name']}") or judged.get(
+        entry["name"], {"verdict": "undecided"})
+
+
+def judged_together(entries, judged):
+    """Names with a verdict under which samples left different mutants: the library has changed."""
+    found = defaultdict(set)
+    for entry in entries:
+        if entry["outcome"] not in ("killed", "timeout", "invalid") and (
+                f"{entry['seed']} {entry['name']}" not in judged):
+            found[entry["name"]].add((entry.get("before"), entry.get("after")))
+    return [name for name, ways in found.items() if len(ways) > 1 and name in judged]
 
 
 def table(entries, judged):
@@ -219,7 +238,7 @@ def listed(entries, judged, *kinds):
             before, after = (f"`` {entry[key]} ``".replace("|", "\\|")
                              for key in ("before", "after"))
             rows.append(f"| {entry['path'].removeprefix('lib/')}:{entry['line']} | {before} | "
-                        f"{after} | {judged[entry['name']]['why']} |")
+                        f"{after} | {judgement(entry, judged)['why']} |")
     return rows
 
 
@@ -243,6 +262,9 @@ def main(arguments=None):
                                      or parser.given.keys() - {"results"}):
         parser.error(f"{options.command} reads a file, named by --results: all else is for run")
     entries, judged = read(options.results), verdicts()
+    if together := judged_together(entries, judged):
+        parser.error(f"{together[0]}: samples left different mutants of this name, for which one "
+                     f"verdict stands in {VERDICTS.name}; write the seed and a space before it")
     if options.command == "table":
         return print("\n".join([*table(entries, judged), "",
                                 *listed(entries, judged, "closed", "open"), "",

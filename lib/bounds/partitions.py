@@ -55,9 +55,9 @@ def split_modes(
         raise ValueError(f"partition: grid {shown(grid)} is neither a length nor a (height, width)")
     sides = integers("partition: grid", sides, 0)
     count = prod(sides)
-    if not hasattr(partition, "__iter__") or getattr(partition, "ndim", 1) != 1:
+    named = isinstance(partition, str)  # NumPy's texts have dimensions, too, none
+    if not named and (not hasattr(partition, "__iter__") or getattr(partition, "ndim", 1) != 1):
         raise TypeError(f"partition: {shown(partition)} is neither a name nor a list of row modes")
-    named = isinstance(partition, str)
     chosen = _named(partition, sides) if named else [_mode(m) for m in partition]
     outside = [m for m in chosen if not 0 <= m < count]
     if outside:

@@ -38,6 +38,24 @@ def _measured(values, field):
     return found
 
 
+def quantity(found, dotted=()):
+    """Which accuracy a figure shows: that of `cells` or `contributions`.
+
+    Of a dictionary that was made from theirs it is not known: the word is *accuracy*.
+
+    Examples
+    --------
+    >>> found = cells([{"augmentation": "color", "block": "B2", "channels": 4, "accuracy": 0.5,
+    ...                 "seed": 0}])
+    >>> quantity(found), quantity({**found})
+    ('training accuracy', 'accuracy')
+    """
+    names = [getattr(part, "measure", "accuracy") for part in (found, dotted) if part]
+    if len(set(names)) == 2:
+        return f"{names[0]}, dotted: {names[1]}"
+    return names[0] if names else "accuracy"
+
+
 def cells(records, field="accuracy"):
     """Accuracies by augmentation, kind and channels.
 
@@ -53,7 +71,7 @@ def cells(records, field="accuracy"):
     -------
     dict of (str, str, int) to list of float
         Keys (augmentation, kind, channels), one accuracy per seed; figures drawn of it say which
-        accuracy it is.
+        accuracy it is, and of a part of it where that is made of fewer records.
 
     Raises
     ------

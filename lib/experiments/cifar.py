@@ -152,7 +152,11 @@ def from_folder(folder, split="train"):
     """
     names = _files("from_folder", split)
     folder = _expanded(folder)
-    folder = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    if (folder / FOLDER).is_dir():
+        if any((folder / name).is_file() for name in names):  # one of two sets would be left out
+            raise DatasetError(f"from_folder: {folder} holds {names[0]} or others like it, and a "
+                               f"folder {FOLDER} beside them; name that folder, or move it away")
+        folder = folder / FOLDER
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise DatasetError(
@@ -362,11 +366,16 @@ def load_data(name, count, folder=None, cache=None):
     count : int or None
         Number of images.
     folder, cache : str, optional
-        See `cifar10`.
+        See `cifar10`; of CIFAR-10 alone.
 
     Returns
     -------
     ImageSet
+
+    Raises
+    ------
+    ValueError
+        If there is no such set, or a folder is named for one that is made here.
 
     Examples
     --------
@@ -374,6 +383,9 @@ def load_data(name, count, folder=None, cache=None):
     20
     """
     choice("load_data: name", name, ("dead-leaves", "photograph-patches", "cifar-10"))
+    if name != "cifar-10" and (folder, cache) != (None, None):  # whose images would be left out
+        raise ValueError(f"load_data: folder={folder!r}, cache={cache!r}; {name} is made here, "
+                         "must be left out, or the data be 'cifar-10'")
     if name == "dead-leaves":
         return dead_leaves(count)
     if name == "photograph-patches":

@@ -114,7 +114,10 @@ class ImageSet:
                 )
             chosen.append(members[torch.randperm(len(members), generator=generator)[:share]])
         rows = torch.cat(chosen).sort().values
-        provenance = {**self.provenance, "subset": f"{count} images, equal classes, seed {seed}"}
+        part = f"{count} images, equal classes, seed {seed}"
+        if "subset" in self.provenance:  # which images there are follows from every draw
+            part += f", of {self.provenance['subset']}"
+        provenance = {**self.provenance, "subset": part}
         return ImageSet(self.images[rows], self.labels[rows], self.classes, provenance)
 
 

@@ -77,7 +77,8 @@ def mixed_seed(*parts):
     >>> mixed_seed("weights", 0) == mixed_seed("weights", 0) != mixed_seed("weights", 1)
     True
     """
-    parts = tuple(part if isinstance(part, str) else integer("mixed_seed: part of the seed", part)
+    parts = tuple(str.__str__(part) if isinstance(part, str)  # NumPy's texts print their type
+                  else integer("mixed_seed: part of the seed", part)
                   for part in parts)  # a generator is printed with its place in memory
     digest = hashlib.sha256(repr(parts).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

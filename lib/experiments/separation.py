@@ -288,7 +288,8 @@ def measure(networks, settings_of, data, output):
     ----------
     networks : iterable of Network
     settings_of : callable
-        From the name of a kind to its `Settings`.
+        From the name of a kind to its `Settings`; asked for those of `COMPARED` too, which the
+        header of every file names.
     data : ImageSet
     output : path-like
         A results file, see `lib.results`.
@@ -296,7 +297,8 @@ def measure(networks, settings_of, data, output):
     Raises
     ------
     TypeError
-        If the settings are no function, or the images no `ImageSet`.
+        If the settings are no function, or it returns something else for a kind, or the images
+        are no `ImageSet`.
     ResultsError
         If the file cannot be written, holds networks trained otherwise, or something else, or was
         exchanged meanwhile.
@@ -305,16 +307,20 @@ def measure(networks, settings_of, data, output):
     if not callable(settings_of):
         raise TypeError(f"measure: settings_of={shown(settings_of)}; need a function from the name "
                         "of a kind to its Settings: lambda block: settings")
+
+    def chosen(block):
+        return kind(f"measure: settings_of({block!r})", settings_of(block), Settings)
+
     results = Results(output, {"halves": HALVES, **{
-        block: settings_of(block).as_dict() for block in COMPARED}},
+        block: chosen(block).as_dict() for block in COMPARED}},
         {"data": {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}})
     networks = list(networks)
-    _require_settings(results, networks, settings_of)
+    _require_settings(results, networks, chosen)
     for network in networks:
         if network.name not in results.names():  # another run may have been faster
-            results.append(trained_usage(network, settings_of(network.block), data))
+            results.append(trained_usage(network, chosen(network.block), data))
     results.require(network.name for network in networks)
-    _require_settings(results, networks, settings_of)  # of what that run stored, too
+    _require_settings(results, networks, chosen)  # of what that run stored, too
 
 
 def _require_settings(results, networks, settings_of):

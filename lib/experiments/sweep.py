@@ -74,7 +74,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     output : path-like
         Results file (JSON lines).
     source : tuple
-        Local data folder and cache folder, either may be None: ``("~/cifar", None)``.
+        Local data folder and cache folder of CIFAR-10, either may be None:
+        ``("~/cifar", None)``.
     device : str
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
     workers : int
@@ -97,7 +98,8 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         If the grid and the settings are exchanged, the source is no pair, or a number of workers
         or threads is none.
     ValueError
-        If the number of workers or threads is less than one.
+        If the number of workers or threads is less than one, or a folder is named for images that
+        are made here.
     RecordsError
         If the results file belongs to other settings or cannot be written.
     OSError

@@ -419,6 +419,7 @@ def test_partitions_by_name(name, is_row):
                      if is_row(i, j, height, width))
         columns = tuple(m for m in range(height * width) if m not in rows)
         assert split_modes(name, (height, width)) == (rows, columns)
+        assert split_modes(np.array([name])[0], (height, width)) == (rows, columns)
         if name in ("even-odd", "left-right"):
             assert split_modes(name, width) == split_modes(name, (width,)) == split_modes(
                 name, (1, width))

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import http.server
 import io
+import shutil
 import socket
 import tarfile
 import threading
@@ -290,8 +291,26 @@ def test_images_of_a_sweep_and_those_it_is_tested_on(folder):
     with pytest.raises(DatasetError, match="test_batch.bin has 7 bytes"):
         load_test_data("cifar-10", str(folder))
     assert len(load_data("photograph-patches", 20)) == 20
+    for source in (("~/cifar", None), (None, "~/cache")):  # other images than those of the folder
+        with pytest.raises(ValueError, match="folder=.*; dead-leaves is made here, must be left o"):
+            load_data("dead-leaves", 20, *source)
     with pytest.raises(ValueError, match="name='dead_leaves'; need one of 'dead-leaves', 'photo"):
         load_data("dead_leaves", 20)  # it fetched the archive of the third
+
+
+def test_two_sets_of_images_under_one_folder_are_told_apart(folder, tmp_path):
+    """The images beside a folder of the published name were left out without a word."""
+    both = tmp_path / "both"
+    shutil.copytree(folder, both)
+    shutil.copytree(folder, both / cifar.FOLDER)
+    for split in ("train", "test"):
+        with pytest.raises(DatasetError, match="both holds .*, and a folder cifar-10-batches-bin"):
+            from_folder(both, split)
+    inner = from_folder(both / cifar.FOLDER)
+    (both / "test_batch.bin").unlink()
+    for number in range(1, 6):
+        (both / f"data_batch_{number}.bin").unlink()
+    assert from_folder(both).fingerprint == inner.fingerprint
 
 
 def test_a_folder_that_was_written_again_is_loaded_again(folder, tmp_path, monkeypatch):

@@ -149,11 +149,14 @@ def test_images_of_another_machine_are_no_results_of_the_file(monkeypatch):
 def test_a_small_grid_is_trained_job_by_job(monkeypatch):
     given = []
     monkeypatch.setattr(jobs, "load_data", lambda *values: values)
-    monkeypatch.setattr(jobs, "train_job", lambda *values: given.append(values) or [values[0]])
+    monkeypatch.setattr(jobs, "load_test_data", lambda *values: ("test", *values))
+    monkeypatch.setattr(jobs, "train_job", lambda *values, test: given.append(
+        (*values, test)) or [values[0]])
     grid = Grid({"B1": (2, 64)}, ("none",))
     found = jobs.train_grid(grid, QUICK)
     assert found == [some("B1", 2), some("B1", 64)]
-    assert given == [(job, QUICK, ("dead-leaves", 20), "cpu") for job in found]
+    assert given == [(job, QUICK, ("dead-leaves", 20), "cpu", ("test", "dead-leaves"))
+                     for job in found]  # as a sweep does; accuracies on test images were None
     jobs.train_grid(grid, QUICK, "device")
     assert given[2][3] == "device"
 
@@ -234,11 +237,12 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     assert {call[1:] for call in calls} == {(QUICK, (None, None), "cpu", folder, None, images)}
     assert folder == f"{path}.checkpoints" and Path(folder).is_absolute()
     assert sweep.checkpoint_folder("b") == Path.cwd() / "b.checkpoints"
-    assert sweep.run_sweep(grid, QUICK, path, ("x", "y"), "device", threads=4,
-                           progress=False) == []
+    images_of, source = jobs.load_data, ("x", "y")
+    monkeypatch.setattr(sweep, "load_data", lambda name, count, *given: images_of(name, count))
+    assert sweep.run_sweep(grid, QUICK, path, source, "device", threads=4, progress=False) == []
     assert bars[1].options["disable"] is True
     assert bars[1].options["total"] == jobs.weight(some("B1", 64))
-    assert calls[5:] == [(1, QUICK, ("x", "y"), "device", folder, 4, images)]
+    assert calls[5:] == [(1, QUICK, source, "device", folder, 4, images)]
     assert bars[1].places == [0, 0.5, 1, 1] and bars[1].n == bars[1].options["total"]
 
 
@@ -337,6 +341,13 @@ def test_the_data_of_a_sweep_are_loaded_and_described(tmp_path, monkeypatch):
 def test_a_source_that_is_no_pair_is_named(tmp_path, source):
     with pytest.raises((TypeError, ValueError), match="run_sweep: source="):
         sweep.run_sweep(Grid({"B1": (2,)}), QUICK, tmp_path / "a.jsonl", source)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_images_that_a_sweep_would_not_use_is_refused(tmp_path):
+    """The settings of a Settings() are dead leaves: a folder beside them was left out."""
+    with pytest.raises(ValueError, match="folder='~/cifar', cache=None; dead-leaves is made here"):
+        sweep.run_sweep(Grid({"B1": (2,)}), QUICK, tmp_path / "a.jsonl", ("~/cifar", None))
     assert list(tmp_path.iterdir()) == []
 
 

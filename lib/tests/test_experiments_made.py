@@ -178,6 +178,8 @@ def test_a_subset_is_the_start_of_a_random_order_of_every_class():
     assert found.provenance == {"name": "numbers",
                                 "subset": "24 images, equal classes, seed 4"}
     assert data.subset(24).fingerprint == data.subset(24, 0).fingerprint
+    assert found.subset(12).provenance["subset"] == (  # not as if it were drawn of all
+        "12 images, equal classes, seed 0, of 24 images, equal classes, seed 4")
 
 
 def test_a_fingerprint_is_that_of_pixels_and_labels():

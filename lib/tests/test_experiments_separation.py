@@ -210,6 +210,8 @@ def test_other_settings_that_another_run_stores_meanwhile_are_refused(tmp_path, 
 @pytest.mark.parametrize("data, settings_of, words", [
     (None, Settings(), "measure: settings_of=Settings.*; need a function from the name of"),
     (None, {"B1": Settings()}, "measure: settings_of={'B1': .*: lambda block: settings"),
+    (dead_leaves(40), {"mine": Settings()}.get,
+     "measure: settings_of..B1prod..=None; need a value of type Settings"),
     ((torch.zeros(10, 3, 32, 32), torch.arange(10)), Settings, "measure: data=.*ImageSet")])
 def test_what_measuring_needs_is_said_before_a_file_is_made(tmp_path, data, settings_of, words):
     networks = [Network("B1", 2, "color", 0)]

@@ -106,6 +106,14 @@ def test_networks_on_blobs_are_the_same_in_every_mode(kind):
 
 def test_seeds_of_numpy_and_torch_are_the_seeds_they_equal():
     assert mixed_seed("a", np.int64(1)) == mixed_seed("a", torch.tensor(1)) == mixed_seed("a", 1)
+    assert mixed_seed(np.str_("a"), 1) == mixed_seed("a", 1)
+
+
+def test_an_augmentation_from_an_array_of_numpy_shows_the_images_of_its_name():
+    """Under the name of a network other images were seen: NumPy's texts print their type."""
+    (given,) = np.array(["color"])
+    streams = [Stream(dead_leaves(10), name, 0, 10) for name in ("color", given)]
+    assert torch.equal(*(images for stream in streams for images, _ in stream.epoch(0)))
     assert dead_leaves(10, np.uint8(3), leaves=1).fingerprint == dead_leaves(
         10, 3, leaves=1).fingerprint
 

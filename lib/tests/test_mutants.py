@@ -2,6 +2,7 @@
 
 import ast
 import gc
+import json
 import os
 import shutil
 import signal
@@ -94,9 +95,42 @@ def test_figures_of_a_sample():
         "| a.py:3 | `` a \\| b `` | `` a `` | same |"]
 
 
+def test_two_mutants_of_one_name_have_no_verdict_in_common(tmp_path, capsys, monkeypatch):
+    """Between two samples the library changes: a verdict on the first judged the second, too."""
+    other = {**ENTRIES[3], "seed": 2, "before": "c + d", "after": "c - d"}
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(json.dumps(entry) + "\n" for entry in [*ENTRIES, other]))
+    monkeypatch.setattr(mutants, "verdicts", lambda: JUDGED)
+    with pytest.raises(SystemExit):
+        mutants.main(["table", "--results", str(results)])
+    assert "error: 4: samples left different mutants of this name" in capsys.readouterr().err
+    apart = {**JUDGED, "2 4": {"verdict": "open", "why": "no test"}}
+    monkeypatch.setattr(mutants, "verdicts", lambda: apart)
+    mutants.main(["table", "--results", str(results)])
+    shown = capsys.readouterr().out
+    assert "| 2 | audit | 1 | 0 | 0 | 1 | 0 | 0.0 % |" in shown
+    assert "`` c - d `` | no test |" in shown
+    assert "| 1 | audit | 6 | 3 | 1 | 1 | 1 | 60.0 % |" in shown
+
+
+def test_a_sample_is_not_drawn_from_two_libraries(tmp_path, monkeypatch):
+    (tmp_path / "copied").write_text("0123456789abcdef")
+    monkeypatch.setattr(mutant_runs, "copied", lambda folder: folder / "copy")
+    results = tmp_path / "results.jsonl"
+    for code in ({}, {"code": "0123456789ab"[::-1], "count": 10}, {"code": "0123456789ab"},
+                 {"code": "0123456789ab", "count": 20}):
+        results.write_text(json.dumps({**ENTRIES[0], **code}) + "\n")
+        with pytest.raises(SystemExit, match="holds mutants of the seed 1 from another library"):
+            mutant_runs.run(tmp_path, 1, 10, ["audit"], results)
+    results.write_text(json.dumps({**ENTRIES[0], "code": "0123456789ab", "count": 10}) + "\n")
+    with pytest.raises(FileNotFoundError, match="original"):  # that sample goes on
+        mutant_runs.run(tmp_path, 1, 10, ["audit"], results)
+
+
 def test_the_page_shows_the_stored_figures():
     entries, judged = mutants.read(mutants.RESULTS), mutants.verdicts()
-    names = {entry["name"] for entry in entries if entry["outcome"] not in ("killed", "timeout")}
+    names = {name for entry in entries if entry["outcome"] not in ("killed", "timeout")
+             for name in (entry["name"], f"{entry['seed']} {entry['name']}")}
     assert set(judged) <= names
     assert all(set(entry) == {"verdict", "why"} and entry["verdict"] in (
         "noticed", "equivalent", "closed", "open") for entry in judged.values())

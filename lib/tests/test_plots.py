@@ -156,6 +156,12 @@ def test_figures_say_which_accuracy_they_show(field, name):
         experiments.draw_factors(
             axes, analysis.contributions(records, "color", 4, field=field))
     assert axes.get_xlabel() == f"{name} added"
+    with style.figure(columns=3) as (_, panels):  # a part of them was called training accuracy
+        for axes, *parts in zip(panels, (dict(found), found, {}),
+                                (None, analysis.cells(records), found)):
+            experiments.draw_accuracy(axes, parts[0], "color", dashed=parts[1])
+    other = f"{name}, dotted: training accuracy" if field == "test_accuracy" else name
+    assert [axes.get_ylabel() for axes in panels] == ["accuracy", other, name]
 
 
 def test_kinds_with_larger_windows_than_those_of_the_course_are_drawn(monkeypatch):

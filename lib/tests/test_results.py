@@ -335,6 +335,27 @@ def test_all_fingerprints_must_agree(tmp_path):
         Results(tmp_path / "a", SETTINGS, about)
 
 
+@pytest.mark.parametrize("about", [
+    lambda one: {"sets": [{"fingerprint": "0"}, {"fingerprint": one}]},
+    lambda one: {"sets": [[{"fingerprint": one}]]},
+    lambda one: {"fingerprint": {"train": one}},
+    lambda one: {"data": {"settings": {"fingerprint": one}}}])
+def test_fingerprints_must_agree_in_lists_and_groups_too(tmp_path, about):
+    Results(tmp_path / "a", SETTINGS, about("1"))
+    Results(tmp_path / "a", SETTINGS, about("1"))
+    with pytest.raises(ResultsError, match="holds results of other settings .*'1'.* there"):
+        Results(tmp_path / "a", SETTINGS, about("2"))
+
+
+@pytest.mark.parametrize("about", [
+    {"kind": "of mine"}, {"format": "png"}, {"settings": {"rate": 1}}, {"identifier": "mine"},
+    {1: "a", "1": "b"}])
+def test_nothing_of_what_a_file_is_about_is_dropped(tmp_path, about):
+    with pytest.raises(ResultsError, match="about without .*|has a key twice"):
+        Results(tmp_path / "a", SETTINGS, about)
+    assert not (tmp_path / "a").exists()
+
+
 def test_runs_with_impossible_errors_are_refused(tmp_path):
     for errors in ([-0.5], [True], [], "no", [1e999], ["0.5"]):
         (tmp_path / "a").write_bytes(
