@@ -76,11 +76,14 @@ def cells(records, field="accuracy"):
     return _measured(sorted(found.items()), field)
 
 
-def _networks(operation, records):
-    """Records as a list, each of a network: `records.read` returns a header beside them."""
+def _networks(operation, records, fields=("augmentation", "block", "channels", "seed")):
+    """Records as a list, each of a network: `records.read` returns a header beside them.
+
+    What `pooled.train` and `separation.trained_usage` return has seeds, but no augmentation.
+    """
     records = list(records)
     for record in records:
-        if not isinstance(record, dict) or "seed" not in record:
+        if not isinstance(record, dict) or not record.keys() >= {*fields}:
             raise TypeError(f"{operation}: {shown(record)} is no record of a network; need those "
                             "that records.read(path)[1] has")
     return records
@@ -235,7 +238,7 @@ def missing(records, grid):
     TypeError
         If something is no record.
     """
-    names = {record["name"] for record in _networks("missing", records)}
+    names = {record["name"] for record in _networks("missing", records, ("name",))}
     return [network for network in grid.networks() if network.name not in names]
 
 
