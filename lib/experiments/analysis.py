@@ -44,8 +44,8 @@ def cells(records, field="accuracy"):
     Parameters
     ----------
     records : iterable of dict
-        The second that `records.read` returns, or those of `jobs.train_job`; diverged networks are
-        left out.
+        The second that `records.read` returns, or those of `jobs.train_job`; networks without this
+        accuracy are left out, such as diverged ones.
     field : str
         ``"accuracy"`` on augmented training images, or ``"test_accuracy"``.
 

@@ -143,9 +143,9 @@ def train_grid(grid, settings, device="cpu"):
         One record per network; `sweep.run_sweep` is the same for grids worth a file.
     """
     check_plan("train_grid", grid, settings)
-    data = load_data(settings.data, settings.images)
+    data, test = load_data(settings.data, settings.images), load_test_data(settings.data)
     jobs = make_jobs(grid.networks())
-    return [record for job in jobs for record in train_job(job, settings, data, device)]
+    return [record for job in jobs for record in train_job(job, settings, data, device, test=test)]
 
 
 def _record(trainer, place, status, accuracy=None, test_accuracy=None):

@@ -149,11 +149,14 @@ def test_images_of_another_machine_are_no_results_of_the_file(monkeypatch):
 def test_a_small_grid_is_trained_job_by_job(monkeypatch):
     given = []
     monkeypatch.setattr(jobs, "load_data", lambda *values: values)
-    monkeypatch.setattr(jobs, "train_job", lambda *values: given.append(values) or [values[0]])
+    monkeypatch.setattr(jobs, "load_test_data", lambda name: f"test images of {name}")
+    monkeypatch.setattr(jobs, "train_job", lambda *values, test=None: given.append(
+        (*values, test)) or [values[0]])
     grid = Grid({"B1": (2, 64)}, ("none",))
     found = jobs.train_grid(grid, QUICK)
     assert found == [some("B1", 2), some("B1", 64)]
-    assert given == [(job, QUICK, ("dead-leaves", 20), "cpu") for job in found]
+    assert given == [(job, QUICK, ("dead-leaves", 20), "cpu", "test images of dead-leaves")
+                     for job in found]  # as in a sweep
     jobs.train_grid(grid, QUICK, "device")
     assert given[2][3] == "device"
 
