@@ -748,7 +748,8 @@ for block in ("same2", "B1max3"):
 
 # %%
 three = ("B1", "conv2", "B2")
-full = analysis.cells(records.read(records.STORED / "paper.jsonl")[1])
+paper = records.read(records.STORED / "paper.jsonl")[1]
+full = analysis.cells(paper)
 large = {place: values[0] for place, values in full.items()}
 sizes = [(kind, C) for kind in ("color", "spatial") for C in (4, 8, 16, 32, 64)
          if all((kind, block, C) in large for block in three)]
@@ -764,14 +765,13 @@ table([(kind, C, *(f"{large[kind, block, C]:.3f}" for block in three),
       ["augmentation", "C", *three, "share of the gap"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-experiment-full", "caption": "Training accuracy with color augmentation. Left: means of three seeds on 2,000 images, 30 epochs. Right: one seed on all 50,000 images, 300 epochs."}, "image": {"alt": "Two panels of training accuracy against channels. In both the lines of B=2 and of the 2×2 convolution with stride 2 climb side by side, and the line of B=1 stays far below."}}
-panels = (("2,000 images, 30 epochs", found),
-          ("50,000 images, 300 epochs", full))
+panels = (("2,000 images, 30 epochs", stored_all),
+          ("50,000 images, 300 epochs", paper))
 with plots.figure(7.0, 3.2, columns=2) as (drawing, both):
-    for axes, (title, values) in zip(both, panels):
-        plots.draw_accuracy(axes, {
-            place: accuracies for place, accuracies in values.items()
-            if place[1] in three and 4 <= place[2] <= 64}, "color", "channels",
-            title)
+    for axes, (title, trained) in zip(both, panels):
+        plots.draw_accuracy(axes, analysis.cells(
+            record for record in trained if record["block"] in three
+            and 4 <= record["channels"] <= 64), "color", "channels", title)
 
 # %% tags=["hide-input"]
 with checking("mixing-at-full-size", evidence="trained",

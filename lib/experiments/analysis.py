@@ -53,7 +53,8 @@ def cells(records, field="accuracy"):
     -------
     dict of (str, str, int) to list of float
         Keys (augmentation, kind, channels), one accuracy per seed; figures drawn of it say which
-        accuracy it is.
+        accuracy it is.  For a part of it, choose among the records: of entries that are picked
+        out into another dict nobody knows which accuracy they are.
 
     Raises
     ------

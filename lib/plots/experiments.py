@@ -96,7 +96,7 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * (1.5 if axis == "channels" else 3))
     axes.set(ylim=(0, max(1.0, height + 0.05)), xlabel=f"{AXIS_NAMES[axis]} (log scale)",
-             ylabel=getattr(found, "measure", "training accuracy"), title=title)
+             ylabel=getattr(found, "measure", "accuracy"), title=title)
 
 
 def draw_four_panels(found: dict, augmentations: tuple = ()) -> Figure:
@@ -322,7 +322,7 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                                xytext=(5, -9 if below else 5))
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")
             axes.set(xscale="log", xlim=(0.7 * min(sizes), 5.4 * max(sizes)), ylim=(0, 1.0),
-                     ylabel=getattr(found, "measure", "training accuracy"))
+                     ylabel=getattr(found, "measure", "accuracy"))
             axes.set_title(f"{augmentation} augmentation", fontsize=11)
         axes.set_xlabel("parameters (log scale)")
     return drawing
@@ -361,7 +361,7 @@ def draw_factors(axes: Axes, table: dict, title: str = "") -> None:
     axes.set_yticks(range(3), FACTORS)
     axes.set_ylim(2.6, -0.6)
     axes.set_title(title, fontsize=11)
-    axes.set_xlabel(f"{getattr(table, 'measure', 'training accuracy')} added")
+    axes.set_xlabel(f"{getattr(table, 'measure', 'accuracy')} added")
 
 
 def draw_usage(axes: Axes, found: list, when: str = "after") -> None:
