@@ -7,6 +7,7 @@ import statistics
 from ..checks import choice, integer, kind, shown
 from .kinds import KINDS
 from .networks import AUGMENTATIONS
+from .settings import Grid
 
 FACTORS = ("overlap", "order", "mixing")
 # which kind has which factors: from B=1 to B=2, and with strided convolutions
@@ -237,8 +238,9 @@ def missing(records, grid):
     Raises
     ------
     TypeError
-        If something is no record.
+        If something is no record, or the grid is none: an entry of `PRESETS` has settings and grid.
     """
+    kind("missing: grid", grid, Grid)
     names = {record["name"] for record in _networks("missing", records, ("name",))}
     return [network for network in grid.networks() if network.name not in names]
 
