@@ -17,7 +17,6 @@ import torch
 
 from lib import Architecture, Real, locks, overlap_construction, results
 from lib.benchmarks import missing_data
-from lib.exact.device import usual_modes
 from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep, training
 from lib.experiments.analysis import cells, contributions, missing
@@ -78,20 +77,6 @@ def test_trainings_are_the_same_in_every_mode():
     for mode in (torch.no_grad(), torch.inference_mode(), torch.autocast("cpu", torch.bfloat16)):
         with mode:
             assert found() == expected
-
-
-def test_trainings_multiply_whole_numbers_whatever_the_caller_has_cut_off(request, monkeypatch):
-    """Processors that know bfloat16 would round the factors to eight binary digits."""
-    seen = []
-    request.addfinalizer(lambda: torch.set_float32_matmul_precision("highest"))
-    monkeypatch.setattr(training.Trainer, "step", lambda trainer, images, labels: seen.append(
-        torch.get_float32_matmul_precision()) or (torch.zeros(1), torch.zeros(1).long()))
-    torch.set_float32_matmul_precision("medium")
-    training.Trainer([Network("offset2", 2, "none", 0)], QUICK, LEAVES).run()
-    assert set(seen) == {"highest"} and torch.get_float32_matmul_precision() == "medium"
-    with pytest.raises(RuntimeError, match="mine"), usual_modes():
-        raise RuntimeError("mine")
-    assert torch.get_float32_matmul_precision() == "medium"
 
 
 def test_ranks_of_trained_networks_are_the_same_in_every_mode():
