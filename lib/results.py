@@ -308,7 +308,8 @@ class Results:
         Raises
         ------
         ResultsError
-            If they cannot be written or read back, or differ under one name; nothing is changed.
+            If they cannot be written or read back, or two of them differ under one name; nothing is
+            changed.  One whose name is stored already stays out, whatever it holds.
         """
         plain, once = [], {}
         for record in records:

@@ -31,7 +31,7 @@ def training_device() -> torch.device:
 
 @contextmanager
 def usual_modes(device: str = "cpu") -> Iterator[None]:
-    """Gradients are known, nothing is rounded, and new tensors are on the CPU.
+    """Gradients are known, matrix products keep their digits, and new tensors are on the CPU.
 
     Whatever modes of torch the caller is in, and whatever default device is set.
 
@@ -42,8 +42,25 @@ def usual_modes(device: str = "cpu") -> Iterator[None]:
     True
     """
     with (torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False),
-          _new_tensors_on_the_cpu()):
+          _new_tensors_on_the_cpu(), _whole_factors()):
         yield
+
+
+@contextmanager
+def _whole_factors():
+    """What `torch.set_float32_matmul_precision` cuts off the factors of float32, also on a CPU."""
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:  # switches of newer versions, set apart, have no common name
+        before = "highest"
+    if before == "highest":  # nothing is touched that other threads may use
+        yield
+        return
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _new_tensors_on_the_cpu() -> AbstractContextManager:

@@ -7,6 +7,7 @@ import statistics
 from ..checks import choice, integer, kind, shown
 from .kinds import KINDS
 from .networks import AUGMENTATIONS
+from .settings import Grid
 
 FACTORS = ("overlap", "order", "mixing")
 # which kind has which factors: from B=1 to B=2, and with strided convolutions
@@ -62,8 +63,8 @@ def cells(records, field="accuracy"):
     Parameters
     ----------
     records : iterable of dict
-        The second that `records.read` returns, or those of `jobs.train_job`; diverged networks are
-        left out.
+        The second that `records.read` returns, or those of `jobs.train_job`; networks without this
+        accuracy are left out, such as diverged ones.
     field : str
         ``"accuracy"`` on augmented training images, or ``"test_accuracy"``.
 
@@ -71,7 +72,8 @@ def cells(records, field="accuracy"):
     -------
     dict of (str, str, int) to list of float
         Keys (augmentation, kind, channels), one accuracy per seed; figures drawn of it say which
-        accuracy it is, and of a part of it where that is made of fewer records.
+        accuracy it is.  For a part of it, choose among the records: of entries that are picked
+        out into another dict nobody knows which accuracy they are.
 
     Raises
     ------
@@ -94,11 +96,14 @@ def cells(records, field="accuracy"):
     return _measured(sorted(found.items()), field)
 
 
-def _networks(operation, records):
-    """Records as a list, each of a network: `records.read` returns a header beside them."""
+def _networks(operation, records, fields=("augmentation", "block", "channels", "seed")):
+    """Records as a list, each of a network: `records.read` returns a header beside them.
+
+    What `pooled.train` and `separation.trained_usage` return has seeds, but no augmentation.
+    """
     records = list(records)
     for record in records:
-        if not isinstance(record, dict) or "seed" not in record:
+        if not isinstance(record, dict) or not record.keys() >= {*fields}:
             raise TypeError(f"{operation}: {shown(record)} is no record of a network; need those "
                             "that records.read(path)[1] has")
     return records
@@ -251,9 +256,10 @@ def missing(records, grid):
     Raises
     ------
     TypeError
-        If something is no record.
+        If something is no record, or the grid is none: an entry of `PRESETS` has settings and grid.
     """
-    names = {record["name"] for record in _networks("missing", records)}
+    kind("missing: grid", grid, Grid)
+    names = {record["name"] for record in _networks("missing", records, ("name",))}
     return [network for network in grid.networks() if network.name not in names]
 
 

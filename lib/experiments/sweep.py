@@ -292,6 +292,7 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     -------
     str
     """
+    check_plan("describe", grid, settings)
     networks, stored = grid.networks(), {*stored}  # which may be read only once
     rest = [network for network in networks if network.name not in stored]
     jobs = work.make_jobs(rest, min(grid.seeds))  # in the order of the sweep

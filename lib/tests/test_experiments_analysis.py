@@ -23,6 +23,7 @@ from lib.experiments.analysis import (
 from lib.experiments.kinds import KINDS
 from lib.experiments.records import STORED, read
 from lib.experiments.settings import PRESETS, Grid
+from lib.results import read as read_results
 
 
 def record(block, channels, accuracy, seed=0, augmentation="color"):
@@ -175,6 +176,13 @@ def test_what_read_returns_beside_the_records_is_no_record():
             found, grid), lambda found: complete_widths(found, "color")):
         with pytest.raises(TypeError, match=r"is no record of a network; need .*read\(path\)\[1\]"):
             call(whole)
+    usage = read_results(STORED / "ranks.jsonl").records  # of a kind and a seed, but no such record
+    for call in (cells, lambda found: contributions(found, "color", 8),
+                 lambda found: complete_widths(found, "color")):
+        with pytest.raises(TypeError, match=r"is no record of a network; need .*read\(path\)\[1\]"):
+            call(usage)
+    with pytest.raises(TypeError, match="missing: .* is no record of a network"):
+        missing([{"seed": 0, "accuracy": 0.5}], grid)
     with pytest.raises(TypeError, match="curve: found=.*; need a value of type dict"):
         curve(whole[1], "color", "B1")
 

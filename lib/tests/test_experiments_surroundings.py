@@ -19,7 +19,7 @@ from lib import Architecture, Real, locks, overlap_construction, results
 from lib.benchmarks import missing_data
 from lib.experiments import __main__ as sweep_command
 from lib.experiments import checkpoints, cifar, pooled, separation, sweep, training
-from lib.experiments.analysis import cells, contributions
+from lib.experiments.analysis import cells, contributions, missing
 from lib.experiments.augment import Stream, Strength
 from lib.experiments.blobs import TASKS, blobs
 from lib.experiments.ensembles import Ensemble
@@ -28,7 +28,7 @@ from lib.experiments.jobs import failure, train_grid, train_job
 from lib.experiments.networks import Network, initial_weights, mixed_seed, plain_network
 from lib.experiments.records import ResultsFile
 from lib.experiments.separation import split_scores
-from lib.experiments.settings import Grid, Settings
+from lib.experiments.settings import PRESETS, Grid, Settings
 from lib.planted import __main__ as planted_command
 from lib.planted import dilated, widths
 from lib.planted.runs import median_interval
@@ -416,6 +416,8 @@ def test_results_name_the_code_that_ran_whatever_its_files_hold_now(module, monk
 @pytest.mark.parametrize("call, message", [
     (lambda: sweep.run_sweep(QUICK, Grid({"B1": (2,)}), ""), "run_sweep: grid=Settings"),
     (lambda: train_grid(QUICK, Grid({"B1": (2,)})), "train_grid: grid=Settings"),
+    (lambda: sweep.describe(*PRESETS["minute"]), "describe: grid=Settings"),
+    (lambda: missing([], PRESETS["minute"]), "missing: grid=.*; need a value of type Grid"),
     (lambda: sweep.run_sweep(Grid({"B1": (2,)}), None, ""), "run_sweep: settings=None"),
     (lambda: sweep.run_sweep(Grid({"B1": (2,)}), QUICK, "", workers="2"), "workers='2'"),
     (lambda: Grid(["B1"]), "Grid: channels=..B1..; need a value of type dict"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lib.exact.device import usual_modes
 from lib.experiments import checkpoints, jobs, pooled, products, sweep, training
 from lib.experiments.ensembles import Ensemble
 from lib.experiments.images import ImageSet, dead_leaves
@@ -256,3 +257,17 @@ def test_half_a_write_is_no_checkpoint(tmp_path, monkeypatch):
     assert str(said[0].message) == (f"save: no checkpoint in {tmp_path}: not all of it could be "
                                     "written; the training goes on")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_trainings_multiply_whole_numbers_whatever_the_caller_has_cut_off(request, monkeypatch):
+    """Processors that know bfloat16 would round the factors to eight binary digits."""
+    seen = []
+    request.addfinalizer(lambda: torch.set_float32_matmul_precision("highest"))
+    monkeypatch.setattr(training.Trainer, "step", lambda trainer, images, labels: seen.append(
+        torch.get_float32_matmul_precision()) or (torch.zeros(1), torch.zeros(1).long()))
+    torch.set_float32_matmul_precision("medium")
+    training.Trainer([Network("offset2", 2, "none", 0)], QUICK, dead_leaves(20, leaves=1)).run()
+    assert set(seen) == {"highest"} and torch.get_float32_matmul_precision() == "medium"
+    with pytest.raises(RuntimeError, match="mine"), usual_modes():
+        raise RuntimeError("mine")
+    assert torch.get_float32_matmul_precision() == "medium"

@@ -152,6 +152,8 @@ def test_figures_say_which_accuracy_they_show(field, name):
     found = analysis.cells(records, field)
     for draw in (experiments.draw_four_panels, experiments.draw_controls):
         assert {ax.get_ylabel() for ax in draw(found).axes} - {""} == {name}
+        picked = draw({place: values for place, values in found.items() if place[1] != "B2"})
+        assert {ax.get_ylabel() for ax in picked.axes} - {""} == {"accuracy"}  # of either field
     with style.figure() as (_, axes):
         experiments.draw_factors(
             axes, analysis.contributions(records, "color", 4, field=field))
