@@ -38,7 +38,8 @@ def integer(what: str, value: object, least: int | None = None, most: int | None
     wanted = "an integer" + (f" >= {least}" if most is None and least is not None else
                              f" from {least} to {most}" if most is not None else "")
     try:
-        if isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool"):
+        if type(value) is not int and (          # the quick way: bounds ask of many numbers
+                isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool")):
             raise TypeError
         number = operator.index(value)
     except TypeError:
@@ -95,7 +96,7 @@ def integers(what: str, values: object, least: int | None = None) -> tuple[int, 
 
 
 def real(what: str, value: object) -> float:
-    """A finite real number as it is; bools, complex numbers, NaN and infinity are none.
+    """A finite real number, one of NumPy as Python's; bools, complex, NaN and infinity are none.
 
     Examples
     --------
@@ -106,6 +107,7 @@ def real(what: str, value: object) -> float:
     ...
     TypeError: f: rate=1j; need a real number
     """
+    value = native(value)  # bytes of NumPy overflow when they are added
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{what}={shown(value)}; need a real number")
     if not isinstance(value, numbers.Rational) and not math.isfinite(value):
