@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterable
 
 __all__ = ["choice", "counted", "drawing", "flag", "floats", "in_one_line", "integer", "integers",
-           "is_integer", "kind", "native", "pairs", "real", "shown", "whole"]
+           "is_integer", "kind", "native", "pairs", "real", "several", "shown", "whole"]
 
 
 def integer(what: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -77,6 +77,18 @@ def whole(value: object) -> object:
     return int(value) if is_integer(value) else value
 
 
+def several(value: object) -> bool:
+    """Whether there is something to go through: a tensor without axes has `__iter__`, but no items.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> several((4, 4)), several(4), several(np.array(4))
+    (True, False, False)
+    """
+    return hasattr(value, "__iter__") and getattr(value, "ndim", 1) > 0
+
+
 def integers(what: str, values: object, least: int | None = None) -> tuple[int, ...]:
     """Whole numbers, one by one.
 
@@ -89,8 +101,7 @@ def integers(what: str, values: object, least: int | None = None) -> tuple[int, 
     ...
     TypeError: f: size=2; need several integers
     """
-    if isinstance(values, str) or not hasattr(values, "__iter__") or (
-            getattr(values, "ndim", 1) == 0):                # a tensor of one number has __iter__
+    if isinstance(values, str) or not several(values):
         raise TypeError(f"{what}={shown(values)}; need several integers")
     return tuple(integer(what, value, least) for value in values)
 

@@ -93,8 +93,8 @@ def rectifier_construction(levels: int, templates: int) -> RectifierConstruction
     >>> print(certify_rectifier(built.architecture, built.weights, "left-right"))
     rank 16 of 16 × 16, full, mod 8388593
     """
-    integer("rectifier_construction: levels", levels, 1)
-    integer("rectifier_construction: templates", templates, 1)
+    levels = integer("rectifier_construction: levels", levels, 1)
+    templates = integer("rectifier_construction: templates", templates, 1)
     if templates > 1 and (levels > 6 or templates ** 2 ** (levels - 1) > LARGEST_EXACT):
         raise ValueError(f"rectifier_construction: levels={levels}, templates={templates}; half of "
                          "the inputs shows numbers below templates^(2^(levels - 1)), and float64 "

@@ -31,6 +31,7 @@ from lib import (
     exact_rank,
     fit,
     forward,
+    gap_family,
     generalized_conv,
     grid_tensor,
     hybrid_in_mixture,
@@ -47,14 +48,19 @@ from lib import (
     single_channel,
     singular_values,
     split_modes,
+    stacked_blocks,
     two_layer_construction,
 )
 from lib.checks import integers, native, real
 from lib.exact.ranks import Certificate, numerical_rank
 from lib.grids.blocks import matricization_block
+from lib.networks.modules import initial_weights
+from lib.planted.dilated import NETWORKS, floor, target
+from lib.planted.widths import matches, parameters
 from lib.tests.draws import seeded
 from lib.tests.test_surroundings import described
-from lib.trees.symmetry import random_symmetry
+from lib.trees.pooling import pooling_tree
+from lib.trees.symmetry import invariant_dimension, quadtree_places, random_symmetry
 from lib.trees.tensors import OPERATORS, sample_indices
 
 FIELD, HALVES = Modular(101), torch.eye(2).double() / 2
@@ -62,6 +68,7 @@ NET = Architecture((4,), 2, ((2, 1, 2), (4, 4, 1)))
 TREE = ModeTree.perfect(4, 2, 2, (2, 2))
 FIRST, SECOND = (1, 2, 4), (2, 1, 4)
 TENSOR = torch.zeros(2, 2)
+STREAM, WIDE = NETWORKS["first"], Architecture(4, 2, ((2, 1, 2), (4, 4, 3)))
 
 
 def real_weights(subject):
@@ -91,7 +98,39 @@ def test_single_numbers_of_numpy_are_numbers():
     assert numerical_rank(torch.eye(2), Fraction(1, 2)) == 2
 
 
+@pytest.mark.parametrize("number", [np.uint8, np.int8, np.array, torch.tensor])
+@pytest.mark.parametrize("function, value", [
+    (gap_family, 9), (quadtree_places, 4), (lambda dim: invariant_dimension(1, dim), 127),
+    (lambda side: split_modes("left-right", side), 8),
+    (lambda side: pooling_tree(side, 2, (3, 3)), 4),
+    (lambda width: stacked_blocks(1, 2, 4, 2, width), 100),
+    (lambda n: grid_tensor(lambda x: x.sum((1, 2)), HALVES, n), 2),
+    (lambda width: ModeTree.perfect(4, 2, 2, (width, 2)), 100), (lambda n: parameters((n, n)), 16),
+    (lambda place: matches(3, 2, [(0, place)], 2), 2),
+    (lambda place: floor(STREAM, [(0, place)]), 2),
+    (lambda n: certify(WIDE, "left-right", output=n, seed=0), 2),
+    (lambda axes: initial_weights(((2, 2, 2, 2), (2, 2, 2)), axes, True, seeded()), 2)])
+def test_numbers_of_one_byte_and_without_axes_are_numbers(function, value, number):
+    assert repr(function(number(value))) == repr(function(value))
+
+
+def test_pairs_may_be_read_once():
+    pairs = ((0, 2), (1, 3))
+    assert torch.equal(matches(4, 2, iter(map(iter, pairs)), 2), matches(4, 2, pairs, 2))
+    assert floor(STREAM, iter(pairs)) == floor(STREAM, np.array(pairs)) == floor(STREAM, pairs)
+    symbols = torch.tensor([1, 0, 1, 0, 0, 0, 0, 0])
+    assert target(symbols, iter(pairs)) == target(symbols, torch.tensor(pairs)) == 9
+
+
 @pytest.mark.parametrize("call, message", [
+    (lambda: split_modes(torch.tensor([0.0, 1.0]), 4), "row mode tensor.0.. is not an integer"),
+    (lambda: initial_weights(((2, 2, 2), (2, 2)), 3, True, seeded()), "axes=3; need an integer"),
+    (lambda: initial_weights(((2, 2, 2), (2, 2)), 1, True, seeded(), "median"),
+     "pooling='median'; need one of 'product'"),
+    (lambda: matches(3, 2, [(0, 1.0)], 2), "matches: pairs=1.0; need an integer"),
+    (lambda: matches(3, 2, [(0, 1, 2)], 2), "matches: pairs=.*need at least one"),
+    (lambda: floor(STREAM, [(0, 1, 2)]), "pairs=.*need at least one"),
+    (lambda: parameters((4, 0)), "parameters: widths=0; need an integer >= 1"),
     (lambda: Architecture(4, 2, 5), "Architecture layers=5; need a value of type Iterable"),
     (lambda: Architecture(4, 2, Layer(2, 1, 2)), "Architecture layers=Layer"),
     (lambda: Architecture(4, 2, ((2, 1, 2),), 1.0), "ndim=1.0; need an integer"),
