@@ -55,6 +55,7 @@ class RectifierConstruction:
         -------
         torch.Tensor of float64, shape (batch,)
         """
+        kind("templates", templates, torch.Tensor)
         half = self.architecture.size[0] // 2
         digits = self.architecture.channels ** torch.arange(half, device=templates.device)
         halves = templates[:, :half], templates[:, half:]

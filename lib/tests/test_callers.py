@@ -44,6 +44,7 @@ from lib import (
     missing_pixels,
     missing_rectangles,
     overlap_construction,
+    rectifier_construction,
     root_prime,
     single_channel,
     singular_values,
@@ -68,6 +69,8 @@ NET = Architecture((4,), 2, ((2, 1, 2), (4, 4, 1)))
 TREE = ModeTree.perfect(4, 2, 2, (2, 2))
 FIRST, SECOND = (1, 2, 4), (2, 1, 4)
 TENSOR = torch.zeros(2, 2)
+BUILT = overlap_construction(
+    Architecture(4, 2, ((3, 1, 2), (4, 4, 1))), torch.eye(2).double(), Real(), layer=1)
 STREAM, WIDE = NETWORKS["first"], Architecture(4, 2, ((2, 1, 2), (4, 4, 3)))
 
 
@@ -96,6 +99,7 @@ def test_single_numbers_of_numpy_are_numbers():
     half = missing_pixels(2, (3, 3), Fraction(1, 2), seeded())
     assert torch.equal(half, missing_pixels(2, (3, 3), 0.5, seeded()))
     assert numerical_rank(torch.eye(2), Fraction(1, 2)) == 2
+    assert numerical_rank(np.eye(2, dtype=">f4")) == 2
 
 
 @pytest.mark.parametrize("number", [np.uint8, np.int8, np.array, torch.tensor])
@@ -130,6 +134,9 @@ def test_pairs_may_be_read_once():
     (lambda: matches(3, 2, [(0, 1.0)], 2), "matches: pairs=1.0; need an integer"),
     (lambda: matches(3, 2, [(0, 1, 2)], 2), "matches: pairs=.*need at least one"),
     (lambda: floor(STREAM, [(0, 1, 2)]), "pairs=.*need at least one"),
+    (lambda: BUILT.output(torch.zeros(1, 16, dtype=torch.int64), -1), "output: layer=-1; need an"),
+    (lambda: BUILT.predicted_output([[0] * 16]), "templates=.*; need a value of type Tensor"),
+    (lambda: rectifier_construction(2, 2).predicted_output([[0] * 4]), "need a value of type Ten"),
     (lambda: parameters((4, 0)), "parameters: widths=0; need an integer >= 1"),
     (lambda: Architecture(4, 2, 5), "Architecture layers=5; need a value of type Iterable"),
     (lambda: Architecture(4, 2, Layer(2, 1, 2)), "Architecture layers=Layer"),
