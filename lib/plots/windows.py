@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from ..bounds.matching import maximum_matching
 from ..bounds.partitions import split_modes
+from ..checks import integers
 from ..constructions.simulation import simulate
 from ..exact.arithmetic import Real
 from ..networks.architecture import Architecture
@@ -99,6 +100,7 @@ def draw_pairs(axes: Axes, partition, size: tuple[int, int], title: str = "",
     ...     draw_pairs(axes, "left-right", (2, 2))
     2
     """
+    size = integers("draw_pairs: size", size, 0)
     rows, pairs = split_modes(partition, size)[0], maximum_matching(partition, size)
     matched = {cell for pair in pairs for cell in pair}
     for i in range(size[0]):

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -58,6 +59,16 @@ from lib.grids.blocks import matricization_block
 from lib.networks.modules import initial_weights
 from lib.planted.dilated import NETWORKS, floor, target
 from lib.planted.widths import matches, parameters
+from lib.plots.connectivity import draw_paths
+from lib.plots.cover import cover_ranks
+from lib.plots.cp import draw_growth
+from lib.plots.depth import draw_channels_needed
+from lib.plots.drawing import power
+from lib.plots.geometry import nested_columns
+from lib.plots.grids import draw_mosaic
+from lib.plots.overlaps import draw_block_bounds
+from lib.plots.style import figure
+from lib.plots.windows import draw_pairs
 from lib.tests.draws import seeded
 from lib.tests.test_surroundings import described
 from lib.trees.pooling import pooling_tree
@@ -311,3 +322,27 @@ def test_modules_are_made_on_the_default_device():
     with torch.device("meta"):
         for module in (ConvAC(NET, generator=seeded()), TreeCircuit(TREE, generator=seeded())):
             assert all(weight.is_meta for weight in module.parameters())
+
+
+@pytest.mark.parametrize("numbers", [partial(np.array, dtype=np.uint8), np.array, torch.tensor])
+@pytest.mark.parametrize("draw, values", [
+    (lambda axes, size: draw_pairs(axes, "left-right", size), [2, 4]),
+    (draw_paths, [1, 2, 4]),
+    (lambda axes, sizes: draw_channels_needed(axes, sizes, sizes[0], [2]), [2, 16, 32]),
+    (lambda axes, widths: draw_growth(axes, widths, {"a": ([2, 8], "black", "-")}), [1, 2]),
+    (lambda axes, sizes: draw_block_bounds(axes, sizes, {"a": [2, 4]}, {"a": "black"}), [4, 8]),
+    (lambda axes, shown: draw_mosaic(axes, torch.zeros(2, 48), shown, (1, 2)), [0, 1])])
+def test_drawings_of_arrays_are_those_of_lists(draw, values, numbers):
+    pictures = []
+    for given in (values, numbers(values)):
+        with figure() as (drawing, axes):
+            draw(axes, given)
+            drawing.canvas.draw()
+            pictures.append(bytes(drawing.canvas.buffer_rgba()))
+    assert pictures[0] == pictures[1]
+
+
+def test_helpers_of_drawings_take_numbers_of_every_type():
+    assert power(torch.tensor(10**12)) == power(10**12)
+    assert nested_columns(torch.tensor(8)) == nested_columns(8)
+    assert cover_ranks(np.int64(4), 2, (2,)) == cover_ranks(4, 2, (2,))
