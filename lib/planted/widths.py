@@ -62,6 +62,7 @@ def matches(positions: int, dim: int, pairs: Sequence[tuple[int, int]], symbols:
             [0., 1., 0.],
             [1., 0., 1.]], dtype=torch.float64)
     """
+    positions = integer("matches: positions", positions, 1)
     integer("matches: symbols", symbols, 1)
     pairs = [integers("matches: pairs", pair) for pair in pairs]
     places = [place for pair in pairs for place in pair]
@@ -86,6 +87,7 @@ def designs(positions: int = 8, dim: int = 4, budget: int = 150, candidates=(1, 
     >>> {name: tree.parameter_count() for name, tree in designs().items()}
     {'early': 147, 'middle': 85, 'deep': 132}
     """
+    positions = integer("designs: positions", positions, 1)
     levels = positions.bit_length() - 1
     places = {"early": 0, "middle": 1, "deep": 2} if levels == 3 else {
         "early": 0, "deep": levels - 1}

@@ -58,7 +58,8 @@ from lib.exact.ranks import Certificate, numerical_rank
 from lib.grids.blocks import matricization_block
 from lib.networks.modules import initial_weights
 from lib.planted.dilated import NETWORKS, floor, target
-from lib.planted.widths import matches, parameters
+from lib.planted.widths import designs, matches, parameters
+from lib.plots.choices import split_windows
 from lib.plots.connectivity import draw_paths
 from lib.plots.cover import cover_ranks
 from lib.plots.cp import draw_growth
@@ -68,6 +69,7 @@ from lib.plots.geometry import nested_columns
 from lib.plots.grids import draw_mosaic
 from lib.plots.overlaps import draw_block_bounds
 from lib.plots.style import figure
+from lib.plots.toolbox import draw_residues
 from lib.plots.windows import draw_pairs
 from lib.tests.draws import seeded
 from lib.tests.test_surroundings import described
@@ -345,4 +347,9 @@ def test_drawings_of_arrays_are_those_of_lists(draw, values, numbers):
 def test_helpers_of_drawings_take_numbers_of_every_type():
     assert power(torch.tensor(10**12)) == power(10**12)
     assert nested_columns(torch.tensor(8)) == nested_columns(8)
+    assert split_windows([0, 255], np.uint8(32)) == split_windows([0, 255], 32)
+    assert designs(np.int64(4), 2) == designs(4, 2)
+    assert torch.equal(matches(np.array(3), 2, [(0, 1)], 2), matches(3, 2, [(0, 1)], 2))
+    with figure() as (_, axes):
+        assert draw_residues(axes, np.uint8(7), (2, 3)) == 6
     assert cover_ranks(np.int64(4), 2, (2,)) == cover_ranks(4, 2, (2,))
