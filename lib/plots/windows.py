@@ -275,6 +275,7 @@ def corner_blocks(side: int, rows: int, columns: int) -> tuple[int, ...]:
     >>> len(corner_blocks(4, 3, 2))
     8
     """
+    side, rows, columns = integers("corner_blocks: side, rows, columns", (side, rows, columns), 0)
     block = [i * side + j for i in range(side - rows, side) for j in range(columns)]
     other = {i * side + j for i in range(side - rows) for j in range(columns, side)}
     rest = [c for c in range(side * side) if c not in other and c not in block]

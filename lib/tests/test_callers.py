@@ -59,6 +59,7 @@ from lib.grids.blocks import matricization_block
 from lib.networks.modules import initial_weights
 from lib.planted.dilated import NETWORKS, floor, target
 from lib.planted.widths import designs, matches, parameters
+from lib.plots.architectures import field_of_cell
 from lib.plots.choices import split_windows
 from lib.plots.connectivity import draw_paths
 from lib.plots.cover import cover_ranks
@@ -70,7 +71,7 @@ from lib.plots.grids import draw_mosaic
 from lib.plots.overlaps import draw_block_bounds
 from lib.plots.style import figure
 from lib.plots.toolbox import draw_residues
-from lib.plots.windows import draw_pairs
+from lib.plots.windows import corner_blocks, draw_pairs
 from lib.tests.draws import seeded
 from lib.tests.test_surroundings import described
 from lib.trees.pooling import pooling_tree
@@ -348,6 +349,8 @@ def test_helpers_of_drawings_take_numbers_of_every_type():
     assert power(torch.tensor(10**12)) == power(10**12)
     assert nested_columns(torch.tensor(8)) == nested_columns(8)
     assert split_windows([0, 255], np.uint8(32)) == split_windows([0, 255], 32)
+    assert corner_blocks(*np.array([16, 3, 2], dtype=np.uint8)) == corner_blocks(16, 3, 2)
+    assert field_of_cell(Architecture((200,), 2, ((99, 1, 2),)), 1, np.int8(100)) == (100, 199)
     assert designs(np.int64(4), 2) == designs(4, 2)
     assert torch.equal(matches(np.array(3), 2, [(0, 1)], 2), matches(3, 2, [(0, 1)], 2))
     with figure() as (_, axes):
