@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterable
 
 __all__ = ["choice", "counted", "drawing", "flag", "floats", "in_one_line", "integer", "integers",
-           "is_integer", "kind", "native", "pairs", "real", "shown", "whole"]
+           "is_integer", "kind", "native", "pairs", "real", "several", "shown", "whole"]
 
 
 def integer(what: str, value: object, least: int | None = None, most: int | None = None) -> int:
@@ -38,7 +38,8 @@ def integer(what: str, value: object, least: int | None = None, most: int | None
     wanted = "an integer" + (f" >= {least}" if most is None and least is not None else
                              f" from {least} to {most}" if most is not None else "")
     try:
-        if isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool"):
+        if type(value) is not int and (          # the quick way: bounds ask of many numbers
+                isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool")):
             raise TypeError
         number = operator.index(value)
     except TypeError:
@@ -76,6 +77,18 @@ def whole(value: object) -> object:
     return int(value) if is_integer(value) else value
 
 
+def several(value: object) -> bool:
+    """Whether there is something to go through: a tensor without axes has `__iter__`, but no items.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> several((4, 4)), several(4), several(np.array(4))
+    (True, False, False)
+    """
+    return hasattr(value, "__iter__") and getattr(value, "ndim", 1) > 0
+
+
 def integers(what: str, values: object, least: int | None = None) -> tuple[int, ...]:
     """Whole numbers, one by one.
 
@@ -88,14 +101,13 @@ def integers(what: str, values: object, least: int | None = None) -> tuple[int, 
     ...
     TypeError: f: size=2; need several integers
     """
-    if isinstance(values, str) or not hasattr(values, "__iter__") or (
-            getattr(values, "ndim", 1) == 0):                # a tensor of one number has __iter__
+    if isinstance(values, str) or not several(values):
         raise TypeError(f"{what}={shown(values)}; need several integers")
     return tuple(integer(what, value, least) for value in values)
 
 
 def real(what: str, value: object) -> float:
-    """A finite real number as it is; bools, complex numbers, NaN and infinity are none.
+    """A finite real number, one of NumPy as Python's; bools, complex, NaN and infinity are none.
 
     Examples
     --------
@@ -106,6 +118,7 @@ def real(what: str, value: object) -> float:
     ...
     TypeError: f: rate=1j; need a real number
     """
+    value = native(value)  # bytes of NumPy overflow when they are added
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{what}={shown(value)}; need a real number")
     if not isinstance(value, numbers.Rational) and not math.isfinite(value):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..checks import integer
+from ..checks import integer, integers
 from . import shifts
 from .bound import Bound, best
 from .overlap import admissible_layers, axis_and_cut, sampled_rows
@@ -38,6 +38,8 @@ def separated_pairs(step: int, extent: int, shift: int, cut: int) -> int:
     >>> separated_pairs(step=1, extent=8, shift=3, cut=4)
     3
     """
+    step = integer("separated_pairs: step", step, 1)
+    extent, shift, cut = integers("separated_pairs: extent, shift, cut", (extent, shift, cut), 0)
     first = max(0, -(-(cut - shift) // step))
     last = min(cut - 1, extent - 1 - shift) // step
     return max(0, last - first + 1)
@@ -54,7 +56,8 @@ def farthest_reaching(
     (4, 4)
     """
     pairs, nearest = max(
-        (separated_pairs(step, extent, shift, cut), -shift) for shift in reachable
+        (separated_pairs(step, extent, shift, cut), -shift)
+        for shift in integers("farthest_reaching: reachable", reachable, 0)
     )
     return pairs, -nearest
 
@@ -70,6 +73,7 @@ def template_base(net, layer: int) -> int:
     >>> template_base(Architecture((8,), 4, ((3, 1, 2), (3, 1, 5), (8, 8, 1))), 2)
     3
     """
+    layer = integer("template_base: layer", layer, 1, net.depth)
     return min(net.widths[0], 1 + min(net.widths[1 : layer + 1]))
 
 

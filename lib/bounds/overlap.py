@@ -105,13 +105,14 @@ def missing_hypotheses(net, layer: int) -> list[str]:
 
 def published_base(net, layer: int) -> int:
     """min{M, D_K, floor(min of D_l over l < K, halved)}, the base of Theorem 1; at least 1."""
+    layer = integer("published_base: layer", layer, 1, net.depth)
     halves = [width // 2 for width in net.widths[1:layer]]
     return max(1, min(net.widths[0], net.widths[layer], *halves))
 
 
 def sampled_rows(net, layer: int, axis: int) -> int:
     """The rows that a layer samples across the axis that is cut, ceil(H / T_S) of them."""
-    sizes = net.output_sizes[layer]
+    sizes = net.output_sizes[integer("sampled_rows: layer", layer, 0, net.depth)]
     return prod(n for other, n in enumerate(sizes) if other != axis % net.ndim)
 
 

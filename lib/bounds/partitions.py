@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import prod
 
-from ..checks import integers, is_integer, shown
+from ..checks import integers, is_integer, several, shown
 
 __all__ = ["Grid", "Partition", "split_modes"]
 
@@ -50,7 +50,7 @@ def split_modes(
     >>> split_modes("left-right", (2, 4))
     ((0, 1, 4, 5), (2, 3, 6, 7))
     """
-    sides = (grid,) if isinstance(grid, int) or not hasattr(grid, "__iter__") else tuple(grid)
+    sides = tuple(grid) if several(grid) else (grid,)
     if not 1 <= len(sides) <= 2 or any(not is_integer(s) or s < 0 for s in sides):
         raise ValueError(f"partition: grid {shown(grid)} is neither a length nor a (height, width)")
     sides = integers("partition: grid", sides, 0)
@@ -72,7 +72,7 @@ def split_modes(
 
 
 def _mode(value: object) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_integer(value):
         raise ValueError(f"partition: row mode {shown(value)} is not an integer")
     return value.__index__()
 

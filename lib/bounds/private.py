@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from ..checks import integer, integers
 from .bound import Bound, best
 from .overlap import admissible_layers, axis_and_cut
 
@@ -66,6 +67,9 @@ def joined_fields(
     >>> joined_fields([1, 2], [1, 2]), joined_fields([1, 2], [1, 2], most=4)
     ((1, 2, 4, 6), (1, 2, 4))
     """
+    units = integers("joined_fields: units", units, 1)
+    highs = integers("joined_fields: highs", highs, 0)
+    most = None if most is None else integer("joined_fields: most", most, 1)
     fields = 2                                  # bit f of this integer: extent f is there
     for unit, high in zip(units, highs, strict=True):
         high = high if most is None else min(high, most // unit)
@@ -102,6 +106,8 @@ def private_columns(
     >>> [private_columns(start, 4, 2, 8, 4) for start in (0, 2, 4, 6)]
     [(2, 0), (2, 2), (0, 2), (0, 0)]
     """
+    start, field, step, extent, cut = integers(
+        "private_columns: start, field, step, extent and cut", (start, field, step, extent, cut), 0)
     before = min(start + step, start + field, cut) - start
     after = min(start + field, extent) - max(cut, start, start + field - step)
     return max(0, before), max(0, after)
@@ -134,6 +140,7 @@ def window_factors(
     ((4, 1),)
     """
     extent, step = net.size[axis], net.total_stride(layer, axis)
+    cut, field, top = integers("window_factors: cut, field and top", (cut, field, top), 0)
     channels, found = net.channels, Counter()
     for rows, times in strips:
         for start in range(0, cut, step):
@@ -154,7 +161,7 @@ def row_strips(net, layer: int, axis: int) -> list[tuple[int, int]]:
     """
     if net.ndim == 1:
         return [(1, 1)]
-    other = 1 - axis % 2
+    other = 1 - integer("row_strips: axis", axis, -2, 1) % 2
     extent, step = net.size[other], net.total_stride(layer, other)
     full, rest = divmod(extent, step)
     rows = max(connected_fields(net, layer, other, step))

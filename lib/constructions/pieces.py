@@ -7,7 +7,7 @@ from itertools import product
 
 import torch
 
-from ..checks import kind, shown
+from ..checks import integer, kind, shown
 from ..exact.arithmetic import Modular, Real
 from ..exact.device import made_on_the_cpu
 from ..grids.grid import place
@@ -228,6 +228,8 @@ class Construction:
             (batch,) the first output of the network, or (batch, D_l, *cells) of the layer.
         """
         net = self.architecture
+        if layer is not None:
+            layer = integer("output: layer", layer, 1, net.depth)
         x = place(self.representation, _on_the_cpu(templates))
         self._require(templates)
         x = x.movedim(-1, 1).unflatten(2, net.size)
@@ -239,7 +241,7 @@ class Construction:
         """The templates, on the CPU like the weights, or an error if they do not fit."""
         net = self.architecture
         cells = torch.Size(net.size).numel()
-        if templates.ndim != 2 or templates.shape[1] != cells:
+        if kind("templates", templates, torch.Tensor).ndim != 2 or templates.shape[1] != cells:
             raise ValueError(f"templates of shape {tuple(templates.shape)}; need (batch, {cells}) "
                              f"for the cells of size {net.size}")
         return _on_the_cpu(templates)

@@ -55,6 +55,7 @@ class RectifierConstruction:
         -------
         torch.Tensor of float64, shape (batch,)
         """
+        kind("templates", templates, torch.Tensor)
         half = self.architecture.size[0] // 2
         digits = self.architecture.channels ** torch.arange(half, device=templates.device)
         halves = templates[:, :half], templates[:, half:]
@@ -93,8 +94,8 @@ def rectifier_construction(levels: int, templates: int) -> RectifierConstruction
     >>> print(certify_rectifier(built.architecture, built.weights, "left-right"))
     rank 16 of 16 × 16, full, mod 8388593
     """
-    integer("rectifier_construction: levels", levels, 1)
-    integer("rectifier_construction: templates", templates, 1)
+    levels = integer("rectifier_construction: levels", levels, 1)
+    templates = integer("rectifier_construction: templates", templates, 1)
     if templates > 1 and (levels > 6 or templates ** 2 ** (levels - 1) > LARGEST_EXACT):
         raise ValueError(f"rectifier_construction: levels={levels}, templates={templates}; half of "
                          "the inputs shows numbers below templates^(2^(levels - 1)), and float64 "

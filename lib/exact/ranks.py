@@ -11,6 +11,7 @@ from ..checks import counted, integers, is_integer, real, shown
 from .arithmetic import DEFAULT_PRIME, Modular, real_tensor
 from .device import WORTH_MOVING, exact_device
 from .elimination import rank_in_place
+from .residues import plain
 
 
 @dataclass(frozen=True, repr=False)
@@ -267,7 +268,7 @@ def numerical_rank(matrix, tolerance: float | None = None) -> int:
     if len(values) == 0:
         return 0
     if tolerance is None:
-        held = torch.as_tensor(matrix)
+        held = torch.as_tensor(plain("numerical_rank", matrix))
         rounded = held.is_floating_point() and not isinstance(matrix, (list, tuple))
         spacing = torch.finfo(held.dtype if rounded else torch.float64).eps
         tolerance = values[0] * max(held.shape) * spacing

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from ..checks import is_integer
+from ..checks import integer, is_integer
 
 PIECE = 1 << 20  # entries converted at a time: the temporaries stay small beside a large matrix
 
@@ -22,6 +22,7 @@ def residues(values, prime: int, device: torch.device | None = None) -> torch.Te
     >>> residues([[-1, 10**30]], 7)
     tensor([[6., 1.]], dtype=torch.float64)
     """
+    prime = integer("residues: prime", prime, 2, 2**53)
     values = _as_tensor(values, prime)
     flat, device = values.detach().reshape(-1), device or values.device
     if len(flat) <= PIECE:

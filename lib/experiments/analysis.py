@@ -3,8 +3,9 @@
 import itertools
 import math
 import statistics
+from collections.abc import Iterable
 
-from ..checks import choice, integer, kind, shown
+from ..checks import choice, integer, kind, real, shown
 from .kinds import KINDS
 from .networks import AUGMENTATIONS
 from .settings import Grid
@@ -285,7 +286,9 @@ def interval(values):
     >>> [round(number, 3) for number in interval([0.1, 0.2, 0.3])]
     [0.2, 0.248]
     """
-    if not len(values):
+    values = [real("interval: value", value)
+              for value in kind("interval: values", values, Iterable)]
+    if not values:
         raise ValueError("interval: no values; contributions have one for every seed that all "
                          "eight kinds were trained with, complete_widths says where there are some")
     if len(values) == 1:

@@ -118,6 +118,7 @@ def initial_weights(block, channels, seed):
     (4, 4, 3, 3)
     """
     kind = KINDS[choice("initial_weights: block", block, KINDS)]
+    channels = integer("initial_weights: channels", channels, 1)
     seed = integer("initial_weights: seed", seed)  # a text would make other weights
     generator = generator_for("weights", kind.side, channels, seed)
     weights = {}
@@ -162,6 +163,7 @@ def plain_network(window, channels, seed=0):
     torch.Size([2, 10])
     """
     window = integer("plain_network: window", window, 1, 5)
+    channels = integer("plain_network: channels", channels, 1)
     layers, inputs = [], COLORS
     for _ in range(BLOCKS):
         layers += [

@@ -227,6 +227,7 @@ class PooledNetworks(torch.nn.Module):
             raise ValueError(f"PooledNetworks: kind={kind!r}, geometry={geometry!r}; must be one "
                              f"of {tuple(KINDS)} and one of {GEOMETRIES}")
         self.kind = kind
+        channels = integer("PooledNetworks: channels", channels, 1)
         seeds = integers("PooledNetworks: seeds", seeds)
         sizes = [2] + [channels] * LAYERS + [2]
         shapes = list(itertools.pairwise(sizes))

@@ -77,7 +77,7 @@ def grid_tensor(network: Network, representation: torch.Tensor, modes: int) -> t
     >>> grid_tensor(total, torch.tensor([[1.0], [2.0]]), modes=2).tolist()
     [[2.0, 3.0], [3.0, 4.0]]
     """
-    integer("grid_tensor: modes", modes, 1)
+    modes = integer("grid_tensor: modes", modes, 1)
     _matrix("grid_tensor", network, representation)
     count = representation.shape[0]
     values = _evaluate(network, representation, indices(count, modes))

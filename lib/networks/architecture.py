@@ -448,7 +448,7 @@ class Architecture:
         """
         sizes = self.output_sizes
         outputs = self.widths[-1] * prod(sizes[-1])
-        integer("output_cell: output", output, 0, outputs - 1)
+        output = integer("output_cell: output", output, 0, outputs - 1)
         channel, place = divmod(output, prod(sizes[-1]))
         known = {(0, at): inputs[mode] for mode, at in enumerate(product(*map(range, sizes[0])))}
 

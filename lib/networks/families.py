@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..bounds.bound import Bound
-from ..checks import integer, integers, is_integer, shown
+from ..checks import integer, integers, is_integer, several, shown
 from .architecture import Architecture, Layer
 
 
@@ -63,7 +63,7 @@ def stacked_blocks(
     """
     blocks = _halvings(size, "stacked_blocks")
     convolutions = integer("stacked_blocks: convolutions", convolutions, 0)
-    widths = ((width,) * blocks if not hasattr(width, "__iter__") else
+    widths = ((width,) * blocks if not several(width) else
               integers("stacked_blocks: width", width, 1))
     if len(widths) != blocks:
         raise ValueError(f"stacked_blocks: {len(widths)} widths {widths} for the {blocks} blocks "

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..checks import flag, floats, kind
+from ..checks import choice, flag, floats, integer, kind
 from ..exact.arithmetic import Real
 from .architecture import Architecture, Shapes, Weights
-from .convolutional import Activation, checked_activation, forward
+from .convolutional import POOLINGS, Activation, checked_activation, forward
 
 __all__ = ["ConvAC", "initial_weights", "standard_normal"]
 
@@ -69,6 +69,8 @@ def initial_weights(
     >>> weight.shape, bool((bias == 1).all())
     (torch.Size([5, 3, 2, 2]), True)
     """
+    axes = integer("initial_weights: axes", axes, 1, 2)
+    choice("initial_weights: pooling", pooling, POOLINGS)
     weight_shape, bias_shape = shapes
     n, channels = math.prod(weight_shape[-axes:]), weight_shape[-axes - 1]
     rectified = activation == "relu"

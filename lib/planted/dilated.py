@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..checks import integer
+from ..checks import integer, integers
 from ..exact.arithmetic import Real
 from ..exact.device import same_in_every_mode
 from ..trees.mixtures import DilatedNetwork, dilated_tree
@@ -56,21 +56,24 @@ def target(symbols: torch.Tensor, pairs: Pairs) -> torch.Tensor:
     >>> target(torch.tensor([1, 1, 0, 0, 2, 2, 1, 1, 0]), ((0, 1), (2, 3), (4, 5), (6, 7)))
     tensor([9., 0.], dtype=torch.float64)
     """
-    _check(pairs)
+    pairs = _checked(pairs)
     last = symbols.unfold(-1, WINDOW, 1)
     match = torch.stack([last[..., i] == last[..., j] for i, j in pairs])
     return 9 * match.all(0).double()
 
 
-def _check(pairs: Pairs, network: DilatedNetwork | None = None) -> None:
+def _checked(pairs: Pairs, network: DilatedNetwork | None = None) -> Pairs:
     """Pairs that share a place make another spectrum, and the floor would be too high."""
     if network and (network.modes, sum(network.orders[0])) != (WINDOW, WINDOW - 1):
         raise ValueError(f"planted.dilated: {network} reads {network.modes} instants up to "
                          f"{sum(network.orders[0])} ago; need one that reads the last {WINDOW}")
+    pairs = tuple(integers("planted.dilated: pairs", pair) for pair in pairs)
     places = [place for pair in pairs for place in pair]
-    if not pairs or len(set(places)) < len(places) or not set(places) <= set(range(WINDOW)):
+    if ({*map(len, pairs)} != {2} or len(set(places)) < len(places)
+            or not set(places) <= set(range(WINDOW))):
         raise ValueError(f"planted.dilated: pairs={pairs!r}; need at least one, of places from 0 "
                          f"to {WINDOW - 1}, all different")
+    return pairs
 
 
 def _same(pairs: Pairs, others: Pairs) -> bool:
@@ -104,7 +107,7 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
     >>> [round(81 * floor(NETWORKS[name], TASKS["hybrid's pairs"])) for name in NETWORKS]
     [36, 36, 36, 0]
     """
-    _check(pairs, network)
+    pairs = _checked(pairs, network)
     if network.exchange:
         return 0.0
     trees = [dilated_tree(order, network.dim, network.width) for order in network.orders]
@@ -149,7 +152,7 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     >>> len(errors)
     2
     """
-    _check(pairs, network)
+    pairs = _checked(pairs, network)
     starts, steps = integer("train: starts", starts, 1), integer("train: steps", steps, 1)
     draw = torch.Generator().manual_seed(seed)
     identity, windows = torch.eye(network.dim).double(), indices(network.dim, WINDOW)

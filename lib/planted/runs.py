@@ -5,12 +5,12 @@ They grow by one training at a time and can be continued.
 
 import math
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
 
-from ..checks import real, shown
+from ..checks import integers, kind, real, shown
 from ..results import STORED, Results, read
 
 __all__ = ["continue_runs", "fisher_exact", "median_interval", "read_runs", "results_path"]
@@ -143,7 +143,9 @@ def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, fl
     """
     if not 0 <= real("median_interval: level", level) < 1:
         raise ValueError(f"median_interval: level={level!r}; need a number from 0 to below 1")
-    n, ordered = len(errors), sorted(real("median_interval: error", error) for error in errors)
+    errors = kind("median_interval: errors", errors, Iterable)
+    ordered = sorted(real("median_interval: error", error) for error in errors)
+    n = len(ordered)
 
     def fails(k: int) -> float:
         return 2 * sum(math.comb(n, heads) for heads in range(k)) / 2**n
@@ -180,6 +182,7 @@ def fisher_exact(one: int, other: int, starts: int) -> float:
     >>> fisher_exact(3, 0, starts=3), fisher_exact(2, 2, starts=3)
     (0.1, 1.0)
     """
+    one, other, starts = integers("fisher_exact: counts and starts", (one, other, starts))
     if not (0 <= one <= starts and 0 <= other <= starts):
         raise ValueError(f"fisher_exact: counts {one} and {other}; need numbers from 0 to {starts}")
     total = one + other

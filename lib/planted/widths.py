@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ..checks import choice, integer, kind
+from ..checks import choice, integer, integers, kind
 from ..exact.arithmetic import Real
 from ..exact.device import same_in_every_mode
 from ..exact.ranks import singular_values
@@ -62,8 +62,11 @@ def matches(positions: int, dim: int, pairs: Sequence[tuple[int, int]], symbols:
             [0., 1., 0.],
             [1., 0., 1.]], dtype=torch.float64)
     """
+    positions = integer("matches: positions", positions, 1)
     integer("matches: symbols", symbols, 1)
-    if not pairs or not all(0 <= place < positions for pair in pairs for place in pair):
+    pairs = [integers("matches: pairs", pair) for pair in pairs]
+    places = [place for pair in pairs for place in pair]
+    if {*map(len, pairs)} != {2} or not {*places} <= {*range(positions)}:
         raise ValueError(f"matches: pairs={pairs!r}; need at least one, of places from 0 to "
                          f"{positions - 1}")
     shown = indices(dim, positions) % symbols
@@ -84,6 +87,7 @@ def designs(positions: int = 8, dim: int = 4, budget: int = 150, candidates=(1, 
     >>> {name: tree.parameter_count() for name, tree in designs().items()}
     {'early': 147, 'middle': 85, 'deep': 132}
     """
+    positions = integer("designs: positions", positions, 1)
     levels = positions.bit_length() - 1
     places = {"early": 0, "middle": 1, "deep": 2} if levels == 3 else {
         "early": 0, "deep": levels - 1}
@@ -279,6 +283,7 @@ def parameters(widths: Sequence[int]) -> int:
     >>> [parameters(widths) for widths in RECTIFIERS.values()]
     [401, 387]
     """
+    widths = integers("parameters: widths", widths, 1)
     below = (1, *widths)
     return sum((2 * a + 1) * b for a, b in zip(below, widths)) + widths[-1] + 1
 

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
+from ..checks import integer
 from ..networks.architecture import Architecture, Layer
 from .drawing import require_one_axis
 from .style import COLORS, INK, figure, label_line
@@ -37,7 +38,7 @@ def field_of_cell(net: Architecture, layer: int, cell: int, axis: int = -1) -> t
     >>> field_of_cell(net, 1, 1), field_of_cell(net, 1, 3)
     ((2, 5), (6, 8))
     """
-    first = cell * net.total_stride(layer, axis)
+    first = integer("field_of_cell: cell", cell, 0) * net.total_stride(layer, axis)
     room = net.size[axis] - first
     # not by T_R alone: where windows are smaller than strides the field has holes, at its end too
     return first, first + 1 + max((shift for shift in net.reachable_shifts(layer, axis)

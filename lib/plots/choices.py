@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 
 from ..audit import audit, models
 from ..bounds.partitions import split_modes
+from ..checks import integer
 from ..constructions.rectifiers import certify_rectifier, rectifier_construction
 from ..exact.arithmetic import Real
 from ..exact.ranks import singular_values
@@ -76,6 +77,7 @@ def split_windows(partition, side: int) -> list[tuple[int, int]]:
     >>> split_windows("left-right", 4)
     []
     """
+    side = integer("split_windows: side", side, 0)
     rows = set(split_modes(partition, (side, side))[0])
     corners = [(i, j) for i in range(0, side, 2) for j in range(0, side, 2)]
     return [(i, j) for i, j in corners

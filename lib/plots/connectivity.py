@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import integers
 from ..trees.mixtures import (
     DilatedNetwork,
     dilated_tree,
@@ -80,6 +81,7 @@ def draw_paths(axes: Axes, dilations: Sequence[int], title: str = "") -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_paths(axes, (1, 1))
     """
+    dilations = integers("draw_paths: dilations", dilations, 0)
     depth, paths = len(dilations), lags(dilations)
     edges, reached = set(), {0}
     for level in range(depth, 0, -1):

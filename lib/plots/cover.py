@@ -2,6 +2,7 @@
 
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from ..checks import integer
 from ..networks.architecture import Architecture, Layer
 from .style import COLORS, INK, figure
 
@@ -34,7 +35,7 @@ def cover_ranks(size=SIZE, channels=CHANNELS, windows=(2, 3, 4, 5)):
     >>> [(name, str(rank)) for name, rank in cover_ranks(4, 2, (2, 3))]
     [('no overlap', '3^1'), ('2×2', '2^4'), ('3×3', '2^8')]
     """
-    levels = size.bit_length() - 1
+    levels = integer("cover_ranks: size", size, 1).bit_length() - 1
     tiles = Architecture(size, channels, (*[Layer(2, 2, channels)] * levels, Layer(1, 1, 1)))
     ranks = [("no overlap", tiles.non_overlapping_upper_bound())]
     for window in windows:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from ..checks import integers
 from ..grids.certify import certify
 from ..trees.decompositions import coefficient_tensor
 from ..trees.tensors import khatri_rao, matricize
@@ -127,6 +128,7 @@ def draw_growth(
     >>> with figure() as (drawing, axes):
     ...     draw_growth(axes, [1, 2], {"deep": ([2, 8], COLORS["deep"], "-")})
     """
+    widths = integers("draw_growth: widths", widths, 1)
     for name, (values, color, line) in curves.items():
         axes.plot(widths, values, line, color=color)
         label_line(axes, widths[-1], values[-1], name, color, va="bottom" if line == "-" else "top")

@@ -11,6 +11,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from ..bounds.crossing import shift_digits
 from ..bounds.private import private_columns
+from ..checks import integers
 from ..networks.architecture import Architecture
 from .drawing import require_one_axis
 from .style import COLORS, INK, figure, text_on
@@ -54,6 +55,7 @@ def draw_signs(axes: Axes, net: Architecture, layer: int, shift: int, location: 
     ...     draw_signs(axes, net, layer=2, shift=3, location=1)
     """
     require_one_axis("draw_signs", net)
+    layer, location = integers("draw_signs: layer and location", (layer, location), 0)
     digits = shift_digits(net, layer, shift)
     used = {layer: {location}}
     for above in range(layer, 0, -1):

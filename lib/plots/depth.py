@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
+from ..checks import integer, integers
 from ..exact.arithmetic import Real
 from ..exact.device import made_on_the_cpu
 from ..exact.ranks import singular_values
@@ -113,6 +114,8 @@ def draw_channels_needed(
     >>> with figure() as (drawing, axes):
     ...     draw_channels_needed(axes, [2, 4, 8], 2, [2, 4])
     """
+    sizes = integers("draw_channels_needed: sizes", sizes, 1)
+    width = integer("draw_channels_needed: width", width, 1)
     deep = [width * (size.bit_length() - 1) for size in sizes]  # r channels in each of log2 N
     shallow = [width ** (size // 2) for size in sizes]
     for values, name in ((shallow, "shallow"), (deep, "deep")):

@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.patheffects import withStroke
 
+from ..checks import integer
 from .style import COLORS, INK, text_on
 
 __all__ = ["draw_arc", "draw_cells", "draw_heatmap", "draw_window", "fit_axes", "number",
@@ -60,7 +61,7 @@ def power(value: int) -> str:
     >>> power(256), power(10**12), power(10**12 + 1)
     ('256', '$10^{12}$', '1000000000001')
     """
-    digits = str(value)
+    digits = str(integer("power: value", value))
     short = value >= 10_000 and digits.strip("0") == "1"
     return f"$10^{{{len(digits) - 1}}}$" if short else digits
 

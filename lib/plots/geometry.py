@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import integer
 from ..grids.certify import certify
 from ..trees.pooling import pooling_order, pooling_tree
 from .drawing import on_paper
@@ -41,6 +42,7 @@ def nested_columns(side: int) -> list[int]:
     >>> nested_columns(8)[:4]
     [0, 3, 4, 7]
     """
+    side = integer("nested_columns: side", side)
     columns = set(pooling_order(side, "mirror")[:side // 2])
     return [pixel for pixel in range(side * side) if pixel % side in columns]
 

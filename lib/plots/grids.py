@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import Partition, split_modes
+from ..checks import integers
 from ..exact.arithmetic import Modular
 from ..exact.ranks import exact_rank
 from ..grids.grid import grid_block, grid_tensor
@@ -149,6 +150,7 @@ def draw_mosaic(
     >>> with figure() as (drawing, axes):
     ...     draw_mosaic(axes, torch.zeros(2, 48), [0, 1], (1, 2))
     """
+    templates = integers("draw_mosaic: templates", templates)
     if len(templates) != shape[0] * shape[1]:
         raise ValueError(f"draw_mosaic: {len(templates)} templates for {shape[0]}×{shape[1]} "
                          "positions; need one for each")

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..bounds.bound import Bound
+from ..checks import integers
 from ..networks.architecture import Architecture, Layer
 from .style import COLORS, figure, label_line
 
@@ -93,6 +94,7 @@ def draw_block_bounds(
     >>> with figure() as (drawing, axes):
     ...     draw_block_bounds(axes, [4, 8], {"area law": [2, 4]}, {"area law": COLORS["exact"]})
     """
+    sizes = integers("draw_block_bounds: sizes", sizes, 1)
     for name, values in exponents.items():
         axes.plot(sizes, values, "o-", color=colors[name])
         shown = [point for point in zip(sizes, values, strict=True) if point[1] > 0]

@@ -8,6 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..checks import integer
 from ..exact.ranks import exact_rank
 from ..trees.tree import ModeTree, Node
 from .drawing import number, on_paper
@@ -130,6 +131,7 @@ def draw_residues(axes: Axes, prime: int, point: tuple[int, int]) -> int:
     ...     draw_residues(axes, 7, (2, 3))
     6
     """
+    prime = integer("draw_residues: prime", prime, 2)
     zeros = [(a, b) for a in range(prime) for b in range(prime) if (a * b - 1) % prime == 0]
     grid = [(a, b) for a in range(prime) for b in range(prime)]
     axes.plot(*zip(*grid), "o", color=PALETTE["sky"], markersize=5)

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from ..bounds.matching import maximum_matching
 from ..bounds.partitions import split_modes
+from ..checks import integers
 from ..constructions.simulation import simulate
 from ..exact.arithmetic import Real
 from ..networks.architecture import Architecture
@@ -99,6 +100,7 @@ def draw_pairs(axes: Axes, partition, size: tuple[int, int], title: str = "",
     ...     draw_pairs(axes, "left-right", (2, 2))
     2
     """
+    size = integers("draw_pairs: size", size, 0)
     rows, pairs = split_modes(partition, size)[0], maximum_matching(partition, size)
     matched = {cell for pair in pairs for cell in pair}
     for i in range(size[0]):
@@ -273,6 +275,7 @@ def corner_blocks(side: int, rows: int, columns: int) -> tuple[int, ...]:
     >>> len(corner_blocks(4, 3, 2))
     8
     """
+    side, rows, columns = integers("corner_blocks: side, rows, columns", (side, rows, columns), 0)
     block = [i * side + j for i in range(side - rows, side) for j in range(columns)]
     other = {i * side + j for i in range(side - rows) for j in range(columns, side)}
     rest = [c for c in range(side * side) if c not in other and c not in block]

@@ -10,6 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lib import Architecture, Layer
+from lib.bounds import private
+from lib.bounds.crossing import farthest_reaching, separated_pairs
 from lib.bounds.overlap import published_base
 from lib.tests import brute_force
 from lib.tests.networks import NETWORKS, architectures, grid, line, partitions
@@ -242,6 +244,17 @@ def test_misaligned_windows_escape_the_upper_bound(specification, bias, rank, bo
     assert brute_force.rank(sample) == rank
     value = net.non_overlapping_upper_bound(last_bias=bias)
     assert (None if value is None else value.value) == bound
+
+
+def test_bytes_of_numpy_are_numbers_like_others():
+    byte = np.uint8
+    assert separated_pairs(*map(byte, (1, 8, 5, 4))) == separated_pairs(1, 8, 5, 4) == 3
+    assert farthest_reaching(byte(1), byte(8), np.arange(8, dtype=byte), byte(4)) == (4, 4)
+    assert private.private_columns(*map(byte, (6, 4, 2, 8, 4))) == (0, 0)
+    units, highs = np.array([1, 16], dtype=byte), np.array([15, 20], dtype=byte)
+    assert private.joined_fields(units, highs) == private.joined_fields((1, 16), (15, 20))
+    net = line(8, 2, (4, 2, 5), (4, 4, 1))
+    assert private.window_factors(net, byte(1), 0, byte(4), byte(4), [(1, 1)], byte(6)) == ((4, 1),)
 
 
 def test_errors_name_the_partition_and_the_cut():

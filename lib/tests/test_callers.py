@@ -3,6 +3,7 @@
 import copy
 import pickle
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from lib import (
     exact_rank,
     fit,
     forward,
+    gap_family,
     generalized_conv,
     grid_tensor,
     hybrid_in_mixture,
@@ -43,18 +45,37 @@ from lib import (
     missing_pixels,
     missing_rectangles,
     overlap_construction,
+    rectifier_construction,
     root_prime,
     single_channel,
     singular_values,
     split_modes,
+    stacked_blocks,
     two_layer_construction,
 )
 from lib.checks import integers, native, real
 from lib.exact.ranks import Certificate, numerical_rank
 from lib.grids.blocks import matricization_block
+from lib.networks.modules import initial_weights
+from lib.planted.dilated import NETWORKS, floor, target
+from lib.planted.widths import designs, matches, parameters
+from lib.plots.architectures import field_of_cell
+from lib.plots.choices import split_windows
+from lib.plots.connectivity import draw_paths
+from lib.plots.cover import cover_ranks
+from lib.plots.cp import draw_growth
+from lib.plots.depth import draw_channels_needed
+from lib.plots.drawing import power
+from lib.plots.geometry import nested_columns
+from lib.plots.grids import draw_mosaic
+from lib.plots.overlaps import draw_block_bounds
+from lib.plots.style import figure
+from lib.plots.toolbox import draw_residues
+from lib.plots.windows import corner_blocks, draw_pairs
 from lib.tests.draws import seeded
 from lib.tests.test_surroundings import described
-from lib.trees.symmetry import random_symmetry
+from lib.trees.pooling import pooling_tree
+from lib.trees.symmetry import invariant_dimension, quadtree_places, random_symmetry
 from lib.trees.tensors import OPERATORS, sample_indices
 
 FIELD, HALVES = Modular(101), torch.eye(2).double() / 2
@@ -62,6 +83,9 @@ NET = Architecture((4,), 2, ((2, 1, 2), (4, 4, 1)))
 TREE = ModeTree.perfect(4, 2, 2, (2, 2))
 FIRST, SECOND = (1, 2, 4), (2, 1, 4)
 TENSOR = torch.zeros(2, 2)
+BUILT = overlap_construction(
+    Architecture(4, 2, ((3, 1, 2), (4, 4, 1))), torch.eye(2).double(), Real(), layer=1)
+STREAM, WIDE = NETWORKS["first"], Architecture(4, 2, ((2, 1, 2), (4, 4, 3)))
 
 
 def real_weights(subject):
@@ -89,9 +113,45 @@ def test_single_numbers_of_numpy_are_numbers():
     half = missing_pixels(2, (3, 3), Fraction(1, 2), seeded())
     assert torch.equal(half, missing_pixels(2, (3, 3), 0.5, seeded()))
     assert numerical_rank(torch.eye(2), Fraction(1, 2)) == 2
+    assert numerical_rank(np.eye(2, dtype=">f4")) == 2
+
+
+@pytest.mark.parametrize("number", [np.uint8, np.int8, np.array, torch.tensor])
+@pytest.mark.parametrize("function, value", [
+    (gap_family, 9), (quadtree_places, 4), (lambda dim: invariant_dimension(1, dim), 127),
+    (lambda side: split_modes("left-right", side), 8),
+    (lambda side: pooling_tree(side, 2, (3, 3)), 4),
+    (lambda width: stacked_blocks(1, 2, 4, 2, width), 100),
+    (lambda n: grid_tensor(lambda x: x.sum((1, 2)), HALVES, n), 2),
+    (lambda width: ModeTree.perfect(4, 2, 2, (width, 2)), 100), (lambda n: parameters((n, n)), 16),
+    (lambda place: matches(3, 2, [(0, place)], 2), 2),
+    (lambda place: floor(STREAM, [(0, place)]), 2),
+    (lambda n: certify(WIDE, "left-right", output=n, seed=0), 2),
+    (lambda axes: initial_weights(((2, 2, 2, 2), (2, 2, 2)), axes, True, seeded()), 2)])
+def test_numbers_of_one_byte_and_without_axes_are_numbers(function, value, number):
+    assert repr(function(number(value))) == repr(function(value))
+
+
+def test_pairs_may_be_read_once():
+    pairs = ((0, 2), (1, 3))
+    assert torch.equal(matches(4, 2, iter(map(iter, pairs)), 2), matches(4, 2, pairs, 2))
+    assert floor(STREAM, iter(pairs)) == floor(STREAM, np.array(pairs)) == floor(STREAM, pairs)
+    symbols = torch.tensor([1, 0, 1, 0, 0, 0, 0, 0])
+    assert target(symbols, iter(pairs)) == target(symbols, torch.tensor(pairs)) == 9
 
 
 @pytest.mark.parametrize("call, message", [
+    (lambda: split_modes(torch.tensor([0.0, 1.0]), 4), "row mode tensor.0.. is not an integer"),
+    (lambda: initial_weights(((2, 2, 2), (2, 2)), 3, True, seeded()), "axes=3; need an integer"),
+    (lambda: initial_weights(((2, 2, 2), (2, 2)), 1, True, seeded(), "median"),
+     "pooling='median'; need one of 'product'"),
+    (lambda: matches(3, 2, [(0, 1.0)], 2), "matches: pairs=1.0; need an integer"),
+    (lambda: matches(3, 2, [(0, 1, 2)], 2), "matches: pairs=.*need at least one"),
+    (lambda: floor(STREAM, [(0, 1, 2)]), "pairs=.*need at least one"),
+    (lambda: BUILT.output(torch.zeros(1, 16, dtype=torch.int64), -1), "output: layer=-1; need an"),
+    (lambda: BUILT.predicted_output([[0] * 16]), "templates=.*; need a value of type Tensor"),
+    (lambda: rectifier_construction(2, 2).predicted_output([[0] * 4]), "need a value of type Ten"),
+    (lambda: parameters((4, 0)), "parameters: widths=0; need an integer >= 1"),
     (lambda: Architecture(4, 2, 5), "Architecture layers=5; need a value of type Iterable"),
     (lambda: Architecture(4, 2, Layer(2, 1, 2)), "Architecture layers=Layer"),
     (lambda: Architecture(4, 2, ((2, 1, 2),), 1.0), "ndim=1.0; need an integer"),
@@ -265,3 +325,34 @@ def test_modules_are_made_on_the_default_device():
     with torch.device("meta"):
         for module in (ConvAC(NET, generator=seeded()), TreeCircuit(TREE, generator=seeded())):
             assert all(weight.is_meta for weight in module.parameters())
+
+
+@pytest.mark.parametrize("numbers", [partial(np.array, dtype=np.uint8), np.array, torch.tensor])
+@pytest.mark.parametrize("draw, values", [
+    (lambda axes, size: draw_pairs(axes, "left-right", size), [2, 4]),
+    (draw_paths, [1, 2, 4]),
+    (lambda axes, sizes: draw_channels_needed(axes, sizes, sizes[0], [2]), [2, 16, 32]),
+    (lambda axes, widths: draw_growth(axes, widths, {"a": ([2, 8], "black", "-")}), [1, 2]),
+    (lambda axes, sizes: draw_block_bounds(axes, sizes, {"a": [2, 4]}, {"a": "black"}), [4, 8]),
+    (lambda axes, shown: draw_mosaic(axes, torch.zeros(2, 48), shown, (1, 2)), [0, 1])])
+def test_drawings_of_arrays_are_those_of_lists(draw, values, numbers):
+    pictures = []
+    for given in (values, numbers(values)):
+        with figure() as (drawing, axes):
+            draw(axes, given)
+            drawing.canvas.draw()
+            pictures.append(bytes(drawing.canvas.buffer_rgba()))
+    assert pictures[0] == pictures[1]
+
+
+def test_helpers_of_drawings_take_numbers_of_every_type():
+    assert power(torch.tensor(10**12)) == power(10**12)
+    assert nested_columns(torch.tensor(8)) == nested_columns(8)
+    assert split_windows([0, 255], np.uint8(32)) == split_windows([0, 255], 32)
+    assert corner_blocks(*np.array([16, 3, 2], dtype=np.uint8)) == corner_blocks(16, 3, 2)
+    assert field_of_cell(Architecture((200,), 2, ((99, 1, 2),)), 1, np.int8(100)) == (100, 199)
+    assert designs(np.int64(4), 2) == designs(4, 2)
+    assert torch.equal(matches(np.array(3), 2, [(0, 1)], 2), matches(3, 2, [(0, 1)], 2))
+    with figure() as (_, axes):
+        assert draw_residues(axes, np.uint8(7), (2, 3)) == 6
+    assert cover_ranks(np.int64(4), 2, (2,)) == cover_ranks(4, 2, (2,))

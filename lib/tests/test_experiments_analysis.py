@@ -151,6 +151,12 @@ def test_intervals_cover_the_mean_as_often_as_they_say():
     covered = sum(abs(mean) <= half for mean, half in map(interval, draws))
     assert 0.935 < covered / 2000 < 0.965
     assert interval([0.3]) == (0.3, None)
+    assert interval(iter([0.1, 0.2])) == interval([0.1, 0.2])
+    for values, message in ((None, "interval: values=None; need a value of type Iterable"),
+                            ([0.1, math.nan], "interval: value=nan; need a finite number"),
+                            ([0.1, None], "interval: value=None; need a real number")):
+        with pytest.raises((TypeError, ValueError), match=f"^{message}$"):
+            interval(values)
 
 
 def test_test_accuracy_is_a_column_of_its_own():

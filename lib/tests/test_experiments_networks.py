@@ -13,6 +13,7 @@ from lib.experiments.ensembles import Ensemble, arrange
 from lib.experiments.images import dead_leaves
 from lib.experiments.kinds import KINDS, Kind
 from lib.experiments.networks import Network, generator_for, initial_weights, plain_network
+from lib.experiments.pooled import PooledNetworks
 from lib.experiments.separation import exact_scores
 from lib.experiments.settings import Settings
 from lib.experiments.training import Trainer
@@ -89,6 +90,17 @@ def test_test_images_are_normalized_like_the_others_and_left_as_they_are():
     trainer.run()
     assert trainer.test(data) == trainer.evaluate()  # nothing is augmented here
     assert trainer.test(data)[0] > 0.3 > trainer.test(other)[0]
+
+
+@pytest.mark.parametrize("channels", [0, -1, 2.0, True])
+@pytest.mark.parametrize("name, build", [
+    ("plain_network", lambda channels: plain_network(3, channels)),
+    ("initial_weights", lambda channels: initial_weights("B3", channels, 0)),
+    ("PooledNetworks", lambda channels: PooledNetworks("product", "mirror", channels, (0,)))])
+def test_channels_are_counted_from_one(name, build, channels):
+    with pytest.raises((TypeError, ValueError),
+                       match=f"^{name}: channels={channels}; need an integer >= 1$"):
+        build(channels)
 
 
 def test_trainer_follows_a_hand_written_loop():

@@ -11,15 +11,22 @@ import pytest
 import torch
 
 from lib import Architecture, Bound
-from lib.bounds import crossing, shifts
+from lib.bounds import crossing, private, shifts
 from lib.bounds.matching import maximum_matching
-from lib.bounds.overlap import cut_axis, cut_position, missing_hypotheses
+from lib.bounds.overlap import (
+    cut_axis,
+    cut_position,
+    missing_hypotheses,
+    published_base,
+    sampled_rows,
+)
 from lib.bounds.partitions import split_modes
 from lib.bounds.receptive import digits, total_stride
 from lib.exact.arithmetic import Modular, Real, chosen_arithmetic
 from lib.exact.device import exact_device, generator
 from lib.exact.parallel_inverse import parallel_inverse
 from lib.exact.ranks import entanglement_entropy, exact_rank, numerical_rank, singular_values
+from lib.exact.residues import residues
 from lib.tests.networks import line
 from lib.tests.sentences import refusal
 
@@ -48,6 +55,32 @@ CALLS = [
      "TypeError: Real.inverse: needs a tensor of float64, got list; see Real.tensor"),
     (lambda: Real().tensor([1j]),
      "TypeError: Real.tensor: entries must be real, got torch.complex64"),
+    (lambda: residues([[-1, 10]], 7.5),
+     "TypeError: residues: prime=7.5; need an integer from 2 to 9007199254740992"),
+    (lambda: residues([[-1, 10]], -7),
+     "ValueError: residues: prime=-7; need an integer from 2 to 9007199254740992"),
+    (lambda: crossing.separated_pairs(0, 8, 3, 4),
+     "ValueError: separated_pairs: step=0; need an integer >= 1"),
+    (lambda: crossing.separated_pairs(1, 8, 3, 4.0),
+     "TypeError: separated_pairs: extent, shift, cut=4.0; need an integer >= 0"),
+    (lambda: crossing.farthest_reaching(1, 8, (0, -1), 4),
+     "ValueError: farthest_reaching: reachable=-1; need an integer >= 0"),
+    (lambda: crossing.template_base(LINE, 0),
+     "ValueError: template_base: layer=0; need an integer from 1 to 3"),
+    (lambda: published_base(LINE, -1),
+     "ValueError: published_base: layer=-1; need an integer from 1 to 3"),
+    (lambda: sampled_rows(LINE, -1, 0),
+     "ValueError: sampled_rows: layer=-1; need an integer from 0 to 3"),
+    (lambda: private.joined_fields((1, 2), (-1, 2)),
+     "ValueError: joined_fields: highs=-1; need an integer >= 0"),
+    (lambda: private.joined_fields((0, 2), (1, 2), 3),
+     "ValueError: joined_fields: units=0; need an integer >= 1"),
+    (lambda: private.joined_fields((1, 2), (1, 2), 0),
+     "ValueError: joined_fields: most=0; need an integer >= 1"),
+    (lambda: private.private_columns(-1, 4, 2, 8, 4),
+     "ValueError: private_columns: start, field, step, extent and cut=-1; need an integer >= 0"),
+    (lambda: private.row_strips(OBLONG, 1, 5),
+     "ValueError: row_strips: axis=5; need an integer from -2 to 1"),
     (lambda: Modular(True), "TypeError: Modular: prime must be an int, got True"),
     (lambda: Modular(7.0), "TypeError: Modular: prime must be an int, got 7.0"),
     (lambda: Modular(8388608),

@@ -234,6 +234,8 @@ def test_what_is_no_run(entry):
 def test_intervals_are_as_narrow_as_the_level_allows():
     """A level may be reached exactly: six values fail with 2/64."""
     assert runs.median_interval([3.0, 1, 2, 6, 5, 4], 1 - 2 / 64) == (3.5, 1, 6)
+    values = np.array([200, 100, 250, 199, 7, 2], dtype=np.uint8)
+    assert runs.median_interval(iter(values)) == runs.median_interval(values) == (149.5, 2, 250)
     with pytest.raises(ValueError, match="^median_interval: 6 errors are too few"):
         runs.median_interval([3.0, 1, 2, 6, 5, 4], 1 - 1.9 / 64)
     for n, level in itertools.product((1, 2, 7, 11, 16), (0.0, 0.5, 0.95)):
@@ -246,6 +248,8 @@ def test_intervals_are_as_narrow_as_the_level_allows():
 
 
 def test_fisher_at_the_ends():
+    assert runs.fisher_exact(*np.array([200, 100, 200], dtype=np.uint8)) == runs.fisher_exact(
+        200, 100, 200)
     assert runs.fisher_exact(0, 0, 0) == runs.fisher_exact(0, 0, 4) == 1
     assert runs.fisher_exact(4, 0, 4) == runs.fisher_exact(0, 4, 4) == 2 / math.comb(8, 4)
     assert runs.fisher_exact(4, 4, 4) == 1

@@ -481,7 +481,7 @@ def gap_family(depth: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int,
     >>> gap_family(3)
     ((1, 2, 4), (2, 1, 4), (0, 1, 4, 6))
     """
-    integer("gap_family: depth", depth, 3)  # before, the two orders are the same
+    depth = integer("gap_family: depth", depth, 3)  # before, the two orders are the same
     first, half = tuple(2**place for place in range(depth)), 2 ** (depth - 1)
     rows = (*range(half // 2), *range(half, 2 * half, 2))
     return first, (*first[-2::-1], first[-1]), rows

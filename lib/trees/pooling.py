@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import comb, prod
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import integer, integers, kind, shown
+from ..checks import integer, integers, kind, several, shown
 from .tree import ModeTree
 
 __all__ = ["pooling_order", "pooling_tree", "published_bounds", "split_windows_rank"]
@@ -51,14 +51,14 @@ def pooling_order(grid: Grid, geometry: str | Sequence[str]) -> tuple[int, ...]:
     >>> pooling_order((4, 4), "square")[:8]
     (0, 1, 4, 5, 2, 3, 6, 7)
     """
-    sides = integers("pooling_order: grid", grid if hasattr(grid, "__iter__") else (grid,), 1)
+    sides = integers("pooling_order: grid", grid if several(grid) else (grid,), 1)
     length = sides[0] if sides else 0
     levels = int(length).bit_length() - 1
     if len(sides) > 2 or len(set(sides)) != 1 or length != 2**levels or levels < 1:
         raise ValueError(f"pooling_order: grid {grid!r} is neither a power of two nor a square "
                          "with such a side, at least 2")
-    several = isinstance(geometry, (list, tuple))
-    names = tuple(geometry) if several else (geometry,) * levels
+    by_level = isinstance(geometry, (list, tuple))
+    names = tuple(geometry) if by_level else (geometry,) * levels
     if len(names) != levels or any(name not in [*_PAIRS] for name in names):
         raise ValueError(f"pooling_order: geometry {shown(geometry)} for {levels} levels; need one "
                          f"of {', '.join(_PAIRS)}, or one of them for every level")
@@ -109,7 +109,7 @@ def pooling_tree(grid: Grid, dim: int, widths: Sequence[int],
     >>> tree.mincut(split_modes("left-right", (4, 4))[0])
     256
     """
-    grid = tuple(grid) if hasattr(grid, "__iter__") else (grid,)
+    grid = tuple(grid) if several(grid) else (grid,)
     order = pooling_order(grid, geometry)
     pool = 2 if len(grid) == 1 else 4
     return ModeTree.perfect(len(order), pool, dim, widths).permuted(order)

@@ -78,7 +78,7 @@ def quadtree_places(levels: int) -> torch.Tensor:
     >>> quadtree_places(2).view(4, 4).tolist()  # every line is one 2×2 block
     [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
     """
-    integer("quadtree_places: levels", levels, 0)
+    levels = integer("quadtree_places: levels", levels, 0)
     pixels = torch.arange(4**levels, device="cpu")
     pixels = pixels.view((2,) * (2 * levels))  # bits of the row, of the column
     bits = [bit for level in range(levels) for bit in (level, levels + level)]
@@ -144,7 +144,7 @@ def invariant_dimension(levels: int, dim: int, pool: int = 4) -> int:
     [2, 5, 70, 1088430]
     """
     levels, pool = _sizes("invariant_dimension", levels, pool)
-    integer("invariant_dimension: dim", dim, 1)
+    dim = integer("invariant_dimension: dim", dim, 1)
     for _ in range(levels):
         dim = comb(dim + pool - 1, pool)
     return dim

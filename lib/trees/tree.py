@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..bounds.partitions import Partition
-from ..checks import drawing, flag, integer, integers, is_integer, kind, shown
+from ..checks import drawing, flag, integer, integers, is_integer, kind, several, shown
 from .mincut import multiplicative_mincut
 
 if TYPE_CHECKING:
@@ -489,7 +489,7 @@ def _positive(what: str, value: object) -> None:
 
 
 def _spread(width: int | Sequence[int], count: int, level: int) -> Sequence[int]:
-    if not hasattr(width, "__len__"):
+    if not several(width):
         return [width] * count
     if len(width) != count:
         raise ValueError(
