@@ -256,13 +256,13 @@ def _palindrome(answer):
     if len(left) != len(right):
         refuse(f"left has {len(left)} channels and right has {len(right)}")
     pair = left.T @ right
-    # an inverse is rounded where it was computed: relative to the products that are added
-    added = float((left.abs().T @ right.abs()).max())
-    slack = min(max(5e-7, rounding(torch.cat((left, right))) * added), 1e-3)
+    # an inverse is rounded where it was computed, by as much as the norms of both let it
+    added = float(torch.linalg.matrix_norm(left, 2) * torch.linalg.matrix_norm(right, 2))
+    slack = max(5e-7, rounding(torch.cat((left, right))) * added)
     for length in (2, 4):
         for line in product(range(3), repeat=length):
             h = math.prod(pair[line[i], line[-1 - i]].item() for i in range(length // 2))
-            if not close(h, line == line[::-1], slack):
+            if not close(h, line == line[::-1], min(slack * length / 2, 1e-3)):
                 its, right = apart(h, line == line[::-1])
                 refuse(f"on the line {line} the network gives {its}, and {right} is asked for")
     return f"90 lines with {len(left)} channels"

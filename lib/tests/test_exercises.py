@@ -346,6 +346,9 @@ def test_tables_of_palindromes_may_be_an_inverse_of_32_bits():
         assert judged("06-palindrome", (left, right))[0] == "right"
         assert judged("06-palindrome", (left, right + 1e-2))[0] == "not yet"
     assert judged("06-palindrome", ([[1e5, 0.5, 0]], [[1e5, 0, 0.5]]))[0] == "not yet"
+    tenth = torch.eye(3) / 10               # four pixels multiply two entries, each rounded
+    for error, verdict in ((7e-7, "right"), (7e-6, "not yet")):
+        assert judged("06-palindrome", (tenth, torch.eye(3) * 10 * (1 + error)))[0] == verdict
 
 
 def test_numbers_may_be_decimal():
