@@ -48,7 +48,7 @@ def test_the_starting_point_of_published_networks_is_that_of_version_1():
     """Sums of weights as they were when the stored results were trained."""
     found = [float(initial_weights(block, channels, seed)["conv1"].double().sum())
              for block, channels, seed in (("B1", 4, 0), ("B2", 8, 1), ("B5", 2, 2))]
-    assert found == pytest.approx(PINNED, abs=1e-6)
+    assert found == pytest.approx(PINNED, abs=1e-5)  # processors round each normal number unlike
     same = initial_weights("B1max3", 4, 0)["conv1"]  # equally many weights: the same numbers
     assert torch.equal(same, initial_weights("B1", 4, 0)["conv1"])
 
