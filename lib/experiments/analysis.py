@@ -290,7 +290,8 @@ def interval(values):
               for value in kind("interval: values", values, Iterable)]
     if not values:
         raise ValueError("interval: no values; contributions have one for every seed that all "
-                         "eight kinds were trained with, complete_widths says where there are some")
+                         "eight kinds were trained with, complete_widths with the same field says "
+                         "where there are some")
     if len(values) == 1:
         return values[0], None
     spread = statistics.stdev(values) / len(values) ** 0.5
@@ -383,8 +384,10 @@ def averaged(table):
             for factor in sorted(first)}
 
 
-def complete_widths(records, augmentation, cube=PUBLISHED_CUBE):
-    """Channel numbers at which at least one seed has all eight kinds of a cube.
+def complete_widths(records, augmentation, cube=PUBLISHED_CUBE, field="accuracy"):
+    """Channel numbers at which at least one seed has all eight kinds of a cube, with an accuracy.
+
+    Arguments as for `contributions`.
 
     Examples
     --------
@@ -396,4 +399,4 @@ def complete_widths(records, augmentation, cube=PUBLISHED_CUBE):
     records = _networks("complete_widths", records)
     widths = sorted({record["channels"] for record in records})
     return [width for width in widths
-            if averaged(contributions(records, augmentation, width, cube))["order"]]
+            if averaged(contributions(records, augmentation, width, cube, field))["order"]]

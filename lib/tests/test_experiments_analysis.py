@@ -162,6 +162,10 @@ def test_intervals_cover_the_mean_as_often_as_they_say():
 def test_test_accuracy_is_a_column_of_its_own():
     entry = {**record("B1", 2, 0.5), "test_accuracy": 0.3}
     assert cells([entry, record("B1", 4, 0.5)], "test_accuracy") == {("color", "B1", 2): [0.3]}
+    entries = [{**record(block, C, 0.5), "test_accuracy": None if C == 8 else 0.25}
+               for C in (4, 8) for block in PUBLISHED_CUBE.values()]
+    assert complete_widths(entries, "color") == [4, 8]
+    assert complete_widths(entries, "color", field="test_accuracy") == [4]
 
 
 def test_names_that_no_record_has_are_refused():
