@@ -236,7 +236,7 @@ class Results:
     Parameters
     ----------
     path : path-like
-        A leading ``~`` is the home folder.
+        A leading ``~`` is the home folder; what is relative belongs to the folder of this moment.
     settings : dict
         What all records share, as JSON values.
     about : dict, optional
@@ -265,6 +265,8 @@ class Results:
     def __init__(self, path, settings: Mapping, about: Mapping | None = None,
                  parse: Callable[[dict], dict] = dict, make: bool = True):
         self.path, self.parse = Path(os.path.expanduser(path)), parse
+        with contextlib.suppress(OSError):  # the folder where we are is gone: said by `append`
+            self.path = self.path.absolute()  # a caller who changes the folder keeps the file
         about = {} if about is None else about
         if (not isinstance(settings, Mapping) or not isinstance(about, Mapping)
                 or not about.keys().isdisjoint(_OWN)):  # one of the two would be lost

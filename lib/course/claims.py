@@ -9,7 +9,7 @@ cannot be listed as checked.
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 EVIDENCE = {
@@ -77,9 +77,8 @@ def status_class(status: str) -> str:
     return status.replace(" ", "-")
 
 
-@cache
 def load_claims(path: str | Path | None = None) -> dict[str, dict]:
-    """Claims of a list, by id, after a check of every entry.
+    """Claims of a list, by id, after a check of every entry; read again once the file has changed.
 
     Parameters
     ----------
@@ -102,9 +101,16 @@ def load_claims(path: str | Path | None = None) -> dict[str, dict]:
     >>> all(claim["status"] in STATUS for claim in load_claims().values())
     True
     """
+    path = claims_file() if path is None else Path(path)
+    state = path.stat()
+    return _loaded(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+
+
+@lru_cache(maxsize=8)
+def _loaded(path: Path, state: tuple[int, ...]) -> dict[str, dict]:
+    """Kept while the file stays as it is: an author adds claims beside a notebook that runs."""
     from .lists import load_list
 
-    path = claims_file() if path is None else Path(path)
     claims = {}
     entries = load_list(path) or []
     for entry in entries if isinstance(entries, list) else [entries]:

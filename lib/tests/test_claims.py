@@ -23,9 +23,15 @@ def listed(tmp_path, monkeypatch):
     path = tmp_path / "claims.yml"
     path.write_text("".join(ENTRY.format(id=i, status="new") for i in ("cp-rank", "ht-rank")))
     monkeypatch.setattr(claims, "claims_file", lambda: path)
-    claims.load_claims.cache_clear()
-    yield path
-    claims.load_claims.cache_clear()
+    return path
+
+
+def test_a_claim_that_is_added_while_a_notebook_runs_is_known(listed, capsys):
+    with pytest.raises(KeyError, match="no claim 'new-rank'"):
+        claims.verify("new-rank", True)
+    listed.write_text(listed.read_text() + ENTRY.format(id="new-rank", status="new"))
+    claims.verify("new-rank", True)
+    assert capsys.readouterr().out.startswith("claim holds: new-rank")
 
 
 def test_a_true_claim_prints_one_line(listed, capsys):

@@ -33,12 +33,10 @@ Text.
 @pytest.fixture
 def ledger(run_course):
     """A course whose one claim is stated on a page and checked by the notebook's stored run."""
-    load_claims.cache_clear()
     (run_course / "book" / "claims.yml").write_text(CLAIM, encoding="utf-8")
     (run_course / "book" / "cp.md").write_text(PAGE, encoding="utf-8")
     print_line(run_course, "claim holds: cp-rank [exact] 13 networks, M < 5\n")
-    yield run_course
-    load_claims.cache_clear()
+    return run_course
 
 
 def print_line(course, text):
@@ -100,7 +98,6 @@ def test_a_page_that_does_not_state_the_claim(ledger, page, complaint):
 @pytest.mark.parametrize("status", [s for s in STATUS if s != "new"])
 def test_a_page_that_marks_another_status(ledger, status):
     (ledger / "book" / "claims.yml").write_text(CLAIM.replace("status: new", f"status: {status}"))
-    load_claims.cache_clear()
     assert problems(ledger) == [f"cp-rank: {status} in claims.yml, but book/cp.md marks it new"]
 
 
@@ -109,7 +106,6 @@ def test_every_status_can_be_marked(ledger, status):
     mark = "" if status == "as stated" else f":class: {status_class(status)}\n"
     (ledger / "book" / "claims.yml").write_text(CLAIM.replace("status: new", f"status: {status}"))
     (ledger / "book" / "cp.md").write_text(PAGE.replace(":class: new\n", mark))
-    load_claims.cache_clear()
     assert problems(ledger) == []
 
 
@@ -183,7 +179,6 @@ def test_a_statement_is_seen_wherever_it_stands(ledger, before, fence):
                                         ("- id: a\n", "has exactly the fields")])
 def test_a_list_that_cannot_be_read_is_said_in_one_line(ledger, text, said, monkeypatch):
     (ledger / "book" / "claims.yml").write_text(text)
-    load_claims.cache_clear()
     monkeypatch.setattr(ledger_module, "problems", lambda: problems(ledger))
     with pytest.raises(SystemExit, match="the ledger cannot be checked: ") as stopped:
         ledger_module.main()

@@ -446,3 +446,13 @@ def test_records_of_one_call_that_differ_under_one_name_are_refused_not_dropped(
     assert path.read_bytes() == before
     assert Results(path, SETTINGS).append(
         {"name": "net", "x": 1, "provenance": 1}, {"name": "net", "x": 1}) == ["net"]
+
+
+def test_a_file_stays_where_it_is_when_a_caller_changes_the_folder(tmp_path, monkeypatch):
+    """What came after the change went into another file."""
+    monkeypatch.chdir(tmp_path)
+    results = Results("a.jsonl", {})
+    results.append({"name": "one"})
+    monkeypatch.chdir(tmp_path.parent)
+    assert results.names() == {"one"} and results.append({"name": "two"}) == ["two"]
+    assert [record["name"] for record in read(tmp_path / "a.jsonl").records] == ["one", "two"]
