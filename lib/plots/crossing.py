@@ -11,7 +11,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from ..bounds.crossing import shift_digits
 from ..bounds.private import private_columns
-from ..checks import integers
+from ..checks import integer, integers
 from ..networks.architecture import Architecture
 from .drawing import require_one_axis
 from .style import COLORS, INK, figure, text_on
@@ -90,7 +90,15 @@ def draw_elimination(axes: Axes, net: Architecture, layer: int, shift: int, cut:
     axes : matplotlib Axes
     net : Architecture
         One-dimensional.
-    layer, shift, cut : int
+    layer, shift : int
+        K, and the distance between the free pixels of a window.
+    cut : int
+        Pixels before the cut.
+
+    Raises
+    ------
+    ValueError
+        If the windows up to the layer do not span the shift, or no pixels lie on one side.
 
     Examples
     --------
@@ -99,7 +107,9 @@ def draw_elimination(axes: Axes, net: Architecture, layer: int, shift: int, cut:
     ...     draw_elimination(axes, net, layer=1, shift=3, cut=4)
     """
     require_one_axis("draw_elimination", net)
+    shift_digits(net, layer, shift)  # of others there would be windows that the network lacks
     extent, step = net.size[0], net.total_stride(layer)
+    cut = integer("draw_elimination: cut", cut, 1, extent - 1)
     for x in range(extent):
         _cell(axes, x, 0, COLORS["rows" if x < cut else "columns"], str(x))
     crossing = [start for start in range(0, cut, step) if cut <= start + shift < extent]

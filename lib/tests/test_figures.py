@@ -486,3 +486,11 @@ def test_the_curves_are_where_the_rank_falls():
         factors = torch.stack(depth.rank_factors(depth.weights_in_plane(s, t)))
         assert factors.abs().min(0).values.max() < 5e-3
     assert len(curves) >= 6
+
+
+def test_windows_that_a_network_lacks_are_not_drawn():
+    """Three pixels apart in windows of two: the bars of another layer were drawn."""
+    net = Architecture((8,), 3, ((2, 1, 2), (3, 1, 2), (8, 8, 1)))
+    for given, message in (((1, 3, 4), "shift=3 at layer 1"), ((2, 3, 8), "cut=8; need")):
+        with pytest.raises(ValueError, match=message), style.figure() as (_, axes):
+            crossing.draw_elimination(axes, net, *given)
