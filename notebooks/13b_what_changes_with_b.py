@@ -804,7 +804,7 @@ for kind, C in (("color", 8), ("color", 64), ("spatial", 16)):
 
 # %%
 data = images.dead_leaves(100)
-short = settings.Settings(images=100, epochs=4, batch_size=10,
+short = settings.Settings(images=len(data), epochs=4, batch_size=10,
                           learning_rate=5e-4)
 narrow = 8  # channels
 circuits = {block: separation.trained_usage(

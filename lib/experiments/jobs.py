@@ -90,6 +90,7 @@ def train_job(job, settings, data, device="cpu", checkpoint=None, report=None, t
     job : tuple of Network
     settings : Settings
     data : ImageSet
+        All of these are trained on, whatever the settings say of images.
     device : str
     checkpoint : pathlib.Path, optional
     report : callable, optional

@@ -51,7 +51,7 @@ class Kind:
     pool : str
         What follows at stride 2: ``"max"``, ``"mean"``, ``"product"`` or ``"none"``.
     pool_window : int
-        2 or 3.
+        2 or 3; without a pool it changes nothing.
 
     Raises
     ------

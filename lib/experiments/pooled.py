@@ -340,6 +340,8 @@ def train(kind, geometry, settings, data, test, seeds):
     ----------
     kind, geometry : str
     settings : PoolSettings
+        Its numbers of images say what `run` makes, and change nothing here.  Of fewer images than
+        a batch has, all make one.
     data, test : (torch.Tensor, torch.Tensor)
         Images (n, 32, 32) of torch.bool and labels 0 or 1 of a task, as `Blobs.task` returns them.
     seeds : sequence of int

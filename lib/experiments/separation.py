@@ -247,6 +247,7 @@ def trained_usage(network, settings, data, halves=HALVES):
     network : Network
     settings : Settings
     data : ImageSet
+        All of these are trained on, whatever the settings say of images.
     halves : int
         Images, unchanged by augmentation, whose halves are put together.
 
@@ -291,6 +292,7 @@ def measure(networks, settings_of, data, output):
         From the name of a kind to its `Settings`; asked for those of `COMPARED` too, which the
         header of every file names.
     data : ImageSet
+        All of these are trained on, whatever the settings say of images.
     output : path-like
         A results file, see `lib.results`.
 

@@ -40,7 +40,9 @@ class Trainer:
     networks : sequence of Network
         All of the same kind, with the same augmentation and seed; widths may differ.
     settings : Settings
+        Its ``data`` and ``images`` say what a sweep loads, and change nothing here.
     data : ImageSet
+        All of these images are trained on.
     device : torch.device or str
 
     Raises

@@ -143,7 +143,8 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     Returns
     -------
     list of float
-        For every start the squared error, relative to the squared norm of the target.
+        For every start the squared error, relative to the squared norm of the target, as the last
+        step finds it, before its own move: after one step that of the start, whatever the rate.
 
     Examples
     --------

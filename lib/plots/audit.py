@@ -105,7 +105,8 @@ def draw_field_growth(
     size : int
         Pixels of the image, drawn as a line, and half of it.
     left : tuple of str
-        Names to be written to the left of their line's end.
+        Names to be written to the left of their line's end; of lines much shorter than the longest
+        one they are written above it.
 
     Examples
     --------

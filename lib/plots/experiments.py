@@ -61,6 +61,7 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
         From :func:`lib.experiments.analysis.cells`; lines are drawn between measured points only.
     augmentation : str
     axis : {"channels", "parameters"}
+        Against parameters, of more than two lines of different colors the ends alone are named.
     title : str
     dashed : dict, optional
         Drawn as dotted lines as well, in the same colors.
@@ -93,8 +94,7 @@ def draw_accuracy(axes: Axes, found: dict, augmentation: str, axis: str = "chann
     axes.set_xscale("log", base=2 if axis == "channels" else 10)
     if axis == "channels":
         axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%d"))
-    low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (1.5 if axis == "channels" else 3))
+    axes.set_xlim(right=axes.get_xlim()[1] * (1.5 if axis == "channels" else 3))
     axes.set(ylim=(0, max(1.0, height + 0.05)), xlabel=f"{AXIS_NAMES[axis]} (log scale)",
              ylabel=quantity(*parts), title=title)
 
