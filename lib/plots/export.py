@@ -51,7 +51,10 @@ def book_figures(names: Sequence[str] = ()) -> dict[str, Callable]:
 
 
 def export(names: list[str] | None = None, folder: Path = FOLDER) -> list[Path]:
-    """Draw figures and write them, the same bytes for the same picture.
+    """Draw figures and write them, the same bytes for the same picture but for roundings.
+
+    A layout is solved in another order now and then, and a processor rounds in its own way: names
+    of clips and sixth digits may differ.
 
     Parameters
     ----------
