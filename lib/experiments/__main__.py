@@ -8,6 +8,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import re
 import signal
@@ -131,7 +132,7 @@ def check(arguments, settings):
             raise ValueError(f"--device {arguments.device}: {reason}") from error
 
 
-def without_effect(arguments, grid):
+def without_effect(arguments, grid, settings):
     """Options that are stored with the settings, but change no network of this grid.
 
     They are no error: of two runs into one file, which agree in all settings, one may need them.
@@ -139,13 +140,17 @@ def without_effect(arguments, grid):
     Examples
     --------
     >>> arguments = parser().parse_args(["--augmentations", "color", "--translation", "8"])
-    >>> without_effect(arguments, configure(arguments)[0])
+    >>> without_effect(arguments, *configure(arguments))
     ["--translation 8: changes 'spatial' alone, which is not among the augmentations here"]
     """
-    return [f"--{name.replace('_', '-')} {getattr(arguments, name)}: changes {changed!r} alone, "
-            "which is not among the augmentations here"
-            for name, changed in (("translation", "spatial"), ("color_shift", "color"))
-            if getattr(arguments, name) is not None and changed not in grid.augmentations]
+    notes = [f"--{name.replace('_', '-')} {getattr(arguments, name)}: changes {changed!r} alone, "
+             "which is not among the augmentations here"
+             for name, changed in (("translation", "spatial"), ("color_shift", "color"))
+             if getattr(arguments, name) is not None and changed not in grid.augmentations]
+    if settings.batch_size > (settings.images or math.inf):
+        notes.append(f"--batch-size {settings.batch_size}: all {settings.images} images are one "
+                     f"batch, as with --batch-size {settings.images}")
+    return notes
 
 
 def check_writable(output):
@@ -218,7 +223,7 @@ def execute(arguments):
         grid, settings = configure(arguments)
         check(arguments, settings)
         check_writable(output)
-        for note in without_effect(arguments, grid):
+        for note in without_effect(arguments, grid, settings):
             say(f"note: {note}")
         device = arguments.device or training_device().type
         workers = arguments.workers or 1

@@ -25,6 +25,7 @@ class Settings:
     images : int or None
         Training images (a fixed subset, equal classes); None takes all of CIFAR-10.
     epochs, batch_size : int
+        Of fewer images than a batch has, all make one.
     learning_rate : float
         Of Adam, whose other parameters keep their standard values.
     strength : Strength

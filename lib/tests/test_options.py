@@ -88,7 +88,7 @@ def test_a_number_that_is_none_is_given_once():
     assert math.isnan(parser.parse_args(["--rate", "nan"]).rate)
 
 
-def test_a_strength_that_no_network_of_the_grid_has_is_named(tmp_path, capsys):
+def test_a_setting_that_changes_no_network_of_the_grid_is_named(tmp_path, capsys):
     """The preset minute has 'color' alone: all its networks were trained without any shift."""
     command = import_module("lib.experiments.__main__")
     plan = ["--dry-run", "--images", "10", "--output", str(tmp_path / "a.jsonl")]
@@ -97,6 +97,8 @@ def test_a_strength_that_no_network_of_the_grid_has_is_named(tmp_path, capsys):
                         (["--augmentations", "spatial", "--color-shift", "0.5"],
                          "note: --color-shift 0.5: changes 'color' alone, which is not among the "
                          "augmentations here\n"),
+                        (["--batch-size", "64"], "note: --batch-size 64: all 10 images are one "
+                         "batch, as with --batch-size 10\n"),
                         (["--augmentations", "spatial", "--translation", "8"], ""), ([], "")):
         assert command.main(plan + more) == 0
         assert capsys.readouterr().err == noted
