@@ -63,7 +63,7 @@ def matches(positions: int, dim: int, pairs: Sequence[tuple[int, int]], symbols:
             [1., 0., 1.]], dtype=torch.float64)
     """
     positions = integer("matches: positions", positions, 1)
-    integer("matches: symbols", symbols, 1)
+    symbols = integer("matches: symbols", symbols, 1)
     pairs = [integers("matches: pairs", pair) for pair in pairs]
     places = [place for pair in pairs for place in pair]
     if {*map(len, pairs)} != {2} or not {*places} <= {*range(positions)}:
@@ -152,7 +152,7 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     [0.0, 0.0]
     """
     _fits("fit_circuit", tree, target)
-    _counts("fit_circuit", starts, steps)
+    starts, steps = _counts("fit_circuit", starts, steps)
     # a copy: one made in inference mode knows no gradients; squares of bytes would wrap around
     target = target.to("cpu", torch.float64, copy=True)
     draw = torch.Generator().manual_seed(seed)
@@ -175,9 +175,8 @@ def _fits(name: str, tree: ModeTree, target: torch.Tensor) -> None:
                          f"{tree.modes} dimensions of {tree.dim}")
 
 
-def _counts(name: str, starts: int, steps: int) -> None:
-    integer(f"{name}: starts", starts, 1)
-    integer(f"{name}: steps", steps, 1)
+def _counts(name: str, starts: int, steps: int) -> tuple[int, int]:
+    return integer(f"{name}: starts", starts, 1), integer(f"{name}: steps", steps, 1)
 
 
 def sign_products(signs: torch.Tensor, task: str) -> torch.Tensor:
@@ -237,8 +236,8 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
     3
     """
     choice("fit_rectifiers: task", task, ("near", "far"))
-    _counts("fit_rectifiers", starts, steps)
-    integer("fit_rectifiers: batch", batch, 1)
+    starts, steps = _counts("fit_rectifiers", starts, steps)
+    batch = integer("fit_rectifiers: batch", batch, 1)
     draw, signs = torch.Generator().manual_seed(seed), 2 ** len(widths)
     weights, below = [], 1
     for width in (*widths, None):

@@ -1,5 +1,6 @@
 """What callers bring along: numbers of NumPy, arrays, other devices, fractions as residues."""
 
+import ast
 import copy
 import pickle
 from fractions import Fraction
@@ -34,6 +35,7 @@ from lib import (
     forward,
     gap_family,
     generalized_conv,
+    grid_network,
     grid_tensor,
     hybrid_in_mixture,
     hybrid_tree,
@@ -54,6 +56,7 @@ from lib import (
     two_layer_construction,
 )
 from lib.checks import integers, native, real
+from lib.course import ROOT
 from lib.exact.ranks import Certificate, numerical_rank
 from lib.grids.blocks import matricization_block
 from lib.networks.modules import initial_weights
@@ -127,9 +130,30 @@ def test_single_numbers_of_numpy_are_numbers():
     (lambda place: matches(3, 2, [(0, place)], 2), 2),
     (lambda place: floor(STREAM, [(0, place)]), 2),
     (lambda n: certify(WIDE, "left-right", output=n, seed=0), 2),
-    (lambda axes: initial_weights(((2, 2, 2, 2), (2, 2, 2)), axes, True, seeded()), 2)])
+    (lambda axes: initial_weights(((2, 2, 2, 2), (2, 2, 2)), axes, True, seeded()), 2),
+    (lambda n: missing_rectangles(1, (300, 300), 1, n, seeded()).sum(), 100)])
 def test_numbers_of_one_byte_and_without_axes_are_numbers(function, value, number):
     assert repr(function(number(value))) == repr(function(value))
+
+
+def test_an_output_of_one_byte_is_no_mask():
+    inputs, weights = torch.ones(5, 16, 2).double(), real_weights(WIDE)
+    found, right = (grid_network(WIDE, weights, output=output)(inputs)
+                    for output in (torch.tensor(1, dtype=torch.uint8), 1))
+    assert torch.equal(found, right)
+
+
+def test_what_is_checked_is_what_is_used():
+    """Of a number that is checked and then used as it came, bytes overflow."""
+    dropped = []
+    for path in sorted({*(ROOT / "lib").rglob("*.py")} - {*(ROOT / "lib/tests").glob("*.py")}):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(
+                    node.value.func, ast.Name) and node.value.func.id in (
+                        "integer", "integers", "real"):
+                dropped.append((path.name, ast.unparse(node.value)))
+    assert dropped == [("checks.py", "integer('', value)"),
+                       ("tree.py", "integer('output_cell: output', output, 0, 0)")]
 
 
 def test_pairs_may_be_read_once():
