@@ -88,6 +88,7 @@ def designs(positions: int = 8, dim: int = 4, budget: int = 150, candidates=(1, 
     {'early': 147, 'middle': 85, 'deep': 132}
     """
     positions = integer("designs: positions", positions, 1)
+    candidates = integers("designs: candidates", candidates, 1)  # read for every range
     levels = positions.bit_length() - 1
     places = {"early": 0, "middle": 1, "deep": 2} if levels == 3 else {
         "early": 0, "deep": levels - 1}
@@ -235,6 +236,7 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
     >>> len(fit_rectifiers((4, 2), "near", starts=3, steps=1))
     3
     """
+    widths = integers("fit_rectifiers: widths", widths, 1)
     choice("fit_rectifiers: task", task, ("near", "far"))
     starts, steps = _counts("fit_rectifiers", starts, steps)
     batch = integer("fit_rectifiers: batch", batch, 1)

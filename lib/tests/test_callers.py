@@ -61,7 +61,7 @@ from lib.exact.ranks import Certificate, numerical_rank
 from lib.grids.blocks import matricization_block
 from lib.networks.modules import initial_weights
 from lib.planted.dilated import NETWORKS, floor, target
-from lib.planted.widths import designs, matches, parameters
+from lib.planted.widths import designs, fit_rectifiers, matches, parameters
 from lib.plots.architectures import field_of_cell
 from lib.plots.choices import split_windows
 from lib.plots.connectivity import draw_paths
@@ -154,6 +154,14 @@ def test_what_is_checked_is_what_is_used():
                 dropped.append((path.name, ast.unparse(node.value)))
     assert dropped == [("checks.py", "integer('', value)"),
                        ("tree.py", "integer('output_cell: output', output, 0, 0)")]
+
+
+def test_widths_may_be_read_once():
+    assert repr(designs(8, 4, 150, iter((1, 2, 4)))) == repr(designs(8, 4, 150, (1, 2, 4)))
+    assert fit_rectifiers(iter((4, 2)), "near", 1, 1) == fit_rectifiers((4, 2), "near", 1, 1)
+    assert ModeTree.perfect(4, 2, 2, (iter((2, 3)), 2)) == ModeTree.perfect(4, 2, 2, ((2, 3), 2))
+    with pytest.raises(ValueError, match="fit_rectifiers: widths=0; need an integer >= 1"):
+        fit_rectifiers((4, 0), "near", 1, 1)
 
 
 def test_pairs_may_be_read_once():
