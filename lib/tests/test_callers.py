@@ -2,7 +2,9 @@
 
 import ast
 import copy
+import json
 import pickle
+from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
 
@@ -154,6 +156,12 @@ def test_what_is_checked_is_what_is_used():
                 dropped.append((path.name, ast.unparse(node.value)))
     assert dropped == [("checks.py", "integer('', value)"),
                        ("tree.py", "integer('output_cell: output', output, 0, 0)")]
+
+
+def test_a_bound_is_made_of_plain_integers():
+    bound = Bound.product([(np.int64(3), np.int8(2))], np.int64(1), np.uint8(4))
+    assert json.loads(json.dumps(asdict(bound))) == asdict(bound) | {"powers": [[3, 2]]}
+    assert repr(bound) == "Bound(base=3, exponent=2, layer=1, shift=4, powers=((3, 2),))"
 
 
 def test_widths_may_be_read_once():
