@@ -8,7 +8,7 @@ from functools import total_ordering
 from math import inf, log10, prod
 from numbers import Real
 
-from ..checks import integer, kind, shown, whole
+from ..checks import integer, kind, native, shown, whole
 
 __all__ = ["Bound", "best"]
 
@@ -90,11 +90,11 @@ class Bound:
         return self.value
 
     def __eq__(self, other: object) -> bool:
-        other = other.value if isinstance(other, Bound) else other
+        other = other.value if isinstance(other, Bound) else native(other)
         return self.value == other if isinstance(other, Real) else NotImplemented
 
     def __lt__(self, other: Real | Bound) -> bool:
-        other = other.value if isinstance(other, Bound) else other
+        other = other.value if isinstance(other, Bound) else native(other)
         return self.value < other if isinstance(other, Real) else NotImplemented
 
     def __hash__(self) -> int:

@@ -164,6 +164,14 @@ def test_a_bound_is_made_of_plain_integers():
     assert repr(bound) == "Bound(base=3, exponent=2, layer=1, shift=4, powers=((3, 2),))"
 
 
+def test_bounds_compare_with_short_floats_by_value(recwarn):
+    """NumPy rounds an integer to the type of the other side: 3^16 is no number of float32."""
+    near, huge = np.float32(43046720), Bound(2, 1000)
+    assert Bound(3, 16) != near and Bound(3, 16) > near and not Bound(3, 16) <= near
+    assert huge != np.float32("inf") and huge < np.float32("inf") and huge > np.float16(3)
+    assert not recwarn.list
+
+
 def test_widths_may_be_read_once():
     assert repr(designs(8, 4, 150, iter((1, 2, 4)))) == repr(designs(8, 4, 150, (1, 2, 4)))
     assert fit_rectifiers(iter((4, 2)), "near", 1, 1) == fit_rectifiers((4, 2), "near", 1, 1)
