@@ -195,7 +195,8 @@ class Similarity(nn.Module):
         inputs, templates = integers(
             "Similarity: inputs and templates", (inputs, templates), 1)
         kind("Similarity: generator", generator, torch.Generator)
-        if power is not None and not real("Similarity: power", power) >= 1:
+        power = None if power is None else real("Similarity: power", power)
+        if power is not None and power < 1:
             raise ValueError(f"Similarity: power {power!r}; need at least 1, or None for products")
         self.power = power
         self.templates = nn.Parameter(standard_normal((templates, inputs), generator))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ..checks import choice, integer, integers, kind
+from ..checks import choice, integer, integers, kind, real
 from ..exact.arithmetic import Real
 from ..exact.device import same_in_every_mode
 from ..exact.ranks import singular_values
@@ -156,7 +156,8 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     starts, steps = _counts("fit_circuit", starts, steps)
     # a copy: one made in inference mode knows no gradients; squares of bytes would wrap around
     target = target.to("cpu", torch.float64, copy=True)
-    draw = torch.Generator().manual_seed(seed)
+    rate = real("fit_circuit: rate", rate)
+    draw = torch.Generator().manual_seed(integer("fit_circuit: seed", seed))
     weights = {path: (Real().random((starts, *shape), draw) / shape[-1] ** 0.5).requires_grad_()
                for path, shape in tree.weight_shapes().items()}
 
@@ -240,7 +241,8 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
     choice("fit_rectifiers: task", task, ("near", "far"))
     starts, steps = _counts("fit_rectifiers", starts, steps)
     batch = integer("fit_rectifiers: batch", batch, 1)
-    draw, signs = torch.Generator().manual_seed(seed), 2 ** len(widths)
+    rate, signs = real("fit_rectifiers: rate", rate), 2 ** len(widths)
+    draw = torch.Generator().manual_seed(integer("fit_rectifiers: seed", seed))
     weights, below = [], 1
     for width in (*widths, None):
         shape = (2 * below, width) if width else (below, 1)

@@ -62,8 +62,8 @@ from lib.course import ROOT
 from lib.exact.ranks import Certificate, numerical_rank
 from lib.grids.blocks import matricization_block
 from lib.networks.modules import initial_weights
-from lib.planted.dilated import NETWORKS, floor, target
-from lib.planted.widths import designs, fit_rectifiers, matches, parameters
+from lib.planted.dilated import NETWORKS, floor, target, train
+from lib.planted.widths import designs, fit_circuit, fit_rectifiers, matches, parameters
 from lib.plots.architectures import field_of_cell
 from lib.plots.choices import split_windows
 from lib.plots.connectivity import draw_paths
@@ -73,6 +73,7 @@ from lib.plots.depth import draw_channels_needed
 from lib.plots.drawing import power
 from lib.plots.geometry import nested_columns
 from lib.plots.grids import draw_mosaic
+from lib.plots.matrices import integer_matrix
 from lib.plots.overlaps import draw_block_bounds
 from lib.plots.style import figure
 from lib.plots.toolbox import draw_residues
@@ -170,6 +171,28 @@ def test_bounds_compare_with_short_floats_by_value(recwarn):
     assert Bound(3, 16) != near and Bound(3, 16) > near and not Bound(3, 16) <= near
     assert huge != np.float32("inf") and huge < np.float32("inf") and huge > np.float16(3)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8, np.array, torch.tensor])
+@pytest.mark.parametrize("fit_it", [
+    lambda seed: fit_circuit(TREE, torch.ones(2, 2, 2, 2), 1, 1, seed=seed),
+    lambda seed: fit_rectifiers((4, 2), "near", 1, 1, seed=seed),
+    lambda seed: train(STREAM, ((0, 2), (1, 3)), 1, 1, length=9, seed=seed),
+    lambda seed: integer_matrix(TREE, "even-odd", seed)])
+def test_seeds_of_numpy_are_seeds(fit_it, number):
+    assert repr(fit_it(number(3))) == repr(fit_it(3))
+
+
+def test_rates_and_powers_of_numpy_are_numbers():
+    rate, exponent = np.float32(0.03125), np.float16(1.5)
+    target = torch.ones(2, 2, 2, 2)
+    assert fit_circuit(TREE, target, 1, 2, rate) == fit_circuit(TREE, target, 1, 2, 0.03125)
+    assert fit_rectifiers((4, 2), "near", 1, 2, np.float16(rate)) == fit_rectifiers(
+        (4, 2), "near", 1, 2, 0.03125)
+    assert train(STREAM, ((0, 2),), 1, 2, rate) == train(STREAM, ((0, 2),), 1, 2, 0.03125)
+    found, right = (Similarity(4, 3, given, generator=seeded()).log_normalization()
+                    for given in (exponent, 1.5))
+    assert torch.equal(found, right)
 
 
 def test_widths_may_be_read_once():
