@@ -60,6 +60,9 @@ from lib import (
 from lib.checks import integers, native, real
 from lib.course import ROOT
 from lib.exact.ranks import Certificate, numerical_rank
+from lib.experiments.ensembles import Ensemble
+from lib.experiments.networks import Network
+from lib.experiments.separation import split_scores
 from lib.grids.blocks import matricization_block
 from lib.networks.modules import initial_weights
 from lib.planted.dilated import NETWORKS, floor, target, train
@@ -175,11 +178,13 @@ def test_bounds_compare_with_short_floats_by_value(recwarn):
 
 @pytest.mark.parametrize("number", [np.int64, np.uint8, np.array, torch.tensor])
 @pytest.mark.parametrize("fit_it", [
+    lambda batch: split_scores(Ensemble([Network("B1", 2, "none", 0)]),
+                               torch.ones(2, 3, 32, 32), batch=batch),
     lambda seed: fit_circuit(TREE, torch.ones(2, 2, 2, 2), 1, 1, seed=seed),
     lambda seed: fit_rectifiers((4, 2), "near", 1, 1, seed=seed),
     lambda seed: train(STREAM, ((0, 2), (1, 3)), 1, 1, length=9, seed=seed),
     lambda seed: integer_matrix(TREE, "even-odd", seed)])
-def test_seeds_of_numpy_are_seeds(fit_it, number):
+def test_seeds_and_batches_of_numpy_are_integers(fit_it, number):
     assert repr(fit_it(number(3))) == repr(fit_it(3))
 
 
