@@ -8,7 +8,7 @@ from functools import total_ordering
 from math import inf, log10, prod
 from numbers import Real
 
-from ..checks import integer, kind, shown
+from ..checks import integer, kind, native, shown, whole
 
 __all__ = ["Bound", "best"]
 
@@ -56,6 +56,8 @@ class Bound:
         object.__setattr__(self, "base", powers[0][0])
         object.__setattr__(self, "exponent", powers[0][1])
         object.__setattr__(self, "powers", powers if self.powers else ())
+        for name in ("layer", "shift"):
+            object.__setattr__(self, name, whole(getattr(self, name)))
 
     @classmethod
     def product(cls, powers: Iterable[tuple[int, int]], layer: int | None = None,
@@ -88,11 +90,11 @@ class Bound:
         return self.value
 
     def __eq__(self, other: object) -> bool:
-        other = other.value if isinstance(other, Bound) else other
+        other = other.value if isinstance(other, Bound) else native(other)
         return self.value == other if isinstance(other, Real) else NotImplemented
 
     def __lt__(self, other: Real | Bound) -> bool:
-        other = other.value if isinstance(other, Bound) else other
+        other = other.value if isinstance(other, Bound) else native(other)
         return self.value < other if isinstance(other, Real) else NotImplemented
 
     def __hash__(self) -> int:

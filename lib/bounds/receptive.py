@@ -150,7 +150,7 @@ def alpha_minimal(
     if t_min not in ("stride", "one"):
         raise ValueError(f"t_min={shown(t_min)}: valid are 'stride' (S_i <= t_i) and 'one' "
                          "(1 <= t_i)")
-    real("alpha_minimal: alpha", alpha)
+    alpha = real("alpha_minimal: alpha", alpha)
     units, highs = digits(net, layer, axis)
     lows = [stride[axis] - 1 if t_min == "stride" else 0 for stride in net.strides[:layer]]
     chosen = shifts.smallest_at_least(units, lows, highs, floor(alpha))

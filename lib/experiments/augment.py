@@ -77,7 +77,7 @@ def rgb_to_hsv(images):
 
     Returns
     -------
-    torch.Tensor, same shape; hue in [0, 1) turns.
+    torch.Tensor, same shape; hue in turns, from 0 to 1 (where roundings lead to it).
 
     Examples
     --------

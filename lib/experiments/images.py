@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..checks import integer, kind
+from ..checks import integer, kind, real
 from ..exact.device import made_on_the_cpu
 from ..photograph import photograph
 from .kinds import CLASSES, SIZE
@@ -155,6 +155,8 @@ def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):
     torch.Size([20, 3, 32, 32])
     """
     count, leaves = integer("dead_leaves: count", count), integer("dead_leaves: leaves", leaves)
+    # NumPy's integers know no negative powers
+    smallest, largest = (real("dead_leaves: radius", radius) for radius in (smallest, largest))
     if count < CLASSES or leaves < 1 or not 0 < smallest < largest:
         raise ValueError(
             f"dead_leaves: count={count}, leaves={leaves}, radii {smallest} to {largest}; must "

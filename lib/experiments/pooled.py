@@ -177,16 +177,17 @@ def coded(images, geometry):
     Raises
     ------
     ValueError
-        If the images are no squares of truth values, or their side is no power of two.
+        If the images are no squares of truth values, or their side is no power of two, at least 4.
 
     Examples
     --------
     >>> coded(torch.ones(1, 4, 4, dtype=torch.bool), "square").tolist()
     [[69]]
     """
-    if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != torch.bool:
+    if (images.ndim != 3 or images.shape[1] != images.shape[2] or images.shape[1] < 4
+            or images.dtype != torch.bool):  # smaller ones have no window of the second pooling
         raise ValueError(f"coded: images of shape {tuple(images.shape)} and type {images.dtype}; "
-                         "need squares (n, side, side) of torch.bool")
+                         "need squares (n, side, side) of torch.bool, a side of at least 4")
     codes = images.flatten(1)[:, window_order(images.shape[1], geometry)].long()
     for symbols in (2, 5):
         powers = symbols ** torch.arange(3, -1, -1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ..checks import floats, kind, shown
+from ..checks import floats, integer, kind, shown
 from ..exact.device import made_on_the_cpu, same_in_every_mode
 from ..options import Parser
 from ..results import STORED, Results, ResultsError, program, read
@@ -94,7 +94,7 @@ def split_scores(ensemble, images, others=None, batch=500):
     """
     if len(ensemble.networks) != 1:
         raise ValueError(f"split_scores: {len(ensemble.networks)} networks, must be one")
-    others = images if others is None else others
+    others, batch = images if others is None else others, integer("split_scores: batch", batch, 1)
     floats("split_scores: images and others", images, others)  # bytes are no normalized images
     for given in (images, others):
         if given.shape[1:] != (COLORS, SIZE, SIZE):  # of narrower ones the right half is empty

@@ -108,9 +108,9 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         After Ctrl-C; what was finished is stored, long jobs continue from their checkpoint.
     """
     check_plan("run_sweep", grid, settings)
-    integer("run_sweep: workers", workers, 1)  # -1 is every core elsewhere, not one
+    workers = integer("run_sweep: workers", workers, 1)  # -1 is every core elsewhere, not one
     if threads is not None:
-        integer("run_sweep: threads", threads, 1)
+        threads = integer("run_sweep: threads", threads, 1)
     if len(kind("run_sweep: source", source, tuple, list)) != 2:
         raise ValueError(f"run_sweep: source={source!r}; need a data folder and a cache folder, "
                          "None for either")
@@ -293,6 +293,8 @@ def describe(grid, settings, stored=(), device="cpu", workers=1, threads=1):
     str
     """
     check_plan("describe", grid, settings)
+    workers = integer("describe: workers", workers, 1)
+    threads = integer("describe: threads", threads, 1)
     networks, stored = grid.networks(), {*stored}  # which may be read only once
     rest = [network for network in networks if network.name not in stored]
     jobs = work.make_jobs(rest, min(grid.seeds))  # in the order of the sweep

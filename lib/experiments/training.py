@@ -18,9 +18,12 @@ class Diverged(ArithmeticError):
     """The loss of a network is not a number any more."""
 
     def __init__(self, networks, epoch):
-        names = ", ".join(network.name for network in networks)
-        super().__init__(f"the loss of {names} is not finite in epoch {epoch}")
+        super().__init__(networks, epoch)  # with what it is made anew in another process
         self.networks, self.epoch = networks, epoch
+
+    def __str__(self):
+        names = ", ".join(network.name for network in self.networks)
+        return f"the loss of {names} is not finite in epoch {self.epoch}"
 
 
 def _same_in_every_mode(method):

@@ -282,7 +282,7 @@ def grid_network(
     arithmetic = chosen_arithmetic("grid_network", arithmetic)
     checked_activation(activation, pooling, arithmetic)
     outputs = architecture.widths[-1] * prod(architecture.output_sizes[-1])
-    integer("grid_network: output", output, 0, outputs - 1)
+    output = integer("grid_network: output", output, 0, outputs - 1)
 
     def network(inputs: torch.Tensor) -> torch.Tensor:
         x = inputs.movedim(-1, 1).unflatten(2, architecture.size)  # (batch, M, *cells)

@@ -144,7 +144,7 @@ class Mex(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, beta: float, *, generator: torch.Generator):
         super().__init__()
-        integers("Mex: inputs and outputs", (inputs, outputs), 1)
+        inputs, outputs = integers("Mex: inputs and outputs", (inputs, outputs), 1)
         kind("Mex: generator", generator, torch.Generator)
         beta = kind("Mex: beta", beta, int, float)
         if isinstance(beta, bool) or math.isnan(beta):
@@ -192,9 +192,11 @@ class Similarity(nn.Module):
         self, inputs: int, templates: int, power: float | None = 2, *, generator: torch.Generator
     ):
         super().__init__()
-        integers("Similarity: inputs and templates", (inputs, templates), 1)
+        inputs, templates = integers(
+            "Similarity: inputs and templates", (inputs, templates), 1)
         kind("Similarity: generator", generator, torch.Generator)
-        if power is not None and not real("Similarity: power", power) >= 1:
+        power = None if power is None else real("Similarity: power", power)
+        if power is not None and power < 1:
             raise ValueError(f"Similarity: power {power!r}; need at least 1, or None for products")
         self.power = power
         self.templates = nn.Parameter(standard_normal((templates, inputs), generator))

@@ -169,7 +169,7 @@ def missing_pixels(
     >>> 0.7 < seen.float().mean().item() < 0.8
     True
     """
-    integer("missing_pixels: count", count, 0)
+    count = integer("missing_pixels: count", count, 0)
     size = _sides("missing_pixels", size)
     kind("missing_pixels: generator", generator, torch.Generator)
     if not 0 <= real("missing_pixels: share", share) <= 1:
@@ -195,8 +195,9 @@ def missing_rectangles(
     >>> bool((seen.sum((1, 2)) == 16 * 16 - 4 * 4).all())
     True
     """
-    for name, value in (("count", count), ("number", number), ("side", side)):
+    count, number, side = (
         integer(f"missing_rectangles: {name}", value, 0)
+        for name, value in (("count", count), ("number", number), ("side", side)))
     size = _sides("missing_rectangles", size)
     kind("missing_rectangles: generator", generator, torch.Generator)
     if not 1 <= side <= min(size):

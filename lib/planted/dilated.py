@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..checks import integer, integers
+from ..checks import integer, integers, real
 from ..exact.arithmetic import Real
 from ..exact.device import same_in_every_mode
 from ..trees.mixtures import DilatedNetwork, dilated_tree
@@ -154,7 +154,8 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     """
     pairs = _checked(pairs, network)
     starts, steps = integer("train: starts", starts, 1), integer("train: steps", steps, 1)
-    draw = torch.Generator().manual_seed(seed)
+    rate = real("train: rate", rate)
+    draw = torch.Generator().manual_seed(integer("train: seed", seed))
     identity, windows = torch.eye(network.dim).double(), indices(network.dim, WINDOW)
     weights = [[Real().random((starts, *shape), draw) / shape[-1] ** 0.5
                 for shape in network.weight_shapes()] for _ in network.orders]

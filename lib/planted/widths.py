@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ..checks import choice, integer, integers, kind
+from ..checks import choice, integer, integers, kind, real
 from ..exact.arithmetic import Real
 from ..exact.device import same_in_every_mode
 from ..exact.ranks import singular_values
@@ -63,7 +63,7 @@ def matches(positions: int, dim: int, pairs: Sequence[tuple[int, int]], symbols:
             [1., 0., 1.]], dtype=torch.float64)
     """
     positions = integer("matches: positions", positions, 1)
-    integer("matches: symbols", symbols, 1)
+    symbols = integer("matches: symbols", symbols, 1)
     pairs = [integers("matches: pairs", pair) for pair in pairs]
     places = [place for pair in pairs for place in pair]
     if {*map(len, pairs)} != {2} or not {*places} <= {*range(positions)}:
@@ -88,6 +88,7 @@ def designs(positions: int = 8, dim: int = 4, budget: int = 150, candidates=(1, 
     {'early': 147, 'middle': 85, 'deep': 132}
     """
     positions = integer("designs: positions", positions, 1)
+    candidates = integers("designs: candidates", candidates, 1)  # read for every range
     levels = positions.bit_length() - 1
     places = {"early": 0, "middle": 1, "deep": 2} if levels == 3 else {
         "early": 0, "deep": levels - 1}
@@ -153,10 +154,11 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     [0.0, 0.0]
     """
     _fits("fit_circuit", tree, target)
-    _counts("fit_circuit", starts, steps)
+    starts, steps = _counts("fit_circuit", starts, steps)
     # a copy: one made in inference mode knows no gradients; squares of bytes would wrap around
     target = target.to("cpu", torch.float64, copy=True)
-    draw = torch.Generator().manual_seed(seed)
+    rate = real("fit_circuit: rate", rate)
+    draw = torch.Generator().manual_seed(integer("fit_circuit: seed", seed))
     weights = {path: (Real().random((starts, *shape), draw) / shape[-1] ** 0.5).requires_grad_()
                for path, shape in tree.weight_shapes().items()}
 
@@ -176,9 +178,8 @@ def _fits(name: str, tree: ModeTree, target: torch.Tensor) -> None:
                          f"{tree.modes} dimensions of {tree.dim}")
 
 
-def _counts(name: str, starts: int, steps: int) -> None:
-    integer(f"{name}: starts", starts, 1)
-    integer(f"{name}: steps", steps, 1)
+def _counts(name: str, starts: int, steps: int) -> tuple[int, int]:
+    return integer(f"{name}: starts", starts, 1), integer(f"{name}: steps", steps, 1)
 
 
 def sign_products(signs: torch.Tensor, task: str) -> torch.Tensor:
@@ -237,10 +238,12 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
     >>> len(fit_rectifiers((4, 2), "near", starts=3, steps=1))
     3
     """
+    widths = integers("fit_rectifiers: widths", widths, 1)
     choice("fit_rectifiers: task", task, ("near", "far"))
-    _counts("fit_rectifiers", starts, steps)
-    integer("fit_rectifiers: batch", batch, 1)
-    draw, signs = torch.Generator().manual_seed(seed), 2 ** len(widths)
+    starts, steps = _counts("fit_rectifiers", starts, steps)
+    batch = integer("fit_rectifiers: batch", batch, 1)
+    rate, signs = real("fit_rectifiers: rate", rate), 2 ** len(widths)
+    draw = torch.Generator().manual_seed(integer("fit_rectifiers: seed", seed))
     weights, below = [], 1
     for width in (*widths, None):
         shape = (2 * below, width) if width else (below, 1)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import split_modes
+from ..checks import integer
 from ..exact.arithmetic import Real
 from ..exact.device import made_on_the_cpu
 from ..exact.ranks import exact_rank
@@ -45,7 +46,7 @@ def integer_matrix(tree: ModeTree, partition, seed: int) -> torch.Tensor:
     >>> integer_matrix(ModeTree.star(4, 2, 2), "even-odd", 0).shape
     torch.Size([4, 4])
     """
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator().manual_seed(integer("integer_matrix: seed", seed))
     weights = {path: torch.tensor([-2, -1, 1, 2])[torch.randint(4, shape, generator=draw)].double()
                for path, shape in tree.weight_shapes().items()}
     return matricize(coefficient_tensor(tree, weights), partition)

@@ -86,6 +86,7 @@ def test_a_task_keeps_both_ends_of_a_score():
     (lambda: powers(0, 8), "powers: first=0; need an integer >= 1"),
     (lambda: coded(SOME.images[:, :16], "square"), r"shape \(200, 16, 32\) and type torch.bool;"),
     (lambda: coded(SOME.images.float(), "square"), "and type torch.float32; need squares"),
+    (lambda: coded(SOME.images[:, :2, :2], "square"), r"shape \(200, 2, 2\).*side of at least 4"),
     (lambda: PoolSettings(steps=0), "steps=0"),
     (lambda: PoolSettings(images=2), "images=2, must be an integer, at least 3"),
     (lambda: PoolSettings(test_images=2), "test_images=2, must be an integer, at least 3"),

@@ -1,7 +1,10 @@
 """What callers bring along: numbers of NumPy, arrays, other devices, fractions as residues."""
 
+import ast
 import copy
+import json
 import pickle
+from dataclasses import asdict
 from fractions import Fraction
 from functools import partial
 
@@ -34,6 +37,7 @@ from lib import (
     forward,
     gap_family,
     generalized_conv,
+    grid_network,
     grid_tensor,
     hybrid_in_mixture,
     hybrid_tree,
@@ -54,11 +58,15 @@ from lib import (
     two_layer_construction,
 )
 from lib.checks import integers, native, real
+from lib.course import ROOT
 from lib.exact.ranks import Certificate, numerical_rank
+from lib.experiments.ensembles import Ensemble
+from lib.experiments.networks import Network
+from lib.experiments.separation import split_scores
 from lib.grids.blocks import matricization_block
 from lib.networks.modules import initial_weights
-from lib.planted.dilated import NETWORKS, floor, target
-from lib.planted.widths import designs, matches, parameters
+from lib.planted.dilated import NETWORKS, floor, target, train
+from lib.planted.widths import designs, fit_circuit, fit_rectifiers, matches, parameters
 from lib.plots.architectures import field_of_cell
 from lib.plots.choices import split_windows
 from lib.plots.connectivity import draw_paths
@@ -68,6 +76,7 @@ from lib.plots.depth import draw_channels_needed
 from lib.plots.drawing import power
 from lib.plots.geometry import nested_columns
 from lib.plots.grids import draw_mosaic
+from lib.plots.matrices import integer_matrix
 from lib.plots.overlaps import draw_block_bounds
 from lib.plots.style import figure
 from lib.plots.toolbox import draw_residues
@@ -127,9 +136,76 @@ def test_single_numbers_of_numpy_are_numbers():
     (lambda place: matches(3, 2, [(0, place)], 2), 2),
     (lambda place: floor(STREAM, [(0, place)]), 2),
     (lambda n: certify(WIDE, "left-right", output=n, seed=0), 2),
-    (lambda axes: initial_weights(((2, 2, 2, 2), (2, 2, 2)), axes, True, seeded()), 2)])
+    (lambda axes: initial_weights(((2, 2, 2, 2), (2, 2, 2)), axes, True, seeded()), 2),
+    (lambda n: missing_rectangles(1, (300, 300), 1, n, seeded()).sum(), 100)])
 def test_numbers_of_one_byte_and_without_axes_are_numbers(function, value, number):
     assert repr(function(number(value))) == repr(function(value))
+
+
+def test_an_output_of_one_byte_is_no_mask():
+    inputs, weights = torch.ones(5, 16, 2).double(), real_weights(WIDE)
+    found, right = (grid_network(WIDE, weights, output=output)(inputs)
+                    for output in (torch.tensor(1, dtype=torch.uint8), 1))
+    assert torch.equal(found, right)
+
+
+def test_what_is_checked_is_what_is_used():
+    """Of a number that is checked and then used as it came, bytes overflow."""
+    dropped = []
+    for path in sorted({*(ROOT / "lib").rglob("*.py")} - {*(ROOT / "lib/tests").glob("*.py")}):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(
+                    node.value.func, ast.Name) and node.value.func.id in (
+                        "integer", "integers", "real"):
+                dropped.append((path.name, ast.unparse(node.value)))
+    assert dropped == [("checks.py", "integer('', value)"),
+                       ("tree.py", "integer('output_cell: output', output, 0, 0)")]
+
+
+def test_a_bound_is_made_of_plain_integers():
+    bound = Bound.product([(np.int64(3), np.int8(2))], np.int64(1), np.uint8(4))
+    assert json.loads(json.dumps(asdict(bound))) == asdict(bound) | {"powers": [[3, 2]]}
+    assert repr(bound) == "Bound(base=3, exponent=2, layer=1, shift=4, powers=((3, 2),))"
+
+
+def test_bounds_compare_with_short_floats_by_value(recwarn):
+    """NumPy rounds an integer to the type of the other side: 3^16 is no number of float32."""
+    near, huge = np.float32(43046720), Bound(2, 1000)
+    assert Bound(3, 16) != near and Bound(3, 16) > near and not Bound(3, 16) <= near
+    assert huge != np.float32("inf") and huge < np.float32("inf") and huge > np.float16(3)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("number", [np.int64, np.uint8, np.array, torch.tensor])
+@pytest.mark.parametrize("fit_it", [
+    lambda batch: split_scores(Ensemble([Network("B1", 2, "none", 0)]),
+                               torch.ones(2, 3, 32, 32), batch=batch),
+    lambda seed: fit_circuit(TREE, torch.ones(2, 2, 2, 2), 1, 1, seed=seed),
+    lambda seed: fit_rectifiers((4, 2), "near", 1, 1, seed=seed),
+    lambda seed: train(STREAM, ((0, 2), (1, 3)), 1, 1, length=9, seed=seed),
+    lambda seed: integer_matrix(TREE, "even-odd", seed)])
+def test_seeds_and_batches_of_numpy_are_integers(fit_it, number):
+    assert repr(fit_it(number(3))) == repr(fit_it(3))
+
+
+def test_rates_and_powers_of_numpy_are_numbers():
+    rate, exponent = np.float32(0.03125), np.float16(1.5)
+    target = torch.ones(2, 2, 2, 2)
+    assert fit_circuit(TREE, target, 1, 2, rate) == fit_circuit(TREE, target, 1, 2, 0.03125)
+    assert fit_rectifiers((4, 2), "near", 1, 2, np.float16(rate)) == fit_rectifiers(
+        (4, 2), "near", 1, 2, 0.03125)
+    assert train(STREAM, ((0, 2),), 1, 2, rate) == train(STREAM, ((0, 2),), 1, 2, 0.03125)
+    found, right = (Similarity(4, 3, given, generator=seeded()).log_normalization()
+                    for given in (exponent, 1.5))
+    assert torch.equal(found, right)
+
+
+def test_widths_may_be_read_once():
+    assert repr(designs(8, 4, 150, iter((1, 2, 4)))) == repr(designs(8, 4, 150, (1, 2, 4)))
+    assert fit_rectifiers(iter((4, 2)), "near", 1, 1) == fit_rectifiers((4, 2), "near", 1, 1)
+    assert ModeTree.perfect(4, 2, 2, (iter((2, 3)), 2)) == ModeTree.perfect(4, 2, 2, ((2, 3), 2))
+    with pytest.raises(ValueError, match="fit_rectifiers: widths=0; need an integer >= 1"):
+        fit_rectifiers((4, 0), "near", 1, 1)
 
 
 def test_pairs_may_be_read_once():

@@ -484,3 +484,6 @@ def test_a_plan_counts_stored_names_that_can_be_read_once(monkeypatch):
     grid = Grid({"B1": (2, 4)}, ("color",))
     text = sweep.describe(grid, Settings(), (network.name for network in grid.networks()[::-1]))
     assert "2 in the grid, 2 stored, 0 to train in 0 jobs" in text
+    for wrong in ({"workers": 0}, {"threads": 0}):  # said before hours are measured
+        with pytest.raises(ValueError, match="describe: (workers|threads)=0; need an integer >= 1"):
+            sweep.describe(grid, Settings(), **wrong)

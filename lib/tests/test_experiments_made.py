@@ -139,6 +139,11 @@ def test_dead_leaves_fall_one_on_another():
     assert usual.fingerprint == dead_leaves(10, 0, 120, 2.0, 16.0).fingerprint
     assert usual.provenance["origin"].endswith("10 images of 120 disks, radii 2.0 to 16.0, seed 0")
     assert len(dead_leaves(leaves=1)) == len(photograph_patches()) == 200
+    for whole in (np.int64, np.uint8):  # whose negative powers are errors of NumPy
+        assert dead_leaves(10, smallest=whole(2), largest=whole(16)).fingerprint == (
+            usual.fingerprint)
+    with pytest.raises(TypeError, match="dead_leaves: radius='16'; need a real number"):
+        dead_leaves(10, largest="16")
 
 
 def test_patches_are_cut_at_the_places_of_a_random_order():

@@ -1,8 +1,10 @@
 """One step, one epoch, one run and its checkpoints, by hand."""
 
 import contextlib
+import copy
 import hashlib
 import math
+import pickle
 import types
 import warnings
 from pathlib import Path
@@ -27,6 +29,8 @@ def some(block, *widths, augmentation="none", seed=0):
 
 def test_a_broken_loss_is_named():
     error = training.Diverged(some("B1", 2, 3), 7)
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # a pool would wait for it
+        assert str(again) == str(error) and again.networks == error.networks and again.epoch == 7
     assert str(error) == "the loss of B1-C2-none-s0, B1-C3-none-s0 is not finite in epoch 7"
     assert (error.epoch, error.networks) == (7, some("B1", 2, 3))
     with pytest.raises(ValueError) as refused:

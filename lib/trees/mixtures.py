@@ -172,7 +172,7 @@ def hybrid_tree(
     if level not in levels:
         raise ValueError(f"hybrid_tree: level={level}; need one of the mixture levels {levels}")
     nodes, choice = 2 ** (len(first) - level), integers("hybrid_tree: choice", choice, 0)
-    integers("hybrid_tree: dim and width", (dim, width), 1)
+    dim, width = integers("hybrid_tree: dim and width", (dim, width), 1)
     half = integer("hybrid_tree: level_width", width // 2 if level_width is None else level_width)
     if half < 1 or len(choice) != nodes or max(choice) > 1:
         raise ValueError(f"hybrid_tree: width {half} on level {level}, choice {choice}; need a "

@@ -163,7 +163,7 @@ def side_orbits(levels: int, dim: int, pool: int = 4) -> int:
     ([3, 15], [4, 256])
     """
     levels, pool = _sizes("side_orbits", levels, pool)
-    integer("side_orbits: levels", levels, 1)
+    levels = integer("side_orbits: levels", levels, 1)
     if pool % 2:
         raise ValueError(f"side_orbits: pool={pool}; need an even number, two halves of it")
     below = invariant_dimension(levels - 1, dim, pool)

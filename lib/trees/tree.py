@@ -491,9 +491,10 @@ def _positive(what: str, value: object) -> None:
 def _spread(width: int | Sequence[int], count: int, level: int) -> Sequence[int]:
     if not several(width):
         return [width] * count
+    width = tuple(width)
     if len(width) != count:
         raise ValueError(
-            f"ModeTree.perfect: {len(width)} widths {tuple(width)} for the {count} nodes of "
+            f"ModeTree.perfect: {len(width)} widths {width} for the {count} nodes of "
             f"level {level + 1}"
         )
     return width
