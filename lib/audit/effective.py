@@ -59,7 +59,7 @@ class EffectiveField:
             others = [d for d in range(self.influence.dim()) if d != axis]
             line = self.influence.sum(others) if others else self.influence
             sums = torch.cat([line.new_zeros(1), line.cumsum(0)])
-            ends = torch.searchsorted(sums, sums + share * (1 - 1e-9))
+            ends = torch.searchsorted(sums, sums + share * (1 - 1e-6))  # gradients are of 32 bits
             places = torch.arange(len(sums), device=sums.device)
             sizes.append(int((ends - places)[ends < len(sums)].min()))
         return tuple(sizes)

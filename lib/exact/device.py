@@ -48,19 +48,34 @@ def usual_modes(device: str = "cpu") -> Iterator[None]:
 
 @contextmanager
 def _whole_factors():
-    """What `torch.set_float32_matmul_precision` cuts off the factors of float32, also on a CPU."""
+    """What switches of torch cut off the factors of float32, also on a CPU."""
     try:
         before = torch.get_float32_matmul_precision()
     except RuntimeError:  # switches of newer versions, set apart, have no common name
         before = "highest"
-    if before == "highest":  # nothing is touched that other threads may use
-        yield
-        return
-    torch.set_float32_matmul_precision("highest")
+    if before != "highest":  # else nothing is touched that other threads may use
+        torch.set_float32_matmul_precision("highest")
+    apart = _cut_apart()
     try:
+        for switch, _ in apart:
+            switch.fp32_precision = "ieee"
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        for switch, kept in apart:
+            switch.fp32_precision = kept
+        if before != "highest":
+            torch.set_float32_matmul_precision(before)
+
+
+def _cut_apart() -> list[tuple]:
+    """The newer switches that cut factors off, and their values, `none` where one is inherited."""
+    found, cpu = [], getattr(torch.backends, "mkldnn", None)
+    for above, switch in ((cpu, getattr(cpu, "conv", None)), (cpu, getattr(cpu, "matmul", None)),
+                          (torch.backends, torch.backends.cuda.matmul)):
+        value = getattr(switch, "fp32_precision", "none")  # 2.6 has none of them
+        if value not in ("none", "ieee"):
+            found.append((switch, "none" if value == above.fp32_precision else value))
+    return found
 
 
 def _new_tensors_on_the_cpu() -> AbstractContextManager:

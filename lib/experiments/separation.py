@@ -171,7 +171,9 @@ def decision_rank(matrices, share=0.95):
     if not 0 < share <= 1:
         raise ValueError(f"decision_rank: share={share}, must lie above 0 and at most at 1")
     left, values, right = torch.linalg.svd(matrices, full_matrices=False)
-    slack = 8 * torch.finfo(values.dtype).eps * values.max()
+    # all products together are the matrices: what is missing then was rounded, on this processor
+    whole = (left * values[:, None]) @ right
+    slack = 8 * torch.finfo(values.dtype).eps * values.max() + 4 * (whole - matrices).abs().max()
 
     def decided(scores):  # by the plain maximum roundings would choose between classes that tie
         return (scores >= scores.amax(0) - slack).byte().argmax(0)

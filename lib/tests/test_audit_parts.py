@@ -275,6 +275,9 @@ def test_the_fewest_pixels_that_hold_a_share():
                                     if line[a:b].sum() >= share * (1 - 1e-9)))
             assert field.size(share) == tuple(expected)
         assert field.effective == field.size(0.9545)
+    means = nn.Sequential(nn.AvgPool2d(5, 1), nn.AvgPool2d(5, 1))  # 1, 2, 3, 4, 5, 4, 3, 2, 1
+    field = effective_field(means, 40, samples=3, channels=1)
+    assert [field.size(n / 25)[0] for n in (5, 9, 13, 16, 19, 21, 23)] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_influence_is_the_mean_absolute_gradient():

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import hashlib
 import math
+import operator
 import pickle
 import types
 import warnings
@@ -275,3 +276,20 @@ def test_trainings_multiply_whole_numbers_whatever_the_caller_has_cut_off(reques
     with pytest.raises(RuntimeError, match="mine"), usual_modes():
         raise RuntimeError("mine")
     assert torch.get_float32_matmul_precision() == "medium"
+
+
+@pytest.mark.parametrize("place", ["", "mkldnn", "mkldnn.conv", "mkldnn.matmul"])
+def test_newer_switches_of_torch_cut_off_nothing_either(request, place):
+    """They round convolutions too, and are as the caller has set them when all is done."""
+    one = torch.backends if not place else operator.attrgetter(place)(torch.backends)
+    if not hasattr(torch.backends.mkldnn, "conv"):
+        pytest.skip("a version of torch without them")
+    both = (torch.backends.mkldnn.conv, torch.backends.mkldnn.matmul)
+    request.addfinalizer(lambda: setattr(one, "fp32_precision", "none"))
+    one.fp32_precision = "bf16"
+    before = [switch.fp32_precision for switch in both]
+    with usual_modes():
+        assert not {switch.fp32_precision for switch in both} - {"none", "ieee"}
+    assert [switch.fp32_precision for switch in both] == before and "bf16" in before
+    one.fp32_precision = "none"  # what was inherited still is
+    assert "bf16" not in {switch.fp32_precision for switch in both}
