@@ -2,6 +2,7 @@
 
 import ast
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -72,7 +73,9 @@ def draw_rooms(axes: Axes) -> None:
         rooms = [room for room in below if floor(room) == number]
         rooms.sort(key=lambda room: sum(place[other][0] for other in direct[room])
                    / max(1, len(direct[room])))
-        place |= {room: ((n + 0.5) / len(rooms), number) for n, room in enumerate(rooms)}
+        ends = [0, *accumulate(len(room) + 3 for room in rooms)]  # long names take more room
+        place |= {room: ((left + right) / 2 / ends[-1], number)
+                  for room, left, right in zip(rooms, ends, ends[1:])}
     for room, others in direct.items():
         for other in sorted(others):  # sets have another order in every run
             arrow = FancyArrowPatch(place[room], place[other], arrowstyle="-|>", shrinkA=16,
