@@ -50,7 +50,8 @@ class _Mex(torch.autograd.Function):
         series = second / 2 + third / 3 + (fourth - 3 * (beta * second) * (beta * second)) / 8
         slope = torch.where((small < epsilon**0.25) | (beta == 0), series, (spread - mean) / beta)
         ctx.save_for_backward(shares, torch.where(mean.isinf(), 0, slope))  # no slope at a jump
-        return (pivot + mean)[..., 0]
+        # below 0 the log of zero is the result, also where the mean overflows, in half precision
+        return torch.where(pivot.isinf(), pivot, pivot + mean)[..., 0]
 
     @staticmethod
     def backward(ctx, gradient):

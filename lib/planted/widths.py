@@ -109,7 +109,7 @@ def least_error(tree: ModeTree, target: torch.Tensor) -> float:
     Returns
     -------
     float
-        The largest over the partitions, relative to the squared norm of the target.
+        The largest over the partitions, relative to the squared norm of the target; 0 for N = 1.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def least_error(tree: ModeTree, target: torch.Tensor) -> float:
         rows = blocks(tree.modes, j)
         squares = singular_values(matricize(target, rows)) ** 2
         errors.append(float(squares[tree.mincut(rows):].sum() / squares.sum()))
-    return max(errors)
+    return max(errors, default=0.0)
 
 
 @same_in_every_mode

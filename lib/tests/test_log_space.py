@@ -84,6 +84,16 @@ def test_mex_of_extreme_values(dtype, beta, expected):
         assert values.grad[2].tolist() == [0.5, 0.5, 0]
 
 
+@pytest.mark.parametrize("dtype, beta", [(torch.float16, -1e-5), (torch.float32, -1e-40)])
+def test_mex_of_the_log_of_zero_with_an_exponent_just_below_zero(dtype, beta):
+    values = torch.tensor([0.0, -math.inf, 3.0], dtype=dtype, requires_grad=True)
+    exponent = torch.tensor(beta, dtype=dtype, requires_grad=True)
+    found = mex(values, exponent)
+    assert found.item() == -math.inf  # between the minimum for -inf and the mean for 0
+    found.backward()
+    assert values.grad.tolist() == [0, 1, 0] and exponent.grad.isfinite()
+
+
 def test_mex_with_an_exponent_for_every_entry_along_another_axis():
     values, betas = draw((3, 5)), torch.tensor([-math.inf, -1, 0, 2, math.inf], dtype=DOUBLE)
     found = mex(values, betas, dim=0)

@@ -61,6 +61,8 @@ def test_least_error_of_a_permutation():
     target = widths.matches(8, 4, *widths.RANGES["near"])
     assert exact_rank(matricize(target, "even-odd")).rank == 256
     assert abs(widths.least_error(tree, target) - (1 - 16 / 256)) < 1e-12
+    single = ModeTree.star(1, 3, 1)  # of one position there is no partition: every vector fits
+    assert widths.least_error(single, torch.tensor([1.0, 0.0, 2.0])) == 0
 
 
 def test_rectifier_network_and_its_target_by_hand():

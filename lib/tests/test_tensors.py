@@ -88,6 +88,7 @@ def test_khatri_rao_columns_are_kronecker_products():
         khatri_rao([torch.zeros(2, 3), torch.zeros(2, 2)])
     with pytest.raises(ValueError, match="no factors"):
         khatri_rao([])
+    assert khatri_rao([torch.zeros(2, 0), torch.zeros(3, 0)]).shape == (6, 0)
 
 
 def test_generalized_product_is_the_outer_product_for_multiplication():

@@ -173,7 +173,7 @@ def khatri_rao(factors: Iterable[torch.Tensor]) -> torch.Tensor:
         if result is not None:
             _check_products("khatri_rao", result, factor)
         grown = factor if result is None else result[:, None] * factor[None]  # (m, M_i, Z)
-        result = grown.reshape(-1, factor.shape[1])
+        result = grown.flatten(0, -2)  # also of no columns
     if result is None:
         raise ValueError("khatri_rao: no factors given")
     return result
