@@ -144,14 +144,15 @@ except ValueError as error:
 tree = deep(3, (2, 1))
 A = coefficient_tensor(tree, even_odd_weights(tree))
 matrix = matricize(A, "even-odd")
-pair = torch.diag(torch.tensor([1, 1, 0])).double()
+r = tree.root.children[0].width
+pair = torch.diag((torch.arange(tree.dim) < r).double())
 
 product = torch.equal(matrix, torch.kron(pair, pair))
 print("Kronecker product of two pairs:", product)
 matrix.int()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-even-odd-point", "caption": "Left: two neighbors at the explicit point, M = 3 and r = 2. Right: the even-odd matrix of four positions, a Kronecker product of two such blocks. Colored cells are 1, white ones 0; the rank is the number of colored cells."}, "image": {"alt": "A 3 by 3 matrix with two colored cells on the diagonal, and a 9 by 9 matrix of 3 by 3 blocks with four colored cells on its diagonal, at places 0, 1, 3 and 4."}}
-point_figure = depth.draw_point(pair, matrix, step=3)
+point_figure = depth.draw_point(pair, matrix, step=tree.dim)
 
 # %% [markdown]
 # The weights are the same at all nodes of a level, so the point is there for shared weights too. A

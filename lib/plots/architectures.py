@@ -8,7 +8,7 @@ from matplotlib.patches import Polygon, Rectangle
 
 from ..checks import integer
 from ..networks.architecture import Architecture, Layer
-from .drawing import require_one_axis
+from .drawing import image_size, require_cells, require_one_axis
 from .style import COLORS, INK, figure, label_line
 
 __all__ = [
@@ -38,7 +38,8 @@ def field_of_cell(net: Architecture, layer: int, cell: int, axis: int = -1) -> t
     >>> field_of_cell(net, 1, 1), field_of_cell(net, 1, 3)
     ((2, 5), (6, 8))
     """
-    first = integer("field_of_cell: cell", cell, 0) * net.total_stride(layer, axis)
+    step, cells = net.total_stride(layer, axis), net.output_sizes[layer][axis]
+    first = integer("field_of_cell: cell", cell, 0, cells - 1) * step
     room = net.size[axis] - first
     # not by T_R alone: where windows are smaller than strides the field has holes, at its end too
     return first, first + 1 + max((shift for shift in net.reachable_shifts(layer, axis)
@@ -56,16 +57,6 @@ def _seen(net: Architecture, layer: int, cell: int, axis: int = -1) -> list[tupl
         else:
             runs.append((pixel, pixel + 1))
     return runs
-
-
-def _require_cells(operation: str, net: Architecture, layer: int, *cells: tuple[int, ...]) -> None:
-    """Refuse cells that a map does not have: they would be drawn all the same."""
-    net.total_stride(layer)  # which says that there is no such layer
-    size = net.output_sizes[layer]
-    for cell in cells:
-        if len(cell) != len(size) or not all(0 <= c < length for c, length in zip(cell, size)):
-            raise ValueError(f"{operation}: cell {', '.join(map(str, cell))} of layer {layer}; its "
-                             f"map has the size {'×'.join(map(str, size))}, cells count from 0")
 
 
 def draw_architecture(axes: Axes | None, net: Architecture, layer: int | None = None) -> Axes:
@@ -139,7 +130,7 @@ def draw_cones(axes: Axes, net: Architecture, cells: tuple[int, int], title: str
     ...     draw_cones(axes, net, (1, 2))
     """
     require_one_axis("draw_cones", net)
-    _require_cells("draw_cones", net, net.depth, *((cell,) for cell in cells))
+    require_cells("draw_cones", net, net.depth, *((cell,) for cell in cells))
     for layer in range(net.depth + 1):
         step = net.total_stride(layer)
         for cell in range(net.output_sizes[layer][0]):
@@ -191,23 +182,23 @@ def draw_projection(
     >>> with figure() as (drawing, axes):
     ...     draw_projection(axes, net, 1)
     """
-    height, width = net.size
-    _require_cells("draw_projection", net, layer, cell)
+    height, width = image_size("draw_projection", net.size)
+    require_cells("draw_projection", net, layer, cell)
     for i in range(height + 1):
         axes.plot([0, width], [i, i], color="#CCCCCC", linewidth=0.5, zorder=0)
     for j in range(width + 1):
         axes.plot([j, j], [0, height], color="#CCCCCC", linewidth=0.5, zorder=0)
-    neighbors = [cell, (cell[0], cell[1] + 1)]
-    for (row, column), color, line in zip(neighbors, PAIR, ("-", "--"), strict=True):
+    cells = net.output_sizes[layer][1]
+    neighbors = [(cell[0], column) for column in range(cell[1], min(cell[1] + 2, cells))]
+    for (row, column), color, line in zip(neighbors, PAIR, ("-", "--"), strict=False):
         top, bottom = field_of_cell(net, layer, row, axis=0)
         left, right = field_of_cell(net, layer, column, axis=1)
-        if left < width:
-            for (above, below), (start, stop) in product(_seen(net, layer, row, 0),
-                                                         _seen(net, layer, column, 1)):
-                axes.add_patch(Rectangle((start, above), stop - start, below - above,
-                                         facecolor=color, alpha=0.3, zorder=1))
-            axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
-                                     edgecolor=color, linewidth=1.8, linestyle=line, zorder=2))
+        for (above, below), (start, stop) in product(_seen(net, layer, row, 0),
+                                                     _seen(net, layer, column, 1)):
+            axes.add_patch(Rectangle((start, above), stop - start, below - above,
+                                     facecolor=color, alpha=0.3, zorder=1))
+        axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
+                                 edgecolor=color, linewidth=1.8, linestyle=line, zorder=2))
     pairs = ([along(layer, axis) for axis in (0, 1)]
              for along in (net.total_receptive_field, net.total_stride))
     field, stride = ("×".join(map(str, dict.fromkeys(pair))) for pair in pairs)

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from .drawing import on_paper
+from .drawing import image_size, on_paper
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
 __all__ = ["draw_bounds_by_layer", "draw_field_growth", "draw_influence", "draw_paths", "draw_unit",
@@ -195,11 +195,11 @@ def draw_unit(axes: Axes, box, size: tuple[int, int], image=None, title: str = "
     >>> with figure() as (drawing, axes):
     ...     draw_unit(axes, audit(net, 32).box(None, (0, 20)), (32, 32))
     """
-    height, width = size
+    height, width = image_size("draw_unit", size)
     axes.add_patch(Rectangle((-0.5, -0.5), width, height, facecolor="white", edgecolor=INK,
                              zorder=-1))            # below the image, which has zorder 0
     if image is not None:
-        axes.imshow(image, cmap="gray", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+        axes.imshow(on_paper(image), cmap="gray", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
     for pixels, line in ((box.beyond, "--"), (box.pixels, "-")):
         if pixels is None:
             continue
@@ -234,6 +234,7 @@ def draw_influence(axes: Axes, found, title: str = "") -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_influence(axes, effective_field(nn.AvgPool2d(4), 16, channels=1))
     """
+    image_size("draw_influence", found.influence.shape)
     axes.imshow(on_paper(found.influence.sqrt()), cmap="Greys", vmin=0)  # white: none at all
     axes.grid(False)
     (top, bottom), (left, right) = found.theoretical

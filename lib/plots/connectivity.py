@@ -1,6 +1,7 @@
 """Pictures of dilated networks, of two that exchange channels, and of what that is worth."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -116,6 +117,8 @@ def draw_exchange(axes: Axes, network: DilatedNetwork) -> None:
     >>> with figure() as (drawing, axes):
     ...     draw_exchange(axes, DilatedNetwork(((1, 2, 4), (2, 1, 4)), 2, 2, (2,)))
     """
+    if len(network.orders) != 2:
+        raise ValueError(f"draw_exchange: {len(network.orders)} streams; draws two")
     colors, depth = (COLORS["deep"], COLORS["shallow"]), len(network.orders[0])
     height, step = 1.0, 2.6
     ends = [(s * 2.2, s * 2.2 + height) for s in (1, 0)]  # the first stream on top
@@ -163,6 +166,9 @@ def draw_errors(
     >>> with figure() as (drawing, axes):
     ...     draw_errors(axes, {"one": [0.6, 0.5]}, {"one": 0.44}, "task")
     """
+    for name, found in errors.items():  # no axis has a place for others
+        if not all(isfinite(error) for error in found):
+            raise ValueError(f"draw_errors: {name} has errors {list(found)}; need finite numbers")
     for place, (name, found) in enumerate(errors.items()):
         if name in floors:
             axes.add_patch(Rectangle((place - 0.35, 0), 0.7, floors[name], color="#DDDDDD",

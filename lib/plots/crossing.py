@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from ..bounds.crossing import shift_digits
-from ..bounds.private import private_columns
+from ..bounds.private import connected_fields, private_columns
 from ..checks import integer, integers
 from ..networks.architecture import Architecture
-from .drawing import require_one_axis
+from .drawing import require_cells, require_one_axis
 from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_elimination", "draw_private", "draw_signs"]
@@ -48,6 +48,11 @@ def draw_signs(axes: Axes, net: Architecture, layer: int, shift: int, location: 
     location : int
         Of the cell.
 
+    Raises
+    ------
+    ValueError
+        If the windows up to the layer do not span the shift, or there is no such cell.
+
     Examples
     --------
     >>> net = Architecture((8,), 2, ((2, 1, 1), (3, 1, 1), (8, 8, 1)))
@@ -57,6 +62,7 @@ def draw_signs(axes: Axes, net: Architecture, layer: int, shift: int, location: 
     require_one_axis("draw_signs", net)
     layer, location = integers("draw_signs: layer and location", (layer, location), 0)
     digits = shift_digits(net, layer, shift)
+    require_cells("draw_signs", net, layer, (location,))
     used = {layer: {location}}
     for above in range(layer, 0, -1):
         stride, hop = net.strides[above - 1][0], digits[above - 1]
@@ -139,6 +145,11 @@ def draw_private(axes: Axes, net: Architecture, field: int, cut: int) -> None:
     field, cut : int
         Columns that a window sees, and columns before the cut.
 
+    Raises
+    ------
+    ValueError
+        If no window of layer 1 sees so many columns side by side, or none lie on one side.
+
     Examples
     --------
     >>> net = Architecture((8,), 2, ((4, 2, 5), (4, 4, 1)))
@@ -147,6 +158,9 @@ def draw_private(axes: Axes, net: Architecture, field: int, cut: int) -> None:
     """
     require_one_axis("draw_private", net)
     extent, step = net.size[0], net.total_stride(1)
+    cut, fields = integer("draw_private: cut", cut, 1, extent - 1), connected_fields(net, 1)
+    if integer("draw_private: field", field) not in fields:  # windows that the network lacks
+        raise ValueError(f"draw_private: field={field}; windows of layer 1 see one of {fields}")
     for x in range(extent):
         _cell(axes, x, 0, COLORS["rows" if x < cut else "columns"], str(x))
     over, y = [start for start in range(0, cut, step) if cut < start + field], -0.2

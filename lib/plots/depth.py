@@ -103,7 +103,7 @@ def draw_channels_needed(
     ----------
     axes : matplotlib Axes
     sizes : sequence of int
-        Numbers of positions N, powers of two.
+        Numbers of positions N, powers of two from 2 on.
     width : int
         r, the width of every layer of the deep network, with r <= M.
     certified : sequence of int
@@ -116,6 +116,8 @@ def draw_channels_needed(
     """
     sizes = integers("draw_channels_needed: sizes", sizes, 1)
     width = integer("draw_channels_needed: width", width, 1)
+    if any(size < 2 or size & size - 1 for size in sizes):  # no network has a fraction of a layer
+        raise ValueError(f"draw_channels_needed: sizes={sizes}; need powers of two from 2 on")
     deep = [width * (size.bit_length() - 1) for size in sizes]  # r channels in each of log2 N
     shallow = [width ** (size // 2) for size in sizes]
     for values, name in ((shallow, "shallow"), (deep, "deep")):
@@ -140,7 +142,7 @@ def draw_point(pair, matrix, step: int) -> Figure:
     Parameters
     ----------
     pair, matrix : torch.Tensor or array
-        Square matrices.
+        Square matrices, the second with as many rows as the first has entries.
     step : int
         Size of a block of the second.
 
@@ -152,6 +154,10 @@ def draw_point(pair, matrix, step: int) -> Figure:
     --------
     >>> drawing = draw_point(np.eye(2), np.eye(4), step=2)
     """
+    rows = len(pair)
+    if tuple(pair.shape) != (rows, rows) or tuple(matrix.shape) != (rows**2, rows**2):
+        raise ValueError(f"draw_point: matrices of shapes {tuple(pair.shape)} and "
+                         f"{tuple(matrix.shape)}; need (M, M) and (M², M²)")
     with figure(6, 3, columns=2) as (drawing, axes):
         draw_blocks(axes[0], pair, "two positions")
         draw_blocks(axes[1], matrix, "four positions", step=step)

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from ..checks import integer
+from ..checks import integer, integers
 from .style import COLORS, INK, text_on
 
 __all__ = ["draw_arc", "draw_cells", "draw_heatmap", "draw_window", "fit_axes", "number",
@@ -39,6 +39,36 @@ def require_one_axis(operation: str, net) -> None:
     """
     if net.ndim != 1:
         raise ValueError(f"{operation}: size {net.size} has {net.ndim} axes; draws one axis")
+
+
+def image_size(operation: str, size: Sequence[int]) -> tuple[int, int]:
+    """Height and width; raises an error for a size that has not two axes.
+
+    Examples
+    --------
+    >>> image_size("draw_partition", (4, 6))
+    (4, 6)
+    """
+    size = integers(f"{operation}: size", size, 1)
+    if len(size) != 2:
+        raise ValueError(f"{operation}: size {size} has {len(size)} axes; draws two axes")
+    return size
+
+
+def require_cells(operation: str, net, layer: int, *cells: tuple[int, ...]) -> None:
+    """Refuse cells that a map does not have: they would be drawn all the same.
+
+    Examples
+    --------
+    >>> from lib import Architecture
+    >>> require_cells("draw_signs", Architecture((8,), 2, ((2, 2, 2), (4, 4, 1))), 1, (3,))
+    """
+    net.total_stride(layer)  # which says that there is no such layer
+    size = net.output_sizes[layer]
+    for cell in cells:
+        if len(cell) != len(size) or not all(0 <= c < length for c, length in zip(cell, size)):
+            raise ValueError(f"{operation}: cell {', '.join(map(str, cell))} of layer {layer}; its "
+                             f"map has the size {'×'.join(map(str, size))}, cells count from 0")
 
 
 def number(value: float) -> str:

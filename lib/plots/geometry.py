@@ -97,6 +97,8 @@ def regions(side: int = 4) -> dict[str, tuple[int, ...]]:
     >>> regions()["left column"]
     (0, 4, 8, 12)
     """
+    side = integer("regions: side", side, 4)
+
     def inner(line: int) -> bool:
         return side // 4 <= line < side - side // 4
 
@@ -111,7 +113,7 @@ def regions(side: int = 4) -> dict[str, tuple[int, ...]]:
 
 
 def draw_related(found: Mapping[str, tuple[Partition, Sequence[int]]]) -> Figure:
-    """Eight partitions of 4×4 pixels with their ranks under three geometries.
+    """Partitions of 4×4 pixels with their ranks under three geometries, four in a row.
 
     Parameters
     ----------
@@ -122,12 +124,24 @@ def draw_related(found: Mapping[str, tuple[Partition, Sequence[int]]]) -> Figure
     -------
     matplotlib Figure
 
+    Raises
+    ------
+    ValueError
+        If there is no partition, or one has not three ranks.
+
     Examples
     --------
     >>> drawing = draw_related({name: (part, (1, 2, 3)) for name, part in regions().items()})
     """
-    with figure(7, 4.2, columns=4, rows=2) as (drawing, axes):
-        for ax, (name, (part, (s, m, d))) in zip(axes.flat, found.items(), strict=True):
+    counts = {len(ranks) for _, ranks in found.values()}
+    if counts != {3}:
+        raise ValueError(f"draw_related: {len(found)} partitions with {sorted(counts)} ranks; need "
+                         "those under square, mirror and dilated windows")
+    lines = -(-len(found) // 4)
+    with figure(7, 2.1 * lines, columns=4, rows=lines) as (drawing, axes):
+        for ax in axes.flat[len(found):]:
+            ax.remove()
+        for ax, (name, (part, (s, m, d))) in zip(axes.flat, found.items(), strict=False):
             draw_regions(ax, part, 4, name)
             ax.set_xlabel(f"s {s}   m {m}   d {d}", fontsize=10)
     return drawing
@@ -143,7 +157,7 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     geometry : str or sequence of str
     side : int
     level : int
-        1 for the windows that pixels meet in.
+        1 for the windows that pixels meet in; the last one is a single window.
     windows : iterable of int
         Numbered as the tree meets them; of more than four the fifth looks like the first.
     title : str
@@ -153,9 +167,12 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     >>> with figure() as (drawing, axes):
     ...     draw_windows(axes, "mirror", 8, 1, (0, 5))
     """
-    order = np.array(pooling_order((side, side), geometry)).reshape(-1, 4**level)
+    order = np.array(pooling_order((side, side), geometry))
+    level = integer("draw_windows: level", level, 1, side.bit_length() - 1)
+    order = order.reshape(-1, 4**level)
     cells = np.tile(to_rgb("#DDDDDD"), (side * side, 1))
     for window, color in zip(windows, cycle(_WINDOWS)):
+        window = integer("draw_windows: windows", window, 0, len(order) - 1)
         cells[order[window]] = to_rgb(color)
     _show(axes, cells.reshape(side, side, 3), title)
 

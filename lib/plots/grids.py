@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integers
+from ..checks import integer, integers
 from ..exact.arithmetic import Modular
 from ..exact.ranks import exact_rank
 from ..grids.grid import grid_block, grid_tensor
@@ -143,7 +143,8 @@ def draw_mosaic(
     Raises
     ------
     ValueError
-        If there are more or fewer templates, or a patch holds something else.
+        If there are more or fewer templates, or one that is no patch, or a patch holds something
+        else.
 
     Examples
     --------
@@ -154,7 +155,8 @@ def draw_mosaic(
     if len(templates) != shape[0] * shape[1]:
         raise ValueError(f"draw_mosaic: {len(templates)} templates for {shape[0]}×{shape[1]} "
                          "positions; need one for each")
-    tiles = [_pixels(patches[t]) for t in templates]
+    last = len(patches) - 1
+    tiles = [_pixels(patches[integer("draw_mosaic: templates", t, 0, last)]) for t in templates]
     lines = [
         torch.cat(tiles[start : start + shape[1]], dim=1)
         for start in range(0, len(tiles), shape[1])
@@ -219,7 +221,7 @@ def draw_rank_counts(axes: Axes, counts: Mapping[int, int], generic: int, title:
         color = COLORS["exact"] if rank == generic else COLORS["neutral"]
         axes.bar(rank, count, width=1.6, color=color)
     axes.set_title(title)
-    axes.set_xlim(-3, generic + 4)
+    axes.set_xlim(-3, max(generic, *counts, 0) + 4)  # ranks above it are drawn, too
     axes.set_xticks([0, generic // 3, 2 * generic // 3, generic])
     axes.set_xlabel("rank")
 

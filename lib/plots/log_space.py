@@ -80,7 +80,7 @@ def draw_tile(axes: Axes, image: torch.Tensor, seen: torch.Tensor) -> None:
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or there are other colors.
 
     Examples
     --------
@@ -90,6 +90,9 @@ def draw_tile(axes: Axes, image: torch.Tensor, seen: torch.Tensor) -> None:
     if image.shape[1:] != seen.shape:  # it would be broadcast, but hatched where it is named
         raise ValueError(f"draw_tile: an image of shape {tuple(image.shape)} whose seen has shape "
                          f"{tuple(seen.shape)}; need (3, height, width) and (height, width)")
+    low, high = float(image.min()), float(image.max())
+    if low < -0.001 or high > 1.001:  # up to roundings; others would be black or white
+        raise ValueError(f"draw_tile: colors from {low:.4g} to {high:.4g}; need numbers in 0..1")
     axes.imshow(on_paper(torch.where(seen, image, 0.85).clamp(0, 1).permute(1, 2, 0)))
     for row, column in (~seen).nonzero().tolist():
         axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////",

@@ -6,11 +6,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..checks import integer
 from ..constructions.overlaps import OverlapConstruction, overlap_construction
 from ..exact.arithmetic import Real
 from ..networks.architecture import Architecture
 from ..trees.tensors import indices
-from .drawing import draw_arc, draw_cells, draw_heatmap, fit_axes
+from .drawing import draw_arc, draw_cells, draw_heatmap, fit_axes, require_cells
 from .style import COLORS, figure
 
 __all__ = ["draw_travel", "elimination_stages", "free_matrix", "traveling_signs", "two_hops",
@@ -48,8 +49,9 @@ def traveling_signs(built: OverlapConstruction, marked: tuple[int, ...]) -> list
     >>> traveling_signs(two_hops(), (4,))[1]
     [1, 1, 1, -1, -1, 1, 1, 0]
     """
-    shown = torch.zeros(1, built.architecture.size[0], dtype=torch.int64)
-    shown[0, list(marked)] = 1
+    pixels = built.architecture.size[0]
+    shown = torch.zeros(1, pixels, dtype=torch.int64)
+    shown[0, [integer("traveling_signs: marked", x, 0, pixels - 1) for x in marked]] = 1
     rows = [(1 - 2 * shown[0]).tolist()]
     for layer in range(1, built.layer + 1):
         rows.append([int(x) for x in built.output(shown, layer)[0, 0]])
@@ -75,6 +77,7 @@ def draw_travel(axes: Axes, built: OverlapConstruction, marked: tuple[int, ...],
     ...     draw_travel(axes, two_hops(), (1,), 1)
     """
     texts, net = {1: "+", -1: "−", 0: "0"}, built.architecture
+    require_cells("draw_travel", net, built.layer, (location,))
     for level, signs in enumerate(traveling_signs(built, marked)):
         step = net.total_stride(level)  # a cell stands above the first pixel that it sees
         draw_cells(axes, [texts[sign] for sign in signs], [COLORS["deep"]] * len(signs),

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..bounds.bound import Bound
-from ..checks import integers
+from ..checks import integers, is_integer
 from ..networks.architecture import Architecture, Layer
 from .style import COLORS, figure, label_line
 
@@ -27,7 +27,9 @@ def window_sweep(size: int, channels: int, width: int) -> list[Architecture]:
     ]
 
 
-def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound]) -> None:
+def draw_threshold(
+    axes: Axes, networks: list[Architecture], ranks: list[Bound] | list[int]
+) -> None:
     """Exact ranks against window size, beside what the overlap theorem says.
 
     Parameters
@@ -35,7 +37,7 @@ def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound])
     axes : matplotlib Axes
     networks : list of Architecture
         As :func:`window_sweep` gives them.
-    ranks : list of Bound
+    ranks : list of Bound or int
         The exact generic rank of each.
 
     Examples
@@ -46,7 +48,7 @@ def draw_threshold(axes: Axes, networks: list[Architecture], ranks: list[Bound])
     ...     draw_threshold(axes, networks, ranks)
     """
     windows = [net.layers[0].window for net in networks]
-    heights = [log2(rank.value) for rank in ranks]
+    heights = [log2(rank if is_integer(rank) else rank.value) for rank in ranks]
     top = max(*heights, 1)  # of one channel everywhere all are zero
     axes.plot(windows, heights, "o-", color=COLORS["exact"], zorder=3)
     known = [(w, b.exponent * log2(b.base)) for w, net in zip(windows, networks, strict=True)

@@ -6,6 +6,7 @@ from matplotlib.patches import Rectangle
 
 from ..bounds.matching import maximum_matching
 from ..bounds.partitions import Partition, split_modes
+from .drawing import image_size
 from .style import COLORS, figure, text_on
 
 __all__ = ["draw_partition"]
@@ -29,7 +30,7 @@ def draw_partition(
     >>> with figure() as (drawing, axes):
     ...     draw_partition(axes, (0, 3), (2, 2))
     """
-    height, width = size
+    height, width = size = image_size("draw_partition", size)
     rows, _ = split_modes(partition, size)
     number = {c: n for n, pair in enumerate(maximum_matching(rows, size), 1) for c in pair}
     for cell in range(height * width):

@@ -6,6 +6,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from ..checks import integer
 from .drawing import on_paper
 from .style import COLORS, INK, figure, text_on
 
@@ -33,6 +34,9 @@ def draw_chains(axes: Axes, width: int, step: int, shift: int, cut: int, title: 
     >>> with figure() as (drawing, axes):
     ...     draw_chains(axes, width=8, step=1, shift=3, cut=4)
     """
+    width, step, shift = (integer(f"draw_chains: {name}", value, 1) for name, value in
+                          (("width", width), ("step", step), ("shift", shift)))
+    cut = integer("draw_chains: cut", cut, 1, width - 1)
     for x in range(width):
         color = COLORS["rows"] if x < cut else COLORS["columns"]
         axes.add_patch(Rectangle((x + 0.06, 0), 0.88, 0.88, facecolor=color))
@@ -69,6 +73,7 @@ def draw_kernel(axes: Axes, values: np.ndarray, title: str = "", padding: bool =
     >>> with figure() as (drawing, axes):
     ...     draw_kernel(axes, np.eye(2, 3))
     """
+    values = on_paper(values)
     axes.imshow(values, cmap="Blues", vmin=-0.25, vmax=2.6, aspect="equal")
     for (i, j), value in np.ndenumerate(values):
         axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=9, color=INK)

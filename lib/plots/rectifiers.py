@@ -52,13 +52,21 @@ def draw_rank_counts(axes: Axes, counts: Mapping[str, Mapping[int, int]]) -> Non
     ----------
     axes : matplotlib Axes
     counts : dict from name to dict from rank to number of draws
-        At most three names.
+        One to three names.
+
+    Raises
+    ------
+    ValueError
+        If there are more names, or none.
 
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_rank_counts(axes, {"maxima": {1: 5, 2: 9}, "products": {4: 14}})
     """
+    if not 1 <= len(counts) <= 3:
+        raise ValueError(f"draw_rank_counts: {len(counts)} names ({', '.join(counts)}); draws one "
+                         "to three")
     largest = max(max(ranks) for ranks in counts.values())
     highest = max(max(ranks.values()) for ranks in counts.values())
     width, colors = 0.8 / len(counts), (PALETTE["vermilion"], PALETTE["sky"], PALETTE["blue"])

@@ -13,7 +13,7 @@ from ..exact.ranks import exact_rank
 from ..trees.tree import ModeTree, Node
 from .drawing import number, on_paper
 from .style import COLORS, INK, PALETTE, figure
-from .trees import draw_tree
+from .trees import draw_tree, require_cut
 
 __all__ = ["BOOK_FIGURES", "draw_cut", "draw_residues", "draw_table", "draw_zero_curve"]
 
@@ -68,11 +68,17 @@ def draw_cut(axes: Axes, tree: ModeTree, partition, cut: Mapping[tuple[int, ...]
         What is cut, as :func:`lib.trees.routing.smallest_cut` gives it.
     title : str
 
+    Raises
+    ------
+    ValueError
+        If the cut is one of another tree.
+
     Examples
     --------
     >>> with figure() as (drawing, axes):
     ...     draw_cut(axes, ModeTree.perfect(4, 2, 2, (2, 3)), "left-right", {(): 3})
     """
+    require_cut("draw_cut", tree, cut)
     draw_tree(axes, tree, partition, title)
     place = {mode: float(x) for x, mode in enumerate(tree.leaves)}
 

@@ -1,12 +1,28 @@
 """Pictures of mode trees, drawn from the tree itself."""
 
+from collections.abc import Mapping
+
 from matplotlib.axes import Axes
 
 from ..bounds.partitions import Partition, split_modes
-from ..trees.tree import ModeTree, Node
+from ..trees.tree import ModeTree, Node, Path
 from .style import COLORS, INK, figure, text_on
 
 __all__ = ["draw_tree"]
+
+
+def require_cut(operation: str, tree: ModeTree, cut: Mapping[Path, int]) -> None:
+    """Refuse a cut that names nodes, modes or widths of another tree.
+
+    Examples
+    --------
+    >>> require_cut("draw_cut", ModeTree.perfect(4, 2, 2, (2, 3)), {(0,): 2, (1, 0): 2})
+    """
+    known = {path: tree.dim for path in tree.weight_shapes()}
+    known |= {path: node.width for path, node in tree.inner_nodes()}
+    wrong = {path: width for path, width in cut.items() if known.get(path) != width}
+    if wrong:
+        raise ValueError(f"{operation}: cut={wrong} is none of {tree}")
 
 
 def draw_tree(

@@ -16,7 +16,7 @@ from ..trees.routing import routes, smallest_cut
 from ..trees.tree import ModeTree, Node, Path
 from .drawing import on_paper
 from .style import COLORS, INK, PALETTE, figure, label_line, text_on
-from .trees import draw_tree
+from .trees import draw_tree, require_cut
 
 __all__ = ["BOOK_FIGURES", "draw_network", "draw_routes", "draw_spectra"]
 
@@ -55,6 +55,11 @@ def draw_network(axes: Axes, tree: ModeTree, partition: Partition = (),
     names : bool
         Write what squares and dots are beside the root.
 
+    Raises
+    ------
+    ValueError
+        If the cut is one of another tree.
+
     Examples
     --------
     >>> with figure() as (drawing, axes):
@@ -62,6 +67,7 @@ def draw_network(axes: Axes, tree: ModeTree, partition: Partition = (),
     ...     draw_network(axes, tree, "left-right", smallest_cut(tree, "left-right"))
     """
     cut = {} if cut is None else cut
+    require_cut("draw_network", tree, cut)
     rows, places = split_modes(partition, tree.modes)[0], _places(tree)
     top = (places[()][0], places[()][1] + 0.8)
     square = {"marker": "s", "color": INK, "markersize": 6, "zorder": 3}

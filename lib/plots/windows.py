@@ -9,13 +9,13 @@ from matplotlib.patches import Rectangle
 
 from ..bounds.matching import maximum_matching
 from ..bounds.partitions import split_modes
-from ..checks import integers
+from ..checks import integer, integers
 from ..constructions.simulation import simulate
 from ..exact.arithmetic import Real
 from ..networks.architecture import Architecture
 from ..networks.families import block_network
 from .architectures import draw_reachable_fields
-from .drawing import draw_arc, draw_cells, draw_window, fit_axes, require_one_axis
+from .drawing import draw_arc, draw_cells, draw_window, fit_axes, image_size, require_one_axis
 from .partitions import BAD
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
@@ -31,6 +31,7 @@ def crossing_windows(net: Architecture, cut: int) -> list[tuple[int, int]]:
     [(2, 4), (3, 5)]
     """
     require_one_axis("crossing_windows", net)
+    cut = integer("crossing_windows: cut", cut, 1, net.size[0] - 1)
     starts = range(0, net.size[0], net.strides[0][0])
     windows = [(v, min(v + net.windows[0][0], net.size[0]) - 1) for v in starts]
     return [(first, last) for first, last in windows if first < cut <= last]
@@ -100,7 +101,7 @@ def draw_pairs(axes: Axes, partition, size: tuple[int, int], title: str = "",
     ...     draw_pairs(axes, "left-right", (2, 2))
     2
     """
-    size = integers("draw_pairs: size", size, 0)
+    size = image_size("draw_pairs", size)
     rows, pairs = split_modes(partition, size)[0], maximum_matching(partition, size)
     matched = {cell for pair in pairs for cell in pair}
     for i in range(size[0]):

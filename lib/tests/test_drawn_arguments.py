@@ -1,0 +1,116 @@
+"""What a network, a tree or an image does not have is refused by every drawing, not drawn."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot
+
+from lib import Architecture, ModeTree
+from lib.audit import audit as audit_of
+from lib.audit import effective_field
+from lib.plots import (
+    architectures,
+    audit,
+    connectivity,
+    crossing,
+    depth,
+    geometry,
+    grids,
+    log_space,
+    moves,
+    overlaps,
+    partitions,
+    proof,
+    rectifiers,
+    style,
+    toolbox,
+    widths,
+    windows,
+)
+from lib.trees.mixtures import DilatedNetwork
+from lib.trees.routing import smallest_cut
+
+ROW = Architecture((8,), 3, ((3, 1, 2), (3, 1, 2), (8, 8, 1)))
+TREE, OTHER = ModeTree.perfect(4, 2, 2, (2, 3)), ModeTree.perfect(8, 2, 4, (2, 4, 4))
+TILE, SEEN = torch.linspace(0, 1, 48).view(3, 4, 4), torch.eye(4) > 0
+PATCHES = torch.arange(96).reshape(2, 48)
+
+
+@pytest.mark.parametrize("draw, named", [
+    (lambda axes: crossing.draw_signs(axes, ROW, 2, 4, 8), "draw_signs: cell 8 of layer 2"),
+    (lambda axes: crossing.draw_signs(axes, ROW, 3, 4, 1), "draw_signs: cell 1 of layer 3"),
+    (lambda axes: moves.draw_travel(axes, moves.two_hops(), (1,), 8), "draw_travel: cell 8"),
+    (lambda axes: moves.draw_travel(axes, moves.two_hops(), (-1,), 1), "marked=-1; need .* 0 to 7"),
+    (lambda axes: moves.draw_travel(axes, moves.two_hops(), (8,), 1), "marked=8; need .* 0 to 7"),
+    (lambda axes: crossing.draw_private(axes, ROW, 4, 4), r"field=4; .* one of \(1, 2, 3\)"),
+    (lambda axes: crossing.draw_private(axes, ROW, 3, 8), "draw_private: cut=8; need .* 1 to 7"),
+    (lambda axes: windows.draw_row_of_windows(axes, ROW, 8), "cut=8; need an integer from 1 to 7"),
+    (lambda axes: windows.draw_digits(axes, 4, 8, 0), "cut=0; need an integer from 1 to 7"),
+    (lambda axes: proof.draw_chains(axes, 8, 1, -3, 4), "draw_chains: shift=-3; need .* >= 1"),
+    (lambda axes: proof.draw_chains(axes, 8, 0, 3, 4), "draw_chains: step=0; need .* >= 1"),
+    (lambda axes: proof.draw_chains(axes, 8, 1, 3, 9), "draw_chains: cut=9; need .* from 1 to 7"),
+    (lambda axes: architectures.field_of_cell(ROW, 1, 8), "field_of_cell: cell=8; need .* 0 to 7"),
+    (lambda axes: geometry.draw_windows(axes, "square", 8, 1, [-1]), "windows=-1; need .* 0 to 15"),
+    (lambda axes: geometry.draw_windows(axes, "square", 8, 4, [0]), "level=4; need .* 1 to 3"),
+    (lambda axes: geometry.regions(2), "regions: side=2; need an integer >= 4"),
+    (lambda axes: grids.draw_mosaic(axes, PATCHES, [-1, 0], (1, 2)), "templates=-1; need .* to 1"),
+    (lambda axes: grids.draw_mosaic(axes, PATCHES, [2, 0], (1, 2)), "templates=2; need .* 0 to 1"),
+    (lambda axes: log_space.draw_tile(axes, 255 * TILE, SEEN), "draw_tile: colors from 0 to 255"),
+    (lambda axes: log_space.draw_tile(axes, TILE - 0.5, SEEN), "draw_tile: colors from -0.5 to"),
+    (lambda axes: depth.draw_channels_needed(axes, [2, 6], 2, []), r"\(2, 6\); need powers of two"),
+    (lambda axes: depth.draw_point(np.eye(3), np.eye(4), 3), r"\(3, 3\) and \(4, 4\); need \(M, M"),
+    (lambda axes: toolbox.draw_cut(axes, TREE, "even-odd", smallest_cut(OTHER, "left-right")),
+     "draw_cut: cut=.* is none of "),
+    (lambda axes: widths.draw_network(axes, TREE, (), {(): 99}), "draw_network: cut={.*: 99} is"),
+    (lambda axes: partitions.draw_partition(axes, "even-odd", 16), "draw_partition: size=16; need"),
+    (lambda axes: partitions.draw_partition(axes, "even-odd", (8,)), "draws two axes"),
+    (lambda axes: windows.draw_pairs(axes, "even-odd", (8,)), r"draw_pairs: size \(8,\) has 1"),
+    (lambda axes: architectures.draw_projection(axes, ROW, 1), r"size \(8,\) has 1 axes; draws"),
+    (lambda axes: audit.draw_unit(axes, audit_of(torch.nn.Conv1d(3, 4, 5), (32,)).box(None, (3,)),
+                                  (32,)), r"draw_unit: size \(32,\) has 1 axes; draws two"),
+    (lambda axes: audit.draw_influence(axes, effective_field(torch.nn.Conv1d(3, 1, 3), (16,))),
+     r"draw_influence: size \(16,\) has 1 axes; draws two"),
+    (lambda axes: rectifiers.draw_rank_counts(axes, {name: {1: 1} for name in "abcd"}),
+     "draw_rank_counts: 4 names .*; draws one to three"),
+    (lambda axes: connectivity.draw_exchange(axes, DilatedNetwork(((1, 2, 4),), 2, 2, ())),
+     "draw_exchange: 1 streams; draws two"),
+    (lambda axes: connectivity.draw_errors(axes, {"one": [0.3, float("nan")]}, {}),
+     "draw_errors: one has errors .*; need finite numbers"),
+    (lambda axes: geometry.draw_related({"a": ((0, 1), (1, 2))}), "1 partitions with .2. ranks")])
+def test_what_is_not_there_is_not_drawn(draw, named):
+    """Cells, pixels, windows and nodes beside the picture, counted from its end or nowhere."""
+    with style.figure() as (_, axes), pytest.raises((ValueError, TypeError), match=named):
+        draw(axes)
+    pyplot.close("all")
+
+
+def test_own_partitions_stand_beside_those_of_the_course():
+    """A ninth ended in an error of zip."""
+    found = {name: (part, (1, 2, 3)) for name, part in geometry.regions().items()}
+    for more, count in ({"mine": ((0, 5), (4, 5, 6))}, 9), ({}, 8):
+        drawing = geometry.draw_related(found | more)
+        assert len(drawing.axes) == count
+    assert len(geometry.draw_related({"mine": ((0, 5), (4, 5, 6))}).axes) == 1
+    pyplot.close("all")
+
+
+def test_ranks_may_be_certified_and_above_the_generic_one():
+    """Integers have no value; bars of ranks above the one that is called generic were cut off."""
+    networks = overlaps.window_sweep(4, 2, 2)
+    ranks = [net.exact_two_layer_rank() for net in networks]
+    with style.figure(columns=3) as (_, axes):
+        overlaps.draw_threshold(axes[0], networks, ranks)
+        overlaps.draw_threshold(axes[1], networks, [rank.value for rank in ranks])
+        grids.draw_rank_counts(axes[2], {4: 2, 30: 1}, 9, "")
+    assert [*axes[0].lines[0].get_ydata()] == [*axes[1].lines[0].get_ydata()] == [0, 4, 8, 8]
+    assert max(bar.get_x() + bar.get_width() for bar in axes[2].patches) < axes[2].get_xlim()[1]
+
+
+def test_values_and_images_with_gradients_are_drawn():
+    image = torch.rand(8, 8, 3, requires_grad=True)
+    box = audit_of(torch.nn.Conv2d(3, 4, 3), 8).box(None, (0, 0))
+    with style.figure(columns=2) as (_, axes):
+        proof.draw_kernel(axes[0], torch.eye(2, 3, requires_grad=True))
+        audit.draw_unit(axes[1], box, (8, 8), image)
+    assert [text.get_text() for text in axes[0].texts] == list("100010")
+    assert np.allclose(axes[1].images[0].get_array(), image.detach())
