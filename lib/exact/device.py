@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -42,29 +43,43 @@ def usual_modes(device: str = "cpu") -> Iterator[None]:
     True
     """
     with (torch.inference_mode(False), torch.enable_grad(), torch.autocast(device, enabled=False),
-          _new_tensors_on_the_cpu(), _whole_factors()):
+          _new_tensors_on_the_cpu(), _WHOLE_FACTORS):
         yield
 
 
-@contextmanager
-def _whole_factors():
-    """What switches of torch cut off the factors of float32, also on a CPU."""
-    try:
-        before = torch.get_float32_matmul_precision()
-    except RuntimeError:  # switches of newer versions, set apart, have no common name
-        before = "highest"
-    if before != "highest":  # else nothing is touched that other threads may use
-        torch.set_float32_matmul_precision("highest")
-    apart = _cut_apart()
-    try:
-        for switch, _ in apart:
-            switch.fp32_precision = "ieee"
-        yield
-    finally:
-        for switch, kept in apart:
-            switch.fp32_precision = kept
-        if before != "highest":
-            torch.set_float32_matmul_precision(before)
+class _WholeFactors:
+    """What switches of torch cut off the factors of float32, also on a CPU, while a block runs.
+
+    The switches are those of all threads: only the last block that ends puts them back, or another
+    thread's training would go on without the digits.
+    """
+
+    def __init__(self) -> None:
+        self.alone, self.running, self.kept = threading.Lock(), 0, []
+
+    def __enter__(self) -> None:
+        with self.alone:
+            self.running += 1
+            try:
+                before = torch.get_float32_matmul_precision()
+            except RuntimeError:  # switches of newer versions, set apart, have no common name
+                before = "highest"
+            if before != "highest":
+                torch.set_float32_matmul_precision("highest")
+                self.kept.append((torch.set_float32_matmul_precision, before))
+            for switch, value in _cut_apart():
+                switch.fp32_precision = "ieee"
+                self.kept.append((functools.partial(setattr, switch, "fp32_precision"), value))
+
+    def __exit__(self, *error) -> None:
+        with self.alone:
+            self.running -= 1
+            while not self.running and self.kept:
+                put_back, value = self.kept.pop()
+                put_back(value)
+
+
+_WHOLE_FACTORS = _WholeFactors()
 
 
 def _cut_apart() -> list[tuple]:

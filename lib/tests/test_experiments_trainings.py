@@ -6,6 +6,7 @@ import hashlib
 import math
 import operator
 import pickle
+import threading
 import types
 import warnings
 from pathlib import Path
@@ -276,6 +277,30 @@ def test_trainings_multiply_whole_numbers_whatever_the_caller_has_cut_off(reques
     with pytest.raises(RuntimeError, match="mine"), usual_modes():
         raise RuntimeError("mine")
     assert torch.get_float32_matmul_precision() == "medium"
+
+
+def test_the_end_of_another_thread_s_training_cuts_no_digits_off(request):
+    """It put back what its caller had switched on, while this one went on."""
+    request.addfinalizer(lambda: torch.set_float32_matmul_precision("highest"))
+    torch.set_float32_matmul_precision("medium")
+    first, second = usual_modes(), usual_modes()
+    first.__enter__()
+    begun, ended = threading.Event(), threading.Event()
+    found = []
+
+    def trains():
+        with second:
+            begun.set()
+            ended.wait(30)
+            found.append(torch.get_float32_matmul_precision())
+
+    thread = threading.Thread(target=trains)
+    thread.start()
+    begun.wait(30)
+    first.__exit__(None, None, None)
+    ended.set()
+    thread.join()
+    assert found == ["highest"] and torch.get_float32_matmul_precision() == "medium"
 
 
 @pytest.mark.parametrize("place", ["", "mkldnn", "mkldnn.conv", "mkldnn.matmul"])
