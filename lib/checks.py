@@ -89,7 +89,8 @@ def several(value: object) -> bool:
     return hasattr(value, "__iter__") and getattr(value, "ndim", 1) > 0
 
 
-def integers(what: str, values: object, least: int | None = None) -> tuple[int, ...]:
+def integers(what: str, values: object, least: int | None = None,
+             most: int | None = None) -> tuple[int, ...]:
     """Whole numbers, one by one.
 
     Examples
@@ -103,7 +104,7 @@ def integers(what: str, values: object, least: int | None = None) -> tuple[int, 
     """
     if isinstance(values, str) or not several(values):
         raise TypeError(f"{what}={shown(values)}; need several integers")
-    return tuple(integer(what, value, least) for value in values)
+    return tuple(integer(what, value, least, most) for value in values)
 
 
 def real(what: str, value: object) -> float:

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integer
+from ..checks import integer, integers
 from ..grids.certify import certify
 from ..trees.pooling import pooling_order, pooling_tree
 from .drawing import on_paper
@@ -171,8 +171,8 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     level = integer("draw_windows: level", level, 1, side.bit_length() - 1)
     order = order.reshape(-1, 4**level)
     cells = np.tile(to_rgb("#DDDDDD"), (side * side, 1))
+    windows = integers("draw_windows: windows", windows, 0, len(order) - 1)
     for window, color in zip(windows, cycle(_WINDOWS)):
-        window = integer("draw_windows: windows", window, 0, len(order) - 1)
         cells[order[window]] = to_rgb(color)
     _show(axes, cells.reshape(side, side, 3), title)
 

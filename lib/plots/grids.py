@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integer, integers
+from ..checks import integers
 from ..exact.arithmetic import Modular
 from ..exact.ranks import exact_rank
 from ..grids.grid import grid_block, grid_tensor
@@ -151,12 +151,11 @@ def draw_mosaic(
     >>> with figure() as (drawing, axes):
     ...     draw_mosaic(axes, torch.zeros(2, 48), [0, 1], (1, 2))
     """
-    templates = integers("draw_mosaic: templates", templates)
+    templates = integers("draw_mosaic: templates", templates, 0, len(patches) - 1)
     if len(templates) != shape[0] * shape[1]:
         raise ValueError(f"draw_mosaic: {len(templates)} templates for {shape[0]}×{shape[1]} "
                          "positions; need one for each")
-    last = len(patches) - 1
-    tiles = [_pixels(patches[integer("draw_mosaic: templates", t, 0, last)]) for t in templates]
+    tiles = [_pixels(patches[t]) for t in templates]
     lines = [
         torch.cat(tiles[start : start + shape[1]], dim=1)
         for start in range(0, len(tiles), shape[1])

@@ -6,7 +6,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..checks import integer
+from ..checks import integers
 from ..constructions.overlaps import OverlapConstruction, overlap_construction
 from ..exact.arithmetic import Real
 from ..networks.architecture import Architecture
@@ -51,7 +51,7 @@ def traveling_signs(built: OverlapConstruction, marked: tuple[int, ...]) -> list
     """
     pixels = built.architecture.size[0]
     shown = torch.zeros(1, pixels, dtype=torch.int64)
-    shown[0, [integer("traveling_signs: marked", x, 0, pixels - 1) for x in marked]] = 1
+    shown[0, list(integers("traveling_signs: marked", marked, 0, pixels - 1))] = 1
     rows = [(1 - 2 * shown[0]).tolist()]
     for layer in range(1, built.layer + 1):
         rows.append([int(x) for x in built.output(shown, layer)[0, 0]])
