@@ -84,6 +84,19 @@ def test_what_is_not_there_is_not_drawn(draw, named):
     pyplot.close("all")
 
 
+@pytest.mark.parametrize("draw, named", [
+    (lambda axes: architectures.draw_cones(axes, Architecture((8,), 2, ((3, 1, 2), (8, 8, 1))),
+                                           (0, 1)), "draw_cones: cell 1 of layer 2; .* size 1,"),
+    (lambda axes: architectures.draw_cones(axes, Architecture((8,), 2, ((3, 2, 2),)), (-1, 0)),
+     "draw_cones: cell -1 of layer 1; .* size 4,"),
+    (lambda axes: architectures.draw_projection(axes, Architecture(8, 2, ((3, 2, 2),)), 1, (0, 4)),
+     "draw_projection: cell 0, 4 of layer 1; .* size 4×4,")])
+def test_cells_that_a_map_does_not_have_are_not_drawn(draw, named):
+    """They stood beside the map, with a field outside of the input or none."""
+    with style.figure() as (_, axes), pytest.raises(ValueError, match=named):
+        draw(axes)
+
+
 def test_own_partitions_stand_beside_those_of_the_course():
     """A ninth ended in an error of zip."""
     found = {name: (part, (1, 2, 3)) for name, part in geometry.regions().items()}

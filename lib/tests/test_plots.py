@@ -447,19 +447,6 @@ def test_styles_of_a_journal_break_no_line_of_a_picture(theirs):
 
 
 @pytest.mark.parametrize("draw, named", [
-    (lambda axes: architectures.draw_cones(axes, Architecture((8,), 2, ((3, 1, 2), (8, 8, 1))),
-                                           (0, 1)), "draw_cones: cell 1 of layer 2; .* size 1,"),
-    (lambda axes: architectures.draw_cones(axes, Architecture((8,), 2, ((3, 2, 2),)), (-1, 0)),
-     "draw_cones: cell -1 of layer 1; .* size 4,"),
-    (lambda axes: architectures.draw_projection(axes, Architecture(8, 2, ((3, 2, 2),)), 1, (0, 4)),
-     "draw_projection: cell 0, 4 of layer 1; .* size 4×4,")])
-def test_cells_that_a_map_does_not_have_are_not_drawn(draw, named):
-    """They stood beside the map, with a field outside of the input or none."""
-    with style.figure() as (_, axes), pytest.raises(ValueError, match=named):
-        draw(axes)
-
-
-@pytest.mark.parametrize("draw, named", [
     (lambda axes: grids.draw_grid_matrix(axes, torch.eye(8), "left-right"),
      r"draw_grid_matrix: a matrix of shape \(8, 8\); need \(4, 4\)"),
     (lambda axes: grids.draw_mosaic(axes, torch.zeros(2, 48), [0, 1, 0], (1, 2)),
