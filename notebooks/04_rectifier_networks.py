@@ -541,8 +541,10 @@ with checking("rectifier-incomplete", detail="inside, on and outside "
 
 # %%
 draws, widths = 100, (1, 2, 3, 4)
+cases = (4, 2), (4, 3), (8, 2)  # N and M
+everything = sorted({(4, 2), (8, 2), *cases})  # these two are for the text
 shares, ranks, dead = {}, {}, {}
-for N, M in ((4, 2), (4, 3), (8, 2)):
+for N, M in everything:
     for width in sorted({2, *widths}):  # 2 is for the ranks below
         tree = ModeTree.perfect(N, 2, M, (width,) * (N.bit_length() - 1))
         tensors = [coefficient_tensor(tree, draw(tree, 100), operator=g_max)
@@ -559,9 +561,9 @@ table([(N, M, width, f"{count} of {draws}", dead[N, M, width])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-rectifier-shares", "caption": "The share of random deep rectifier networks that one shallow channel computes, decided exactly, 100 draws each. With three channels and more it is small."}, "image": {"alt": "Three falling curves over widths 1 to 4. All start at 1 for width 1 and are near 0 for width 4."}}
 curves = {f"N = {N}, M = {M}": [shares[N, M, width] / draws for width in widths]
-          for N, M in ((4, 2), (4, 3), (8, 2))}
+          for N, M in cases}
 with style.figure(6, 3) as (drawing, axes):
-    rectifiers.draw_shares(axes, curves)
+    rectifiers.draw_shares(axes, curves, widths)
 
 # %% [markdown]
 # Ranks tell the same story. Two channels per level, once with maxima and once with products: the
@@ -570,7 +572,7 @@ with style.figure(6, 3) as (drawing, axes):
 
 # %%
 circuits = {}
-for N, M in ((4, 2), (4, 3), (8, 2)):
+for N, M in everything:
     tree = ModeTree.perfect(N, 2, M, (2,) * (N.bit_length() - 1))
     circuits[N, M] = [certify(tree, "even-odd", seed=seed).rank
                       for seed in range(draws)]

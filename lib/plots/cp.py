@@ -64,7 +64,7 @@ def draw_outer_product(
     >>> with figure() as (drawing, axes):
     ...     draw_outer_product(axes, torch.ones(2, 2), torch.ones(2), torch.ones(2))
     """
-    scale = float(matrix.abs().max() if scale is None else scale) or 1.0  # of zeros: white
+    scale = float(matrix.detach().abs().max() if scale is None else scale) or 1.0  # 0: all white
     axes.imshow(on_paper(matrix), cmap=_SIGNED, vmin=-1.6 * scale, vmax=1.6 * scale)
     for r, row in enumerate(matrix.tolist()):
         for c, value in enumerate(row):

@@ -113,13 +113,17 @@ def draw_patches(axes: Sequence[Axes], patches: torch.Tensor) -> None:
     Raises
     ------
     ValueError
-        If a patch holds something else, such as colors from 0 to 1.
+        If there are more or fewer patches than axes, or one holds something else, such as colors
+        from 0 to 1.
 
     Examples
     --------
     >>> with figure(columns=2) as (drawing, axes):
     ...     draw_patches(axes, torch.zeros(2, 48))
     """
+    if len(axes) != len(patches):
+        raise ValueError(f"draw_patches: {len(patches)} patches on {len(axes)} axes; need one for "
+                         "each")
     for place, (ax, patch) in enumerate(zip(axes, patches, strict=True)):
         ax.imshow(on_paper(_pixels(patch)))
         ax.set_axis_off()

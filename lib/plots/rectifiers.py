@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from ..checks import integers
 from ..constructions.rectifiers import rectifier_construction
 from ..exact.ranks import exact_rank
 from ..trees.decompositions import coefficient_tensor
@@ -81,14 +82,18 @@ def draw_rank_counts(axes: Axes, counts: Mapping[str, Mapping[int, int]]) -> Non
     axes.set_ylabel("draws")
 
 
-def draw_shares(axes: Axes, shares: Mapping[str, Sequence[float]]) -> None:
+def draw_shares(
+    axes: Axes, shares: Mapping[str, Sequence[float]], widths: Sequence[int] | None = None
+) -> None:
     """The share of draws that one channel computes, against the width of the deep network.
 
     Parameters
     ----------
     axes : matplotlib Axes
     shares : dict from name to sequence of float
-        Entry k belongs to width k + 1. Of more than four the fifth looks like the first.
+        One entry for each width. Of more than four the fifth looks like the first.
+    widths : sequence of int, optional
+        1, 2, 3 and so on unless given.
 
     Examples
     --------
@@ -96,11 +101,17 @@ def draw_shares(axes: Axes, shares: Mapping[str, Sequence[float]]) -> None:
     ...     draw_shares(axes, {"N = 4": [1.0, 0.2, 0.0]})
     """
     colors = [PALETTE[name] for name in ("vermilion", "blue", "green", "black")]
+    every = (range(1, max(map(len, shares.values())) + 1) if widths is None else
+             integers("draw_shares: widths", widths, 1))
     for (name, values), color, mark in zip(shares.items(), cycle(colors), cycle("osD^")):
-        axes.plot(range(1, len(values) + 1), values, mark + "-", color=color, clip_on=False)
+        if widths is not None and len(values) != len(every):
+            raise ValueError(f"draw_shares: {name} has {len(values)} shares for {len(every)} "
+                             "widths; need one for each")
+        points = sorted(zip(every, values, strict=False))
+        axes.plot(*zip(*points, strict=True), mark + "-", color=color, clip_on=False)
         axes.plot([], [], mark, color=color, label=name)
     axes.legend(labelcolor="linecolor")
-    axes.set_xticks(range(1, max(map(len, shares.values())) + 1))
+    axes.set_xticks(every)
     axes.set_ylim(0, 1)
     axes.set_xlabel("channels per level of the deep network")
     axes.set_ylabel("share of draws")
@@ -203,11 +214,13 @@ def _numbers() -> Figure:
 def _shares() -> Figure:
     """How often one channel was enough in the draws of the notebook."""
     curves: dict[str, list[float]] = {}
-    for n, m, _, count, _ in stored_table("04_rectifier_networks", "one channel enough"):
+    widths = {}
+    for n, m, width, count, _ in stored_table("04_rectifier_networks", "one channel enough"):
         hits, draws = map(int, count.split(" of "))
         curves.setdefault(f"N = {n}, M = {m}", []).append(hits / draws)
+        widths[int(width)] = True
     with figure(4.2, 2.7) as (drawing, axes):
-        draw_shares(axes, curves)
+        draw_shares(axes, curves, list(widths))
     return drawing
 
 

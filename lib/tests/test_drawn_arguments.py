@@ -1,5 +1,7 @@
 """What a network, a tree or an image does not have is refused by every drawing, not drawn."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from lib.plots import (
     architectures,
     audit,
     connectivity,
+    cp,
     crossing,
     depth,
     geometry,
@@ -72,6 +75,9 @@ PATCHES = torch.arange(96).reshape(2, 48)
      r"draw_influence: size \(16,\) has 1 axes; draws two"),
     (lambda axes: rectifiers.draw_rank_counts(axes, {name: {1: 1} for name in "abcd"}),
      "draw_rank_counts: 4 names .*; draws one to three"),
+    (lambda axes: rectifiers.draw_shares(axes, {"N = 4": [1, 0.5]}, (1, 2, 4)),
+     "draw_shares: N = 4 has 2 shares for 3 widths"),
+    (lambda axes: grids.draw_patches([axes], torch.zeros(2, 48)), "draw_patches: 2 .* on 1 axes"),
     (lambda axes: connectivity.draw_exchange(axes, DilatedNetwork(((1, 2, 4),), 2, 2, ())),
      "draw_exchange: 1 streams; draws two"),
     (lambda axes: connectivity.draw_errors(axes, {"one": [0.3, float("nan")]}, {}),
@@ -117,6 +123,26 @@ def test_ranks_may_be_certified_and_above_the_generic_one():
         grids.draw_rank_counts(axes[2], {4: 2, 30: 1}, 9, "")
     assert [*axes[0].lines[0].get_ydata()] == [*axes[1].lines[0].get_ydata()] == [0, 4, 8, 8]
     assert max(bar.get_x() + bar.get_width() for bar in axes[2].patches) < axes[2].get_xlim()[1]
+
+
+def test_shares_stand_at_their_widths():
+    """Those of widths 2 and 8 stood at 1 and 2, in the order of the list."""
+    with style.figure(columns=2) as (_, axes):
+        rectifiers.draw_shares(axes[0], {"N = 4": [0.1, 0.5]}, (8, 2))
+        rectifiers.draw_shares(axes[1], {"N = 4": [0.5, 0.1]})
+    assert axes[0].lines[0].get_xydata().tolist() == [[2, 0.5], [8, 0.1]]
+    assert axes[0].get_xticks().tolist() == [8, 2]
+    assert axes[1].lines[0].get_xydata().tolist() == [[1, 0.5], [2, 0.1]]
+
+
+def test_a_matrix_with_gradients_is_drawn_without_a_warning():
+    torch.set_warn_always(True)  # it would come once in a process
+    try:
+        with style.figure() as (_, axes), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            cp.draw_outer_product(axes, torch.ones(2, 2, requires_grad=True))
+    finally:
+        torch.set_warn_always(False)
 
 
 def test_values_and_images_with_gradients_are_drawn():
