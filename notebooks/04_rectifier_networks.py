@@ -200,6 +200,8 @@ for N, M in ((1, 3), (2, 2), (2, 3), (3, 2), (3, 3), (4, 2)):
     outputs = network(star, weights, everything(star), pools["maximum"])
     reached.append((N, M, star.root.width,
                     torch.equal(outputs, target.flatten())))
+    if N > 1 and N & (N - 1) == 0:  # a power of two, to be halved below
+        example = star, weights, target
 table(reached, ["N", "M", "channels", "target reached"])
 
 # %% [markdown]
@@ -219,6 +221,7 @@ def deepen(star, weights):
     return deep, deeper
 
 
+star, weights, target = example
 deep, deeper = deepen(star, weights)
 outputs = network(deep, deeper, everything(deep), pools["maximum"])
 print("the same from a deep network:", torch.equal(outputs, target.flatten()))
@@ -542,9 +545,9 @@ with checking("rectifier-incomplete", detail="inside, on and outside "
 # %%
 draws, widths = 100, (1, 2, 3, 4)
 cases = (4, 2), (4, 3), (8, 2)  # N and M
-everything = sorted({(4, 2), (8, 2), *cases})  # these two are for the text
+both = sorted({(4, 2), (8, 2), *cases})  # the text needs these two
 shares, ranks, dead = {}, {}, {}
-for N, M in everything:
+for N, M in both:
     for width in sorted({2, *widths}):  # 2 is for the ranks below
         tree = ModeTree.perfect(N, 2, M, (width,) * (N.bit_length() - 1))
         tensors = [coefficient_tensor(tree, draw(tree, 100), operator=g_max)
@@ -572,7 +575,7 @@ with style.figure(6, 3) as (drawing, axes):
 
 # %%
 circuits = {}
-for N, M in everything:
+for N, M in both:
     tree = ModeTree.perfect(N, 2, M, (2,) * (N.bit_length() - 1))
     circuits[N, M] = [certify(tree, "even-odd", seed=seed).rank
                       for seed in range(draws)]
