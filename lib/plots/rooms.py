@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from .style import COLORS, INK, figure
+from .style import COLORS, INK, PHONE, figure
 
 __all__ = ["draw_rooms", "folder_imports"]
 
@@ -60,14 +60,20 @@ def _along(place: dict, room: str, other: str, height: float) -> float:
     return start + (end - start) * (top - height) / (top - bottom)
 
 
-def _behind(place: dict, room: str, other: str) -> int:
-    """How many boxes stand in the way of a straight arrow."""
-    return sum(abs(_along(place, room, other, height) - x) < 0.0085 * (len(name) + 6)
-               for name, (x, height) in place.items()
-               if place[other][1] < height < place[room][1])
+def _behind(place: dict, room: str, other: str, width: float) -> int:
+    """How many boxes stand in the way of a straight arrow, in a picture so many inches wide."""
+    found = 0
+    for name, (x, height) in place.items():
+        if place[other][1] < height < place[room][1]:
+            low, high = sorted(_along(place, room, other, height + side) for side in (-0.2, 0.2))
+            half = 0.032 * (len(name) + 6) / width
+            found += low < x + half and high > x - half
+    return found
 
 
-def _disorder(place: dict, arrows: Sequence[tuple[str, str]]) -> tuple[int, int, float]:
+def _disorder(
+    place: dict, arrows: Sequence[tuple[str, str]], width: float
+) -> tuple[int, int, float]:
     """Boxes in the way, pairs of arrows that cross, and how far the arrows lean in all."""
     crossings = 0
     for first, second in combinations(arrows, 2):
@@ -77,7 +83,7 @@ def _disorder(place: dict, arrows: Sequence[tuple[str, str]]) -> tuple[int, int,
             above, beneath = (_along(place, *first, height) - _along(place, *second, height)
                               for height in (high, low))
             crossings += above * beneath < 0
-    return (sum(_behind(place, *arrow) for arrow in arrows), crossings,
+    return (sum(_behind(place, *arrow, width) for arrow in arrows), crossings,
             sum(abs(place[room][0] - place[other][0]) for room, other in arrows))
 
 
@@ -109,13 +115,14 @@ def draw_rooms(axes: Axes) -> None:
     arrows = [(room, other) for room in direct for other in sorted(direct[room])]
     floors = [[room for room in below if floor(room) == number]
               for number in range(1, max(map(floor, below)) + 1)]
+    width = axes.figure.get_figwidth()
     orders = product(*(permutations(rooms) for rooms in floors))
-    place = min(map(_places, orders), key=lambda place: _disorder(place, arrows))
+    place = min(map(_places, orders), key=lambda place: _disorder(place, arrows, width))
     look = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": INK}
     boxes = {room: axes.text(x, y, room, ha="center", va="center", bbox=look).get_bbox_patch()
              for room, (x, y) in place.items()}
     for room, other in arrows:  # in front of the boxes, whose size is known once they are drawn
-        bend = 0.25 if _behind(place, room, other) else 0
+        bend = 0.25 if _behind(place, room, other, width) else 0
         axes.add_patch(FancyArrowPatch(
             place[room], place[other], arrowstyle="-|>", shrinkA=0, shrinkB=1, zorder=4,
             patchA=boxes[room], patchB=boxes[other], mutation_scale=12,
@@ -127,6 +134,8 @@ def draw_rooms(axes: Axes) -> None:
 
 def _rooms() -> Figure:
     with figure(7, 4.2) as (drawing, axes):
+        if drawing.get_figwidth() <= PHONE:
+            drawing.set_figheight(3.6)  # arrows of narrow floors need more room between these
         draw_rooms(axes)
     return drawing
 

@@ -1,8 +1,12 @@
 """Tests of the picture of the library's folders."""
 
+from contextlib import nullcontext
+
+import pytest
 from matplotlib.path import Path
 
 from lib.plots.export import book_figures
+from lib.plots.style import portrait
 
 
 def test_arrows_of_the_rooms_have_one_order():
@@ -13,9 +17,11 @@ def test_arrows_of_the_rooms_have_one_order():
     assert arrows == sorted(arrows) and len(arrows) > 10
 
 
-def test_arrows_of_the_rooms_pass_no_third_room():
+@pytest.mark.parametrize("look", [nullcontext, portrait])
+def test_arrows_of_the_rooms_pass_no_third_room(look):
     """One that does seems to end there and to begin again."""
-    drawing = book_figures()["rooms"]()
+    with look():
+        drawing = book_figures()["rooms"]()
     drawing.canvas.draw()
     (axes,) = drawing.axes
     for arrow in axes.patches:
