@@ -1,6 +1,7 @@
-/* Three things that pages do for themselves: a punctuation mark stays on the line of the formula that it
-   follows, a box that holds more than it shows fades out on that side and can be scrolled by key, and what
-   a browser's reader view copies is whole: each formula, and each drawing once. */
+/* Four things that pages do for themselves: a punctuation mark stays on the line of the formula that it
+   follows, a name that has no room is broken where one of its words ends, a box that holds more than it
+   shows fades out on that side and can be scrolled by key, and what a browser's reader view copies is
+   whole: each formula, and each drawing once. */
 window.addEventListener("load", function () {
   "use strict";
   const article = document.querySelector("main") || document.body;
@@ -16,6 +17,14 @@ window.addEventListener("load", function () {
     together.append(span, mark[0]);
     next.nodeValue = next.nodeValue.slice(mark[0].length);
   }
+
+  function breakAtWords(name) {
+    const words = name.textContent.replace(/([_(]|\.(?!\d))(?=.)/g, "$1 ").split(" ");
+    name.replaceChildren(...words.flatMap((word, i) =>
+      i ? [document.createElement("wbr"), word] : [word]));
+  }
+  for (const name of article.querySelectorAll("code.literal .pre"))
+    if (!name.childElementCount && !name.textContent.includes(" ")) breakAtWords(name);
 
   // A reader view leaves out what is named like a menu, as MathJax names formulas, unless it is named
   // content as well.

@@ -1,15 +1,16 @@
 """The picture of the library itself: its folders, and which imports which, read from the code."""
 
 import ast
+from collections.abc import Sequence
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, combinations, permutations, product
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from .style import COLORS, INK, figure
+from .style import COLORS, INK, PHONE, figure
 
 __all__ = ["draw_rooms", "folder_imports"]
 
@@ -43,6 +44,49 @@ def folder_imports() -> dict[str, frozenset[str]]:
     return {room: frozenset(found[room] & rooms - {room}) for room in sorted(rooms)}
 
 
+def _places(floors: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:
+    """Middles of the boxes; those of long names take more room."""
+    place = {}
+    for number, rooms in enumerate(floors, 1):
+        ends = [0, *accumulate(len(room) + 3 for room in rooms)]
+        place |= {room: ((left + right) / 2 / ends[-1], number)
+                  for room, left, right in zip(rooms, ends, ends[1:])}
+    return place
+
+
+def _along(place: dict, room: str, other: str, height: float) -> float:
+    """Where the straight arrow between two boxes is at a height."""
+    (start, top), (end, bottom) = place[room], place[other]
+    return start + (end - start) * (top - height) / (top - bottom)
+
+
+def _behind(place: dict, room: str, other: str, width: float) -> int:
+    """How many boxes stand in the way of a straight arrow, in a picture so many inches wide."""
+    found = 0
+    for name, (x, height) in place.items():
+        if place[other][1] < height < place[room][1]:
+            low, high = sorted(_along(place, room, other, height + side) for side in (-0.2, 0.2))
+            half = 0.032 * (len(name) + 6) / width
+            found += low < x + half and high > x - half
+    return found
+
+
+def _disorder(
+    place: dict, arrows: Sequence[tuple[str, str]], width: float
+) -> tuple[int, int, float]:
+    """Boxes in the way, pairs of arrows that cross, and how far the arrows lean in all."""
+    crossings = 0
+    for first, second in combinations(arrows, 2):
+        low = max(place[first[1]][1], place[second[1]][1])
+        high = min(place[first[0]][1], place[second[0]][1])
+        if low < high and len({*first, *second}) == 4:
+            above, beneath = (_along(place, *first, height) - _along(place, *second, height)
+                              for height in (high, low))
+            crossings += above * beneath < 0
+    return (sum(_behind(place, *arrow, width) for arrow in arrows), crossings,
+            sum(abs(place[room][0] - place[other][0]) for room, other in arrows))
+
+
 def draw_rooms(axes: Axes) -> None:
     """The folders on floors, with arrows down to what they import (implied ones left out).
 
@@ -65,25 +109,24 @@ def draw_rooms(axes: Axes) -> None:
     def reach(room: str) -> frozenset[str]:
         return below[room].union(*(reach(other) for other in below[room]))
 
-    # an arrow that two others imply is left out; a folder stands above the middle of its own
+    # an arrow that two others imply is left out
     direct = {room: below[room].difference(*(reach(other) for other in below[room]))
               for room in below}
-    place: dict[str, tuple[float, float]] = {}
-    for number in range(1, max(map(floor, below)) + 1):
-        rooms = [room for room in below if floor(room) == number]
-        rooms.sort(key=lambda room: sum(place[other][0] for other in direct[room])
-                   / max(1, len(direct[room])))
-        ends = [0, *accumulate(len(room) + 3 for room in rooms)]  # long names take more room
-        place |= {room: ((left + right) / 2 / ends[-1], number)
-                  for room, left, right in zip(rooms, ends, ends[1:])}
-    for room, others in direct.items():
-        for other in sorted(others):  # sets have another order in every run
-            arrow = FancyArrowPatch(place[room], place[other], arrowstyle="-|>", shrinkA=16,
-                                    shrinkB=16, mutation_scale=12, color=COLORS["neutral"])
-            axes.add_patch(arrow)
-    for room, (x, y) in place.items():
-        box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": INK}
-        axes.text(x, y, room, ha="center", va="center", bbox=box, zorder=3)
+    arrows = [(room, other) for room in direct for other in sorted(direct[room])]
+    floors = [[room for room in below if floor(room) == number]
+              for number in range(1, max(map(floor, below)) + 1)]
+    width = axes.figure.get_figwidth()
+    orders = product(*(permutations(rooms) for rooms in floors))
+    place = min(map(_places, orders), key=lambda place: _disorder(place, arrows, width))
+    look = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": INK}
+    boxes = {room: axes.text(x, y, room, ha="center", va="center", bbox=look).get_bbox_patch()
+             for room, (x, y) in place.items()}
+    for room, other in arrows:  # in front of the boxes, whose size is known once they are drawn
+        bend = 0.25 if _behind(place, room, other, width) else 0
+        axes.add_patch(FancyArrowPatch(
+            place[room], place[other], arrowstyle="-|>", shrinkA=0, shrinkB=1, zorder=4,
+            patchA=boxes[room], patchB=boxes[other], mutation_scale=12,
+            connectionstyle=f"arc3,rad={bend}", color=COLORS["neutral"]))
     axes.set_xlim(0, 1)
     axes.set_ylim(0.5, max(map(floor, below)) + 0.5)
     axes.axis("off")
@@ -91,6 +134,8 @@ def draw_rooms(axes: Axes) -> None:
 
 def _rooms() -> Figure:
     with figure(7, 4.2) as (drawing, axes):
+        if drawing.get_figwidth() <= PHONE:
+            drawing.set_figheight(3.6)  # arrows of narrow floors need more room between these
         draw_rooms(axes)
     return drawing
 

@@ -54,14 +54,6 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_arrows_of_the_rooms_have_one_order():
-    """Sets have another order in every run."""
-    axes = book_figures()["rooms"]().axes[0]
-    names = {text.get_position(): text.get_text() for text in axes.texts}
-    arrows = [tuple(names[end] for end in patch._posA_posB) for patch in axes.patches]
-    assert arrows == sorted(arrows) and len(arrows) > 10
-
-
 def test_a_picture_that_gets_no_portrait_is_closed_twice(tmp_path):
     """It is drawn a second time to see whether it turns."""
     before = pyplot.get_fignums()
