@@ -167,6 +167,7 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     >>> with figure() as (drawing, axes):
     ...     draw_windows(axes, "mirror", 8, 1, (0, 5))
     """
+    side = integer("draw_windows: side", side, 1)
     order = np.array(pooling_order((side, side), geometry))
     level = integer("draw_windows: level", level, 1, side.bit_length() - 1)
     order = order.reshape(-1, 4**level)

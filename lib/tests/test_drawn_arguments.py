@@ -127,3 +127,15 @@ def test_values_and_images_with_gradients_are_drawn():
         audit.draw_unit(axes[1], box, (8, 8), image)
     assert [text.get_text() for text in axes[0].texts] == list("100010")
     assert np.allclose(axes[1].images[0].get_array(), image.detach())
+
+
+@pytest.mark.parametrize("side", [np.int64(16), np.uint8(16), torch.tensor(16)])
+def test_windows_are_drawn_for_every_integer_as_a_side(side):
+    """The largest level was asked of the side itself, and sixteen times sixteen is no byte."""
+    pictures = []
+    for taken in (16, side):
+        axes = pyplot.figure().subplots()
+        geometry.draw_windows(axes, "mirror", taken, 2, (0, 5))
+        pictures.append(axes.images[0].get_array().data)
+        pyplot.close("all")
+    assert np.array_equal(*pictures) and pictures[0].shape == (16, 16, 3)
