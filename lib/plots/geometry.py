@@ -78,6 +78,7 @@ def draw_regions(axes: Axes, partition: Partition, side: int, title: str = "") -
     >>> with figure() as (drawing, axes):
     ...     draw_regions(axes, "left-right", 4)
     """
+    side = integer("draw_regions: side", side, 1)
     rows, _ = split_modes(partition, (side, side))
     cells = np.tile(to_rgb(COLORS["columns"]), (side * side, 1))
     cells[list(rows)] = to_rgb(COLORS["rows"])
