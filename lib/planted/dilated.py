@@ -111,8 +111,12 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
     if network.exchange:
         return 0.0
     trees = [dilated_tree(order, network.dim, network.width) for order in network.orders]
-    ranks = [sum(tree.mincut([pair[side] for pair, side in zip(pairs, sides)]) for tree in trees)
-             for sides in indices(2, len(pairs)).tolist()]
+    # a place in no pair may lie on either side: a cut of fewer channels may have it with the rows
+    free = [(place, None) for place in range(WINDOW) if place not in sum(pairs, ())]
+    groups = [*pairs, *free]
+    splits = [[group[side] for group, side in zip(groups, sides) if group[side] is not None]
+              for sides in indices(2, len(groups)).tolist()]
+    ranks = [sum(tree.mincut(rows) for tree in trees) for rows in splits]
     if set(network.orders) == {_FIRST, _SECOND} and _same(pairs, TASKS["hybrid's pairs"]):
         n = network.dim ** 2
         ranks.append(n**2 - (n - min(network.width, n)) ** 2)

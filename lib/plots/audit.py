@@ -7,6 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
+from ..checks import integer, integers
 from .drawing import image_size, on_paper
 from .style import COLORS, INK, RECEPTIVE_FIELD_COLORS, figure, label_line
 
@@ -34,8 +35,9 @@ def path_field(path: WindowChain, unit: int) -> tuple[int, int]:
     >>> path_field([(3, 2, 1), (3, 1, 1)], 3)
     (3, 9)
     """
-    first = last = unit
-    for window, stride, padding in reversed(path):
+    first = last = integer("path_field: unit", unit)
+    chain = [integers("path_field: path", step) for step in path]
+    for window, stride, padding in reversed(chain):
         first, last = first * stride - padding, last * stride - padding + window - 1
     return first, last
 
@@ -66,7 +68,7 @@ def draw_paths(axes: Axes, paths: dict[str, WindowChain], size: int, unit: int, 
     if not 1 <= len(paths) <= 2:
         raise ValueError(f"draw_paths: {len(paths)} paths ({', '.join(paths)}); draws one or two")
     fields = {name: path_field(path, unit) for name, path in paths.items()}
-    colors = (COLORS["rows"], COLORS["columns"])
+    colors, size = (COLORS["rows"], COLORS["columns"]), integer("draw_paths: size", size, 1)
     top = (min(a for a, _ in fields.values()) + max(b for _, b in fields.values()) + 1) / 2
     for pixel in range(size):
         axes.add_patch(Rectangle((pixel + 0.07, 0), 0.86, 0.86, facecolor="white", edgecolor=INK,

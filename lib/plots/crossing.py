@@ -61,6 +61,7 @@ def draw_signs(axes: Axes, net: Architecture, layer: int, shift: int, location: 
     """
     require_one_axis("draw_signs", net)
     layer, location = integers("draw_signs: layer and location", (layer, location), 0)
+    shift = integer("draw_signs: shift", shift)
     digits = shift_digits(net, layer, shift)
     require_cells("draw_signs", net, layer, (location,))
     used = {layer: {location}}
@@ -113,6 +114,7 @@ def draw_elimination(axes: Axes, net: Architecture, layer: int, shift: int, cut:
     ...     draw_elimination(axes, net, layer=1, shift=3, cut=4)
     """
     require_one_axis("draw_elimination", net)
+    shift = integer("draw_elimination: shift", shift)
     shift_digits(net, layer, shift)  # of others there would be windows that the network lacks
     extent, step = net.size[0], net.total_stride(layer)
     cut = integer("draw_elimination: cut", cut, 1, extent - 1)
@@ -159,7 +161,8 @@ def draw_private(axes: Axes, net: Architecture, field: int, cut: int) -> None:
     require_one_axis("draw_private", net)
     extent, step = net.size[0], net.total_stride(1)
     cut, fields = integer("draw_private: cut", cut, 1, extent - 1), connected_fields(net, 1)
-    if integer("draw_private: field", field) not in fields:  # windows that the network lacks
+    field = integer("draw_private: field", field)
+    if field not in fields:  # windows that the network lacks
         raise ValueError(f"draw_private: field={field}; windows of layer 1 see one of {fields}")
     for x in range(extent):
         _cell(axes, x, 0, COLORS["rows" if x < cut else "columns"], str(x))

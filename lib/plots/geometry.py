@@ -78,6 +78,7 @@ def draw_regions(axes: Axes, partition: Partition, side: int, title: str = "") -
     >>> with figure() as (drawing, axes):
     ...     draw_regions(axes, "left-right", 4)
     """
+    side = integer("draw_regions: side", side, 1)
     rows, _ = split_modes(partition, (side, side))
     cells = np.tile(to_rgb(COLORS["columns"]), (side * side, 1))
     cells[list(rows)] = to_rgb(COLORS["rows"])
@@ -167,6 +168,7 @@ def draw_windows(axes: Axes, geometry: str | Sequence[str], side: int, level: in
     >>> with figure() as (drawing, axes):
     ...     draw_windows(axes, "mirror", 8, 1, (0, 5))
     """
+    side = integer("draw_windows: side", side, 1)
     order = np.array(pooling_order((side, side), geometry))
     level = integer("draw_windows: level", level, 1, side.bit_length() - 1)
     order = order.reshape(-1, 4**level)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..bounds.partitions import Partition, split_modes
-from ..checks import integers
+from ..checks import integer, integers
 from ..exact.arithmetic import Modular
 from ..exact.ranks import exact_rank
 from ..grids.grid import grid_block, grid_tensor
@@ -220,11 +220,13 @@ def draw_rank_counts(axes: Axes, counts: Mapping[int, int], generic: int, title:
     >>> with figure() as (drawing, axes):
     ...     draw_rank_counts(axes, {4: 10, 9: 2}, generic=9, title="weights 1, 2")
     """
-    for rank, count in counts.items():
+    generic = integer("draw_rank_counts: generic", generic, 0)
+    ranks = integers("draw_rank_counts: ranks", counts, 0)
+    for rank, count in zip(ranks, counts.values(), strict=True):
         color = COLORS["exact"] if rank == generic else COLORS["neutral"]
         axes.bar(rank, count, width=1.6, color=color)
     axes.set_title(title)
-    axes.set_xlim(-3, max(generic, *counts, 0) + 4)  # ranks above it are drawn, too
+    axes.set_xlim(-3, max(generic, *ranks, 0) + 4)  # ranks above it are drawn, too
     axes.set_xticks([0, generic // 3, 2 * generic // 3, generic])
     axes.set_xlabel("rank")
 

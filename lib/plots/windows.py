@@ -61,6 +61,7 @@ def draw_row_of_windows(axes: Axes, net: Architecture, cut: int, title: str = ""
     2
     """
     extent, crossing = net.size[0], crossing_windows(net, cut)
+    cut = integer("draw_row_of_windows: cut", cut)
     draw_cells(axes, [str(x) for x in range(extent)],
                [COLORS["rows" if x < cut else "columns"] for x in range(extent)])
     depth = 0

@@ -153,3 +153,48 @@ def test_values_and_images_with_gradients_are_drawn():
         audit.draw_unit(axes[1], box, (8, 8), image)
     assert [text.get_text() for text in axes[0].texts] == list("100010")
     assert np.allclose(axes[1].images[0].get_array(), image.detach())
+
+
+@pytest.mark.parametrize("side", [np.int64(16), np.uint8(16), torch.tensor(16)])
+def test_windows_are_drawn_for_every_integer_as_a_side(side):
+    """The largest level was asked of the side itself, and sixteen times sixteen is no byte."""
+    pictures = []
+    for taken in (16, side):
+        axes = pyplot.figure().subplots()
+        geometry.draw_windows(axes, "mirror", taken, 2, (0, 5))
+        pictures.append(axes.images[0].get_array().data)
+        pyplot.close("all")
+    assert np.array_equal(*pictures) and pictures[0].shape == (16, 16, 3)
+
+
+LONG = Architecture((300,), 2, ((3, 1, 2), (300, 300, 1)))
+
+
+@pytest.mark.parametrize("draw", [
+    lambda axes, n: geometry.draw_regions(axes, "left-right", n(16)),
+    lambda axes, n: grids.draw_rank_counts(axes, {n(1): n(3), n(250): n(5)}, n(253), "t"),
+    lambda axes, n: audit.draw_paths(axes, {"a": [(n(3), n(2), n(1))] * 2}, n(224), n(100), "t"),
+    lambda axes, n: crossing.draw_elimination(axes, LONG, 1, n(2), n(200)),
+    lambda axes, n: crossing.draw_private(axes, LONG, n(3), n(200)),
+    lambda axes, n: crossing.draw_signs(axes, LONG, n(1), n(2), n(250)),
+    lambda axes, n: windows.draw_row_of_windows(axes, LONG, n(200)),
+], ids=["regions", "ranks", "paths", "elimination", "private", "signs", "row"])
+@pytest.mark.parametrize("number", [np.uint8, lambda value: torch.tensor(value).byte()])
+def test_numbers_of_one_byte_draw_the_same_picture(draw, number):
+    """Sums and products of bytes overflowed: other limits, windows missing, raw errors."""
+    pictures = []
+    for taken in (int, number):
+        axes = pyplot.figure().subplots()
+        draw(axes, taken)
+        pictures.append([
+            [patch.get_path().vertices @ patch.get_patch_transform().get_matrix()[:2, :2].T
+             + patch.get_patch_transform().get_matrix()[:2, 2] for patch in axes.patches],
+            [patch.get_facecolor() for patch in axes.patches],
+            [np.asarray(line.get_xydata(), dtype=float) for line in axes.lines],
+            [[text.get_text(), *map(float, text.get_position())] for text in axes.texts],
+            [image.get_array().data for image in axes.images], [*axes.get_xlim()]])
+        pyplot.close("all")
+    for plain, bytes_ in zip(*pictures, strict=True):
+        assert len(plain) == len(bytes_)
+        assert all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
+                   for a, b in zip(plain, bytes_))

@@ -151,6 +151,23 @@ def test_a_floor_belongs_to_the_task_and_not_to_how_its_pairs_are_written():
     assert round(81 * dilated.floor(dilated.NETWORKS["sum"], pairs[1:])) < 36
 
 
+@pytest.mark.parametrize("pairs", [((0, 4), (3, 7)), ((0, 4), (1, 5), (3, 7)), ((2, 5),)])
+def test_places_in_no_pair_may_lie_on_either_side(pairs):
+    """Halves that no channel but the root's joins: the floor of two pairs was 0 in place of 8/9."""
+    free = sorted(set(range(8)) - set(sum(pairs, ())))
+    for name, size in (("first", 1), ("second", 1), ("sum", 2)):
+        network, ranks = dilated.NETWORKS[name], []
+        trees = [dilated.dilated_tree(order, 3, network.width) for order in network.orders]
+        for sides in itertools.product((0, 1), repeat=len(pairs)):
+            for count in range(len(free) + 1):
+                for beside in itertools.combinations(free, count):
+                    rows = [pair[side] for pair, side in zip(pairs, sides)] + [*beside]
+                    ranks.append(sum(tree.mincut(rows) for tree in trees))
+        assert dilated.floor(network, pairs) == 1 - min(ranks) / 3 ** len(pairs)
+        if pairs[0] == (0, 4):
+            assert min(ranks) == size
+
+
 @pytest.mark.parametrize("dilations", [(1, 2, 4, 8), (1, 3, 9), (1, 2)])
 def test_networks_that_read_other_windows_have_no_floor(dilations):
     network, pairs = DilatedNetwork((dilations,), 3, 2), dilated.TASKS["first's pairs"]
