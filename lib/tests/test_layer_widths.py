@@ -12,6 +12,7 @@ from lib.exact.ranks import exact_rank
 from lib.grids.certify import certify, certify_weights
 from lib.plots.style import figure
 from lib.plots.widths import BOOK_FIGURES, draw_network, draw_routes, draw_spectra
+from lib.trees import routing
 from lib.trees.decompositions import coefficient_tensor
 from lib.trees.designer import design_widths, with_widths
 from lib.trees.routing import common_base, routed_weights, routes, smallest_cut
@@ -92,6 +93,17 @@ def test_routes_fit_and_are_as_many_as_the_cut_allows(base):
         p = common_base(tree)
         assert all(p ** used[path] <= width for path, width in prices(tree).items())
         assert p ** len(found) == tree.mincut(rows)
+
+
+def test_every_node_is_looked_at_once(monkeypatch):
+    """A node was looked at again for every state of its earlier siblings: of this train 2^19."""
+    asked, exponent = [], routing._exponent
+    monkeypatch.setattr(routing, "_exponent", lambda *a: asked.append(a) or exponent(*a))
+    train = Node((18, 19), 2)
+    for mode in reversed(range(18)):
+        train = Node((mode, train), 2)
+    assert len(routes(ModeTree(train, 2), "even-odd")) == 10
+    assert len(asked) < 100
 
 
 @pytest.mark.parametrize("base", [2, 3])

@@ -127,9 +127,9 @@ def routes(tree: ModeTree, partition: Partition) -> list[tuple[int, int]]:
         room = _exponent(child.width, base)
         states = {(0, 0): ([], [], [])}  # strands of rows and columns -> pairs, rows, columns
         for part in child.children:
-            found = {}
+            found, below = {}, strands(part)  # once, or the time doubles with every level
             for pairs, up, down in states.values():
-                for surplus, (joined, left) in strands(part).items():
+                for surplus, (joined, left) in below.items():
                     state = (pairs + joined, up + left * (surplus > 0), down + left * (surplus < 0))
                     _keep_best(found, (len(state[1]), len(state[2])), state)
             states = {key: state for key, state in found.items() if max(key) <= room}
