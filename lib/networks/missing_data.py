@@ -121,16 +121,31 @@ class TensorialMixture(nn.Module):
         known = self._patches(known.to(x.dtype))
         center = self.means.detach().mean(0)  # densities move with it, squares of 255 cancel badly
         x = torch.where(known > 0, x - center[:, None, None, None], 0)
-        tau, mu = self.log_precisions.exp(), self.means - center
-        constant = tau * mu**2 - self.log_precisions + math.log(2 * math.pi)
+        logs, mu, given = self.log_precisions, self.means - center, x.dtype
+        if _cancel(x, logs):
+            x, known, logs, mu = (part.double() for part in (x, known, logs, mu))
+        tau = logs.exp()
+        constant = tau * mu**2 - logs + math.log(2 * math.pi)
         linear = torch.cat([tau, -2 * tau * mu, constant], dim=1)  # (M, 3 entries)
         with _full_precision(x.device.type):  # squares cancel here, half precision leaves nothing
             sums = linear @ torch.cat([x**2, x, known]).flatten(1)
-        return -sums.unflatten(1, x.shape[1:]).movedim(0, 1) / 2
+        return -sums.to(given).unflatten(1, x.shape[1:]).movedim(0, 1) / 2
 
     def forward(self, images: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
         """log P(seen pixels | class): (n, classes); arguments as `components`."""
         return self.circuit(self.components(images, seen))[0][:, :, 0, 0]
+
+
+def _cancel(x: torch.Tensor, log_precisions: torch.Tensor) -> bool:
+    """Whether squares over variances are so large that their roundings count in a log-density.
+
+    So they are once a component has learned that a pixel, of a black border say, never changes.
+    """
+    if x.device.type == "mps" or not x.numel():  # which has no float64
+        return False
+    spread = x.detach().abs().amax(dim=(1, 2, 3)).double()
+    largest = (2 * spread.log() + log_precisions.detach().double().amax(0)).max()
+    return bool(largest > math.log(0.01 / torch.finfo(x.dtype).eps))
 
 
 def _full_precision(device: str) -> contextlib.AbstractContextManager:

@@ -373,6 +373,21 @@ def test_a_constant_color_of_255_leaves_densities_their_digits():
     torch.testing.assert_close(scores, model.double()(255 * images.double()), rtol=1e-5, atol=0)
 
 
+def test_densities_of_a_black_border_keep_their_digits():
+    """As trained: the pixels of a component never change, so its precision grows without end."""
+    generator = torch.Generator().manual_seed(2)
+    images = 255 * torch.randint(2, (30, 1, 4, 4), generator=generator).float()
+    model = TensorialMixture(Architecture(2, 4, ((2, 2, 3),)), images, generator=generator)
+    with torch.no_grad():
+        model.log_precisions.fill_(12)
+    black = torch.zeros(1, 1, 4, 4)
+    model.means.data[0] = 0
+    found = model.components(black)
+    assert found.dtype == torch.float32
+    exact = model.double().components(black.double())
+    torch.testing.assert_close(found[:, 0].double(), exact[:, 0], rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("architecture, examples, message", [
     (Architecture(4, 2, ((3, 1, 2), (4, 4, 2))), torch.zeros(2, 1, 4, 4), "without overlap"),
     (Architecture(4, 2, ((2, 2, 2),)), torch.zeros(2, 1, 4, 4), "one output cell"),
