@@ -109,7 +109,7 @@ def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
     width grows. A partial choice is dropped if it exceeds the budget with the smallest widths at
     the nodes still open, or cannot beat the best design with the largest ones. The time can still
     grow exponentially with the number of widths: node by node, eight positions take seconds and
-    sixteen more than minutes; level by level, sixty-four take no time.
+    sixteen more than minutes; level by level, thirty-two take seconds and sixty-four a minute.
 
     Examples
     --------
