@@ -165,7 +165,8 @@ with checking("mixture-levels",
               detail="{count} orders, nodes read off the trees") as check:
     for order, shared in common.items():
         levels = mixture_levels(base, order)
-        check(len(shared) == sum(2 ** (4 - level) for level in levels), order)
+        check(len(shared) == sum(
+            2 ** (len(base) - level) for level in levels), order)
 
 # %% [markdown]
 # ## A mixture contains its hybrids
@@ -466,8 +467,8 @@ def best_exponent(one, two):
 
 
 pairs = [((1, 2, 4), (2, 1, 4)), ((1, 2, 4), (1, 4, 2)),
-         *((base, order) for order in ((2, 1, 4, 8), (2, 1, 8, 4),
-                                       (4, 2, 1, 8)))]
+         *(((1, 2, 4, 8), order) for order in ((2, 1, 4, 8), (2, 1, 8, 4),
+                                               (4, 2, 1, 8)))]
 best = {pair: best_exponent(*pair) for pair in pairs}
 table([(one, two, 2 ** (2 ** len(one) - 1) - 1, f"{best[one, two]:.3f}")
        for one, two in pairs], ["first", "second", "partitions", "exponent"])

@@ -23,6 +23,7 @@ from lib.course import ROOT
 from lib.course.notebooks import read_twin, twins
 from lib.exercises.check import judged
 from lib.exercises.core import apart, rank_of
+from lib.experiments.analysis import cells
 from lib.experiments.augment import Stream
 from lib.experiments.images import dead_leaves
 
@@ -270,6 +271,17 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
                       "log-space-training"),
      ("{}, {}, 0.1", "positions = 256"), ("{}, {}, 0.3", "positions = 128"),
      "two circuits on 128 positions, errors below 0.3"),
+    ("13_convnet_experiments", ("minute, grid =", "both = (", "def accuracy(", "doubled = 2",
+                                "stored = records.read(", "found = analysis.cells(stored)",
+                                "convnet-overlap-beats-channels", "13-gain-"),
+     ("jobs.train_grid(grid, minute)", "doubled = 2, 4, 8, 16, 32"),
+     ("dict(augmentation='color', block=f'B{B}', channels=C, accuracy=B / 9, seed=0)\n"
+      "                      for B in (1, 2, 3) for C in (16, 32)", "doubled = 2, 4, 8, 16"),
+     "C = 8, 16 on CIFAR-10 images; dead leaves"),
+    ("12_connectivity", ("def nodes(", "mixture-levels", "def cut_exponents"),
+     ("base = (1, 2, 4, 8)", "others = [(2, 1, 4, 8), (2, 1, 8, 4), (4, 2, 1, 8), (1, 4, 2, 8), "
+      "(4, 8, 1, 2)]"),
+     ("base = (1, 2, 4)", "others = [(2, 1, 4), (4, 1, 2)]"), "mixture-levels [exact] 2 orders"),
     ("13_convnet_experiments", ("circuits = settings.Set", "convac-overlap"),
      ("images=100, epochs=25", "(augmentation,))"),
      ("images=20, epochs=1", "(augmentation,), seeds=(0, 1))"),
@@ -284,6 +296,30 @@ def test_a_claim_says_what_it_leaves_out_of_changed_cells(stem, marks, old, new,
     for cell in text.split("# %%"):
         exec(compile(cell, stem, "exec"), names)
     assert said in capsys.readouterr().out
+
+
+def test_trees_in_another_order_keep_their_names():
+    """Of a table's columns, and of the letters in a picture."""
+    names, tables = {}, []
+    for cell in cells_of("06_pooling_geometry", "from lib import", "line = {", "geometries = {",
+                         "regions_figure ="):
+        cell = cell.replace('("square", "mirror")', '("mirror", ("mirror", "square", "square"))')
+        cell = cell.replace('("square", "mirror", "dilated")', '("dilated", ("square", "mirror"))')
+        exec(compile(cell, "06", "exec"), names)
+        names["table"] = lambda rows, headers: tables.append([headers, *rows])
+    headers, left_right, *_ = tables[0]
+    assert headers[2:] == ["rank, mirror", "rank, ('mirror', 'square', 'square')"]
+    assert left_right[2:] == (16, 16)
+    assert names["regions_figure"].axes[0].get_xlabel() == "d 256   sm 4"
+
+
+def test_a_width_that_is_not_stored_is_named():
+    found = cells([{"augmentation": "color", "block": "B2", "channels": channels, "accuracy": 0.5,
+                    "seed": 0} for channels in (4, 8)])
+    with pytest.raises(KeyError) as caught:
+        found["color", "B2", 128]
+    assert "of ('color', 'B2') there are 4, 8" in str(caught.value)
+    assert found.get(("color", "B2", 128)) is None
 
 
 def test_gray_values_have_no_bounds_and_the_table_says_so():
