@@ -271,6 +271,8 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
                       "log-space-training"),
      ("{}, {}, 0.1", "positions = 256"), ("{}, {}, 0.3", "positions = 128"),
      "two circuits on 128 positions, errors below 0.3"),
+    ("05_log_space", ('"mex-bounds',),
+     ("manual_seed(5)",), ("manual_seed(16)",), "claim holds: mex-bounds"),
     ("13_convnet_experiments", ("minute, grid =", "both = (", "def accuracy(", "doubled = 2",
                                 "stored = records.read(", "found = analysis.cells(stored)",
                                 "convnet-overlap-beats-channels", "13-gain-"),
