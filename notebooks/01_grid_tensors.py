@@ -195,25 +195,25 @@ with style.figure(7, 1.7, columns=5, width_ratios=widths) as (drawing, axes):
 # coefficients, for four ways to cut the picture in two.
 
 # %%
-deep = ModeTree.perfect(modes=8, pool=2, dim=3, widths=(3, 2, 2))
-drawn = deep.random_weights(field, generator)
-A = coefficient_tensor(deep, drawn, field)
-G = answers(deep, drawn, field.tensor(F))
+eight = ModeTree.perfect(modes=8, pool=2, dim=3, widths=(3, 2, 2))
+drawn = eight.random_weights(field, generator)
+A = coefficient_tensor(eight, drawn, field)
+G = answers(eight, drawn, field.tensor(F))
 
 cuts = ("left-right", "top-bottom", "checkerboard", (0, 1, 2))
-ranks = {cut: (rank(A, cut, shape), rank(G, cut, shape)) for cut in cuts}
-table([(cut, *pair) for cut, pair in ranks.items()],
+cut_ranks = {cut: (rank(A, cut, shape), rank(G, cut, shape)) for cut in cuts}
+table([(cut, *pair) for cut, pair in cut_ranks.items()],
       ["partition", "rank of the coefficients", "rank of the answers"])
 
 # %% tags=["hide-input"]
 with checking("grid-change-of-basis",
               detail=f"{G.numel()} images of patches") as check:
-    for cut, (of_coefficients, of_answers) in ranks.items():
+    for cut, (of_coefficients, of_answers) in cut_ranks.items():
         check(of_coefficients == of_answers, cut)
 
 # %% tags=["remove-cell"]
 glue("01-patch-images", G.numel())
-glue("01-patch-rank", max(of_answers for _, of_answers in ranks.values()))
+glue("01-patch-rank", max(of_answers for _, of_answers in cut_ranks.values()))
 
 # %% [markdown]
 # Linearly dependent functions are a different matter. Let the third neuron be the sum of the first
@@ -285,13 +285,13 @@ with checking("covering-templates",
 
 # %%
 singular = field.tensor(dependent[chosen])
-G = answers(deep, drawn, singular)
+answered = answers(eight, drawn, singular)
 
 two = field.tensor([[1, 0, 1], [0, 1, 1]])  # f_0, f_1, f_0 + f_1 by f_0, f_1
 over_two = change_basis(A, two, field)  # coefficients over f_0 and f_1 alone
-same = torch.equal(change_basis(over_two, singular[:, :2], field), G)
+same = torch.equal(change_basis(over_two, singular[:, :2], field), answered)
 
-full, lost, separation = (rank(t, "even-odd") for t in (A, G, over_two))
+full, lost, separation = (rank(t, "even-odd") for t in (A, answered, over_two))
 print("the same function:", same)
 table([("coefficients over three functions", full), ("answers", lost),
        ("coefficients over two functions", separation)],
@@ -359,12 +359,12 @@ def sum_of_terms(A, rows, R, f):
 terms = []
 for tree in trees:
     weights = tree.random_weights(field, fresh)
-    A = coefficient_tensor(tree, weights, field)
+    coefficients = coefficient_tensor(tree, weights, field)
     f = field.random((200, tree.modes, tree.dim), fresh)
     outputs = evaluate(tree, weights, f, field)
     for rows in (range(0, tree.modes, 2), range(tree.modes // 2)):
-        R = rank(A, tuple(rows))
-        equal = [int((sum_of_terms(A, rows, n, f) == outputs).sum())
+        R = rank(coefficients, tuple(rows))
+        equal = [int((sum_of_terms(coefficients, rows, n, f) == outputs).sum())
                  for n in (R, R - 1) if n]
         terms.append((tree, tuple(rows), R, *equal))
 table([(*row[:4], row[4] if len(row) > 4 else "") for row in terms],
@@ -534,16 +534,17 @@ table([(sentence,) for sentence in certificate.statement[:-1].split(". ")],
 # Fresh instances should then show the same rank. Draw a hundred.
 
 # %%
-ranks = [even_odd(deep.random_weights(field, generator)).rank
-         for _ in range(100)]
-print(len(ranks), "fresh instances, ranks found:", sorted(set(ranks)))
+drawn_ranks = [even_odd(deep.random_weights(field, generator)).rank
+               for _ in range(100)]
+print(len(drawn_ranks), "fresh instances, ranks found:",
+      sorted(set(drawn_ranks)))
 
 # %% tags=["hide-input"]
 with checking("generic-rank-certificate",
               detail=f"one instance proves {certificate.rank}; "
-              f"{len(ranks)} more agree") as check:
+              f"{len(drawn_ranks)} more agree") as check:
     check(certificate.full, certificate)
-    check(set(ranks) == {certificate.rank}, "fresh instances")
+    check(set(drawn_ranks) == {certificate.rank}, "fresh instances")
 
 # %% tags=["remove-cell"]
 glue("01-generic", certificate.rank)
@@ -661,8 +662,8 @@ with style.figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
     for ax, (values, pairs) in zip(axes, bounds.items()):
         title = "weights " + ", ".join(map(str, range(*values)))
         found = [lower for lower, _ in pairs]
-        counts = {r: found.count(r) for r in set(found)}
-        grids.draw_rank_counts(ax, counts, full_rank, title)
+        bars = {r: found.count(r) for r in set(found)}
+        grids.draw_rank_counts(ax, bars, full_rank, title)
     axes[0].set_ylabel(f"networks of {len(draws)}")
 
 # %% [markdown]
@@ -672,9 +673,9 @@ with style.figure(6, 2.7, columns=2, sharey=True) as (drawing, axes):
 # %%
 reached, times = {}, 50
 for length in (2, 4, 16, 256, 4096, field.prime):
-    draws = [lower_bound(from_list(0, length)) for _ in range(times)]
+    lower_bounds = [lower_bound(from_list(0, length)) for _ in range(times)]
     least = times * max(0.0, 1 - full_rank * degree / length)  # on average
-    reached[length] = draws.count(full_rank), least
+    reached[length] = lower_bounds.count(full_rank), least
 table([(length, found, f"{least:.2f}")
        for length, (found, least) in reached.items()],
       ["length of the list", f"full rank, of {times}",

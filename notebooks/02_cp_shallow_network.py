@@ -49,8 +49,8 @@ generator = torch.Generator().manual_seed(2)
 # By hand this is a loop over channels. The network below has $N=4$, $M=2$ and $Z=3$.
 
 # %%
-tree, weights = cp.three_terms()
-a, v0, v1, v2, v3 = weights.values()  # output weights, vectors v[channel]
+tree, parts = cp.three_terms()
+a, v0, v1, v2, v3 = parts.values()  # output weights, vectors v[channel]
 
 A = torch.zeros(2, 2, 2, 2).double()
 for z in range(3):
@@ -62,8 +62,8 @@ matricize(A, (0, 1)).int()
 # of the network on unit vectors (templates with $F$ the identity).
 
 # %%
-by_tree = coefficient_tensor(tree, weights)
-by_network = grid_tensor(lambda f: evaluate(tree, weights, f),
+by_tree = coefficient_tensor(tree, parts)
+by_network = grid_tensor(lambda f: evaluate(tree, parts, f),
                          torch.eye(2).double(), modes=4)
 print("equal:", torch.equal(A, by_tree), torch.equal(A, by_network))
 print(exact_rank(matricize(A, (0, 1))))
@@ -106,15 +106,16 @@ for modes, dim, width in sizes:
     star = ModeTree.star(modes, dim, width)
     for shared in (False, True):
         drawn = star.random_weights(field, generator, shared)
-        A = coefficient_tensor(star, drawn, field)
-        matrices += [(star, matricize(A, rows), factored(drawn, rows, modes))
+        tensor = coefficient_tensor(star, drawn, field)
+        matrices += [(star, matricize(tensor, rows),
+                      factored(drawn, rows, modes))
                      for rows in partitions(modes)]
 
-ranks = {}
+by_star = {}
 for star, matrix, _ in matrices:
-    ranks.setdefault(star, []).append(exact_rank(matrix, field.prime).rank)
+    by_star.setdefault(star, []).append(exact_rank(matrix, field.prime).rank)
 table([(star, star.root.width, max(found), len(found))
-       for star, found in ranks.items()],
+       for star, found in by_star.items()],
       ["network", "channels", "largest rank", "matricizations"])
 
 # %% tags=["hide-input"]
@@ -122,7 +123,7 @@ with checking("cp-rank-bound", detail=f"{len(matrices)} matricizations, "
               "entry by entry and by rank") as check:
     for star, matrix, product in matrices:
         check(torch.equal(matrix, product), star)
-        check(max(ranks[star]) <= star.root.width, star)
+        check(max(by_star[star]) <= star.root.width, star)
 
 # %% tags=["remove-cell"]
 glue("02-bound-checks", len(matrices))
@@ -411,9 +412,9 @@ def neurons(tree):
     return sum(shape[0] for path, shape in shapes.items() if path) + 1
 
 
-modes, dim, pool, levels = 16, 3, 2, 4  # modes = pool^levels
-pairs = {Z: (ModeTree.star(modes, dim, Z),
-             ModeTree.perfect(modes, pool, dim, (Z,) * levels))
+positions, M, pool, levels = 16, 3, 2, 4  # positions = pool^levels
+pairs = {Z: (ModeTree.star(positions, M, Z),
+             ModeTree.perfect(positions, pool, M, (Z,) * levels))
          for Z in (2, 4, 8, 16, 32, 64, 128)}
 units = {Z: [neurons(tree) for tree in pair] for Z, pair in pairs.items()}
 table([(Z, *both) for Z, both in units.items()],
@@ -432,9 +433,9 @@ table([(Z, *counts) for Z, counts in sizes.items()],
 # %% tags=["hide-input"]
 for Z, (shallow, deep, shallow_shared, deep_shared) in sizes.items():
     assert units[Z][1] < 2 * units[Z][0]
-    assert shallow == modes * dim * Z + Z
-    assert deep == shallow + (modes - pool) // (pool - 1) * Z**2
-    assert shallow_shared == dim * Z + Z
+    assert shallow == positions * M * Z + Z
+    assert deep == shallow + (positions - pool) // (pool - 1) * Z**2
+    assert shallow_shared == M * Z + Z
     assert deep_shared == shallow_shared + (levels - 1) * Z**2
 print("neurons less than double, parameters as by formula:", len(sizes), "rows")
 

@@ -83,15 +83,15 @@ def small_integers(tree, low=-2, high=3):
             for path, shape in tree.weight_shapes().items()}
 
 
-tree = deep(2, (2, 3, 2))
-weights = small_integers(tree)
-[by_the_equation] = phi(weights, level=tree.root.height)
-print(tree)
+example = deep(2, (2, 3, 2))
+weights = small_integers(example)
+[by_the_equation] = phi(weights, level=example.root.height)
+print(example)
 print("tensor of shape", tuple(by_the_equation.shape))
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-ht-tree", "caption": "The mode tree of the network above. Every inner node shows its width: how many products of its children it holds. Even positions are blue, odd ones orange."}, "image": {"alt": "A perfect binary tree over the positions 0 to 7. The four lowest nodes have width 2, the two above them width 3, the root width 2."}}
 with style.figure(6, 3) as (drawing, axes):
-    tree.draw(axes, partition="even-odd")
+    example.draw(axes, partition="even-odd")
 
 # %% [markdown]
 # Now the same tensor in two other ways: by the library's recursion, and by running the network on
@@ -141,18 +141,18 @@ except ValueError as error:
 # product of identities.
 
 # %%
-tree = deep(3, (2, 1))
-A = coefficient_tensor(tree, even_odd_weights(tree))
-matrix = matricize(A, "even-odd")
-r = tree.root.children[0].width
-pair = torch.diag((torch.arange(tree.dim) < r).double())
+pairs = deep(3, (2, 1))
+A = coefficient_tensor(pairs, even_odd_weights(pairs))
+kronecker = matricize(A, "even-odd")
+r = pairs.root.children[0].width
+pair = torch.diag((torch.arange(pairs.dim) < r).double())
 
-product = torch.equal(matrix, torch.kron(pair, pair))
+product = torch.equal(kronecker, torch.kron(pair, pair))
 print("Kronecker product of two pairs:", product)
-matrix.int()
+kronecker.int()
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-even-odd-point", "caption": "Left: two neighbors at the explicit point, M = 3 and r = 2. Right: the even-odd matrix of four positions, a Kronecker product of two such blocks. Colored cells are 1, white ones 0; the rank is the number of colored cells."}, "image": {"alt": "A 3 by 3 matrix with two colored cells on the diagonal, and a 9 by 9 matrix of 3 by 3 blocks with four colored cells on its diagonal, at places 0, 1, 3 and 4."}}
-point_figure = depth.draw_point(pair, matrix, step=tree.dim)
+point_figure = depth.draw_point(pair, kronecker, step=pairs.dim)
 
 # %% [markdown]
 # The weights are the same at all nodes of a level, so the point is there for shared weights too. A
@@ -229,7 +229,7 @@ with checking("ht-rank-bound", detail="{count} random instances") as check:
 
 # %%
 M, widths = 3, (2, 3, 2)
-tree, r = deep(M, widths), min(widths[0], M)
+tree, least = deep(M, widths), min(widths[0], M)
 drawn = tree.random_weights(field, generator)
 channel_ranks = {}
 for path, node in tree.inner_nodes():
@@ -240,7 +240,7 @@ for path, node in tree.inner_nodes():
         found = certify_weights(below, inside, "even-odd").rank
         channel_ranks.setdefault(node.height, []).append(found)
 table([(level, len(found), ", ".join(map(str, sorted(set(found)))),
-        f"{r}^{2**level // 2}") for level, found in channel_ranks.items()],
+        f"{least}^{2**level // 2}") for level, found in channel_ranks.items()],
       ["level", "channels", "ranks", "r^{2^l/2}"])
 
 # %% tags=["hide-input"]
@@ -248,7 +248,7 @@ with checking("ht-rank-bound", detail="{count} channels of one network, "
               "level by level") as check:
     for level, found in channel_ranks.items():
         for rank in found:
-            check(rank == r ** (2**level // 2), level)
+            check(rank == least ** (2**level // 2), level)
 
 # %% [markdown]
 # Behind such proofs stands one recursion: the matrix of a channel is a combination of Kronecker products
@@ -336,15 +336,15 @@ with checking("ht-exact-rank", detail="upper bound, {count} networks of "
 # with all widths $r$, and look for the first $Z$ with the same rank.
 
 # %%
-L, M = 3, 4
-N = 2**L
-deeps = {r: deep(M, (r,) * L) for r in (1, 2, 3, 4)}
+L, dim = 3, 4
+modes = 2**L
+deeps = {r: deep(dim, (r,) * L) for r in (1, 2, 3, 4)}
 deep_ranks = {r: certify(net, "even-odd").rank for r, net in deeps.items()}
 
 sizes = {2**k for k in range(9)}  # and every rank, and one less
 for rank in deep_ranks.values():
     sizes |= {rank, max(rank - 1, 1)}
-stars = {Z: ModeTree.star(N, M, Z) for Z in sorted(sizes)}
+stars = {Z: ModeTree.star(modes, dim, Z) for Z in sorted(sizes)}
 star_ranks = {Z: certify(net, "even-odd").rank for Z, net in stars.items()}
 
 table([(r, L * r, deeps[r].parameter_count(), rank,
@@ -354,8 +354,9 @@ table([(r, L * r, deeps[r].parameter_count(), rank,
        "shallow: channels", "parameters"])
 
 # %% tags=["hide-input"]
-with checking("shallow-channels-needed", detail=f"N = {N}, M = {M}: Z = rank "
-              "reaches it, Z = rank - 1 does not") as check:
+with checking("shallow-channels-needed",
+              detail=f"N = {modes}, M = {dim}: Z = rank reaches it, "
+                     "Z = rank - 1 does not") as check:
     for r, rank in deep_ranks.items():
         check(star_ranks[rank] == rank, r)
         check(star_ranks.get(rank - 1, 0) == rank - 1, r)
@@ -700,8 +701,8 @@ with checking("ht-universality", detail=f"{len(universal)} random targets "
 # exchanges do.
 
 # %%
-M, r = 2, 3
-tree = deep(M, (r, 2))
+templates, channels = 2, 3
+tree = deep(templates, (channels, 2))
 drawn = tree.random_weights(field, generator, shared=True)
 A = coefficient_tensor(tree, drawn, field)
 exchanges = {"0 and 1": (1, 0, 2, 3), "2 and 3": (0, 1, 3, 2),
@@ -723,9 +724,9 @@ def tau(M, L):
 spans, count = {}, 40  # draws: no span is larger
 for M, L in ((3, 1), (2, 2), (3, 2), (2, 3)):
     tree = deep(M, (4,) * L)
-    draws = [tree.random_weights(field, generator, shared=True)
-             for _ in range(count)]
-    sample = [coefficient_tensor(tree, w, field).flatten() for w in draws]
+    some = [tree.random_weights(field, generator, shared=True)
+            for _ in range(count)]
+    sample = [coefficient_tensor(tree, w, field).flatten() for w in some]
     span = exact_rank(torch.stack(sample), field.prime).rank
     spans[2**L, M] = span, tau(M, L)
 table([(N, M, span, expected, M**N)
@@ -738,7 +739,7 @@ with checking("ht-sibling-symmetry",
                      "families") as check:
     *siblings, others = symmetric.values()
     check(all(siblings), "siblings")
-    if min(r, M) > 1:  # one product of equal vectors has more symmetries
+    if min(channels, templates) > 1:  # else more exchanges change nothing
         check(not others, "1 and 2")
     for sizes, (span, expected) in spans.items():
         check(span == min(expected, count), sizes)
@@ -806,20 +807,20 @@ with checking("ht-sibling-symmetry",
 
 # %%
 M, widths = 3, (3, 2, 2)
-tree = deep(M, widths)
-full = min(widths[0], M) ** (tree.modes // 2)
-generic = tree.random_weights(field, generator)
+sparse = deep(M, widths)
+full = min(widths[0], M) ** (sparse.modes // 2)
+generic = sparse.random_weights(field, generator)
 points = {
     "random": generic,
     "equal leaf channels": {
         path: w[:1].expand_as(w) if len(path) == len(widths) else w
         for path, w in generic.items()},
-    "all weights 1": tree.map_weights(torch.ones_like, generic),
+    "all weights 1": sparse.map_weights(torch.ones_like, generic),
     "a level of zeros": {
         path: torch.zeros_like(w) if len(path) == 2 else w
         for path, w in generic.items()},
 }
-degenerate = {name: certify_weights(tree, weights, "even-odd").rank
+degenerate = {name: certify_weights(sparse, weights, "even-odd").rank
               for name, weights in points.items()}
 table(degenerate.items(), ["weights", "even-odd rank"])
 
@@ -838,12 +839,12 @@ def bounds(low, high, seed):
     """Lower and upper bound of the rank for weights from low..high - 1."""
     draw = torch.Generator().manual_seed(seed)
     drawn = {path: torch.randint(low, high, shape, generator=draw)
-             for path, shape in tree.weight_shapes().items()}
+             for path, shape in sparse.weight_shapes().items()}
     sides = [1, 1]
     for path, leaf in drawn.items():
-        if len(path) == len(widths):
+        if len(path) == sparse.root.height:
             sides[path[-1]] *= exact_rank(leaf).rank
-    return certify_weights(tree, drawn, "even-odd").rank, min(sides)
+    return certify_weights(sparse, drawn, "even-odd").rank, min(sides)
 
 
 seeds = 60
@@ -870,9 +871,9 @@ table([(f"{low}..{high - 1}", len(settled[low, high]), min(ranks), max(ranks),
        *(f"{rank} mod p" for rank in often)])
 
 # %% tags=["remove-cell"]
-for (low, _), ranks in settled.items():
-    glue(f"03-discrete-{low}", ", ".join(map(str, sorted(set(ranks)))))
-    glue(f"03-discrete-{low}-least", min(ranks, default="none"))
+for (low, _), exact in settled.items():
+    glue(f"03-discrete-{low}", ", ".join(map(str, sorted(set(exact)))))
+    glue(f"03-discrete-{low}-least", min(exact, default="none"))
 
 # %% [markdown]
 # ## The deep network contains the shallow one
@@ -944,10 +945,10 @@ table(forced, ["N", "M", "Z", "rank of the shallow one",
 with checking("replication-cost", detail=f"{len(forced)} shallow networks, "
               f"{2 * len(forced)} deep ones that are one channel short"
               ) as check:
-    for N, M, Z, shallow, low, top, parameters, square in forced:
+    for N, M, Z, shallow, low, top, parameters, needed in forced:
         check(shallow == Z, (N, M, Z))
         check(low < Z and top < Z, (N, M, Z))
-        check(parameters > square, (N, M, Z))
+        check(parameters > needed, (N, M, Z))
 
 # %% [markdown]
 # Together: efficiency of depth, complete and exponential in $N$.
@@ -984,12 +985,12 @@ whole = [(2, (2, 2, 2, 2)), (36, (36, 1)), (6, (6, 2, 2))]
 if scale == "large":
     whole += [(3, (3, 3, 3, 3)), (90, (90, 1))]
 
-reach, largest = [], 0
+reach, most = [], 0
 for M, widths in whole:
     r, half = min(widths[0], M), 2 ** len(widths) // 2
-    rows = M**half
-    found = certify(deep(M, widths), "even-odd", rows=rows, columns=rows)
-    largest = max(largest, rows)
+    side = M**half
+    found = certify(deep(M, widths), "even-odd", rows=side, columns=side)
+    most = max(most, side)
     reach.append((2 * half, M, found, f"{r}^{half}", found.rank == r**half))
 table([row[:-1] for row in reach],
       ["N", "M", "certificate", "the theorem says"])
@@ -1003,7 +1004,7 @@ table(blocks, ["N", "M", "certificate", "the theorem says"])
 
 # %% tags=["hide-input"]
 with checking("ht-rank-bound",
-              detail=f"whole matrices to {largest} rows, blocks "
+              detail=f"whole matrices to {most} rows, blocks "
               f"for N = {' and '.join(str(N) for N, *_ in blocks)}") as check:
     for N, M, found, _, right in reach:
         check(right and not found.sampled, (N, M))
@@ -1011,7 +1012,7 @@ with checking("ht-rank-bound",
         check(found.full, (N, M))
 
 # %% tags=["remove-cell"]
-glue("03-largest", largest)
+glue("03-largest", most)
 
 # %% [markdown]
 # ## What to remember

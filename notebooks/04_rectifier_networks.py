@@ -78,16 +78,17 @@ def everything(tree):
     return torch.eye(tree.dim).double()[indices(tree.dim, tree.modes)]
 
 
-tree = ModeTree.star(modes=3, dim=2, width=2)
-weights = draw(tree)
-network(tree, weights, everything(tree), pools["maximum"]).reshape(2, 2, 2)
+small = ModeTree.star(modes=3, dim=2, width=2)
+small_weights = draw(small)
+outputs = network(small, small_weights, everything(small), pools["maximum"])
+outputs.reshape(2, 2, 2)
 
 # %% [markdown]
 # The library computes the same numbers as a decomposition in which $g(a,b)=\max(a,b,0)$ takes the
 # place of the product.
 
 # %%
-coefficient_tensor(tree, weights, operator=g_max)
+coefficient_tensor(small, small_weights, operator=g_max)
 
 # %% [markdown]
 # ## When a network is a decomposition
@@ -131,9 +132,9 @@ table([(name, *(agree[name, pool] for pool in pools)) for name in trees],
 # sum and divide the next weights: a mean over $N$ positions is the sum divided by $N$.
 
 # %%
-star = trees["shallow"]
-print(f"{star.modes} × mean = decomposition with sums:",
-      same(star, "mean", g_sum, factor=star.modes))
+four = trees["shallow"]
+print(f"{four.modes} × mean = decomposition with sums:",
+      same(four, "mean", g_sum, factor=four.modes))
 
 # %% tags=["hide-input"]
 with checking("generalized-equivalence",
@@ -143,7 +144,7 @@ with checking("generalized-equivalence",
         pairs = all(len(node.children) == 2
                     for _, node in trees[name].inner_nodes())
         check(holds == (pool != "mean" or pairs), (name, pool))
-    check(same(star, "mean", g_sum, factor=star.modes), "mean as sum")
+    check(same(four, "mean", g_sum, factor=four.modes), "mean as sum")
 
 # %% [markdown]
 # What fails is associativity. The test below looks for three numbers with
@@ -528,10 +529,10 @@ with checking("rectifier-incomplete", detail="inside, on and outside "
     check(any(row[4] for row in open_set), "some sets are covered")
     beyond = []
     for N, M, _, eta, covered, hit in limit:
-        a, b = map(int, eta.split("/"))  # the inequality of the root
+        one, other = map(int, eta.split("/"))  # the inequality of the root
         power, c = N.bit_length() - 2, N * M - N // 2
         low, high = quarter * c + 1, quarter * (c + 1) - 1
-        inside = (b + a)**power * low <= (b - a)**power * high
+        inside = (other + one)**power * low <= (other - one)**power * high
         check(covered == inside and (hit or not inside), (N, M, eta))
         beyond += [] if inside else [hit]
     check(not beyond or not all(beyond), "sharp")
@@ -757,10 +758,10 @@ with checking("averages-across-cut",
 # methods. Two cells have not been run above. The first: a shallow circuit reaches every tensor.
 
 # %%
-target = torch.randint(-9, 10, (3,) * 4, generator=generator).double()
+wanted = torch.randint(-9, 10, (3,) * 4, generator=generator).double()
 circuit = {(i,): torch.eye(3).double()[indices(3, 4)[:, i]] for i in range(4)}
-circuit[()] = target.flatten()
-hit = torch.equal(coefficient_tensor(ModeTree.star(4, 3, 81), circuit), target)
+circuit[()] = wanted.flatten()
+hit = torch.equal(coefficient_tensor(ModeTree.star(4, 3, 81), circuit), wanted)
 print("a shallow circuit reaches the target:", hit)
 
 # %% [markdown]

@@ -49,13 +49,13 @@ draw = random.Random(6)
 line = {name: pooling_tree(8, 2, (2, 2, 2), name)
         for name in ("square", "mirror")}
 for name, tree in line.items():
-    print(f"{name:6s}", tree)
+    print(f"{name!s:6s}", tree)
 regions = {"left-right": (0, 1, 2, 3), "nested": (0, 3, 4, 7),
            "even-odd": (0, 2, 4, 6)}
 table([(name, region, *(certify(tree, region, seed=0).rank
                         for tree in line.values()))
        for name, region in regions.items()],
-      ["partition", "one side", "rank, square", "rank, mirror"])
+      ["partition", "one side", *(f"rank, {name}" for name in line)])
 
 # %% tags=["remove-cell"]
 for name, region in regions.items():
@@ -284,7 +284,8 @@ table([(name, *ranks) for name, ranks in related.items()],
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pooling-regions", "caption": "The regions of the table and their exact ranks under square (s), mirror (m) and dilated (d) windows. The largest possible rank is 256, for the inner square and the left column 16."}, "image": {"alt": "Eight pictures of four by four pixels in blue and orange with three ranks below each. Left against right: 4 for square windows, 256 for mirror and dilated. Nested columns: 256 for square, 4 for mirror, 256 for dilated. Alternating columns: 256, 256 and 4."}}
 regions_figure = pictures.draw_related(
-    {name: (partitions[name], ranks) for name, ranks in related.items()})
+    {name: (partitions[name], ranks) for name, ranks in related.items()},
+    geometries)
 
 # %% [markdown]
 # Is there a best geometry? Another geometry is the same tree with the pixels renamed, so over *all*

@@ -215,8 +215,8 @@ for name, key in (("4 positions, pairs, shared weights", "pairs"),
 # has four positions, $M=2$ and widths $(4,4)$: left against right.
 
 # %%
-M, widths = 2, (4, 4)
-small = ModeTree.perfect(4, 2, M, widths)
+dim, wide = 2, (4, 4)
+small = ModeTree.perfect(4, 2, dim, wide)
 siblings = {shared: certify(small, "left-right", shared=shared).rank
             for shared in (False, True)}
 table([("no", siblings[False], small.mincut("left-right")),
@@ -229,8 +229,8 @@ cut = small.mincut("left-right")
 with checking("mincut-shared", detail=f"rank {siblings[True]}, a cut of {cut}; "
               f"shared families below in {sum(lower)} of {len(lower)}"
               ) as check:
-    check(siblings[False] == cut == min(*widths, M * M), siblings)
-    check(siblings[True] == min(*widths, M * (M + 1) // 2), siblings)
+    check(siblings[False] == cut == min(*wide, dim * dim), siblings)
+    check(siblings[True] == min(*wide, dim * (dim + 1) // 2), siblings)
     check(any(lower), "families")
 
 # %% [markdown]
@@ -304,13 +304,13 @@ with checking("blocks-exact-rank", detail=f"{count} ranks, 8 and 16 "
 # smallest cut along blocks of 1, 2, 4 and 8.
 
 # %%
-M, base, wider = 4, (2, 2, 2, 2), 4
+templates, base, wider = 4, (2, 2, 2, 2), 4
 grown = {}
 for changed in (None, 0, 1, 2, 3, (2, 3)):
     layers = () if changed is None else (changed,) if isinstance(
         changed, int) else changed
     r = tuple(wider if i in layers else base[i] for i in range(4))
-    grown[r] = [ModeTree.perfect(16, 2, M, r).mincut(blocks(16, j))
+    grown[r] = [ModeTree.perfect(16, 2, templates, r).mincut(blocks(16, j))
                 for j in range(4)]
 table([(r, *ranks) for r, ranks in grown.items()],
       ["widths", "blocks of 1", "of 2", "of 4", "of 8"])
@@ -320,7 +320,7 @@ with checking("early-and-deep-widths", detail=f"{len(tried)} changes of later "
               f"widths; the conditions for {len(tried) // 6} networks"
               ) as check:
     for r, cuts in grown.items():
-        check(cuts == [closed_form(M, r, j) for j in range(4)], r)
+        check(cuts == [closed_form(templates, r, j) for j in range(4)], r)
     for M, r, j, shared, rank, _ in tried:  # layers above j do not count
         other = r[: j + 1] + tuple(draw(1, 7) for _ in r[j + 1:])
         some = ModeTree.perfect(8, 2, M, other)
@@ -341,10 +341,10 @@ with checking("early-and-deep-widths", detail=f"{len(tried)} changes of later "
 gap = ModeTree(Node((
     Node((Node((0, 1), 3), Node((2, 3), 5)), 15),
     Node((Node((4, 5), 5), Node((6, 7), 3)), 15)), 2), dim=3)
-rows = (0, 1, 4, 5)
-ranks = [certify(gap, rows, seed=seed).rank for seed in range(5)]
-print("cut:", gap.mincut(rows), " widths cut:",
-      list(smallest_cut(gap, rows).values()))
+crossed = (0, 1, 4, 5)
+ranks = [certify(gap, crossed, seed=seed).rank for seed in range(5)]
+print("cut:", gap.mincut(crossed), " widths cut:",
+      list(smallest_cut(gap, crossed).values()))
 print("ranks:", ranks)
 
 # %% [markdown]
@@ -410,7 +410,7 @@ table([*parts, ("all", (sum(p[1][0] for p in parts),
 with checking("mincut-counterexample",
               detail=f"{{count}} checks: {len(ranks)} draws of the network, "
               "the lost direction, the normal form") as check:
-    check(gap.mincut(rows) == 15, "cut")
+    check(gap.mincut(crossed) == 15, "cut")
     for rank in ranks:
         check(rank == 14, "rank")
     check(bool((equations @ q == 0).all()), "equations")
@@ -419,10 +419,11 @@ with checking("mincut-counterexample",
     check(exact_rank(K).rank == 14, "K")
     check(sum(p[2] for p in parts) == 14, "normal form")
     closed = ModeTree(Node(gap.root.children, 3), 3)  # one more channel
-    check(certify(closed, rows).rank == closed.mincut(rows) == 15, closed)
+    check(certify(closed, crossed).rank == closed.mincut(crossed) == 15,
+          closed)
 
 # %% tags=["remove-cell"]
-glue("07-gap-cut", gap.mincut(rows))
+glue("07-gap-cut", gap.mincut(crossed))
 glue("07-gap-rank", ranks[0])
 
 # %% [markdown]
@@ -663,15 +664,15 @@ with checking("trained-widths", "trained", "{count} checks: "
 # variance 1. One network has its channels early, the other the same numbers in reverse order.
 
 # %%
-starts, shapes = 5, {"early": (8, 4, 2), "deep": (2, 4, 8)}
-steps, rate, batch = 350, 0.01, 64
-live = {(task, name): sorted(lab.fit_rectifiers(widths, task, starts, steps,
-                                                rate, batch))
+tries, shapes = 5, {"early": (8, 4, 2), "deep": (2, 4, 8)}
+updates, pace, batch = 350, 0.01, 64
+live = {(task, name): sorted(lab.fit_rectifiers(widths, task, tries, updates,
+                                                pace, batch))
         for task in ("near", "far") for name, widths in shapes.items()}
 table([(task, name, *(f"{error:.1f}" for error in errors))
        for (task, name), errors in live.items()],
       [f"{2 ** len(shapes['early'])} signs", "network",
-       *(f"start {k + 1}" for k in range(starts))])
+       *(f"start {k + 1}" for k in range(tries))])
 
 # %% [markdown]
 # Sixteen signs and longer training, stored. The interval holds the median with at least 95 %, whatever
@@ -710,7 +711,7 @@ with style.figure(6, 2.8, columns=2) as (_, axes):
                                       for name in lab.RECTIFIERS}, {}, task)
 
 # %% tags=["hide-input"]
-enough = starts >= 5 and steps >= 350 and (rate, batch) == (0.01, 64)
+enough = tries >= 5 and updates >= 350 and (pace, batch) == (0.01, 64)
 with checking("rectifiers-prefer-widths", "trained", f"{times} starts each, "
               + ("and the medians of a live run" if enough else "not live: "
                  "that takes 5 starts of 350 steps with 64 inputs, rate 0.01")
@@ -721,7 +722,7 @@ with checking("rectifiers-prefer-widths", "trained", f"{times} starts each, "
         check(by_chance < 0.05, by_chance)
     for name in lab.RECTIFIERS:
         check(not any(0.01 <= e <= 0.2 for e in rectified["near", name]), name)
-    middle = starts // 2
+    middle = tries // 2
     if enough:
         check(live["near", "early"][middle] < live["near", "deep"][middle],
               "live, near")

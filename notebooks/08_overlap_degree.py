@@ -377,13 +377,13 @@ print("output without biases:", int(forward(pair, no_bias, image, field)))
 # reached, and which is the smallest above $\alpha$? For windows $3, 3$ and strides $4, 1$:
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-alpha-minimal", "caption": "Total receptive fields that layer 2 can be shrunk to (filled). The α-minimal one, in green, is the first beyond the dashed line."}, "image": {"alt": "A row of boxes numbered 1 to 16. Boxes 1 to 3, 5 to 7 and 9 to 11 are filled, the others empty. A dashed line at 8 marks alpha; box 9 is green."}}
-two, alpha = Architecture((16,), 2, ((3, 4, 2), (3, 1, 2))), 8
+two, least = Architecture((16,), 2, ((3, 4, 2), (3, 1, 2))), 8
 with figure(7, 1.6) as (drawing, axes):
-    draw_reachable_fields(axes, two, layer=2, alpha=alpha)
+    draw_reachable_fields(axes, two, layer=2, alpha=least)
 
 # %%
 print("reachable fields:", [shift + 1 for shift in two.reachable_shifts(2)])
-print(f"smallest above {alpha}:", two.alpha_minimal(2, alpha, t_min="one"))
+print(f"smallest above {least}:", two.alpha_minimal(2, least, t_min="one"))
 
 # %% [markdown]
 # The greedy rule finds it in one pass. Hold it against the enumeration of all windows, for the

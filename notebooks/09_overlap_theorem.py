@@ -149,14 +149,14 @@ table(ranks, ["network", "rank by hand", "certified rank"])
 # the last layer, plus one if the last layer has a bias. Earlier biases change nothing.
 
 # %%
-ranks = {}
+by_width = {}
 for width in range(1, 7):
     net = Architecture(4, 2, ((2, 2, 4), (2, 2, width), (1, 1, 1)))
     plain, biased = (certify(net, "left-right", seed=1,
                              biases=(True, True, last)).rank
                      for last in (False, True))
-    ranks[width] = plain, biased, int(net.non_overlapping_upper_bound())
-table([(width, *row) for width, row in ranks.items()],
+    by_width[width] = plain, biased, int(net.non_overlapping_upper_bound())
+table([(width, *row) for width, row in by_width.items()],
       ["D", "rank, no bias at the end", "rank, bias at the end",
        "bound with bias"])
 
@@ -168,8 +168,8 @@ print(f"last layer a {R}×{R} window itself: rank", single_rank)
 
 # %% tags=["hide-input"]
 with checking("non-overlapping-rank",
-              detail=f"{2 * len(ranks)} networks reach the bound") as check:
-    for width, (plain, biased, bound) in ranks.items():
+              detail=f"{2 * len(by_width)} networks reach the bound") as check:
+    for width, (plain, biased, bound) in by_width.items():
         check(plain == width, width)
         check(biased == width + 1 == bound, width)
     check(single_rank == single.non_overlapping_upper_bound(), single)
@@ -180,19 +180,19 @@ with checking("non-overlapping-rank",
 
 # %%
 target = certify(overlapping, "left-right", seed=0).rank
-found = {}
+needed = {}
 for width in (target - 2, target - 1):
     net = Architecture(4, 2, ((2, 2, 16), (2, 2, width), (1, 1, 1)))
     rank = certify(net, "left-right", seed=2).rank
-    found[width] = rank, int(net.non_overlapping_upper_bound())
-table([(width, *row) for width, row in found.items()],
+    needed[width] = rank, int(net.non_overlapping_upper_bound())
+table([(width, *row) for width, row in needed.items()],
       ["channels", "rank", "bound"])
 
 # %% tags=["hide-input"]
 with checking("imitation-cost",
               detail=f"rank {target} needs exactly {target - 1} channels"
               ) as check:
-    for width, (rank, bound) in found.items():
+    for width, (rank, bound) in needed.items():
         check(bound < target if width < target - 1 else rank >= target,
               f"{width} channels")
 
@@ -216,18 +216,18 @@ def block_rank(net, biases):
                    rows=400, columns=400).rank
 
 
-ranks = [(block_rank(net, True), block_rank(net, (True, True, False)))
-         for net in misaligned]
+of_blocks = [(block_rank(net, True), block_rank(net, (True, True, False)))
+             for net in misaligned]
 table([(", ".join(str(layer.window) for layer in net.layers), *row,
         net.layers[1].channels + 1,
         net.non_overlapping_upper_bound() is not None)
-       for net, row in zip(misaligned, ranks)],
+       for net, row in zip(misaligned, of_blocks)],
       ["windows", "rank of a block", "without last bias", "D_2 + 1",
        "the bound applies"])
 
 # %% tags=["hide-input"]
 above = {net: rank > net.layers[1].channels + 1
-         for net, (rank, _) in zip(misaligned, ranks)}
+         for net, (rank, _) in zip(misaligned, of_blocks)}
 with checking("non-overlapping-misaligned",
               detail=f"{sum(above.values())} of {len(above)} sampled blocks "
               "exceed D + 1") as check:
@@ -236,7 +236,7 @@ with checking("non-overlapping-misaligned",
     check(any(above.values()), "some rank is larger")
 
 # %% tags=["remove-cell"]
-glue("09-misaligned-rank", ranks[0][0])
+glue("09-misaligned-rank", of_blocks[0][0])
 
 # %% [markdown]
 # ## Overlapping networks against the bounds
@@ -488,19 +488,19 @@ def area_law(net):
     return min(net.channels, net.layers[0].channels + 1) ** pairs
 
 
-ranks = [(net, rank) for (net, _), rank in zip(drawn, halves)
-         if set(net.strides[0]) == {1} and not net.missing_hypotheses(1)]
-ranks += [(net, certificate.rank) for net, certificate in found.items()
-          if net.ndim == 2 and set(net.strides[0]) == {1}
-          and tells(certificate, area_law(net))]
-reached = sum(rank == area_law(net) for net, rank in ranks)
-print(f"the rank is the area law in {reached} of {len(ranks)} networks")
+area_ranks = [(net, rank) for (net, _), rank in zip(drawn, halves)
+              if set(net.strides[0]) == {1} and not net.missing_hypotheses(1)]
+area_ranks += [(net, certificate.rank) for net, certificate in found.items()
+               if net.ndim == 2 and set(net.strides[0]) == {1}
+               and tells(certificate, area_law(net))]
+reached = sum(rank == area_law(net) for net, rank in area_ranks)
+print(f"the rank is the area law in {reached} of {len(area_ranks)} networks")
 
 # %% tags=["hide-input"]
 with checking("area-law",
-              detail=f"{len(ranks)} networks that begin with stride 1, random "
-              "or of the table") as check:
-    for net, rank in ranks:
+              detail=f"{len(area_ranks)} networks that begin with stride 1, "
+              "random or of the table") as check:
+    for net, rank in area_ranks:
         check(rank >= area_law(net), net)
 
 # %% tags=["remove-cell"]

@@ -90,16 +90,16 @@ with checking("signs-invertible", detail="{count} sizes") as check:
 # %%
 line = Architecture((4,), 2, ((3, 1, 1), (4, 4, 1)))
 identity = torch.eye(2, dtype=torch.float64)
-built = overlap_construction(line, identity, Real())
-print("layer K =", built.layer, "| shift s =", built.shift,
-      "| D =", built.base)
+on_four = overlap_construction(line, identity, Real())
+print("layer K =", on_four.layer, "| shift s =", on_four.shift,
+      "| D =", on_four.base)
 
 # %% [markdown]
 # The factors of a window on both templates, and on padding. At offsets 0 and $s$ it reads the sign,
 # the offset between them is always 1.
 
 # %%
-weight, bias = built.weights[0]
+weight, bias = on_four.weights[0]
 rows = [(offset, *(int(weight[0, d, offset] + bias[0, offset])
                    for d in (0, 1)), int(bias[0, offset]))
         for offset in range(weight.shape[2])]
@@ -120,7 +120,7 @@ for v in range(4):
     by_hand *= 1 + 2 * padded[:, v] * padded[:, v + 2]
 
 print("by hand and by the library:",
-      torch.equal(by_hand.double(), built.output(images)))
+      torch.equal(by_hand.double(), on_four.output(images)))
 print(by_hand.reshape(4, 4))
 
 # %% [markdown]
@@ -152,8 +152,8 @@ with figure(7, 2.9) as (drawing, axes):
 
 # %%
 units = field.tensor(torch.eye(3))  # F = I, three templates
-built = overlap_construction(eight, units, field, layer=2, shift=3)
-free = built.free_pixels()
+on_eight = overlap_construction(eight, units, field, layer=2, shift=3)
+free = on_eight.free_pixels()
 print("free pixels, left and right:", free)
 
 
@@ -168,8 +168,8 @@ def block(built, background=0):
     return built.output(images).reshape(base ** len(pairs), -1)
 
 
-matrix = block(built)
-print(exact_rank(matrix, field.prime))
+corner = block(on_eight)
+print(exact_rank(corner, field.prime))
 
 # %% [markdown]
 # $G_r^{-1}$, applied to $a_1$ for each $r$, leaves a block diagonal matrix: zero unless the new row
@@ -179,20 +179,20 @@ print(exact_rank(matrix, field.prime))
 images = indices(3, 4)  # a_1, a_2, a_3, b_1
 shown = torch.zeros(len(images), 8, dtype=torch.int64)
 shown[:, [1, 2, 3, 4]] = images
-cells = built.predicted_cells(shown)  # signs, (batch, channels, locations)
+cells = on_eight.predicted_cells(shown)  # signs, (batch, channels, locations)
 factors = field.reduce(1 + 2 * cells.sum(1))
 window_pair = field.multiply(factors[:, 0], factors[:, 1])
 g = window_pair.reshape(3, 9, 3).movedim(0, 1)  # (r, a_1, b_1)
 
-entries = matrix.reshape(3, 9, 3, 9)  # a_1, r, b_1, q
+entries = corner.reshape(3, 9, 3, 9)  # a_1, r, b_1, q
 rows = torch.stack([
     field.matmul(field.inverse(g[r]), entries[:, r].flatten(1))
     for r in range(9)], dim=1).reshape(3, 9, 3, 9)  # b', r, b_1, q
 diagonal = torch.eye(3).reshape(3, 1, 3, 1).bool()
 print("zero off the diagonal blocks:",
       not bool((rows * ~diagonal).any()))
-ranks = [exact_rank(rows[b, :, b], field.prime).rank for b in range(3)]
-print("ranks of the blocks:", ranks, "| sum:", sum(ranks))
+block_ranks = [exact_rank(rows[b, :, b], field.prime).rank for b in range(3)]
+print("ranks of the blocks:", block_ranks, "| sum:", sum(block_ranks))
 
 # %% [markdown]
 # The same on random networks with two to four layers: the block in which only the free pixels vary is
@@ -218,7 +218,7 @@ table(blocks[:5], ["network", "hops", "D to the pairs", "rank of the block"])
 # %% tags=["hide-input"]
 with checking("elimination",
               detail=f"{len(blocks)} networks, and by hand") as check:
-    check(ranks == [9, 9, 9] and sum(ranks) == 27, "by hand")
+    check(block_ranks == [9, 9, 9] and sum(block_ranks) == 27, "by hand")
     for net, _, predicted, rank in blocks:
         check(rank == predicted, net)
 
@@ -272,29 +272,29 @@ with figure(7, 3.1) as (drawing, axes):
     draw_signs(axes, deep, layer=2, shift=4, location=1)
 
 # %%
-representation = field.random((3, 3), generator)
-built = overlap_construction(deep, representation, field, layer=2)
-print("shift", built.shift, "= window offsets", built.digits,
-      "| D =", built.base)
-print("distances and how often:", dict(built.distances()))
+chosen = field.random((3, 3), generator)
+on_deep = overlap_construction(deep, chosen, field, layer=2)
+print("shift", on_deep.shift, "= window offsets", on_deep.digits,
+      "| D =", on_deep.base)
+print("distances and how often:", dict(on_deep.distances()))
 
 # %%
 images = indices(3, 8)
-rank = certify_weights(deep, built.weights, "left-right",
-                       representation=representation).rank
+rank = certify_weights(deep, on_deep.weights, "left-right",
+                       representation=chosen).rank
 print(f"all {len(images)} outputs as predicted:",
-      torch.equal(built.output(images), built.predicted_output(images)))
-print("bound:", built.rank().value, "| rank at these weights:", rank)
+      torch.equal(on_deep.output(images), on_deep.predicted_output(images)))
+print("bound:", on_deep.rank().value, "| rank at these weights:", rank)
 
 # %% [markdown]
 # The constant of layer $K+1$ keeps windows that meet padding harmless. Without it the network is
 # constantly zero.
 
 # %%
-broken = [(weight.clone(), bias.clone()) for weight, bias in built.weights]
-broken[built.layer][1][:] = 0  # of layer K + 1
+broken = [(weight.clone(), bias.clone()) for weight, bias in on_deep.weights]
+broken[on_deep.layer][1][:] = 0  # of layer K + 1
 rank_without = certify_weights(deep, broken, "left-right",
-                               representation=representation).rank
+                               representation=chosen).rank
 print("rank without the constant:", rank_without)
 
 # %% tags=["remove-cell"]

@@ -105,15 +105,15 @@ def corner_partition(side, k):
     return (corner + others[::-1])[:side**2 // 2]
 
 
-corners = []
+by_side = []
 for side in (4, 6, 8, 10, 12):
     tried = {k: matching_number(corner_partition(side, k), (side, side))
              for k in range(1, max(side // 2, 2))}
     number = min(tried.values())
     best = max(k for k in tried if tried[k] == number)
     lowest = next(n for n in range(side**2) if above_bound(n, side))
-    corners.append((side, best, number, side**2 // 2, lowest))
-table(corners, ["H", "best k", "ν", "half of the pixels",
+    by_side.append((side, best, number, side**2 // 2, lowest))
+table(by_side, ["H", "best k", "ν", "half of the pixels",
                 "smallest integer within the bound"])
 
 # %% [markdown]
@@ -122,13 +122,13 @@ table(corners, ["H", "best k", "ν", "half of the pixels",
 
 # %% tags=["hide-input"]
 with checking("matching-number-bound",
-              detail=f"all up to 4×4, corners up to {max(corners)[0]}×"
-                     f"{max(corners)[0]}") as check:
+              detail=f"all up to 4×4, corners up to {max(by_side)[0]}×"
+                     f"{max(by_side)[0]}") as check:
     for rows in even_partitions(4):
         check(above_bound(matching_number(rows, (2, 2)), 2), rows)
     for rows in everything:
         check(above_bound(numbers[rows], 4), rows)
-    for side, _, number, half, _ in corners:
+    for side, _, number, half, _ in by_side:
         even = side % 2 == 0 and side >= 4
         check(above_bound(number, side) and (number < half or not even), side)
         for name in ("left-right", "top-bottom", "checkerboard"):
@@ -242,8 +242,8 @@ table(outcomes, ["M", "D", "bias in layer 2", "rank", "(D + β)^3 M^2",
 glue("11-corner-rank", outcomes[-2][3])
 
 # %%
-M, D = net.channels, net.layers[0].channels
-most, full = D**3 * M**4, M**8  # rows of the matrix
+templates, layer_width = net.channels, net.layers[0].channels
+most, full = layer_width**3 * templates**4, templates**8  # rows of the matrix
 corners = [rows for rows in deficient if corner_like(rows)]
 corner_ranks = [certify(net, rows, shared=False, biases=(True, False),
                         seed=4).rank for rows in corners]
@@ -264,7 +264,8 @@ with checking("corner-partition",
         check(rank <= bound, (rank, bound))
     for rank in low:
         check(rank <= most, rank)
-    check(elsewhere == min(M, D)**8, elsewhere)  # full rank only if D >= M
+    # full rank takes as many channels as templates
+    check(elsewhere == min(templates, layer_width)**8, elsewhere)
 
 # %% [markdown]
 # More channels help. Ranks of every third of the 18 deficient partitions of the $4\times4$ grid with two

@@ -87,11 +87,11 @@ table([(order, len(lags(order)),
 six = [(1, 2, 4), (2, 1, 4), (1, 4, 2), (4, 1, 2), (2, 4, 1), (4, 2, 1)]
 agree = {}
 for order in six:
-    network = DilatedNetwork((order,), dim=2, width=3)
-    weights = network.random_weights(field, generator)
+    running = DilatedNetwork((order,), dim=2, width=3)
+    weights = running.random_weights(field, generator)
     tree = dilated_tree(order, dim=2, width=3)
-    by_tree = coefficient_tensor(tree, network.tree_weights(weights[0]), field)
-    by_running = grid_tensor(lambda s: network.run(weights, s, field)[:, 0],
+    by_tree = coefficient_tensor(tree, running.tree_weights(weights[0]), field)
+    by_running = grid_tensor(lambda s: running.run(weights, s, field)[:, 0],
                              field.tensor(torch.eye(2)), modes=8)
     agree[order] = tree, torch.equal(by_tree, by_running)
 
@@ -127,7 +127,7 @@ table([(lag, paths, degrees[lag]) for lag, paths in lags(collision).items()],
 
 # %% tags=["hide-input"]
 with checking("dilated-tree", detail=f"{len(agree)} orders, "
-              f"{network.dim**8} entries each; degrees where sums collide"
+              f"{running.dim**8} entries each; degrees where sums collide"
               ) as check:
     check(by_hand == library, "by hand")
     for order, (_, same) in agree.items():
@@ -165,7 +165,8 @@ with checking("mixture-levels",
               detail="{count} orders, nodes read off the trees") as check:
     for order, shared in common.items():
         levels = mixture_levels(base, order)
-        check(len(shared) == sum(2 ** (4 - level) for level in levels), order)
+        check(len(shared) == sum(
+            2 ** (len(base) - level) for level in levels), order)
 
 # %% [markdown]
 # ## A mixture contains its hybrids
@@ -175,17 +176,17 @@ with checking("mixture-levels",
 # left and right half each follow one of the two.
 
 # %%
-first, second, rows = gap_family(3)
-mixture = DilatedNetwork((first, second), dim=2, width=4, exchange=(2,))
+parent, other, split = gap_family(3)
+mixture = DilatedNetwork((parent, other), dim=2, width=4, exchange=(2,))
 weights = mixture.random_weights(field, generator)
 mixture_rank = exact_rank(
-    matricize(mixture.tensor(weights, field), rows), field.prime).rank
+    matricize(mixture.tensor(weights, field), split), field.prime).rank
 hybrids = []
 for taps in ((0, 0), (0, 1), (1, 0), (1, 1)):
     masked, tree, tree_weights = hybrid_in_mixture(mixture, weights, taps)
     hybrid = coefficient_tensor(tree, tree_weights, field)
     same = torch.equal(mixture.tensor(masked, field), hybrid)
-    rank = exact_rank(matricize(hybrid, rows), field.prime).rank
+    rank = exact_rank(matricize(hybrid, split), field.prime).rank
     hybrids.append((taps, tree, same, rank))
 table([*hybrids, ("mixture", "all weights random", None, mixture_rank)],
       ["below taps 0, 1", "tree", "tree = mixture", "rank"])
@@ -193,10 +194,10 @@ table([*hybrids, ("mixture", "all weights random", None, mixture_rank)],
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-hybrid-cuts", "caption": "The two parents and the hybrid for the partition of the table: rows blue, columns orange. Every ringed node must be cut, and costs a factor: the hybrid has one more of them than either parent."}, "image": {"alt": "Three trees over the inputs 0 to 7 in time order. With dilations 1, 2, 4 three nodes are ringed, with 2, 1, 4 also three, in the hybrid four."}}
 with style.figure(7, 2.9, columns=3) as (drawing, axes):
     for ax, (name, tree) in zip(axes, {
-            str(first)[1:-1]: dilated_tree(first, 2, 2),
-            str(second)[1:-1]: dilated_tree(second, 2, 2),
-            "hybrid": hybrid_tree(first, second, 2, 2, 2, (1, 0))}.items()):
-        connectivity.draw_in_time(ax, tree, rows, name)
+            str(parent)[1:-1]: dilated_tree(parent, 2, 2),
+            str(other)[1:-1]: dilated_tree(other, 2, 2),
+            "hybrid": hybrid_tree(parent, other, 2, 2, 2, (1, 0))}.items()):
+        connectivity.draw_in_time(ax, tree, split, name)
 
 # %% [markdown]
 # The same on other levels, with more inputs, and with an odd number of channels.
@@ -322,9 +323,10 @@ for name, size in {"8": (8, 2, 2), "8-4": (8, 4, 4),
 
 # %%
 first, second, rows = gap_family(3)
-M, r, outputs = 2, 2, {}
+dim, width, outputs = 2, 2, {}
 for R in (1, 2, 8):
-    trees = [dilated_tree(order, M, r, outputs=R) for order in (first, second)]
+    trees = [dilated_tree(order, dim, width, outputs=R)
+             for order in (first, second)]
     outputs[R] = [certify(tree, rows).rank for tree in trees]
 table([(R, *ranks) for R, ranks in outputs.items()],
       ["channels of the last layer", "first", "second"])
@@ -334,7 +336,7 @@ with checking("mixture-gap",
               detail=f"{', '.join(map(str, outputs))} channels in the last "
               "layer") as check:
     for R, ranks in outputs.items():
-        check(ranks == [parent_formula(8, M, r)] * 2, R)
+        check(ranks == [parent_formula(8, dim, width)] * 2, R)
 
 # %% [markdown]
 # ## How wide must one network be?
@@ -465,8 +467,8 @@ def best_exponent(one, two):
 
 
 pairs = [((1, 2, 4), (2, 1, 4)), ((1, 2, 4), (1, 4, 2)),
-         *((base, order) for order in ((2, 1, 4, 8), (2, 1, 8, 4),
-                                       (4, 2, 1, 8)))]
+         *(((1, 2, 4, 8), order) for order in ((2, 1, 4, 8), (2, 1, 8, 4),
+                                               (4, 2, 1, 8)))]
 best = {pair: best_exponent(*pair) for pair in pairs}
 table([(one, two, 2 ** (2 ** len(one) - 1) - 1, f"{best[one, two]:.3f}")
        for one, two in pairs], ["first", "second", "partitions", "exponent"])

@@ -79,11 +79,11 @@ def factors(block):
     return [has or None for has in (kind.overlap, kind.order, kind.mixing)]
 
 
-shown = ("B1", "B1mean", "same2", "B1max3", "offset2", "haar2", "depth2",
-         "conv2", "B2")
-sees = {block: blind(block) for block in shown}
+blocks = ("B1", "B1mean", "same2", "B1max3", "offset2", "haar2", "depth2",
+          "conv2", "B2")
+sees = {block: blind(block) for block in blocks}
 table([(block, *factors(block), "equal" if sees[block] else "differ")
-       for block in shown],
+       for block in blocks],
       ["network", "overlap", "order", "mixing", "scores on the orbit"])
 
 # %% [markdown]
@@ -118,7 +118,7 @@ print(f"24^{places} exchanges, a number of {digits} digits")
 # %% tags=["hide-input"]
 with checking("quadtree-symmetry",
               detail="maximum, mean and product; {count} checks") as check:
-    for block in shown:
+    for block in blocks:
         kind = kinds.KINDS[block]
         check(sees[block] == (not kind.overlap and not kind.order), block)
     check(same[True] and not same[False], tree)

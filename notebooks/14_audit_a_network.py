@@ -254,7 +254,7 @@ oracle_models = {
     "dilated stack": (models.dilated_stack, 5, 8),
 }
 
-rows = []
+oracle_rows = []
 for name, options in oracle_models.items():
     trunk = on_meta(*options).features
     height = audit(trunk, 96).last_map[0].size + 96
@@ -263,14 +263,14 @@ for name, options in oracle_models.items():
     unit = report.trace.outputs[0].shape[2] // 2
     first = axis.start + unit * int(axis.stride)
     expected = (first, first + axis.size - 1)
-    rows.append((name, axis.size, expected,
-                 rows_by_derivative(trunk, height, unit)))
-table(rows, ["network", "T_R", "rows by audit", "rows by derivative"])
+    oracle_rows.append((name, axis.size, expected,
+                        rows_by_derivative(trunk, height, unit)))
+table(oracle_rows, ["network", "T_R", "rows by audit", "rows by derivative"])
 
 # %% tags=["hide-input"]
 with checking("audit-receptive-fields",
               detail="{count} networks, derivatives agree") as check:
-    for name, _, expected, derived in rows:
+    for name, _, expected, derived in oracle_rows:
         check(expected == derived, name)
 
 # %% tags=["remove-cell"]
@@ -302,7 +302,7 @@ def numbers_of(report):
     return axis.size, int(axis.stride), axis.padding
 
 
-audits, rows = {}, []
+audits, published_rows = {}, []
 for name, (options, numbers) in published.items():
     slim, ours = audit(on_meta(*options)), None
     if name not in ("ResNet-101", "ResNet-152"):  # deeper, of the same units
@@ -310,13 +310,13 @@ for name, (options, numbers) in published.items():
         ours = numbers_of(audits[name])
     if name == "ResNet-50":
         audits["ResNet-50, last unit"] = slim
-    rows.append((name, numbers, numbers_of(slim), ours))
-table(rows, ["network", "published", "audit", "PyTorch's form"])
+    published_rows.append((name, numbers, numbers_of(slim), ours))
+table(published_rows, ["network", "published", "audit", "PyTorch's form"])
 
 # %% tags=["hide-input"]
 with checking("audit-published-table",
               detail="{count} networks, all 3 columns") as check:
-    for name, numbers, ours, _ in rows:
+    for name, numbers, ours, _ in published_rows:
         check(numbers == ours, name)
 
 # %% [markdown]
@@ -499,22 +499,22 @@ small = {
     "nothing left": closed(conv(3, 3, 3), Written(lambda x: x - x), width=3),
 }
 
-rows = []
+graph_rows = []
 for name, model in small.items():
     bounds = audit(model, (8,), 3).bounds(representation=3)
     best = bounds.best
-    rows.append((name, bounds.overlap and bounds.overlap.bound,
-                 best and best.bound, best and best.name,
-                 certified_rank(model)))
-table(rows, ["network", "overlap theorem", "best bound", "from layer",
-             "rank of the surrogate"])
+    graph_rows.append((name, bounds.overlap and bounds.overlap.bound,
+                       best and best.bound, best and best.name,
+                       certified_rank(model)))
+table(graph_rows, ["network", "overlap theorem", "best bound", "from layer",
+                   "rank of the surrogate"])
 
 # %% tags=["hide-input"]
 with checking("audit-surrogate-bound",
               detail=f"{len(small)} graphs, exact ranks") as check:
-    for name, theorem, crossing, _, rank in rows:
+    for name, theorem, crossing, _, rank in graph_rows:
         check(rank >= max(theorem or 1, crossing or 1), name)
-    ranks = {name: rank for name, *_, rank in rows}
+    ranks = {name: rank for name, *_, rank in graph_rows}
     check(ranks["one layer twice"] == ranks["nothing left"] == 1)
 
 # %% tags=["remove-cell"]
@@ -690,8 +690,8 @@ readings = {
 }
 results = {}
 for title, options in readings.items():
-    found = audits["GoogLeNet"].bounds(**options)
-    results[title] = found.overlap.bound, short(found.overlap.name)
+    reading = audits["GoogLeNet"].bounds(**options)
+    results[title] = reading.overlap.bound, short(reading.overlap.name)
 chain = googlenet_stack("pixels").overlap_bound()
 table([*((title, *result) for title, result in results.items()),
        ("the chain of notebook 9", chain, None)],

@@ -28,10 +28,22 @@ NORMAL = 1.959964  # its limit
 MEASURES = {"accuracy": "training accuracy", "test_accuracy": "test accuracy"}
 
 
+class _NotTrained(KeyError):
+    """A sentence: a KeyError shows its text as Python writes it."""
+
+    __str__ = Exception.__str__
+
+
 class _Measured(dict):
     """Accuracies, or what adds to them, that know what figures call them."""
 
     measure = MEASURES["accuracy"]
+
+    def __missing__(self, key):
+        """Name what is there: who asks for another width wants to know which are stored."""
+        near = [other[-1] for other in self if isinstance(key, tuple) and other[:-1] == key[:-1]]
+        raise _NotTrained(f"{key!r} is not among the {len(self)} that were measured"
+                          + f"; of {key[:-1]} there are {', '.join(map(str, near))}" * bool(near))
 
 
 def _measured(values, field):

@@ -113,13 +113,17 @@ def regions(side: int = 4) -> dict[str, tuple[int, ...]]:
     return {name: tuple(split_modes(part, (side, side))[0]) for name, part in parts.items()}
 
 
-def draw_related(found: Mapping[str, tuple[Partition, Sequence[int]]]) -> Figure:
-    """Partitions of 4×4 pixels with their ranks under three geometries, four in a row.
+def draw_related(found: Mapping[str, tuple[Partition, Sequence[int]]],
+                 geometries: Iterable[str | Sequence[str]] = ("square", "mirror", "dilated"),
+                 ) -> Figure:
+    """Partitions of 4×4 pixels with their ranks under some geometries, four in a row.
 
     Parameters
     ----------
     found : mapping from name to (partition, ranks)
-        The ranks under square, mirror and dilated windows.
+        The ranks under the geometries, in their order.
+    geometries : iterable of str or sequences of str, optional
+        Their first letters stand before the ranks.
 
     Returns
     -------
@@ -128,23 +132,27 @@ def draw_related(found: Mapping[str, tuple[Partition, Sequence[int]]]) -> Figure
     Raises
     ------
     ValueError
-        If there is no partition, or one has not three ranks.
+        If there is no partition, or one has not one rank under every geometry.
 
     Examples
     --------
     >>> drawing = draw_related({name: (part, (1, 2, 3)) for name, part in regions().items()})
     """
+    names = [[name] if isinstance(name, str) else list(name) for name in geometries]
     counts = {len(ranks) for _, ranks in found.values()}
-    if counts != {3}:
+    if counts != {len(names)}:
+        windows = ", ".join("-".join(name) for name in names)
         raise ValueError(f"draw_related: {len(found)} partitions with {sorted(counts)} ranks; need "
-                         "those under square, mirror and dilated windows")
+                         f"one for each of {windows}")
+    letters = ["".join(part[0] for part in name) for name in names]
     lines = -(-len(found) // 4)
     with figure(7, 2.1 * lines, columns=4, rows=lines) as (drawing, axes):
         for ax in axes.flat[len(found):]:
             ax.remove()
-        for ax, (name, (part, (s, m, d))) in zip(axes.flat, found.items(), strict=False):
+        for ax, (name, (part, ranks)) in zip(axes.flat, found.items(), strict=False):
             draw_regions(ax, part, 4, name)
-            ax.set_xlabel(f"s {s}   m {m}   d {d}", fontsize=10)
+            ax.set_xlabel("   ".join(f"{letter} {rank}" for letter, rank
+                                     in zip(letters, ranks, strict=True)), fontsize=10)
     return drawing
 
 

@@ -20,8 +20,10 @@ from lib import (
 )
 from lib.audit import audit, models
 from lib.course import ROOT
+from lib.course.notebooks import read_twin, twins
 from lib.exercises.check import judged
 from lib.exercises.core import apart, rank_of
+from lib.experiments.analysis import cells
 from lib.experiments.augment import Stream
 from lib.experiments.images import dead_leaves
 
@@ -179,12 +181,12 @@ def cells_of(stem, *marks):
      "for M, L in ((3, 1), (2, 2), (3, 2), (2, 3)):\n    tree = deep(M, (4,)",
      "for M, L in ((3, 1), (4, 2)):\n    tree = deep(M, (4,)", "spans of 2 families"),
     ("03_ht_deep_network", ("def phi(", "def deep(", "exchanges = {", "def tau", "*siblings"),
-     "M, r = 2, 3", "M, r = 2, 1", "4 exchanges"),
+     "channels = 2, 3", "channels = 2, 1", "4 exchanges"),
     ("03_ht_deep_network", ("def phi(", "def deep(", "equal leaf channels", "ht-degenerate-points"),
      "3, (3, 2, 2)", "3, (2, 2, 2)", "generic rank 16"),
     ("03_ht_deep_network", ("def phi(", "def deep(", "channel_ranks = {", "level by level"),
      "3, (2, 3, 2)", "3, (4, 3, 2)", "claim holds"),
-    ("04_rectifier_networks", ("def network(", "trees = {", "star = trees", "agree.items()"),
+    ("04_rectifier_networks", ("def network(", "trees = {", "four = trees", "agree.items()"),
      '"shallow": ModeTree.star(4, 2, 3)', '"shallow": ModeTree.star(2, 2, 3)',
      "4 networks with 3 poolings"),
     ("04_rectifier_networks", ("def draw(", "def rank_of(", "def moved(", "def opposed(",
@@ -209,7 +211,7 @@ def cells_of(stem, *marks):
                                 "def ratios(", "convnet-channel-ratio"),
      "0.25, 0.30, best", "0.30, best", "claim holds"),
     ("07_layer_widths", ("def blocks(", "small = ModeTree", "mincut-shared"),
-     "M, widths = 2, (4, 4)", "M, widths = 3, (9, 4)", "rank 4, a cut of 4"),
+     "dim, wide = 2, (4, 4)", "dim, wide = 3, (9, 4)", "rank 4, a cut of 4"),
     ("07_layer_widths", ("def blocks(", "wanted = {", "width-designer"),
      "(1, 2, 4, 8, 16)", "(1, 2, 4)", "against all 27 choices"),
     ("12_connectivity", ("def network_rank(", "def parent_formula(", "sum-adds-ranks"),
@@ -244,10 +246,11 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
      ("blobs(5000,", "blobs(1500,"), ("blobs(30,", "blobs(10,"), "claim holds: window-contents"),
     ("07_layer_widths", ("lab = planted.widths", "header, runs =", "trained-widths"),
      ("{}, 6, 100, 0.1",), ("{}, 1, 5, 0.1",), "live only that none is below"),
-    ("07_layer_widths", ("lab = planted.widths", "header, runs =", "starts, shapes",
+    ("07_layer_widths", ("lab = planted.widths", "header, runs =", "tries, shapes",
                          "rectified = {", "times = len", "rectifiers-prefer"),
-     ("{}, 6, 100, 0.1", "starts, shapes = 5", "steps, rate, batch = 350"),
-     ("{}, 1, 5, 0.1", "starts, shapes = 1", "steps, rate, batch = 5"), "12 starts each, not live"),
+     ("{}, 6, 100, 0.1", "tries, shapes = 5", "updates, pace, batch = 350"),
+     ("{}, 1, 5, 0.1", "tries, shapes = 1", "updates, pace, batch = 5"),
+     "12 starts each, not live"),
     ("12_connectivity", ("lab = planted.dilated", "windows = indices(3, 8)", "starts=starts",
                          "header, runs", "mixture-trained"),
      ("\"hybrid's pairs\", 4, 200",), ("\"first's pairs\", 2, 20",), "12 starts each, not live"),
@@ -268,6 +271,19 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
                       "log-space-training"),
      ("{}, {}, 0.1", "positions = 256"), ("{}, {}, 0.3", "positions = 128"),
      "two circuits on 128 positions, errors below 0.3"),
+    ("05_log_space", ('"mex-bounds',),
+     ("manual_seed(5)",), ("manual_seed(16)",), "claim holds: mex-bounds"),
+    ("13_convnet_experiments", ("minute, grid =", "both = (", "def accuracy(", "doubled = 2",
+                                "stored = records.read(", "found = analysis.cells(stored)",
+                                "convnet-overlap-beats-channels", "13-gain-"),
+     ("jobs.train_grid(grid, minute)", "doubled = 2, 4, 8, 16, 32"),
+     ("dict(augmentation='color', block=f'B{B}', channels=C, accuracy=B / 9, seed=0)\n"
+      "                      for B in (1, 2, 3) for C in (16, 32)", "doubled = 2, 4, 8, 16"),
+     "C = 8, 16 on CIFAR-10 images; dead leaves"),
+    ("12_connectivity", ("def nodes(", "mixture-levels", "def cut_exponents"),
+     ("base = (1, 2, 4, 8)", "others = [(2, 1, 4, 8), (2, 1, 8, 4), (4, 2, 1, 8), (1, 4, 2, 8), "
+      "(4, 8, 1, 2)]"),
+     ("base = (1, 2, 4)", "others = [(2, 1, 4), (4, 1, 2)]"), "mixture-levels [exact] 2 orders"),
     ("13_convnet_experiments", ("circuits = settings.Set", "convac-overlap"),
      ("images=100, epochs=25", "(augmentation,))"),
      ("images=20, epochs=1", "(augmentation,), seeds=(0, 1))"),
@@ -284,6 +300,30 @@ def test_a_claim_says_what_it_leaves_out_of_changed_cells(stem, marks, old, new,
     assert said in capsys.readouterr().out
 
 
+def test_trees_in_another_order_keep_their_names():
+    """Of a table's columns, and of the letters in a picture."""
+    names, tables = {}, []
+    for cell in cells_of("06_pooling_geometry", "from lib import", "line = {", "geometries = {",
+                         "regions_figure ="):
+        cell = cell.replace('("square", "mirror")', '("mirror", ("mirror", "square", "square"))')
+        cell = cell.replace('("square", "mirror", "dilated")', '("dilated", ("square", "mirror"))')
+        exec(compile(cell, "06", "exec"), names)
+        names["table"] = lambda rows, headers: tables.append([headers, *rows])
+    headers, left_right, *_ = tables[0]
+    assert headers[2:] == ["rank, mirror", "rank, ('mirror', 'square', 'square')"]
+    assert left_right[2:] == (16, 16)
+    assert names["regions_figure"].axes[0].get_xlabel() == "d 256   sm 4"
+
+
+def test_a_width_that_is_not_stored_is_named():
+    found = cells([{"augmentation": "color", "block": "B2", "channels": channels, "accuracy": 0.5,
+                    "seed": 0} for channels in (4, 8)])
+    with pytest.raises(KeyError) as caught:
+        found["color", "B2", 128]
+    assert "of ('color', 'B2') there are 4, 8" in str(caught.value)
+    assert found.get(("color", "B2", 128)) is None
+
+
 def test_gray_values_have_no_bounds_and_the_table_says_so():
     """One channel: the base of every bound is 1."""
     with torch.device("meta"):
@@ -294,3 +334,80 @@ def test_gray_values_have_no_bounds_and_the_table_says_so():
         cell = cell.replace("M = 3  # raw", "M = 1  # raw")
         exec(compile(cell.partition("order = [")[0], "14", "exec"), names)
     assert not any(found.best for found in names["raw"].values())
+
+
+class Names(ast.NodeVisitor):
+    """What a cell reads before it binds it, what it binds, and what its functions read."""
+
+    def __init__(self, source):
+        self.read, self.bound, self.functions, self.own = set(), set(), {}, set()
+        self.visit(ast.parse(source))
+
+    def visit_Name(self, node):
+        if isinstance(node.ctx, ast.Store):
+            self.bound.add(node.id)
+        elif node.id not in self.bound | self.own:
+            self.read.add(node.id)
+
+    def in_this_order(self, *parts):
+        for part in parts:
+            self.visit(part)
+
+    def visit_Assign(self, node):
+        self.in_this_order(node.value, *node.targets)
+
+    def visit_AugAssign(self, node):
+        self.in_this_order(ast.parse(ast.unparse(node.target)), node.value, node.target)
+
+    def visit_For(self, node):
+        self.in_this_order(node.iter, node.target, *node.body, *node.orelse)
+
+    def visit_comprehension_of(self, node):
+        first, outside = node.generators[0], self.own
+        self.visit(first.iter)
+        self.own = outside | {name.id for part in node.generators
+                              for name in ast.walk(part.target) if isinstance(name, ast.Name)}
+        for part in node.generators:
+            self.in_this_order(*[part.iter][part is first:], *part.ifs)
+        self.in_this_order(*([node.key, node.value] if hasattr(node, "key") else [node.elt]))
+        self.own = outside
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_comprehension_of
+
+    def visit_alias(self, node):
+        self.bound.add((node.asname or node.name).partition(".")[0])
+
+    def visit_FunctionDef(self, node):
+        inside = list(ast.walk(node))
+        own = {part.arg for part in inside if isinstance(part, ast.arg)} | {
+            part.id for part in inside if isinstance(part, ast.Name)
+            and isinstance(part.ctx, ast.Store)}
+        self.bound.add(node.name)
+        self.functions[node.name] = {
+            part.id for part in inside if isinstance(part, ast.Name)} - own
+
+    visit_ClassDef = visit_FunctionDef
+
+    def visit_Lambda(self, node):
+        self.read |= {part.id for part in ast.walk(node.body) if isinstance(part, ast.Name)} - {
+            part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)
+        } - self.own - self.bound
+
+
+@pytest.mark.parametrize("path", twins(), ids=lambda path: path.stem)
+def test_a_cell_that_is_run_again_after_all_others_reads_what_it_read_at_first(path):
+    cells = [cell for cell in read_twin(path).cells if cell.cell_type == "code"]
+    names = [Names(cell.source) for cell in cells]
+    functions = {}
+    for k, (cell, here) in enumerate(zip(cells, names)):
+        functions |= here.functions
+        needed, called = set(here.read), [*here.read, *here.functions]
+        while called:
+            new = functions.get(called.pop(), set()) - needed - here.bound
+            needed |= new
+            called += new
+        if "remove-cell" not in cell.metadata.get("tags", ()):  # those a reader does not see
+            other = [name for name in sorted(needed)
+                     if any(name in before.bound for before in names[:k])
+                     and any(name in after.bound for after in names[k:])]
+            assert not other, f"{cell.source[:200]}\n{other}: bound again later"
