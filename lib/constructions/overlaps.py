@@ -75,8 +75,11 @@ class OverlapConstruction(Construction):
         [(0, 1), (1, 1), (2, 1), (3, 1)]
         """
         units, _ = self.architecture.digits(self.layer, self.axis)
-        hops = [unit * digit for unit, digit in zip(units, self.digits, strict=True) if digit]
-        return Counter(map(sum, product(*((0, hop) for hop in hops))))
+        found = Counter({0: 1})
+        for unit, digit in zip(units, self.digits, strict=True):
+            if digit:  # sums that are equal become one, or the time doubles with every hop
+                found += Counter({far + unit * digit: times for far, times in found.items()})
+        return found
 
     def predicted_cells(self, templates: torch.Tensor) -> torch.Tensor:
         """Channels j < D - 1 of layer K, from the templates alone: products of signs.
@@ -105,7 +108,7 @@ class OverlapConstruction(Construction):
             seen = torch.zeros_like(signs)
             kept = max(0, extent - distance)
             seen.narrow(along, 0, kept).copy_(signs.narrow(along, extent - kept, kept))
-            cells *= seen ** times
+            cells *= seen if times % 2 else seen.square()  # of 1, -1 and 0, however many times
         sampled = (slice(None), slice(None), *(slice(None, None, net.total_stride(self.layer, axis))
                                                for axis in range(net.ndim)))
         return cells[sampled]

@@ -67,14 +67,12 @@ class TwoLayerConstruction(Construction):
         numbers, extent = torch.zeros_like(shown), shown.shape[-1]
         for offset in range(_reach(net, self.axis)):
             numbers[..., : extent - offset] += net.channels**offset * shown[..., offset:]
-        order = net.channels ** _reach(net, self.axis)
-        values = torch.zeros(order, dtype=torch.float64)           # of one window, by its number
-        for power, coefficient in enumerate(self.coefficients):
-            step, number = pow(self.root, power, prime), coefficient
-            for n in range(order):
-                values[n] += number
-                number = number * step % prime
-        factors = self.arithmetic.reduce(values)[numbers]
+        # of the numbers that windows read: all M^R of them become too many for wide windows
+        read, places = torch.unique(numbers, return_inverse=True)
+        values = [sum(coefficient * pow(self.root, power * number, prime)
+                      for power, coefficient in enumerate(self.coefficients)) % prime
+                  for number in read.tolist()]
+        factors = torch.tensor(values, dtype=torch.float64)[places]
         return self.arithmetic.prod(factors.flatten(1), 1)
 
     def rank(self) -> Bound:

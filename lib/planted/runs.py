@@ -6,6 +6,7 @@ They grow by one training at a time and can be continued.
 import math
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -147,12 +148,11 @@ def median_interval(errors: list[float], level: float = 0.95) -> tuple[float, fl
     ordered = sorted(real("median_interval: error", error) for error in errors)
     n = len(ordered)
 
-    def fails(k: int) -> float:
-        return 2 * sum(math.comb(n, heads) for heads in range(k)) / 2**n
-
-    if fails(1) > 1 - level:
+    # the k-th entry: how often fewer than k of n coins show heads, every binomial formed once
+    fewer = accumulate(math.comb(n, heads) for heads in range((n + 1) // 2))
+    k = sum(2 * ways / 2**n <= 1 - level for ways in fewer)
+    if not k:
         raise ValueError(f"median_interval: {n} errors are too few for the level {level}")
-    k = max(k for k in range(1, (n + 1) // 2 + 1) if fails(k) <= 1 - level)
     return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2, ordered[k - 1], ordered[n - k]
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections import Counter
 from itertools import combinations, product
-from math import ceil, isqrt, prod
+from math import ceil, comb, isqrt, prod
 
 import pytest
 import torch
@@ -158,6 +158,52 @@ def test_the_network_of_the_crossing_bound_along_both_axes():
                 assert repr(other.rank()) == repr(other.rank(half))
             best = {b.layer: b.shift for b in OBLONG.crossing_bounds(partition)}[layer]
             assert overlap_construction(OBLONG, F, FIELD, partition, layer).shift == best
+
+
+class Counted(int):
+    """An integer that counts the sums and products it enters, and makes others that do."""
+
+    operations = 0
+
+    def _count(self, value):
+        Counted.operations += 1
+        return Counted(value)
+
+    def __radd__(self, other):
+        return self._count(other + int(self))
+
+    def __mul__(self, other):
+        return self._count(int(self) * other)
+
+    __rmul__ = __mul__
+
+    def __mod__(self, other):
+        return Counted(int(self) % other)
+
+
+def test_every_hop_is_counted_once(monkeypatch):
+    """The pixels were listed once for every path: of these twelve layers along 2^12."""
+    net = Architecture((16,), 2, (*[(2, 1, 1)] * 12, (16, 16, 1)))
+    built = overlap_construction(net, torch.eye(2).double(), FIELD, layer=12, shift=12)
+    monkeypatch.setattr(Counted, "operations", 0)
+    hops = dataclasses.replace(built, digits=tuple(map(Counted, built.digits)))
+    assert hops.distances() == {far: comb(12, far) for far in range(13)}
+    assert Counted.operations < 200
+    templates = drawn(net, 20)
+    assert torch.equal(built.output(templates), built.predicted_output(templates))
+
+
+def test_windows_are_evaluated_at_the_numbers_that_they_read(monkeypatch):
+    """The factor was formed at all numbers below M^R: twice as many for every wider window."""
+    net = Architecture((12,), 2, ((10, 1, 1), (12, 12, 1)))
+    field = Modular(root_prime(net))
+    built = two_layer_construction(net, torch.eye(2).double(), field)
+    monkeypatch.setattr(Counted, "operations", 0)
+    counted = dataclasses.replace(built, coefficients=tuple(map(Counted, built.coefficients)))
+    templates = drawn(net, 3)
+    assert torch.equal(built.output(templates), counted.predicted_output(templates))
+    assert Counted.operations < 200
+    assert built.predicted_output(templates[:0]).shape == (0,)
 
 
 def listed_pairs(built, axis, cut):

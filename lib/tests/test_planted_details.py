@@ -264,6 +264,13 @@ def test_intervals_are_as_narrow_as_the_level_allows():
     assert runs.median_interval(list(range(6))) == runs.median_interval(list(range(6)), 0.95)
 
 
+def test_every_binomial_of_an_interval_is_formed_once(monkeypatch):
+    asked, comb = [], math.comb
+    monkeypatch.setattr(math, "comb", lambda *sizes: asked.append(sizes) or comb(*sizes))
+    assert runs.median_interval(list(range(100))) == (49.5, 39, 60)
+    assert len(asked) == 50
+
+
 def test_fisher_at_the_ends():
     assert runs.fisher_exact(*np.array([200, 100, 200], dtype=np.uint8)) == runs.fisher_exact(
         200, 100, 200)
