@@ -20,7 +20,6 @@ from lib import (
 )
 from lib.audit import audit, models
 from lib.course import ROOT
-from lib.course.notebooks import read_twin, twins
 from lib.exercises.check import judged
 from lib.exercises.core import apart, rank_of
 from lib.experiments.analysis import cells
@@ -339,80 +338,3 @@ def test_gray_values_have_no_bounds_and_the_table_says_so():
         cell = cell.replace("M = 3  # raw", "M = 1  # raw")
         exec(compile(cell.partition("order = [")[0], "14", "exec"), names)
     assert not any(found.best for found in names["raw"].values())
-
-
-class Names(ast.NodeVisitor):
-    """What a cell reads before it binds it, what it binds, and what its functions read."""
-
-    def __init__(self, source):
-        self.read, self.bound, self.functions, self.own = set(), set(), {}, set()
-        self.visit(ast.parse(source))
-
-    def visit_Name(self, node):
-        if isinstance(node.ctx, ast.Store):
-            self.bound.add(node.id)
-        elif node.id not in self.bound | self.own:
-            self.read.add(node.id)
-
-    def in_this_order(self, *parts):
-        for part in parts:
-            self.visit(part)
-
-    def visit_Assign(self, node):
-        self.in_this_order(node.value, *node.targets)
-
-    def visit_AugAssign(self, node):
-        self.in_this_order(ast.parse(ast.unparse(node.target)), node.value, node.target)
-
-    def visit_For(self, node):
-        self.in_this_order(node.iter, node.target, *node.body, *node.orelse)
-
-    def visit_comprehension_of(self, node):
-        first, outside = node.generators[0], self.own
-        self.visit(first.iter)
-        self.own = outside | {name.id for part in node.generators
-                              for name in ast.walk(part.target) if isinstance(name, ast.Name)}
-        for part in node.generators:
-            self.in_this_order(*[part.iter][part is first:], *part.ifs)
-        self.in_this_order(*([node.key, node.value] if hasattr(node, "key") else [node.elt]))
-        self.own = outside
-
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = visit_comprehension_of
-
-    def visit_alias(self, node):
-        self.bound.add((node.asname or node.name).partition(".")[0])
-
-    def visit_FunctionDef(self, node):
-        inside = list(ast.walk(node))
-        own = {part.arg for part in inside if isinstance(part, ast.arg)} | {
-            part.id for part in inside if isinstance(part, ast.Name)
-            and isinstance(part.ctx, ast.Store)}
-        self.bound.add(node.name)
-        self.functions[node.name] = {
-            part.id for part in inside if isinstance(part, ast.Name)} - own
-
-    visit_ClassDef = visit_FunctionDef
-
-    def visit_Lambda(self, node):
-        self.read |= {part.id for part in ast.walk(node.body) if isinstance(part, ast.Name)} - {
-            part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)
-        } - self.own - self.bound
-
-
-@pytest.mark.parametrize("path", twins(), ids=lambda path: path.stem)
-def test_a_cell_that_is_run_again_after_all_others_reads_what_it_read_at_first(path):
-    cells = [cell for cell in read_twin(path).cells if cell.cell_type == "code"]
-    names = [Names(cell.source) for cell in cells]
-    functions = {}
-    for k, (cell, here) in enumerate(zip(cells, names)):
-        functions |= here.functions
-        needed, called = set(here.read), [*here.read, *here.functions]
-        while called:
-            new = functions.get(called.pop(), set()) - needed - here.bound
-            needed |= new
-            called += new
-        if "remove-cell" not in cell.metadata.get("tags", ()):  # those a reader does not see
-            other = [name for name in sorted(needed)
-                     if any(name in before.bound for before in names[:k])
-                     and any(name in after.bound for after in names[k:])]
-            assert not other, f"{cell.source[:200]}\n{other}: bound again later"
