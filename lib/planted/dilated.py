@@ -6,6 +6,7 @@ makes the task (book/connectivity.md, "A task with a floor").
 """
 
 from collections.abc import Callable
+from itertools import product
 
 import torch
 
@@ -112,10 +113,10 @@ def floor(network: DilatedNetwork, pairs: Pairs) -> float:
         return 0.0
     trees = [dilated_tree(order, network.dim, network.width) for order in network.orders]
     # a place in no pair may lie on either side: a cut of fewer channels may have it with the rows
-    free = [(place, None) for place in range(WINDOW) if place not in sum(pairs, ())]
-    groups = [*pairs, *free]
-    splits = [[group[side] for group, side in zip(groups, sides) if group[side] is not None]
-              for sides in indices(2, len(groups)).tolist()]
+    paired = sum(pairs, ())
+    sides = [*(((first,), (second,)) for first, second in pairs),
+             *(((), (place,)) for place in range(WINDOW) if place not in paired)]
+    splits = [sum(chosen, ()) for chosen in product(*sides)]
     ranks = [sum(tree.mincut(rows) for tree in trees) for rows in splits]
     if set(network.orders) == {_FIRST, _SECOND} and _same(pairs, TASKS["hybrid's pairs"]):
         n = network.dim ** 2
