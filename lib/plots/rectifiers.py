@@ -214,13 +214,12 @@ def _numbers() -> Figure:
 def _shares() -> Figure:
     """How often one channel was enough in the draws of the notebook."""
     curves: dict[str, list[float]] = {}
-    widths = {}
-    for n, m, width, count, _ in stored_table("04_rectifier_networks", "one channel enough"):
+    rows = stored_table("04_rectifier_networks", "one channel enough")
+    for n, m, _, count, _ in rows:
         hits, draws = map(int, count.split(" of "))
         curves.setdefault(f"N = {n}, M = {m}", []).append(hits / draws)
-        widths[int(width)] = True
     with figure(4.2, 2.7) as (drawing, axes):
-        draw_shares(axes, curves, list(widths))
+        draw_shares(axes, curves, sorted({int(row[2]) for row in rows}))
     return drawing
 
 
