@@ -19,12 +19,12 @@ window.addEventListener("load", function () {
   }
 
   function breakAtWords(name) {
-    const words = name.textContent.replace(/([_(]|\.(?!\d))(?=.)/g, "$1 ").split(" ");
+    const words = name.textContent.replace(/([_(]|\.(?!\d))(?=.)/g, "$1\n").split("\n");
     name.replaceChildren(...words.flatMap((word, i) =>
       i ? [document.createElement("wbr"), word] : [word]));
   }
   for (const name of article.querySelectorAll("code.literal .pre"))
-    if (!name.childElementCount && !name.textContent.includes(" ")) breakAtWords(name);
+    if (!name.childElementCount) breakAtWords(name);
 
   // A reader view leaves out what is named like a menu, as MathJax names formulas, unless it is named
   // content as well.
