@@ -336,9 +336,9 @@ with checking("ht-exact-rank", detail="upper bound, {count} networks of "
 # with all widths $r$, and look for the first $Z$ with the same rank.
 
 # %%
-L, dim = 3, 4
-modes = 2**L
-deeps = {r: deep(dim, (r,) * L) for r in (1, 2, 3, 4)}
+levels, dim = 3, 4
+modes = 2**levels
+deeps = {r: deep(dim, (r,) * levels) for r in (1, 2, 3, 4)}
 deep_ranks = {r: certify(net, "even-odd").rank for r, net in deeps.items()}
 
 sizes = {2**k for k in range(9)}  # and every rank, and one less
@@ -347,7 +347,7 @@ for rank in deep_ranks.values():
 stars = {Z: ModeTree.star(modes, dim, Z) for Z in sorted(sizes)}
 star_ranks = {Z: certify(net, "even-odd").rank for Z, net in stars.items()}
 
-table([(r, L * r, deeps[r].parameter_count(), rank,
+table([(r, levels * r, deeps[r].parameter_count(), rank,
         rank, stars[rank].parameter_count())
        for r, rank in deep_ranks.items()],
       ["r", "deep: channels", "parameters", "rank",
@@ -363,7 +363,7 @@ with checking("shallow-channels-needed",
 
 # %% tags=["remove-cell"]
 widest = max(deeps)
-glue("03-deep-channels", L * widest)
+glue("03-deep-channels", levels * widest)
 glue("03-deep-parameters", deeps[widest].parameter_count())
 glue("03-shallow-channels", deep_ranks[widest])
 glue("03-shallow-parameters", stars[deep_ranks[widest]].parameter_count())
@@ -379,19 +379,18 @@ size_figure = depth.draw_rank_against_size(shallow_points, deep_points)
 # The right chart in numbers. Three ranks are certified here, the others follow from the theorem.
 
 # %%
-M = 4  # and all widths
-certified = {L: whole_rank(certify(deep(M, (M,) * L), "even-odd"))
+certified = {L: whole_rank(certify(deep(dim, (dim,) * L), "even-odd"))
              for L in (1, 2, 3)}
-shallow_channels = {L: M ** (2**L // 2) for L in range(1, 6)}
-table([(2**L, M * L, f"{channels:,}", certified.get(L))
+shallow_channels = {L: dim ** (2**L // 2) for L in range(1, 6)}
+table([(2**L, dim * L, f"{channels:,}", certified.get(L))
        for L, channels in shallow_channels.items()],
       ["N", "deep channels", "shallow channels", "certified rank"])
 
 # %% tags=["remove-cell"]
 assert all(shallow_channels.get(L, rank) == rank
            for L, rank in certified.items())
-glue("03-shallow-32", f"{M**16:,}")
-glue("03-deep-32", M * 5)
+glue("03-shallow-32", f"{dim**16:,}")
+glue("03-deep-32", dim * 5)
 
 # %% [markdown]
 # ## Not by approximation either
@@ -585,14 +584,14 @@ print("unshared", left_right(2, (4, 16, 16), shared=False),
       "and shared", left_right(2, (4, 16, 16), shared=True))
 
 # %%
-networks = [  # M and the widths
+half_networks = [  # M and the widths
     (3, (5,)), (2, (2, 3)), (2, (4, 4)), (3, (9, 9)), (3, (5, 8)),
     (2, (2, 2, 2)), (2, (3, 9, 9)), (2, (4, 7, 16)), (2, (4, 16, 16)),
     (3, (9, 81, 81)), (3, (4, 10, 12)), (2, (2, 2, 2, 2)),
     (2, (3, 5, 30, 30)), (2, (4, 4, 9, 20)),
 ]
 halves = {}
-for M, widths in networks:
+for M, widths in half_networks:
     tree = deep(M, widths)
     found = [certify(tree, "left-right", shared=s).rank for s in (False, True)]
     formula = [left_right(M, widths, s) for s in (False, True)]

@@ -707,17 +707,17 @@ def area_exponent(window, size):
     return size * min(window - 1, size // 2)
 
 
-rows = []
+block_rows = []
 for window, size in [(2, 8), (3, 32), (5, 16), (5, 32), (5, 256), (7, 32)]:
     net, bound = blocks(window, size), proposition_2_bound(window, size, M)
     step = net.total_stride(bound.layer - 1)
     smooth = float(proposition_2_exponent(window, size))
     minimal = net.alpha_minimal(bound.layer, size // 2)
     assert bound.shift + 1 == minimal == size // 2 + 1
-    rows.append((window, size, step, bound.exponent, f"{smooth:.1f}",
-                 area_exponent(window, size)))
-table(rows, ["B", "H", "T_S", "exponent for blocks", "its closed form",
-             "area law"])
+    block_rows.append((window, size, step, bound.exponent, f"{smooth:.1f}",
+                       area_exponent(window, size)))
+table(block_rows, ["B", "H", "T_S", "exponent for blocks",
+                   "its closed form", "area law"])
 
 # %% tags=["hide-input"]
 with checking("blocks-bound", evidence="closed form",
@@ -732,7 +732,7 @@ with checking("blocks-bound", evidence="closed form",
         check(any(same) and bound.exponent >= smooth, (window, size))
 
 # %% tags=["remove-cell"]
-for window, size, *_ in rows:
+for window, size, *_ in block_rows:
     bound = blocks(window, size).crossing_bound()
     assert bound.exponent >= area_exponent(window, size)
 glue("09-blocks-theorem", proposition_2_bound(5, 32, M))

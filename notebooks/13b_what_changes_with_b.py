@@ -728,17 +728,17 @@ def alone(name, block):
                for kind in ("color", "spatial") for a in [sixteen(name, kind)])
 
 
-shares = {(name, block): alone(name, block) for name in variants
-          for block in ("same2", "B1max3")}
+alone_shares = {(name, block): alone(name, block) for name in variants
+                for block in ("same2", "B1max3")}
 slow = [name for name in variants if "3e-4" in name or "100" in name]
-assert {name for (name, block), value in shares.items()
+assert {name for (name, block), value in alone_shares.items()
         if block == "same2" and value > 0.2} == {*slow}
-assert all(value < 0.2 for (_, block), value in shares.items()
+assert all(value < 0.2 for (_, block), value in alone_shares.items()
            if block == "B1max3")
 for block in ("same2", "B1max3"):
-    most = max(shares[name, block] for name in variants)
+    most = max(alone_shares[name, block] for name in variants)
     glue(f"13b-{block}-most", f"{100 * most:.0f}")
-    assert shares["120 epochs", block] < 0.1
+    assert alone_shares["120 epochs", block] < 0.1
 
 # %% [markdown]
 # ## At the size of the paper
@@ -895,9 +895,9 @@ largest = max(record["after"]["interaction"] for record in stored
 glue("13b-interaction", int(100 * largest) + 1)
 for block in ("offset2prod", "B2prod", "offset3prod"):
     for when in ("before", "after"):
-        for measure, digits in (("effective", 1), ("interaction", 2)):
+        for measure, decimals in (("effective", 1), ("interaction", 2)):
             value = mean(block, measure, when, on_photographs)
-            glue(f"13b-cifar-{block}-{measure}-{when}", f"{value:.{digits}f}")
+            glue(f"13b-cifar-{block}-{measure}-{when}", f"{value:.{decimals}f}")
     glue(f"13b-cifar-{block}",
          f"{mean(block, 'accuracy', found=on_photographs):.2f}")
 effective = [record[when]["effective"] for record in stored

@@ -98,17 +98,17 @@ with figure(7.2, 3.6, columns=2) as (drawing, axes):
 # %%
 with torch.device("meta"):  # only shapes matter here: no memory for weights
     resnet = models.resnet(18)
-rows = []
+size_rows = []
 for size in (32, 64, 224):
     seen = audit(resnet, size)
-    rows.append((f"{size} × {size}", seen.global_from, len(seen.idle),
-                 len(seen.layers)))
-table(rows, ["image", "everything is seen from", "layers that add nothing",
-             "layers"])
+    size_rows.append((f"{size} × {size}", seen.global_from, len(seen.idle),
+                      len(seen.layers)))
+table(size_rows, ["image", "everything is seen from",
+                  "layers that add nothing", "layers"])
 
 # %% tags=["remove-cell"]
-glue("14-small-from", rows[0][1].removeprefix("features."))
-glue("14-small-idle", rows[0][2])
+glue("14-small-from", size_rows[0][1].removeprefix("features."))
+glue("14-small-idle", size_rows[0][2])
 
 # %% [markdown]
 # ## How much each pixel matters
@@ -123,14 +123,14 @@ deep = nn.Sequential(*itertools.chain(*(
     (nn.Conv2d(3 if i == 0 else 16, 16, 3, padding=1), nn.ReLU())
     for i in range(10))))
 measured = effective_field(deep, size=41, samples=4, seed=14)
-(first, last), _ = measured.theoretical
-table([("can matter", last - first + 1),
+(top, bottom), _ = measured.theoretical
+table([("can matter", bottom - top + 1),
        *((f"{100 * share:g} % of the gradient", measured.size(share)[0])
          for share in (0.95, 0.5))],
       ["pixels along an axis that", "count"])
 
 # %% tags=["remove-cell"]
-glue("14-effective-field", last - first + 1)
+glue("14-effective-field", bottom - top + 1)
 glue("14-effective-most", measured.size(0.95)[0])
 glue("14-effective-half", measured.size(0.5)[0])
 
