@@ -51,7 +51,8 @@ def draw_signs(axes: Axes, net: Architecture, layer: int, shift: int, location: 
     Raises
     ------
     ValueError
-        If the windows up to the layer do not span the shift, or there is no such cell.
+        If the windows up to the layer do not span the shift, there is no such cell, or its last
+        pixel lies outside of the image.
 
     Examples
     --------
@@ -64,6 +65,11 @@ def draw_signs(axes: Axes, net: Architecture, layer: int, shift: int, location: 
     shift = integer("draw_signs: shift", shift)
     digits = shift_digits(net, layer, shift)
     require_cells("draw_signs", net, layer, (location,))
+    first = location * net.total_stride(layer)
+    if first + shift >= net.size[0]:  # it would multiply padding
+        raise ValueError(f"draw_signs: cell {location} of layer {layer} and shift={shift} join the "
+                         f"pixels {first} and {first + shift}; the last pixel of the image is "
+                         f"{net.size[0] - 1}, so take a cell before or a smaller shift")
     used = {layer: {location}}
     for above in range(layer, 0, -1):
         stride, hop = net.strides[above - 1][0], digits[above - 1]
@@ -80,7 +86,6 @@ def draw_signs(axes: Axes, net: Architecture, layer: int, shift: int, location: 
             _cell(axes, v * net.total_stride(below), 1.5 * below, color, str(v), v in used[below])
         axes.text(-0.75, 1.5 * below, f"layer {below}" if below else "pixels", ha="right",
                   va="center", fontsize=10, color=INK)
-    first = location * net.total_stride(layer)
     axes.add_patch(FancyArrowPatch((first, -0.34), (first + shift, -0.34), arrowstyle="-",
                                    connectionstyle="arc3,rad=0.25", linewidth=2,
                                    color=COLORS["cut"]))

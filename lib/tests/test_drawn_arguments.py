@@ -42,6 +42,7 @@ PATCHES = torch.arange(96).reshape(2, 48)
 @pytest.mark.parametrize("draw, named", [
     (lambda axes: crossing.draw_signs(axes, ROW, 2, 4, 8), "draw_signs: cell 8 of layer 2"),
     (lambda axes: crossing.draw_signs(axes, ROW, 3, 4, 1), "draw_signs: cell 1 of layer 3"),
+    (lambda axes: crossing.draw_signs(axes, ROW, 2, 4, 4), "pixels 4 and 8; the last pixel .* 7"),
     (lambda axes: moves.draw_travel(axes, moves.two_hops(), (1,), 8), "draw_travel: cell 8"),
     (lambda axes: moves.draw_travel(axes, moves.two_hops(), (-1,), 1), "marked=-1; need .* 0 to 7"),
     (lambda axes: moves.draw_travel(axes, moves.two_hops(), (8,), 1), "marked=8; need .* 0 to 7"),
