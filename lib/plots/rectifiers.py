@@ -219,7 +219,7 @@ def _shares() -> Figure:
         hits, draws = map(int, count.split(" of "))
         curves.setdefault(f"N = {n}, M = {m}", []).append(hits / draws)
     with figure(4.2, 2.7) as (drawing, axes):
-        draw_shares(axes, curves, sorted({int(row[2]) for row in rows}))
+        draw_shares(axes, curves, list(dict.fromkeys(int(row[2]) for row in rows)))
     return drawing
 
 
