@@ -40,7 +40,7 @@ def draw_in_time(axes: Axes, tree: ModeTree, partition: Partition = (), title: s
     >>> with figure() as (drawing, axes):
     ...     draw_in_time(axes, dilated_tree((2, 1), 2, 2), (0, 1))
     """
-    rows, _ = split_modes(partition, tree.modes)
+    rows, _ = split_modes(partition, tree.grid)
     side = {True: COLORS["rows"], False: COLORS["columns"]}
 
     def draw(child: Node | int) -> tuple[int, int, set[bool]]:

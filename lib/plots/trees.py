@@ -52,7 +52,7 @@ def draw_tree(
     if axes is None:
         with figure(1.2 + 0.6 * tree.modes, 1.2 + 0.8 * tree.root.height) as (_, axes):
             return draw_tree(axes, tree, partition, title)
-    rows, _ = split_modes(partition, tree.modes)
+    rows, _ = split_modes(partition, tree.grid)
     position = {mode: place for place, mode in enumerate(tree.leaves)}
 
     def draw(child: Node | int) -> tuple[float, float]:

@@ -68,7 +68,7 @@ def draw_network(axes: Axes, tree: ModeTree, partition: Partition = (),
     """
     cut = {} if cut is None else cut
     require_cut("draw_network", tree, cut)
-    rows, places = split_modes(partition, tree.modes)[0], _places(tree)
+    rows, places = split_modes(partition, tree.grid)[0], _places(tree)
     top = (places[()][0], places[()][1] + 0.8)
     square = {"marker": "s", "color": INK, "markersize": 6, "zorder": 3}
     for path, (x, y) in places.items():

@@ -65,7 +65,7 @@ def with_widths(tree: ModeTree, widths: Mapping[Path, int]) -> ModeTree:
         parts = tuple(widened(part, (*path, t)) for t, part in enumerate(child.children))
         return Node(parts, widths[path])
 
-    return ModeTree(widened(tree.root, ()), tree.dim)
+    return ModeTree(widened(tree.root, ()), tree.dim, tree.grid)
 
 
 def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
@@ -128,7 +128,7 @@ def design_widths(tree: ModeTree, partitions: Sequence[Partition], budget: int,
                          "at least one of each")
     choice("design_widths: by", by, ("level", "node"))
     flag("design_widths: shared", shared)
-    rows = [split_modes(partition, tree.modes)[0] for partition in partitions]
+    rows = [split_modes(partition, tree.grid)[0] for partition in partitions]
     groups: dict[object, list[Path]] = {}
     for path, node in tree.inner_nodes():
         groups.setdefault(node.height if by == "level" else path, []).append(path)

@@ -40,7 +40,7 @@ def multiplicative_mincut(tree, partition: Partition) -> int:
     >>> multiplicative_mincut(ModeTree.star(modes=4, dim=2, width=3), (0, 1))
     3
     """
-    rows = frozenset(split_modes(partition, tree.modes)[0])  # of others no leaf would be one
+    rows = frozenset(split_modes(partition, tree.grid)[0])  # of others no leaf would be one
 
     def sides(child) -> tuple[int, int]:
         """Cheapest cuts below the matrix above ``child``, with that matrix on either side."""

@@ -5,6 +5,7 @@ a partition splits its windows (Cohen & Shashua, 2017; book/pooling-geometry.md)
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import comb, prod
 
 from ..bounds.partitions import Grid, Partition, split_modes
@@ -95,6 +96,7 @@ def pooling_tree(grid: Grid, dim: int, widths: Sequence[int],
     Returns
     -------
     ModeTree
+        On that grid, so that ``"left-right"`` is the left half of the image.
 
     Raises
     ------
@@ -105,14 +107,13 @@ def pooling_tree(grid: Grid, dim: int, widths: Sequence[int],
     --------
     >>> print(pooling_tree(4, 2, (3, 3), "mirror"))
     [[0 3]:3 [1 2]:3]:3 over dimension 2
-    >>> tree = pooling_tree((4, 4), 2, (4, 4), "mirror")
-    >>> tree.mincut(split_modes("left-right", (4, 4))[0])
+    >>> pooling_tree((4, 4), 2, (4, 4), "mirror").mincut("left-right")
     256
     """
     grid = tuple(grid) if several(grid) else (grid,)
     order = pooling_order(grid, geometry)
     pool = 2 if len(grid) == 1 else 4
-    return ModeTree.perfect(len(order), pool, dim, widths).permuted(order)
+    return replace(ModeTree.perfect(len(order), pool, dim, widths).permuted(order), grid=grid)
 
 
 def published_bounds(tree: ModeTree, partition: Partition) -> tuple[int, int, int]:
@@ -141,7 +142,7 @@ def published_bounds(tree: ModeTree, partition: Partition) -> tuple[int, int, in
     (16, 256, 256)
     """
     kind("published_bounds: tree", tree, ModeTree)
-    rows = frozenset(split_modes(partition, tree.modes)[0])
+    rows = frozenset(split_modes(partition, tree.grid)[0])
 
     def below(child) -> tuple[int, int, int, int, int]:
         """Row and column positions, and the three bounds."""

@@ -44,7 +44,7 @@ def smallest_cut(tree: ModeTree, partition: Partition) -> dict[Path, int]:
     {(0,): 2, (1,): 2}
     """
     kind("smallest_cut: tree", tree, ModeTree)
-    rows = set(split_modes(partition, tree.modes)[0])
+    rows = set(split_modes(partition, tree.grid)[0])
 
     def sides(child: Node | int, path: Path) -> list[dict[Path, int]]:
         """Cheapest cuts below the matrix above a child, with that matrix on either side."""
@@ -117,7 +117,7 @@ def routes(tree: ModeTree, partition: Partition) -> list[tuple[int, int]]:
     [(0, 1), (2, 3)]
     """
     kind("routes: tree", tree, ModeTree)
-    base, rows = common_base(tree), set(split_modes(partition, tree.modes)[0])
+    base, rows = common_base(tree), set(split_modes(partition, tree.grid)[0])
 
     def strands(child: Node | int) -> dict[int, tuple[list, list]]:
         """For each surplus of row strands: the pairs joined below, and the strands left open."""

@@ -80,11 +80,15 @@ class ModeTree:
     root : Node
     dim : int
         M, the dimension of every mode (the number of representation channels).
+    grid : tuple of int, optional
+        (N,), or the (height, width) of an image whose pixels are the modes, row by row: names of
+        partitions are read on it.
 
     Raises
     ------
     ValueError
-        If the leaves are not the modes 0..N-1 once each, or a width or ``dim`` is not positive.
+        If the leaves are not the modes 0..N-1 once each, a width or ``dim`` is not positive, or
+        the grid has not N positions.
 
     Notes
     -----
@@ -106,6 +110,7 @@ class ModeTree:
 
     root: Node
     dim: int
+    grid: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.root, Node):
@@ -122,9 +127,14 @@ class ModeTree:
                 raise ValueError(f"ModeTree: the node at path {path} has no children")
             _positive(f"width of the node at path {path}", node.width)
         if sorted(self.leaves) != list(range(self.modes)):
-            raise ValueError(
-                f"ModeTree: leaves {self.leaves} are not the modes 0..{self.modes - 1} once each"
-            )
+            raise ValueError(f"ModeTree: leaves {self.leaves} are not the modes "
+                             f"0..{self.modes - 1} once each")
+        grid = self.modes if self.grid is None else self.grid
+        grid = integers("ModeTree: grid", grid if several(grid) else (grid,), 1)
+        if not 1 <= len(grid) <= 2 or prod(grid) != self.modes:
+            raise ValueError(f"ModeTree: grid {grid} for {self.modes} modes; need as many "
+                             "positions, on one axis or two")
+        object.__setattr__(self, "grid", grid)
 
     @classmethod
     def star(cls, modes: int, dim: int, width: int) -> ModeTree:
@@ -173,9 +183,8 @@ class ModeTree:
         """
         pool = integer("ModeTree.perfect: pool", pool)
         if pool < 2 or integer("ModeTree.perfect: modes", modes) < pool:
-            raise ValueError(
-                f"ModeTree.perfect: pool={pool}, modes={modes}; need 2 <= pool <= modes"
-            )
+            raise ValueError(f"ModeTree.perfect: pool={pool}, modes={modes}; need 2 <= pool "
+                             "<= modes")
         kind("ModeTree.perfect: widths", widths, list, tuple)
         level: list[Node | int] = list(range(modes))
         depth = 0
@@ -183,19 +192,15 @@ class ModeTree:
             if len(level) % pool:
                 raise ValueError(f"ModeTree.perfect: {modes} modes are not a power of pool={pool}")
             if depth >= len(widths):
-                raise ValueError(
-                    f"ModeTree.perfect: {len(widths)} widths {tuple(widths)} for {modes} modes in "
-                    f"pools of {pool}; need log_{pool} {modes}"
-                )
+                raise ValueError(f"ModeTree.perfect: {len(widths)} widths {tuple(widths)} for "
+                                 f"{modes} modes in pools of {pool}; need log_{pool} {modes}")
             groups = [tuple(level[i : i + pool]) for i in range(0, len(level), pool)]
             level_widths = _spread(widths[depth], len(groups), depth)
             level = [Node(group, width) for group, width in zip(groups, level_widths, strict=True)]
             depth += 1
         if depth != len(widths):
-            raise ValueError(
-                f"ModeTree.perfect: {len(widths)} widths {tuple(widths)} for {depth} levels "
-                f"({modes} modes in pools of {pool})"
-            )
+            raise ValueError(f"ModeTree.perfect: {len(widths)} widths {tuple(widths)} for {depth} "
+                             f"levels ({modes} modes in pools of {pool})")
         return cls(level[0], dim)
 
     def permuted(self, order: Sequence[int]) -> ModeTree:
@@ -216,7 +221,7 @@ class ModeTree:
                 return Node(tuple(relabel(c) for c in child.children), child.width)
             return order[child]
 
-        return ModeTree(relabel(self.root), self.dim)
+        return ModeTree(relabel(self.root), self.dim, self.grid)
 
     @cached_property
     def leaves(self) -> tuple[int, ...]:
@@ -260,11 +265,6 @@ class ModeTree:
     def channels(self) -> int:
         """M, the number of representation channels."""
         return self.dim
-
-    @property
-    def grid(self) -> tuple[int, ...]:
-        """The sizes of the grid of positions, (N,)."""
-        return (self.modes,)
 
     def weight_shapes(self) -> dict[Path, tuple[int, ...]]:
         """The shape of every weight: the output vector at ``()``, a matrix above every child.
@@ -466,6 +466,8 @@ class ModeTree:
 
     def __repr__(self) -> str:
         children, modes = self.root.children, tuple(range(self.modes))
+        if len(self.grid) > 1:
+            return f"ModeTree({self.root!r}, dim={self.dim}, grid={self.grid})"
         if children == modes:
             return f"ModeTree.star(modes={len(modes)}, dim={self.dim}, width={self.root.width})"
         by_level: dict[int, list[int]] = {}
@@ -493,8 +495,6 @@ def _spread(width: int | Sequence[int], count: int, level: int) -> Sequence[int]
         return [width] * count
     width = tuple(width)
     if len(width) != count:
-        raise ValueError(
-            f"ModeTree.perfect: {len(width)} widths {width} for the {count} nodes of "
-            f"level {level + 1}"
-        )
+        raise ValueError(f"ModeTree.perfect: {len(width)} widths {width} for the {count} nodes of "
+                         f"level {level + 1}")
     return width
