@@ -27,7 +27,7 @@ if "google.colab" in sys.modules and subprocess.run(f'test -d course/lib || time
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-import torch, lib.plots.experiments as plots
+import math, torch, lib.plots.experiments as plots
 
 from lib import check_answer, checking, glue, table
 from lib.experiments import (analysis, augment, images, jobs, kinds, networks,
@@ -367,8 +367,8 @@ with checking("convnet-overlaps-alike", evidence="trained",
 # %% tags=["remove-cell"]
 if 0.25 in levels["spatial"]:  # the words above
     assert min(by_parameters["spatial", 0.25].values()) < 1
-glue("13-alike-low", f"{min(spread):.1f}")
-glue("13-alike-high", f"{max(spread):.1f}")
+glue("13-alike-low", f"{math.floor(10 * min(spread)) / 10}")  # bounds, outward
+glue("13-alike-high", f"{math.ceil(10 * max(spread)) / 10}")
 for kind in both:
     highest = by_parameters[kind, levels[kind][-1]]
     glue(f"13-parameters-{kind}", text(highest.get(2)))
@@ -398,7 +398,8 @@ with checking("convnet-diminishing-overlap", evidence="trained",
             check(first > 2 * step, kind)
 
 # %% tags=["remove-cell"]
-glue("13-later-step", f"{max(max(row[1:]) for row in steps.values()):.1f}")
+most = max(max(row[1:]) for row in steps.values())
+glue("13-later-step", f"{math.ceil(10 * most) / 10}")
 
 # %% [markdown]
 # ## What was left open, varied
