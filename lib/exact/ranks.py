@@ -66,6 +66,7 @@ class Certificate:
 
         By the Schwartz-Zippel lemma it is (degree of a minor) / p, for parameters drawn uniformly
         and independently modulo p. It is 0 if the rank is full, None if the degree is not known.
+        Of a block the generic rank of the block is meant: the whole matrix may have a larger one.
         """
         if self.full:
             return 0.0
@@ -91,9 +92,12 @@ class Certificate:
             lines.append("That the rank is never larger does not follow: it needs a proof.")
         if self.failure_probability:
             lines.append(
-                "For uniformly drawn parameters, the generic rank modulo "
-                f"{self.prime} is larger with probability at most {self.failure_probability:.1e}."
+                f"For uniformly drawn parameters, the generic rank {'of the block ' * self.sampled}"
+                f"modulo {self.prime} is larger with probability at most "
+                f"{self.failure_probability:.1e}."
             )
+        if self.sampled and not self.full:
+            lines.append("The whole matrix may have a larger rank.")
         return " ".join(lines)
 
     def __str__(self) -> str:

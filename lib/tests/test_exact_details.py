@@ -259,7 +259,8 @@ SENTENCES = [
      "has rank ≥ 1 over the rationals. If its entries are polynomials with integer coefficients, "
      "taken at parameters modulo 1009, the rank is ≥ 1 for almost all real parameters. That the "
      "rank is never larger does not follow: it needs a proof. For uniformly drawn parameters, the "
-     "generic rank modulo 1009 is larger with probability at most 5.9e-03.",
+     "generic rank of the block modulo 1009 is larger with probability at most 5.9e-03. The whole "
+     "matrix may have a larger rank.",
      "AT LEAST 1: only a block of 2 × 5 entries was looked at, out of 2 × 6; its rank is 1, mod "
      "1009", 6 / 1009),
     (Certificate(0, 7, (2, 1), None, 0),
