@@ -27,8 +27,6 @@ if "google.colab" in sys.modules and subprocess.run(f'test -d course/lib || time
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-from statistics import median
-
 import math, torch, lib.plots.experiments as plots, lib.trees.symmetry as group
 
 from lib import (Architecture, ModeTree, Modular, certify_weights, checking,
@@ -390,7 +388,7 @@ noise = {C: sorted((max(values) - min(values)) / gap(kind, C)
                    for values in [found[kind, block, C]]) for C in tried}
 for C, apart in noise.items():
     print(f"C={C}: seeds differ by at most {apart[-1]:.2f}, "
-          f"half of the networks by less than {median(apart):.2f}")
+          f"half of the networks by less than {apart[len(apart) // 2]:.2f}")
 closed = {(block, C): shares(block, C)
           for block in key if block not in ("B1", "B2") for C in tried}
 table([(block, *(f"{value:+.2f}" for place in range(2) for C in tried
@@ -448,7 +446,7 @@ for kind in ("color", "spatial"):
 glue("13b-networks", len(factorial))
 for C, apart in noise.items():
     glue(f"13b-noise-{C}", f"{math.ceil(10 * apart[-1]) / 10}")
-    glue(f"13b-noise-half-{C}", f"{median(apart):.2f}")
+    glue(f"13b-noise-half-{C}", f"{apart[len(apart) // 2]:.2f}")
 for block in key:
     for kind in ("color", "spatial"):
         glue(f"13b-{block}-{kind}", f"{reached(kind, block):.2f}")

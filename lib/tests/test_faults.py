@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import sys
+import traceback
 import warnings
 
 import pytest
@@ -62,15 +63,19 @@ def in_process(run, place, at, fault):
 
 def in_child(run, place, at, fault):
     """The same in a process of its own, which really ends there."""
+    said = place.with_suffix(".txt")
     child = os.fork()
     if child == 0:
         try:
-            with Steps(place, at, fault, end=functools.partial(os._exit, 9)).counted():
+            with Steps(place, at, fault, end=functools.partial(os._exit, 9)).counted() as steps:
                 run(place)
+            said.write_text("\n".join(steps.done))
+        except BaseException:
+            said.write_text(traceback.format_exc())
         finally:
             os._exit(0)
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert ended == 9, (at, "the run in the child is over without this step", ended)
+    assert ended == 9, (at, "the child is over without this step", ended, said.read_text())
     return "killed", None
 
 
