@@ -2,10 +2,11 @@
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
 class Largest(TorchDispatchMode):
-    """The bytes of the largest tensor made inside a ``with``."""
+    """The bytes of the largest tensor made inside a ``with``; views are not made."""
 
     def __init__(self):
         super().__init__()
@@ -13,7 +14,9 @@ class Largest(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **kwargs or {})
-        for part in result if isinstance(result, (tuple, list)) else [result]:
-            if isinstance(part, torch.Tensor):
+        given = {part.untyped_storage().data_ptr() for part in tree_leaves((args, kwargs))
+                 if isinstance(part, torch.Tensor)}
+        for part in tree_leaves(result):
+            if isinstance(part, torch.Tensor) and part.untyped_storage().data_ptr() not in given:
                 self.bytes = max(self.bytes, part.untyped_storage().nbytes())
         return result
