@@ -397,7 +397,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                    else "backslashreplace")
         print(text)
         sys.stdout.flush()
-    except (TypeError, ValueError, UnsupportedOperation) as error:
+    except (MemoryError, TypeError, ValueError, UnsupportedOperation) as error:
         print(f"{command()}: {_as_options(in_one_line(error))}", file=sys.stderr)
         return 3 if isinstance(error, UnsupportedOperation) else 2
     except OSError as error:                        # `... | head`, or a full disk

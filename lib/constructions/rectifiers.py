@@ -18,10 +18,9 @@ from ..bounds.partitions import Partition, split_modes
 from ..checks import choice, counted, integer, kind
 from ..exact.arithmetic import DEFAULT_PRIME, Modular, Real
 from ..exact.ranks import Certificate, exact_rank
-from ..grids.grid import place
+from ..grids.grid import Network, grid_block, place
 from ..networks.architecture import Architecture, Weights
-from ..networks.convolutional import forward
-from ..trees.tensors import indices
+from ..networks.convolutional import grid_network
 
 __all__ = ["RectifierConstruction", "certify_rectifier", "rectifier_construction",
            "rectifier_outputs"]
@@ -157,6 +156,16 @@ def rectifier_outputs(
     >>> rectifier_outputs(net, weights, torch.tensor([[0, 0], [1, 1]]))
     tensor([3., 2.], dtype=torch.float64)
     """
+    network, shown = _exact_network(net, weights, pooling, representation)
+    x, cells = place(shown, templates), prod(net.size)
+    if templates.ndim != 2 or templates.shape[1] != cells:
+        raise ValueError(f"rectifier_outputs: templates of shape {tuple(templates.shape)}; need "
+                         f"(batch, {cells})")
+    return network(x)
+
+
+def _exact_network(net, weights, pooling, representation) -> tuple[Network, torch.Tensor]:
+    """The network as a function of inputs (batch, N, M), and F, after all checks but of inputs."""
     kind("rectifier_outputs: net", net, Architecture).check_weights(weights)
     choice("rectifier_outputs: pooling", pooling, ("max", "sum"))
     where = weights[0][0].device
@@ -166,11 +175,6 @@ def rectifier_outputs(
     if shown.ndim != 2 or shown.shape[1] != net.channels or not whole:
         raise ValueError(f"rectifier_outputs: representation of shape {tuple(shown.shape)}; need "
                          f"integers of shape (templates, {net.channels})")
-    x, cells = place(shown, templates), prod(net.size)
-    if templates.ndim != 2 or templates.shape[1] != cells:
-        raise ValueError(f"rectifier_outputs: templates of shape {tuple(templates.shape)}; need "
-                         f"(batch, {cells})")
-    x = x.movedim(-1, 1).unflatten(2, net.size)
     weights = net.map_weights(torch.Tensor.double, weights)   # sums of small integers wrap around
     largest = shown.abs().max()
     for layer, (weight, bias) in enumerate(weights, 1):
@@ -185,7 +189,7 @@ def rectifier_outputs(
         if largest >= LARGEST_EXACT:
             raise ValueError(f"rectifier_outputs: numbers after layer {layer} could reach "
                              f"{largest:.1e}; float64 is exact below 2**53")
-    return forward(net, weights, x, Real(), pooling, "relu").flatten(1)[:, 0]
+    return grid_network(net, weights, Real(), 0, pooling, "relu"), shown
 
 
 def certify_rectifier(
@@ -237,8 +241,6 @@ def certify_rectifier(
     if entries > LARGEST:
         raise ValueError(f"certify_rectifier: a matrix of {counted(entries)} entries; at most "
                          f"{LARGEST} are evaluated, take fewer cells or templates")
-    left, right = (indices(count, len(modes)).to(weights[0][0].device) for modes in (rows, columns))
-    shown = left.new_empty(len(left), len(right), len(rows) + len(columns))
-    shown[:, :, list(rows)], shown[:, :, list(columns)] = left[:, None], right[None]
-    outputs = rectifier_outputs(net, weights, shown.flatten(0, 1), pooling, representation)
-    return exact_rank(outputs.reshape(len(left), len(right)), prime)
+    network, shown = _exact_network(net, weights, pooling, representation)
+    outputs = grid_block(network, shown, rows, net.grid)
+    return exact_rank(outputs, prime)

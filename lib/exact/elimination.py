@@ -22,6 +22,7 @@ from .parallel_inverse import parallel_inverse
 from .tiles import center, on_gpu, product, subtract_product, workers
 
 PANEL = 512  # columns stripped at a time, at most 512 to keep the products exact
+BESIDE = 2**15  # columns beside a panel from which it is subtracted at a time
 SMALL = 32  # blocks of at most this height and width are eliminated entry by entry
 ROW_BY_ROW = 128  # so are whole matrices up to this size on the CPU: there no product pays
 
@@ -58,10 +59,13 @@ def rank_in_place(matrix: torch.Tensor, field, panel: int = PANEL) -> int:
             pivots, columns, inverse = nonsingular_block(left, field)
             size = len(pivots)
             rank += size
-            if size:
-                top = product(inverse, right[pivots], field, run)  # (s, n')
-                _move_pivots_out(rest, pivots)
-                subtract_product(right[size:], left[size:, columns], top, field, run)
+            if 0 < size < len(rest):  # else nothing changes, or nothing is left
+                _move_pivots_out(left, pivots)
+                below = left[size:, columns]
+                for part in right.split(BESIDE, dim=1):
+                    top = product(inverse, part[pivots], field, run)  # (s, n')
+                    _move_pivots_out(part, pivots)
+                    subtract_product(part[size:], below, top, field, run)
             rest = right[size:]
         return rank
 

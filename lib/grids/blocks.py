@@ -6,16 +6,21 @@ index (or once per column index); what is left are the cells that see both sides
 :mod:`lib.grids.pairs` evaluates those on tiles of pairs.
 """
 
+from collections.abc import Iterator
+
 import torch
 
 from ..bounds.partitions import Partition, split_modes
 from ..checks import kind, shown
 from ..exact.arithmetic import chosen_arithmetic
-from ..trees.tensors import indices
+from ..trees.tensors import AllIndices
 from .cells import Side, Splitter
 from .pairs import evaluate_pairs
 
 __all__ = ["matricization_block"]
+
+NUMBERS = 2**22  # representation values of the indices of a side whose cells are held at a time
+FEWEST = 2**14  # indices of a side that are held at a time all the same
 
 
 def matricization_block(
@@ -81,12 +86,17 @@ def matricization_block(
     weights = specification.map_weights(settled, weights)
     templates = _representation(representation, specification.channels, arithmetic).to(devices[0])
     row_modes, column_modes = split_modes(partition, specification.grid)
-    rows = _side("row", row_modes, row_indices, templates)
-    columns = _side("column", column_modes, column_indices, templates)
-    splitter = Splitter(rows, columns, arithmetic)
-    inputs = splitter.input_cells()
-    cell = specification.output_cell(weights, inputs, splitter.multiply, output)
-    return evaluate_pairs(cell, rows, columns, arithmetic)
+    above = _indices("row", row_modes, row_indices, len(templates))
+    beside = _indices("column", column_modes, column_indices, len(templates))
+    block = templates.new_empty(len(above), len(beside))
+    for top, rows in _sides(row_modes, above, templates):
+        for left, columns in _sides(column_modes, beside, templates):
+            splitter = Splitter(rows, columns, arithmetic)
+            inputs = splitter.input_cells()
+            cell = specification.output_cell(weights, inputs, splitter.multiply, output)
+            inputs.clear()  # functions that call themselves may hold them until some other time
+            evaluate_pairs(cell, rows, columns, arithmetic, block[top, left])
+    return block
 
 
 def _representation(given, channels: int, arithmetic) -> torch.Tensor:
@@ -102,10 +112,11 @@ def _representation(given, channels: int, arithmetic) -> torch.Tensor:
     return arithmetic.taken(given.detach().double())
 
 
-def _side(name: str, modes: tuple[int, ...], given, representation: torch.Tensor) -> Side:
-    count = len(representation)
-    given = indices(count, len(modes)) if given is None else kind(
-        f"matricization_block: {name} indices", given, torch.Tensor)
+def _indices(name: str, modes: tuple[int, ...], given, count: int) -> AllIndices | torch.Tensor:
+    """The indices of a side, checked."""
+    if given is None:
+        return AllIndices(count, len(modes))
+    kind(f"matricization_block: {name} indices", given, torch.Tensor)
     if given.ndim != 2 or given.shape[1] != len(modes) or given.dtype != torch.int64:
         raise ValueError(
             f"matricization_block: {name} indices of shape {tuple(given.shape)} and type "
@@ -116,4 +127,16 @@ def _side(name: str, modes: tuple[int, ...], given, representation: torch.Tensor
             f"matricization_block: {name} indices from {given.min()} to {given.max()}; there are "
             f"{count} templates"
         )
-    return Side(modes, given.to(representation.device), representation)
+    return given
+
+
+def _sides(
+    modes: tuple[int, ...], every: AllIndices | torch.Tensor, representation: torch.Tensor
+) -> Iterator[tuple[slice, Side]]:
+    """A side in parts: of a long one the cells of all indices are many times the block."""
+    step = max(FEWEST, NUMBERS // max(1, representation.shape[1] * len(modes)))
+    where = every.device if isinstance(every, torch.Tensor) else "cpu"
+    for start in range(0, len(every), step):
+        numbers = torch.arange(start, min(start + step, len(every)), device=where)
+        part = every[numbers].to(representation.device)
+        yield slice(start, start + step), Side(modes, part, representation)

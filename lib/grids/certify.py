@@ -16,7 +16,7 @@ from ..checks import counted, integer
 from ..exact.arithmetic import DEFAULT_PRIME, Modular
 from ..exact.device import WORTH_MOVING, exact_device, generator
 from ..exact.ranks import Certificate, exact_rank
-from ..trees.tensors import indices, sample_indices
+from ..trees.tensors import sample_indices
 from .blocks import matricization_block
 from .specification import Specification, require_specification
 
@@ -56,8 +56,8 @@ def certify(
     representation : None, "random" or torch.Tensor of integers, shape (templates, M)
         F, with F[d, c] = f_c(x^(d)): the identity, random residues (M templates), or given.
     rows, columns : int, optional
-        Draw that many rows or columns at random instead of taking all; two copies of the block
-        must fit in memory. By default all are taken if the matrix has at most ``LARGEST``
+        Draw that many rows or columns at random instead of taking all; three copies of the block
+        and 0.3 GB must fit in memory. By default all are taken if there are at most ``LARGEST``
         entries, else up to ``SAMPLE`` of either.
     prime : int
         A prime below 2**23.
@@ -97,7 +97,7 @@ def certify(
     degree = entry_degree(subject, weights, isinstance(representation, str), output)
     split = split_modes(partition, subject.grid)
     chosen, whole = _chosen(split, len(templates), rows, columns, draw)
-    block = _block(subject, weights, split[0], chosen, templates, field, output, device)
+    block = _block(subject, weights, split, chosen, templates, field, output, device)
     return exact_rank(block, prime, block.device, whole, degree)
 
 
@@ -153,7 +153,7 @@ def certify_weights(
     templates = _templates(representation, subject.channels, field, draw)
     split = split_modes(partition, subject.grid)
     chosen, whole = _chosen(split, len(templates), rows, columns, draw)
-    block = _block(subject, weights, split[0], chosen, templates, field, output, device)
+    block = _block(subject, weights, split, chosen, templates, field, output, device)
     return exact_rank(block, prime, block.device, whole)
 
 
@@ -204,7 +204,7 @@ def _templates(representation, channels: int, field: Modular, draw) -> torch.Ten
 
 
 def _chosen(split, templates: int, rows, columns, draw):
-    """The row and the column indices, and the shape of the whole matrix if they are not all."""
+    """Row and column indices, None for all, and the shape of the matrix if some are left out."""
     available = tuple(templates ** len(modes) for modes in split)
     default = max(available) if math.prod(available) <= LARGEST else SAMPLE
     if rows is columns is None and default < max(available):  # a rank read off would look exact
@@ -217,17 +217,18 @@ def _chosen(split, templates: int, rows, columns, draw):
     if min(counts) < 1:
         raise ValueError(f"certify: rows={rows}, columns={columns}; take at least one of each")
     chosen = [
-        indices(templates, len(modes)) if count == n
-        else sample_indices(templates, len(modes), count, draw)
+        None if count == n else sample_indices(templates, len(modes), count, draw)
         for modes, count, n in zip(split, counts, available, strict=True)
     ]
     return chosen, None if counts == available else available
 
 
-def _block(subject, weights, row_modes, chosen, templates, field, output, device) -> torch.Tensor:
+def _block(subject, weights, split, chosen, templates, field, output, device) -> torch.Tensor:
     """The matrix, on the device where it is eliminated."""
-    if device is not None or math.prod(map(len, chosen)) >= WORTH_MOVING:
+    entries = math.prod(len(templates) ** len(modes) if given is None else len(given)
+                        for modes, given in zip(split, chosen, strict=True))
+    if device is not None or entries >= WORTH_MOVING:
         target = exact_device(device)
         weights = subject.map_weights(lambda weight: weight.to(target), weights)
         templates = templates.to(target)
-    return matricization_block(subject, weights, row_modes, *chosen, templates, field, output)
+    return matricization_block(subject, weights, split[0], *chosen, templates, field, output)

@@ -6,13 +6,13 @@ Everything here evaluates the network as a black box; :mod:`lib.grids.blocks` is
 product network can be taken apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 
 from ..bounds.partitions import Grid, Partition, split_modes
 from ..checks import floats, integer, kind, shown
-from ..trees.tensors import indices
+from ..trees.tensors import AllIndices, indices
 
 __all__ = ["change_basis", "grid_block", "grid_tensor", "place"]
 
@@ -80,7 +80,7 @@ def grid_tensor(network: Network, representation: torch.Tensor, modes: int) -> t
     modes = integer("grid_tensor: modes", modes, 1)
     _matrix("grid_tensor", network, representation)
     count = representation.shape[0]
-    values = _evaluate(network, representation, indices(count, modes))
+    values = _evaluate(network, representation, indices(count, modes).split(BATCH), count**modes)
     return values.reshape((count,) * modes)
 
 
@@ -97,8 +97,8 @@ def grid_block(
     representation: torch.Tensor,
     partition: Partition,
     grid: Grid,
-    row_indices: torch.Tensor,
-    column_indices: torch.Tensor,
+    row_indices: torch.Tensor | None = None,
+    column_indices: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """A block of a matricized grid tensor, without building the tensor.
 
@@ -109,10 +109,10 @@ def grid_block(
     partition : str or iterable of int
     grid : int or (int, int)
         As in :func:`lib.bounds.partitions.split_modes`.
-    row_indices : torch.Tensor of int64, shape (n_rows, number of row modes)
-        The templates shown at the row modes; for all of them `indices`, for a sample
-        `sample_indices`, both in lib/trees/tensors.py.
-    column_indices : torch.Tensor of int64, shape (n_columns, number of column modes)
+    row_indices : torch.Tensor of int64, shape (n_rows, number of row modes), optional
+        The templates shown at the row modes; all of them by default, the last mode fastest. For
+        a sample `sample_indices` in lib/trees/tensors.py.
+    column_indices : torch.Tensor of int64, shape (n_columns, number of column modes), optional
 
     Returns
     -------
@@ -127,37 +127,57 @@ def grid_block(
     """
     _matrix("grid_block", network, representation)
     row_modes, column_modes = split_modes(partition, grid)
+    sides = []
     for name, given, needed in (
         ("row", row_indices, row_modes),
         ("column", column_indices, column_modes),
     ):
+        if given is None:
+            sides.append(AllIndices(len(representation), len(needed)))
+            continue
         kind(f"grid_block: {name} indices", given, torch.Tensor)
         if given.ndim != 2 or given.shape[1] != len(needed):
             raise ValueError(
                 f"grid_block: {name} indices of shape {tuple(given.shape)}; need "
                 f"(any, {len(needed)}) for the modes {needed}"
             )
-    n_rows, n_columns = len(row_indices), len(column_indices)
-    templates = row_indices.new_empty(n_rows, n_columns, len(row_modes) + len(column_modes))
-    templates[:, :, list(row_modes)] = row_indices[:, None]
-    templates[:, :, list(column_modes)] = column_indices[None]
-    values = _evaluate(network, representation, templates.flatten(0, 1))
+        sides.append(given)
+    rows, columns = sides
+    n_rows, n_columns = len(rows), len(columns)
+    where = next((side.device for side in sides if isinstance(side, torch.Tensor)), "cpu")
+
+    def batches() -> Iterator[torch.Tensor]:
+        """What the entries show, some at a time: that of all is many times the block."""
+        for start in range(0, n_rows * n_columns, BATCH):
+            stop = min(start + BATCH, n_rows * n_columns)
+            numbers = torch.arange(start, stop, device=where)
+            above, beside = rows[numbers // n_columns], columns[numbers % n_columns]
+            templates = above.new_empty(len(numbers), len(row_modes) + len(column_modes))
+            templates[:, list(row_modes)] = above
+            templates[:, list(column_modes)] = beside
+            yield templates
+
+    values = _evaluate(network, representation, batches(), n_rows * n_columns)
     return values.reshape(n_rows, n_columns)
 
 
 def _evaluate(
-    network: Network, representation: torch.Tensor, templates: torch.Tensor
+    network: Network, representation: torch.Tensor, batches: Iterable[torch.Tensor], count: int
 ) -> torch.Tensor:
-    if len(templates) == 0:
-        return representation.new_empty(len(templates))
-    templates = templates.to(representation.device)
+    """The outputs for `count` inputs, which come in batches of the templates that they show."""
+    if count == 0:
+        return representation.new_empty(0)
+    result, start = None, 0
     with torch.no_grad():
-        parts = [(part, network(place(representation, part))) for part in templates.split(BATCH)]
-    for part, values in parts:
-        if not isinstance(values, torch.Tensor) or values.numel() != len(part):
-            raise ValueError(f"grid tensor: the network made {shown(values)} of {len(part)} "
-                             f"inputs; need a tensor of shape ({len(part)},)")
-    return torch.cat([values.reshape(-1) for _, values in parts])
+        for part in batches:
+            values = network(place(representation, part.to(representation.device)))
+            if not isinstance(values, torch.Tensor) or values.numel() != len(part):
+                raise ValueError(f"grid tensor: the network made {shown(values)} of {len(part)} "
+                                 f"inputs; need a tensor of shape ({len(part)},)")
+            result = values.new_empty(count) if result is None else result
+            result[start : start + len(part)] = values.reshape(-1)
+            start += len(part)
+    return result
 
 
 def change_basis(tensor: torch.Tensor, matrix: torch.Tensor, arithmetic) -> torch.Tensor:

@@ -25,7 +25,9 @@ TILE = {"cpu": 2**16, "cuda": 2**24}  # pairs evaluated at a time: on a CPU they
 MEMORY = {"cpu": 2**28, "cuda": 2**33}  # bytes for the values of a tile in deep networks
 
 
-def evaluate_pairs(cell: Cell, rows: Side, columns: Side, arithmetic) -> torch.Tensor:
+def evaluate_pairs(
+    cell: Cell, rows: Side, columns: Side, arithmetic, out: torch.Tensor | None = None
+) -> torch.Tensor:
     """The values of a cell of one channel on all pairs.
 
     Parameters
@@ -33,6 +35,8 @@ def evaluate_pairs(cell: Cell, rows: Side, columns: Side, arithmetic) -> torch.T
     cell : Cell
     rows, columns : Side
     arithmetic : Real or Modular
+    out : torch.Tensor, shape (rows, columns), optional
+        Where the values are written.
 
     Returns
     -------
@@ -58,10 +62,11 @@ def evaluate_pairs(cell: Cell, rows: Side, columns: Side, arithmetic) -> torch.T
     labels = _Labels(rows), _Labels(columns)
     heights, widths = len(rows.indices), len(columns.indices)
     step = _tile_side(cell, rows.indices.device.type)
-    result = rows.representation.new_empty(heights, widths)
-    for top in range(0, heights, step):
-        for left in range(0, widths, step):
-            part = slice(top, top + step), slice(left, left + step)
+    down, across = (max(step, step**2 // max(1, other)) for other in (widths, heights))
+    result = rows.representation.new_empty(heights, widths) if out is None else out
+    for top in range(0, heights, down):
+        for left in range(0, widths, across):
+            part = slice(top, top + down), slice(left, left + across)
             result[part] = arithmetic.reduce(_Tile(labels, part, arithmetic).whole(cell))
     return result
 

@@ -447,11 +447,9 @@ class Architecture:
             If there is no such output.
         """
         sizes = self.output_sizes
-        outputs = self.widths[-1] * prod(sizes[-1])
-        output = integer("output_cell: output", output, 0, outputs - 1)
+        output = integer("output_cell: output", output, 0, self.widths[-1] * prod(sizes[-1]) - 1)
         channel, place = divmod(output, prod(sizes[-1]))
         known = {(0, at): inputs[mode] for mode, at in enumerate(product(*map(range, sizes[0])))}
-
         kernels = {}
 
         def cell(layer: int, at: tuple[int, ...]) -> Any:
@@ -478,7 +476,9 @@ class Architecture:
             return [(matrix, constant, cell(layer - 1, place))
                     for (matrix, constant), place in zip(kernel(layer, at), seen, strict=True)]
 
-        return cell(self.depth, list(product(*map(range, sizes[-1])))[place])
+        found = cell(self.depth, list(product(*map(range, sizes[-1])))[place])
+        known.clear()  # these functions know each other, so that it would outlive the call
+        return found
 
     def draw(self, axes=None, **options):
         """A picture; see :func:`lib.plots.architectures.draw_architecture` for the options."""

@@ -331,6 +331,20 @@ def test_a_rule_that_breaks_is_called_a_defect_of_the_audit(monkeypatch):
         audit(nn.Sequential(conv(3), nn.ReLU()), 8)
 
 
+@pytest.mark.parametrize("error", [
+    MemoryError(), torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")])
+def test_too_little_memory_is_no_defect_of_the_audit(monkeypatch, error):
+    def hungry(call, arguments, shapes):
+        raise error
+
+    monkeypatch.setitem(RULES, "relu", hungry)
+    with pytest.raises(MemoryError, match=(
+            "relu.*: too little memory .* 1 x .* units; a smaller image .size=. takes less")):
+        audit(nn.Sequential(conv(3), nn.ReLU()), 8)
+
+
 def held_functions():
     """A function that calls itself, and one whose variable is not set yet."""
     kept = [conv(3)]

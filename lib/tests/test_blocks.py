@@ -1,5 +1,8 @@
 """Split evaluation against forward passes and against coefficient tensors, to the last residue."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,12 +12,14 @@ import lib.benchmarks.blocks
 import lib.grids.pairs
 from lib.bounds.partitions import split_modes
 from lib.exact.arithmetic import Modular, Real
+from lib.grids import blocks
 from lib.grids.blocks import matricization_block
 from lib.grids.grid import change_basis, grid_block
 from lib.networks.architecture import Architecture, Layer
 from lib.networks.convolutional import grid_network
 from lib.networks.modules import ConvAC
 from lib.tests.draws import seeded
+from lib.tests.sizes import Largest
 from lib.trees.circuit import TreeCircuit
 from lib.trees.decompositions import coefficient_tensor
 from lib.trees.tensors import activation_pooling, matricize, sample_indices
@@ -187,3 +192,38 @@ def test_the_comparison_has_no_more_rows_than_the_block(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         lib.benchmarks.blocks.main()
     assert "must lie between 1 and the 256 rows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("partition", [[4], [0, 1, 2, 3, 5, 6, 7, 8], [0, 1, 2, 3]])
+@pytest.mark.parametrize("subject", [
+    Architecture(3, 3, ((2, 1, 2), (3, 3, 1))), ModeTree.star(9, 3, 2)])
+def test_a_long_side_is_taken_apart(monkeypatch, subject, partition):
+    weights = subject.random_weights(FIELD, seeded())
+    expected = matricization_block(subject, weights, partition, arithmetic=FIELD)
+    rows = torch.randint(3, (300, len(partition)), generator=seeded())
+    chosen = matricization_block(subject, weights, partition, rows, arithmetic=FIELD)
+    monkeypatch.setattr(blocks, "NUMBERS", 1)
+    monkeypatch.setattr(blocks, "FEWEST", 50)
+    monkeypatch.setattr(lib.grids.pairs, "TILE", {"cpu": 2**10})
+    with Largest() as largest:
+        found = matricization_block(subject, weights, partition, arithmetic=FIELD)
+    assert torch.equal(found, expected) and largest.bytes == found.nbytes
+    assert torch.equal(matricization_block(subject, weights, partition, rows, arithmetic=FIELD),
+                       chosen)
+
+
+def test_no_cell_outlives_its_block():
+    """Functions that know each other would hold all of them until the garbage is collected."""
+    gc.collect()
+    gc.disable()
+    try:
+        for subject in (Architecture(3, 3, ((2, 1, 2), (3, 3, 1))), ModeTree.star(9, 3, 2)):
+            weights = subject.random_weights(FIELD, seeded())
+            made = []
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(blocks, "evaluate_pairs", lambda *given: made.extend(
+                    map(weakref.ref, (given[0], given[0].factors[0].cell))))
+                matricization_block(subject, weights, [4], arithmetic=FIELD)
+            assert made and not any(cell() for cell in made)
+    finally:
+        gc.enable()

@@ -11,6 +11,7 @@ from lib.exact.elimination import nonsingular_block, rank_in_place
 from lib.exact.parallel_inverse import parallel_inverse
 from lib.exact.ranks import exact_rank
 from lib.tests.rank_oracles import flint_rank, rank_modulo, rank_over_rationals
+from lib.tests.sizes import Largest
 
 
 def random_matrix(draw, prime):
@@ -178,3 +179,14 @@ def test_elimination_as_on_a_gpu(monkeypatch):
     monkeypatch.setattr(elimination, "on_gpu", lambda matrix: matrix.shape == (64, 64))
     left, right = field.random((500, 192), generator(2)), field.random((192, 500), generator(3))
     assert rank_in_place(field.matmul(left, right), field, panel=64) == 192  # three blocks
+
+
+@pytest.mark.parametrize("rank", [200, 300])
+def test_a_wide_matrix_is_not_copied(monkeypatch, rank):
+    monkeypatch.setattr(elimination, "BESIDE", 64)
+    field = Modular()
+    matrix = field.matmul(field.random((300, rank), generator(1)),
+                          field.random((rank, 4096), generator(2)))
+    with Largest() as largest:
+        assert elimination.rank_in_place(matrix, field) == rank
+    assert largest.bytes <= matrix.nbytes // 8                  # a panel

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import lib.grids.grid
 from lib import Architecture
 from lib.bounds.upper_bounds import linear_readout_upper_bound
 from lib.constructions.rectifiers import (
@@ -15,6 +16,7 @@ from lib.constructions.rectifiers import (
 )
 from lib.tests import brute_force
 from lib.tests.networks import architectures, partitions
+from lib.tests.sizes import Largest
 
 SIZES = [(1, 5), (2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (4, 2)]
 
@@ -136,3 +138,13 @@ def test_all_templates_of_a_representation_are_shown(count):
     outputs = [[max(a + 3 * b, 2 * c + d, 0) for c, d in shown] for a, b in shown]
     found = certify_rectifier(net, weights, "left-right", representation=torch.tensor(shown))
     assert (found.shape, found.rank) == ((count, count), brute_force.rank(np.array(outputs)))
+
+
+@pytest.mark.parametrize("partition", ["left-right", [0], [1, 2, 3]])
+def test_no_more_than_the_matrix_is_held_at_once(monkeypatch, partition):
+    monkeypatch.setattr(lib.grids.grid, "BATCH", 2**9)
+    built = rectifier_construction(2, 16)
+    with Largest() as largest:
+        found = certify_rectifier(built.architecture, built.weights, partition)
+    assert found.rank == min(found.shape)
+    assert largest.bytes == 8 * 16**4

@@ -292,7 +292,7 @@ def test_a_wide_root_is_multiplied_some_channels_at_a_time(tree, monkeypatch):
             return a * b
 
         with monkeypatch.context() as small:
-            small.setattr(decompositions, "MAX_ENTRIES", 2 * whole.numel())
+            small.setattr(decompositions, "PIECE", 2 * whole.numel())
             parts = coefficient_tensor(wide, weights, arithmetic, operator=product)
         assert torch.allclose(parts, whole, rtol=1e-12, atol=1e-12)
         assert max(largest) == 2 * whole.numel()

@@ -11,6 +11,7 @@ __all__ = ["MAX_ENTRIES", "coefficient_tensor"]
 
 MAX_ENTRIES = 2**27
 """The largest tensor built whole: 1 GiB of float64."""
+PIECE = 2**23  # numbers of the channels of a root that are held at a time
 
 
 def coefficient_tensor(
@@ -102,7 +103,7 @@ def coefficient_tensor(
         return product
 
     total, tensors = None, below(tree.root, ())
-    step = max(1, MAX_ENTRIES // tree.dim**tree.modes)  # of a wide root some channels at a time
+    step = max(1, PIECE // tree.dim**tree.modes)  # of a wide root some channels at a time
     for start in range(0, tree.root.width, step):
         part = slice(start, start + step)
         added = arithmetic.matmul(weights[()][None, part], joined(tree.root, (), tensors, part))

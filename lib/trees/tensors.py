@@ -30,6 +30,30 @@ Operator = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 MOST_INDICES = 2**30      # 8 GB of integers
 
 
+class AllIndices:
+    """The rows of `indices`, made where they are asked for: all of them may dwarf a matrix.
+
+    Examples
+    --------
+    >>> every = AllIndices(2, 3)
+    >>> len(every), every[torch.tensor([0, 6])].tolist()
+    (8, [[0, 0, 0], [1, 1, 0]])
+    """
+
+    def __init__(self, dim: int, count: int) -> None:
+        self.dim, self.count = dim, count
+        if dim**count > MOST_INDICES:
+            raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} do "
+                             "not fit into memory, see sample_indices")
+
+    def __len__(self) -> int:
+        return self.dim**self.count
+
+    def __getitem__(self, numbers: torch.Tensor) -> torch.Tensor:
+        places = self.dim ** torch.arange(self.count - 1, -1, -1, device=numbers.device)
+        return numbers[:, None] // places % self.dim  # (numbers, count)
+
+
 def matricize(
     tensor: torch.Tensor, partition: Partition, grid: Grid | None = None
 ) -> torch.Tensor:
@@ -96,9 +120,7 @@ def indices(dim: int, count: int) -> torch.Tensor:
     if dim**count * count > MOST_INDICES:
         raise ValueError(f"indices: {dim}^{count} tuples; more than {MOST_INDICES:,} numbers do "
                          "not fit into memory, see sample_indices")
-    numbers = torch.arange(dim**count, device="cpu")  # (dim ** count,)
-    places = dim ** torch.arange(count - 1, -1, -1, device="cpu")  # (count,)
-    return numbers[:, None] // places % dim  # (dim ** count, count)
+    return AllIndices(dim, count)[torch.arange(dim**count, device="cpu")]
 
 
 def sample_indices(
@@ -131,7 +153,7 @@ def sample_indices(
     kind("sample_indices: generator", generator, torch.Generator)
     if available <= 4 * samples:
         order = torch.randperm(available, generator=generator, device="cpu")[:samples]
-        return indices(dim, count)[order.sort().values]
+        return AllIndices(dim, count)[order.sort().values]
     found = torch.empty(0, count, dtype=torch.int64, device="cpu")
     while len(found) < samples:  # collisions are rare: at most a quarter of the tuples is taken
         fresh = torch.randint(dim, (samples, count), generator=generator, device="cpu")

@@ -149,6 +149,10 @@ def interpret(call: Call, fields: dict) -> list:
         except UnsupportedOperation:
             raise
         except Exception as error:
+            if lacks_memory(error):
+                raise MemoryError(f"{call.where}: too little memory for the fields of its "
+                                  f"{' x '.join(map(str, shapes[0]))} units; a smaller image "
+                                  "(size=) takes less") from error
             raise UnsupportedOperation(
                 f"{call.where}: its rule does not cover these arguments, a defect of the audit "
                 f"({type(error).__name__}: {error}); {EARLIER}") from error
@@ -167,6 +171,20 @@ def interpret(call: Call, fields: dict) -> list:
     return [result if result is None or value.shape == tuple(result.shape) else
             Unknown(f"output {place} of {call.where}")
             for place, value in enumerate(call.outputs)]
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error says that there was too little memory: PyTorch has no class for it on CPUs.
+
+    Examples
+    --------
+    >>> lacks_memory(MemoryError()), lacks_memory(RuntimeError("shapes differ"))
+    (True, False)
+    """
+    text = str(error).lower()
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or isinstance(
+        error, RuntimeError) and any(sign in text for sign in (
+            "can't allocate memory", "not enough memory", "out of memory"))
 
 
 def is_elementwise(call: Call) -> bool:
