@@ -338,10 +338,8 @@ def test_a_rule_that_breaks_is_called_a_defect_of_the_audit(monkeypatch):
 def test_too_little_memory_is_no_defect_of_the_audit(monkeypatch, error):
     def hungry(call, arguments, shapes):
         raise error
-
     monkeypatch.setitem(RULES, "relu", hungry)
-    with pytest.raises(MemoryError, match=(
-            "relu.*: too little memory .* 1 x .* units; a smaller image .size=. takes less")):
+    with pytest.raises(MemoryError, match="relu.*: too little memory .* 1 x .*; a smaller image"):
         audit(nn.Sequential(conv(3), nn.ReLU()), 8)
 
 

@@ -6,8 +6,9 @@ from math import comb
 
 import pytest
 
+from lib.bounds.partitions import split_modes
 from lib.experiments.pooled import window_order
-from lib.grids.certify import certify
+from lib.grids.certify import certify, certify_weights
 from lib.plots.geometry import (
     BOOK_FIGURES,
     draw_accuracies,
@@ -16,13 +17,15 @@ from lib.plots.geometry import (
     nested_columns,
 )
 from lib.plots.style import figure
+from lib.trees.designer import design_widths
 from lib.trees.pooling import (
     pooling_order,
     pooling_tree,
     published_bounds,
     split_windows_rank,
 )
-from lib.trees.tree import ModeTree
+from lib.trees.routing import routed_weights
+from lib.trees.tree import ModeTree, Node
 
 
 def windows(order, size):
@@ -155,3 +158,23 @@ def test_pictures():
         assert (cells[0, 0] == cells[3, 3]).all() and (cells[0, 0] != cells[1, 1]).any()
         draw_accuracies(axes[2], {"max": {"square": [0.9, 0.7], "mirror": [0.6]}}, "task")
         assert [line.get_xdata()[0] for line in axes[2].lines] == [0.9, 0.8, 0.6, 0.6, 0.5]
+
+
+def test_names_of_partitions_are_read_on_the_image_of_a_tree():
+    """On the sequence of its pixels the first half is the upper one, and others have no names."""
+    narrow = pooling_tree((4, 4), 2, (1, 1))
+    for name in ("left-right", "top-bottom", "checkerboard", "even-odd"):
+        rows = split_modes(name, (4, 4))[0]
+        found = design_widths(narrow, [name], 120, by="node")
+        assert found.cut == found.tree.mincut(rows) == certify(found.tree, name).rank
+        tree = pooling_tree((4, 4), 2, (4, 4))
+        weights = routed_weights(tree, name)
+        assert (certify_weights(tree, weights, name).rank
+                == certify_weights(tree, weights, rows).rank)
+        assert published_bounds(tree, name) == published_bounds(tree, rows)
+    image = ModeTree.star(6, 2, 4).root
+    assert ModeTree(image, 2, (2, 3)) != ModeTree(image, 2) == ModeTree(image, 2, 6)
+    assert eval(repr(tree), {"ModeTree": ModeTree, "Node": Node}) == tree and tree.permuted(range(16)) == tree
+    for grid in ((2, 2), (), (1, 2, 3), (6, 0)):
+        with pytest.raises(ValueError, match="ModeTree: grid"):
+            ModeTree(image, 2, grid)

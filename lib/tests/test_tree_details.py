@@ -18,8 +18,6 @@ from lib import (
     Real,
     TreeCircuit,
     activation_pooling,
-    certify,
-    certify_weights,
     coefficient_tensor,
     design_widths,
     dilated_tree,
@@ -39,10 +37,8 @@ from lib import (
     mixture_levels,
     pooling_order,
     pooling_tree,
-    published_bounds,
     routed_weights,
     single_channel,
-    split_modes,
     split_windows_rank,
     universal_weights,
 )
@@ -280,26 +276,6 @@ def test_trees_of_geometries():
     assert pooling_tree((4,), 2, (3, 1)) == ModeTree.perfect(4, 2, 2, (3, 1))
     assert pooling_tree((2, 2), 3, (5,)) == ModeTree(ModeTree.star(4, 3, 5).root, 3, (2, 2))
     assert pooling_tree((4, 4), 2, (3, 1)).leaves == pooling_order((4, 4), "square")
-
-
-def test_names_of_partitions_are_read_on_the_image_of_a_tree():
-    """On the sequence of its pixels the first half is the upper one, and others have no names."""
-    narrow = pooling_tree((4, 4), 2, (1, 1))
-    for name in ("left-right", "top-bottom", "checkerboard", "even-odd"):
-        rows = split_modes(name, (4, 4))[0]
-        found = design_widths(narrow, [name], 120, by="node")
-        assert found.cut == found.tree.mincut(rows) == certify(found.tree, name).rank
-        tree = pooling_tree((4, 4), 2, (4, 4))
-        weights = routed_weights(tree, name)
-        assert (certify_weights(tree, weights, name).rank
-                == certify_weights(tree, weights, rows).rank)
-        assert published_bounds(tree, name) == published_bounds(tree, rows)
-    image = ModeTree.star(6, 2, 4).root
-    assert ModeTree(image, 2, (2, 3)) != ModeTree(image, 2) == ModeTree(image, 2, 6)
-    assert eval(repr(tree)) == tree and tree.permuted(range(16)) == tree
-    for grid in ((2, 2), (), (1, 2, 3), (6, 0)):
-        with pytest.raises(ValueError, match="ModeTree: grid"):
-            ModeTree(image, 2, grid)
 
 
 @pytest.mark.parametrize("pool, dim, widths, shared", [
