@@ -1,5 +1,6 @@
 """The receptive-field algebra against sets of pixels and exhaustive search."""
 
+import gc
 import sys
 from fractions import Fraction
 from itertools import product
@@ -75,18 +76,21 @@ def test_alpha_minimal_lies_between_its_two_readings(net):
 
 def lines_run(function, *arguments):
     """The result of a call, and how many lines of Python it ran: work that no clock measures."""
-    count, before = 0, sys.gettrace()
+    count, before, collecting = 0, sys.gettrace(), gc.isenabled()
 
     def trace(frame, event, _):
         nonlocal count
         count += event == "line"
         return trace
 
+    gc.disable()  # what other tests left may be finalized in between, by lines that would count
     sys.settrace(trace)
     try:
         return function(*arguments), count
     finally:
         sys.settrace(before)
+        if collecting:
+            gc.enable()
 
 
 @pytest.mark.parametrize("t_min", ["stride", "one"])
