@@ -158,15 +158,20 @@ def draw_spectra(axes: Axes, spectra: Mapping[str, torch.Tensor]) -> None:
     for name, values in spectra.items():
         values = on_paper(values)
         color = colors.get(name, INK)
-        axes.plot(range(1, len(values) + 1), values, "o-", color=color, markersize=3)
         last = max(1, sum(bool(share > 0) for share in values))
-        label_line(axes, last, float(values[last - 1]), name, color, xytext=(-2, -12))
+        if last == 1:  # a dot would lie under the first one of a line
+            axes.plot(1, float(values[0]), "o", color=color, markersize=9, fillstyle="none",
+                      clip_on=False)
+        else:
+            axes.plot(range(1, len(values) + 1), values, "o-", color=color, markersize=3)
+        label_line(axes, last, float(values[last - 1]), name, color,
+                   xytext=(-2, -12) if last > 1 else (9, 4))
     least = min((float(share) for values in spectra.values() for share in values if share > 0),
                 default=1)
     low = min(1e-13, least / 1e3)  # with room for a name, and for what a shared axis shows already
     if axes.get_yscale() == "log":
         low = min(low, axes.get_ylim()[0])
-    axes.set(xscale="log", yscale="log", xlabel="number (log scale)", ylim=(low, 3))
+    axes.set(xscale="log", yscale="log", xlabel="number (log scale)", ylim=(low, 100))
     axes.set_ylabel("share (log scale)")
 
 

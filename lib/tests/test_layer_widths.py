@@ -237,6 +237,8 @@ def test_pictures_show_what_was_computed():
         assert draw_routes(axes, tree, (0, 1, 4, 5)) == 2
     with figure() as (_, axes):
         draw_spectra(axes, {"deep": torch.tensor([0.75, 0.25])})
+        draw_spectra(axes, {"early": torch.ones(1)})  # a ring around the first dot, not below it
         assert list(axes.lines[0].get_ydata()) == [0.75, 0.25]
+        assert [line.get_fillstyle() for line in axes.lines] == ["full", "none"]
     titles = [axes.get_title("left") for axes in BOOK_FIGURES["widths-pencil"]().axes]
     assert titles == ["cut 5·3 = 15", "blocks of rank 2 + 3 + 3 + 6 = 14"]

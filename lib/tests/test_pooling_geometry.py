@@ -5,8 +5,10 @@ import random
 from math import comb
 
 import pytest
+import torch
 
 from lib.bounds.partitions import split_modes
+from lib.exact.arithmetic import Real
 from lib.experiments.pooled import window_order
 from lib.grids.certify import certify, certify_weights
 from lib.plots.geometry import (
@@ -24,6 +26,7 @@ from lib.trees.pooling import (
     published_bounds,
     split_windows_rank,
 )
+from lib.trees.rectifiers import maximum_as_products
 from lib.trees.routing import routed_weights
 from lib.trees.tree import ModeTree, Node
 
@@ -176,6 +179,9 @@ def test_names_of_partitions_are_read_on_the_image_of_a_tree():
     assert ModeTree(image, 2, (2, 3)) != ModeTree(image, 2) == ModeTree(image, 2, 6)
     assert eval(repr(tree), {"ModeTree": ModeTree, "Node": Node}) == tree
     assert tree.permuted(range(16)) == tree
+    star = ModeTree(Node((3, 0, 1, 2), 1), 2, (2, 2))
+    assert maximum_as_products(star, star.random_weights(
+        Real(), torch.Generator().manual_seed(0)))[0].grid == (2, 2)
     for grid in ((2, 2), (), (1, 2, 3), (6, 0)):
         with pytest.raises(ValueError, match="ModeTree: grid"):
             ModeTree(image, 2, grid)

@@ -14,7 +14,7 @@ import torch
 from ..bounds.partitions import Partition, split_modes
 from ..checks import floats, integer, kind, shown
 from .tensors import indices
-from .tree import ModeTree, Path
+from .tree import ModeTree, Node, Path
 
 __all__ = ["keeps_order", "largest_average_rank", "maxima_rank_bound", "maximum_as_products",
            "ordered_weights", "pair_weights", "single_channel", "universal_weights"]
@@ -289,8 +289,7 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
     below = {(t,): torch.cat([torch.ones(1, tree.dim).double(), (leaf < steps[1:, None]).double()])
              for t, leaf in enumerate(leaves)}
     below[()] = weights[()] * torch.cat([steps[-1:], -steps.diff()])
-    products = ModeTree.star(tree.modes, tree.dim, len(steps)).permuted(tree.leaves)
-    return products, below
+    return ModeTree(Node(tree.root.children, len(steps)), tree.dim, tree.grid), below
 
 
 def maxima_rank_bound(partition: Partition, modes: int, dim: int, channels: int = 1) -> int:
