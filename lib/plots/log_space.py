@@ -166,14 +166,14 @@ def _leaves(axes: Axes, tree: ModeTree, missing: set[int]) -> None:
     """A tree whose leaves carry what is seen, or a one."""
     def draw(child: Node | int) -> tuple[float, float]:
         if isinstance(child, int):
-            gone = child in missing
-            axes.text(child, 0, "1" if gone else f"$f(x_{child})$", ha="center", va="center",
+            gone, low = child in missing, -0.55 * (child % 2)  # side by side there is no room
+            axes.text(child, low, "1" if gone else f"$f(x_{child})$", ha="center", va="center",
                       color="white" if not gone else COLORS["cut"], zorder=3, fontsize=10,
                       fontweight="bold",
                       bbox={"boxstyle": "square,pad=0.3", "linewidth": 1.5,
                             "facecolor": "white" if gone else COLORS["rows"],
                             "edgecolor": COLORS["cut"] if gone else "none"})
-            return float(child), 0.0
+            return float(child), low
         below = [draw(part) for part in child.children]
         x, y = sum(p[0] for p in below) / len(below), float(child.height)
         for place in below:
@@ -184,7 +184,7 @@ def _leaves(axes: Axes, tree: ModeTree, missing: set[int]) -> None:
 
     draw(tree.root)
     axes.set_xlim(-0.7, tree.modes - 0.3)
-    axes.set_ylim(-0.5, tree.root.height + 0.4)
+    axes.set_ylim(-0.9, tree.root.height + 0.4)
     axes.axis("off")
 
 
