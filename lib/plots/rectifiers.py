@@ -172,10 +172,13 @@ def _order() -> Figure:
                 axes.plot([value - leeway, value + leeway], [0, 0], color=color, linewidth=9,
                           solid_capstyle="butt")
                 axes.plot(value, 0, "o", color=INK, markersize=4)
-                axes.text(value, 0.38, f"position {mode}\nshows {template}", ha="center",
-                          va="bottom", fontsize=9.5)
-                axes.text(value, -0.3, f"{value:.0f}", ha="center", va="top", fontweight="bold")
-        axes.set(xlim=(0.3, 8.7), ylim=(-0.65, 1.15))
+                for height, number in ((0.95, mode), (0.5, template)):
+                    axes.text(value, height, str(number), ha="center", va="center")
+                axes.text(value, -0.5, f"{value:.0f}", ha="center", va="center",
+                          fontweight="bold")
+        for height, name in ((0.95, "position"), (0.5, "shows"), (-0.5, "value")):
+            axes.text(0.55, height, name, ha="right", va="center", fontsize=10)
+        axes.set(xlim=(-1, 8.5), ylim=(-0.75, 1.2))
         axes.axis("off")
     return drawing
 
@@ -184,7 +187,7 @@ def _numbers() -> Figure:
     """Two channels without overlap that number what they see, run on one image."""
     built, shown = rectifier_construction(2, 2), (1, 1, 0, 1)
     cells = torch.eye(2).double()[list(shown)]  # (4, 2)
-    rows = [[f"shows {template}" for template in shown]]
+    rows = [[str(template) for template in shown]]
     for weight, _ in built.weights:
         windows = cells.reshape(-1, 2, cells.shape[1])
         cells = torch.einsum("dco,uoc->uod", weight, windows).relu().amax(1)
@@ -203,8 +206,9 @@ def _numbers() -> Figure:
                                               boxstyle="round,pad=0.03", facecolor="white",
                                               edgecolor=color, linewidth=1.8))
                 axes.text(x, level, text, ha="center", va="center", zorder=3)
-        for level, text in enumerate(("inputs", "channels: first input,\n2 × second input",
-                                      "larger of\nthe two sums")):
+        for level, text in enumerate((
+                "inputs: what\na position shows", "channels: first input,\n2 × second input",
+                "larger of\nthe two sums")):
             axes.text(4.15, level, text, va="center", fontsize=10)
         axes.set(xlim=(0, 5.6), ylim=(-0.4, 2.4))
         axes.axis("off")
