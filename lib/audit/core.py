@@ -209,7 +209,7 @@ class Audit:
             run; the last grid over the image by default.
         unit : tuple of int, optional
             Its place in the map: one index per axis, for all channels together, or one per
-            dimension after the batch. By default the unit in the middle.
+            dimension beside the batch. By default the unit in the middle.
 
         Returns
         -------

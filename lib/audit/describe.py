@@ -97,7 +97,8 @@ def _describe_call(found: object, call: object, names: Counter) -> None:
                         and (found.seen[v].edges[axis][1] == 1 - n).all())
                    for v in sources for axis, n in enumerate(found.size))
         looks = any(r > 1 for r in call.layer.window) or not call.layer.window
-        found.layers.append(layer_record(name, call.layer, out.shape, found.geometry(out),
+        found.layers.append(layer_record(name, call.layer, (found.virtual[out], found.seen[out]),
+                                         found.geometry(out),
                                          idle and looks and call.layer.kind != "dense",
                                          found.trace.sources[0].shape[0]))
     elif len(sources) > 1:

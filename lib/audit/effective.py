@@ -17,7 +17,7 @@ from ..checks import integer, is_integer, real
 from ..exact.device import usual_modes
 from .core import audit
 from .geometry import is_map
-from .places import grid_dims, named_value, unit_box, unit_index
+from .places import layout, named_value, unit_box, unit_index
 from .seal import copied
 from .trace import _tensors
 
@@ -178,9 +178,9 @@ def _returned(report: object, layer: str | None, modules: dict) -> tuple:
 
 def _unit(report: object, value: object, name: str, unit: object) -> tuple:
     """The box of a unit, by default the one in the middle, and its index with all channels."""
-    shape, dims = value.shape[1:], grid_dims(report, value)
-    if unit is None and dims is not None and len({*dims}) == len(dims):
-        unit = tuple(shape[d] // 2 for d in dims)
+    dims = layout(report, value)[1]
+    if unit is None and dims is not None:
+        unit = tuple(value.shape[d] // 2 for d in dims)
     unit, index = unit_index(report, value, name, unit)
     return unit_box(report, value, name, unit), index
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
 
 from .fields import EMPTY, Field, moves
+
+AS_SEQUENCE = ("embedding", "recurrent")            # kinds whose channels lie last
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Box:
     ----------
     layer : str
     unit : tuple of int
-        Place of the unit in its map, after the batch.
+        Place of the unit in its map, beside the batch.
     pixels : tuple of (int, int), or None
         First and last pixel inside the image along each axis; None if it sees no pixel.
     beyond : tuple of (int, int), or None
@@ -171,6 +174,46 @@ def _beside(field: Field) -> int:
     """Dimensions with more than one unit along which no grid runs."""
     dims = {step[0] for step in field.step if step is not None}
     return sum(n > 1 and d not in dims for d, n in enumerate(field.shape))
+
+
+def channel_dim(info: object, rank: int) -> int:
+    """The dimension of a layer's output along which its channels lie."""
+    return (-1 if info.kind in AS_SEQUENCE else info.dims[1]) % max(1, rank)
+
+
+def batch_dim(fields: Iterable[Field], images: int, info: object = None) -> int | None:
+    """The dimension along which the images lie that a network reads at once.
+
+    The first one of their number, or else of one, along which nothing moves: tokens and frames may
+    come before it. None if there is none, as where places were moved into it.
+
+    Parameters
+    ----------
+    fields : iterable of lib.audit.fields.Field
+        Those of one tensor.
+    images : int
+    info : lib.audit.rules.LayerInfo, optional
+        The layer that returns it, whose channels are no batch.
+
+    Returns
+    -------
+    int or None
+
+    Examples
+    --------
+    >>> frames = Field.of_input((8, 1, 3), virtual=True, first=0)
+    >>> batch_dim([frames.replace(step=[(0, 1, 1), None, None])], 1)
+    1
+    """
+    held = set()
+    for field in fields:
+        shape = field.shape
+        held |= {step[0] for step in field.step if step is not None}
+        held |= {d % len(shape) for d in field.varying()}
+    if info is not None:                            # windows move behind batch and channels
+        held |= {*range(1, len(shape))} if info.window else {channel_dim(info, len(shape))} - {0}
+    return next((d for count in (images, 1) for d, n in enumerate(shape)
+                 if n == count and d not in held), None)
 
 
 def is_map(field: object) -> bool:

@@ -7,44 +7,46 @@ from math import prod
 from ..checks import is_integer
 from .describe import on_cpu
 from .fields import EMPTY, Field
-from .geometry import Box
+from .geometry import Box, batch_dim
 from .trace import Call, Value
 
 
-def grid_dims(audit: object, value: Value) -> list[int] | None:
-    """The dimensions after the batch along which the grid runs, one per axis of the image.
+def layout(audit: object, value: Value) -> tuple[int | None, list[int] | None]:
+    """The dimension of the batch, and those along which the grid runs, one per axis of the image.
 
-    None if there is no such grid. Where units sit does not depend on gates, norms and attention.
+    None if there is no such. Where units sit does not depend on gates, norms and attention.
     """
-    field = audit.fields(value)[0]
-    dims = [step[0] - 1 for step in field.step if step is not None]
-    if len(dims) == len(audit.size) < len(value.shape) - 1:
-        return dims
-    return None if audit.ignore else grid_dims(audit.local, value)
+    fields = audit.fields(value)
+    batch = batch_dim(fields, audit.trace.sources[0].shape[0], value.call and value.call.layer)
+    dims = [step[0] for step in fields[0].step if step is not None]
+    if len({*dims}) == len(audit.size) < len(value.shape) - (batch is not None):
+        return batch, dims
+    return (batch, None) if audit.ignore else layout(audit.local, value)
 
 
 def unit_index(audit: object, value: Value, name: str, unit: object) -> tuple[tuple, tuple]:
     """The place of a unit as given, or in the middle, and the index of what lies there."""
-    shape, dims = value.shape[1:], grid_dims(audit, value)
+    batch, dims = layout(audit, value)
+    beside = [d for d in range(len(value.shape)) if d != batch]     # whose places a unit is given
+    shape = tuple(value.shape[d] for d in beside)
     if unit is None:
         unit = tuple(n // 2 for n in shape)
     unit = tuple(int(i) if is_integer(i) else i
                  for i in ((unit,) if is_integer(unit) else unit))
     if dims is not None and len(unit) == len(dims):
-        chosen = [slice(None)] * len(shape)
-        for dim, place in zip(dims, unit, strict=True):
-            chosen[dim] = place
-        limits = [shape[dim] for dim in dims]
+        given, limits = dims, [value.shape[dim] for dim in dims]
     else:
-        chosen, limits = list(unit), list(shape)
-    if len(chosen) != len(shape) or not all(
-            is_integer(i) and -n <= i < n for i, n in zip(unit, limits, strict=False)):
+        given, limits = beside, shape
+    if len(unit) != len(given) or not all(
+            is_integer(i) and -n <= i < n for i, n in zip(unit, limits, strict=True)):
         along = f"{len(shape)} places in all"       # flipped, adaptive
         if dims is not None:
             along = f"{len(dims)} places along the axes of the image, or {len(shape)} in all"
-        raise ValueError(f"unit {unit} of {name!r}, whose map has the shape {shape} after the "
-                         f"batch: give {along}, each within the map")
-    return unit, (0, *chosen)
+        apart = "" if batch is None else " beside the batch" if batch else " after the batch"
+        raise ValueError(f"unit {unit} of {name!r}, whose map has the shape {shape}{apart}: "
+                         f"give {along}, each within the map")
+    places = dict(zip(given, unit, strict=True)) | ({} if batch is None else {batch: 0})
+    return unit, tuple(places.get(d, slice(None)) for d in range(len(value.shape)))
 
 
 def unit_box(audit: object, value: Value, name: str, unit: object) -> Box:

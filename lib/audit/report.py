@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .geometry import Geometry
+from .geometry import Geometry, batch_dim, channel_dim
 
 CARRIES_OVER = """\
 What carries over. Fields, strides, centers and joins above are those of the network itself. The
@@ -32,9 +32,6 @@ start first pixel of the field of the first unit, T_R(H/2) the field beyond half
 overlap theorem uses."""
 
 
-AS_SEQUENCE = ("embedding", "recurrent")            # kinds whose channels lie last
-
-
 @dataclass(frozen=True)
 class LayerRecord:
     """One layer of the table.
@@ -42,7 +39,8 @@ class LayerRecord:
     ``kind``, ``window`` to ``channels`` are those of `lib.audit.rules.LayerInfo`; ``shape`` is the
     output's, ``geometry`` holds one `Geometry` per axis of the image. ``idle`` says that every unit
     of its input sees the whole image already, so that its window adds nothing. ``map`` is the shape
-    without batch and channels, None for attention, which has heads and keys beside them.
+    without batch and channels, None for attention, which has heads and keys beside them. ``batch``
+    is the dimension of the batch, None where places of the map were moved into it.
     """
 
     name: str
@@ -58,6 +56,7 @@ class LayerRecord:
     geometry: tuple
     idle: bool = False
     map: tuple | None = None
+    batch: int | None = 0
 
     @property
     def everything(self) -> bool:
@@ -65,13 +64,14 @@ class LayerRecord:
         return all(g.everything for g in self.geometry)
 
 
-def layer_record(name: str, info: object, shape: tuple, geometry: tuple, idle: bool = False,
+def layer_record(name: str, info: object, fields: tuple, geometry: tuple, idle: bool = False,
                  images: int = 1) -> LayerRecord:
     """The record of a layer; axes that a one-dimensional layer adds for itself are left out.
 
-    ``images`` is how many the network reads at once.
+    ``fields`` are those of its output, ``images`` is how many the network reads at once.
     """
-    axes = len(geometry)
+    axes, shape = len(geometry), fields[0].shape
+    batch = batch_dim(fields, images, info)
     added = max(0, len(info.window) - axes)
     if added and {*info.window[:added], *shape[2:2 + added]} == {1}:
         shape = shape[:2] + shape[2 + added:]
@@ -80,20 +80,16 @@ def layer_record(name: str, info: object, shape: tuple, geometry: tuple, idle: b
         for value in (info.window, info.stride, info.padding, info.dilation))
     return LayerRecord(name, info.kind, window, stride, padding, dilation, info.groups,
                        info.channels_in, info.channels, shape, geometry, idle,
-                       _map(info, shape, images))
+                       _map(info, shape, batch, images), batch)
 
 
-def _map(info: object, shape: tuple, images: int) -> tuple | None:
+def _map(info: object, shape: tuple, batch: int | None, images: int) -> tuple | None:
     """The sizes of an output beside its batch and its channels, which may lie last."""
     if info.kind == "attention":
         return None
-    last = info.kind in AS_SEQUENCE
-    channels = (-1 if last else info.dims[1]) % max(1, len(shape))
-    batch = 0
-    if info.kind in ("dense", *AS_SEQUENCE) and shape[:1] != (images,) and channels > 0:
-        if len(shape) == 2 and shape[0] % images == 0:      # tokens of all images in one row
-            return (shape[0] // images,)
-        batch = int(len(shape) > 2 and shape[1] == images)  # tokens may come first
+    channels = channel_dim(info, len(shape))
+    if batch is None and channels and info.kind != "reduce" and images and shape[0] % images == 0:
+        shape = (shape[0] // images, *shape[1:])    # tokens of all images in one row
     return tuple(n for d, n in enumerate(shape) if d not in (batch, channels))
 
 
@@ -168,7 +164,8 @@ def layer_dict(layer: LayerRecord, found: object = None) -> dict:
            "stride": one(layer.stride), "padding": one(layer.padding),
            "dilation": one(layer.dilation), "groups": layer.groups,
            "channels_in": layer.channels_in, "channels": layer.channels,
-           "output": layer.shape[1:], "map": layer.map,
+           "output": tuple(n for d, n in enumerate(layer.shape) if d != layer.batch),
+           "map": layer.map,
            "receptive_field": one(g.size for g in axes),
            "total_stride": one(_number(g.stride) for g in axes),
            "start": one(g.start for g in axes), "center": one(_number(g.center) for g in axes),

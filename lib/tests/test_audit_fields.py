@@ -1,6 +1,7 @@
 """Receptive fields of random networks, held against derivatives."""
 
 import random
+from copy import deepcopy
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lib.audit import audit
+from lib.audit import audit, effective_field
 from lib.audit.fields import EMPTY, Field, gather
 from lib.tests.audit_oracle import REGULAR, boxes, random_network
 
@@ -116,3 +117,118 @@ def test_tokens_become_the_map_that_they_were(cells):
     """Maps of two cells lost their grid, and with it what published tables list."""
     assert [(g.size, g.stride, g.start) for g in geometry_of_tokens(cells)["map"]] == [
         (12, 4, -4)] * 2
+
+
+class LaidOut(nn.Module):
+    """A map, laid out in some way, and a layer that reads it so."""
+
+    def __init__(self, conv, lay, layer):
+        super().__init__()
+        self.conv, self.lay, self.layer = conv, lay, layer
+
+    def forward(self, x):
+        return self.layer(self.lay(self.conv(x)))
+
+
+def frames(x):
+    return x.transpose(1, 2).flatten(0, 1)
+
+
+LINE, MAP, CLIP = ((nn.Conv1d(3, 8, 3, padding=1), (20,)), (nn.Conv2d(3, 8, 4, 4), (16, 24)),
+                   (nn.Conv3d(3, 8, (3, 3, 3), (2, 1, 1), 1), (8, 5, 6)))
+# The map, how it is laid out, what reads it; dimensions of batch, channels and, if any, the grid.
+LAYOUTS = {
+    "batch first": (*LINE, lambda x: x.mT, nn.Linear(8, 6), 0, 2, (1,)),
+    "time first": (*LINE, lambda x: x.permute(2, 0, 1), nn.Linear(8, 6), 1, 2, (0,)),
+    "a recurrent layer": (*LINE, lambda x: x.permute(2, 0, 1), nn.LSTM(8, 5), 1, 2, None),
+    "time in the batch": (*LINE, lambda x: x.mT.reshape(-1, 8), nn.Linear(8, 6), None, 1, (0,)),
+    "time in the batch, one channel": (*LINE, lambda x: x.mT.reshape(-1, 8), nn.Linear(8, 1), None,
+                                       1, (0,)),
+    "windows in the batch": (*LINE, lambda x: x.mT.reshape(5, 4, 8), nn.Linear(8, 6), None, 2,
+                             None),
+    "channels last": (*MAP, lambda x: x.permute(0, 2, 3, 1), nn.Linear(8, 6), 0, 3, (1, 2)),
+    "columns before rows": (*MAP, lambda x: x.transpose(2, 3), nn.Conv2d(8, 6, 3, padding=1), 0,
+                            1, (3, 2)),
+    "batch third": (*MAP, lambda x: x.permute(2, 3, 0, 1), nn.Linear(8, 6), 2, 3, (0, 1)),
+    "batch last": (*MAP, lambda x: x.permute(2, 3, 1, 0), nn.Softplus(), 3, 2, (0, 1)),
+    "tokens first": (*MAP, lambda x: x.flatten(2).permute(2, 0, 1), nn.Linear(8, 6), 1, 2, None),
+    "tokens of two heads": (*MAP, lambda x: x.flatten(2).mT[:, None].repeat(1, 2, 1, 1),
+                            nn.Linear(8, 6), 0, 3, None),
+    "tokens in the batch": (*MAP, lambda x: x.permute(0, 2, 3, 1).reshape(-1, 8),
+                            nn.Linear(8, 6), None, 1, None),
+    "rows in the batch": (*MAP, lambda x: x.transpose(1, 2).flatten(0, 1),
+                          nn.Conv1d(8, 6, 3, padding=1), None, 1, (0, 2)),
+    "frames in the batch": (*CLIP, frames, nn.Conv2d(8, 6, 3, padding=1), None, 1, (0, 2, 3)),
+}
+
+
+def positively(model, size):
+    """A copy of the model with weights that cancel nothing, and an image."""
+    model = deepcopy(model).double()
+    for p in model.parameters():
+        p.data.abs_()
+    return model, torch.rand(1, 3, *size).double().mul(0.1).requires_grad_()
+
+
+def depends(unit, x):
+    """First and last pixel along each axis that a unit depends on."""
+    gradient, = torch.autograd.grad(unit, x, retain_graph=True)
+    return ends(gradient[0].sum(0))
+
+
+def ends(pixels):
+    return tuple((int(line.min()), int(line.max())) for line in pixels.nonzero().T)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_unit_is_found_wherever_the_batch_lies(name):
+    """Dimension 0 was taken for the images, and what a unit of another place sees was told."""
+    conv, size, lay, layer, batch, channels, grid = LAYOUTS[name]
+    net, x = positively(LaidOut(conv, lay, layer), size)
+    out = net(x)[0] if isinstance(layer, nn.LSTM) else net(x)
+    found, beside = audit(net, size), [d for d in range(out.dim()) if d != batch]
+    shape = tuple(out.shape[d] for d in beside)
+    middle = tuple(n // 2 for n in shape)
+    rng = random.Random(0)
+    for unit in (middle, *(tuple(map(rng.randrange, shape)) for _ in range(8))):
+        index = dict(zip(beside, unit, strict=True))
+        all_channels = out[tuple(slice(None) if d == channels else index.get(d, 0)
+                                 for d in range(out.dim()))]
+        seen = depends(all_channels.sum(), x)
+        assert found.box("layer", unit).pixels == seen, unit
+        if grid:
+            place = tuple(index[d] for d in grid)
+            assert found.box("layer", place).pixels == seen, place
+        else:
+            place = unit
+    assert found.box("layer").unit == middle
+    measured = effective_field(net, size, "layer", place, samples=1)
+    assert measured.theoretical == seen
+    assert ends(measured.influence) == seen
+    for record in found.to_dict()["layers"][1:2]:
+        assert record["output"] == [*shape]
+        assert record["map"] == [n for d, n in zip(beside, shape, strict=True) if d != channels]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_attention_of_pytorch_reads_tokens_first(first):
+    """Whatever it is given: its projection lies so."""
+    order = (0, 2, 1) if first else (2, 0, 1)
+    net, x = positively(LaidOut(nn.Conv1d(3, 8, 4, 4), lambda x: x.permute(order),
+                                nn.TransformerEncoderLayer(8, 2, 16, batch_first=first)), (80,))
+    found, read = audit(net, (80,)), net.conv(x)
+    for unit in (0, 5, 19):
+        seen = depends(read[0, :, unit].sum(), x)
+        assert found.box("layer.self_attn.linear", unit).pixels == seen
+        assert found.box("layer.self_attn.linear", (unit, 23)).pixels == seen
+    assert found.box("layer.self_attn.linear").unit == (10, 12)
+
+
+def test_units_of_a_map_without_a_batch_are_counted_in_all_its_dimensions():
+    conv, size, lay, layer, *_ = LAYOUTS["time in the batch"]
+    with pytest.raises(ValueError, match=r"the shape \(20, 6\): give 1 places along the axes of "
+                                         r"the image, or 2 in all, each within the map"):
+        audit(LaidOut(conv, lay, layer), size).box("layer", (0, 0, 0))
+    conv, size, lay, layer, *_ = LAYOUTS["tokens first"]
+    with pytest.raises(ValueError, match=r"the shape \(24, 6\) beside the batch: give 2 places in"):
+        audit(LaidOut(conv, lay, layer), size).box("layer", 24)
