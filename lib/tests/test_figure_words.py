@@ -26,9 +26,9 @@ def words(picture):
             yield text.get_text(), (text.get_bbox_patch() or text).get_window_extent()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(book_figures()))
-@pytest.mark.parametrize("shape", [
-    portrait, pytest.param(contextlib.nullcontext, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("shape", [portrait, contextlib.nullcontext])
 def test_no_word_of_a_picture_lies_on_another(shape, name):
     """Two pictures could not be read on phones, where the same words have half the room."""
     with shape():
