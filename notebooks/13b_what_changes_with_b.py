@@ -607,28 +607,27 @@ pairs = (("B1", "B2"), ("B1", "conv2"), ("B1", "offset2"), ("B1", "depth2"),
          ("offset2prod", "offset3prod"), ("B2prod", "offset2prod"))
 
 
-def common_level(kind, first, second):
-    return min(max(point[1] for point in analysis.curve(found, kind, block))
-               for block in (first, second))
-
-
 def cost(kind, first, second, below=0):
-    level = common_level(kind, first, second) - below
-    ratios = (analysis.ratio_at(found, kind, level, second, first, axis)
-              for axis in ("channels", "parameters", "operations"))
-    return [f"{level:.3f}", *(ratio and f"{ratio:.1f}" for ratio in ratios)]
+    """An accuracy below the largest of both, and the ratios there."""
+    level = min(max(point[1] for point in analysis.curve(found, kind, block))
+                for block in (first, second)) - below
+    return level, {
+        axis: analysis.ratio_at(found, kind, level, second, first, axis)
+        for axis in ("channels", "parameters", "operations")}
 
 
-table([(f"{first} : {second}", kind, *cost(kind, first, second))
-       for first, second in pairs for kind in ("color", "spatial")],
+costs = {(*pair, kind): cost(kind, *pair)
+         for pair in pairs for kind in ("color", "spatial")}
+table([(f"{first} : {second}", kind, f"{level:.3f}",
+        *(ratio and f"{ratio:.1f}" for ratio in ratios.values()))
+       for (first, second, kind), (level, ratios) in costs.items()],
       ["pair", "augmentation", "accuracy", "channels", "parameters",
        "operations"])
 
 # %% tags=["hide-input"]
 twins = [pair for pair in pairs if pair[1][-1] == "3" or "3prod" in pair[1]]
-saved = {(first, second): [analysis.ratio_at(
-    found, kind, common_level(kind, first, second), second, first,
-    "parameters") for kind in ("color", "spatial")] for first, second in twins}
+saved = {pair: [costs[(*pair, kind)][1]["parameters"]
+                for kind in ("color", "spatial")] for pair in twins}
 with checking("overlap-per-parameter", evidence="trained",
               detail="{count} ratios") as check:
     for pair, ratios in saved.items():
@@ -636,19 +635,20 @@ with checking("overlap-per-parameter", evidence="trained",
             check(0.25 < ratio < 2, pair)
     for kind in ("color", "spatial"):
         for below in (0, 0.01, 0.02):
-            check(float(cost(kind, "B1", "conv2", below)[2]) > 2, kind)
+            check(cost(kind, "B1", "conv2", below)[1]["parameters"] > 2, kind)
 
 # %% tags=["remove-cell"]
 every = [ratio for ratios in saved.values() for ratio in ratios]
 glue("13b-saved-low", f"{math.floor(10 * min(every)) / 10}")  # bounds, outward
 glue("13b-saved-high", f"{math.ceil(10 * max(every)) / 10}")
 for kind in ("color", "spatial"):
-    costs = cost(kind, "B1", "conv2")
-    glue(f"13b-cost-level-{kind}", costs[0])
-    glue(f"13b-cost-parameters-{kind}", f"{float(costs[2]):.0f}")
-    lower = float(cost(kind, "B1", "conv2", 0.01)[2])
+    level, ratios = costs["B1", "conv2", kind]
+    glue(f"13b-cost-level-{kind}", f"{level:.3f}")
+    glue(f"13b-cost-parameters-{kind}", f"{ratios['parameters']:.0f}")
+    lower = cost(kind, "B1", "conv2", 0.01)[1]["parameters"]
     glue(f"13b-cost-parameters-lower-{kind}", f"{lower:.0f}")
-    glue(f"13b-cost-B2-conv2-{kind}", cost(kind, "B2", "conv2")[3])
+    operations = costs["B2", "conv2", kind][1]["operations"]
+    glue(f"13b-cost-B2-conv2-{kind}", f"{operations:.1f}")
 
 # %% [markdown]
 # And the ceiling of $B=1$:

@@ -79,11 +79,15 @@ def boxes(model, shape, units, generator):
     found = {}
     for index in units(tuple(output.shape)):
         gradient, = torch.autograd.grad(output[index], image, retain_graph=True, allow_unused=True)
-        support = torch.zeros(shape[2:]) if gradient is None else gradient[0].abs().amax(0)
-        places = (support > 0).nonzero()
-        found[index] = None if not len(places) else [
-            (int(column.min()), int(column.max())) for column in places.T]
+        found[index] = ends(torch.zeros(shape[2:]) if gradient is None else
+                            gradient[0].abs().amax(0))
     return found
+
+
+def ends(support):
+    """First and last pixel per axis at which a tensor is positive, or None if it is nowhere."""
+    places = (support > 0).nonzero()
+    return [(int(column.min()), int(column.max())) for column in places.T] if len(places) else None
 
 
 class Branches(nn.Module):

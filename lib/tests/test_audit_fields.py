@@ -11,7 +11,8 @@ from torch import nn
 
 from lib.audit import audit, effective_field
 from lib.audit.fields import EMPTY, Field, gather
-from lib.tests.audit_oracle import REGULAR, boxes, random_network
+from lib.tests.audit_oracle import REGULAR, boxes, ends, positive, random_network
+from lib.tests.draws import seeded
 
 SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
 
@@ -164,20 +165,14 @@ LAYOUTS = {
 
 def positively(model, size):
     """A copy of the model with weights that cancel nothing, and an image."""
-    model = deepcopy(model).double()
-    for p in model.parameters():
-        p.data.abs_()
-    return model, torch.rand(1, 3, *size).double().mul(0.1).requires_grad_()
+    image = torch.rand(1, 3, *size, generator=seeded()).double()
+    return positive(deepcopy(model), seeded()), image.requires_grad_()
 
 
 def depends(unit, x):
     """First and last pixel along each axis that a unit depends on."""
     gradient, = torch.autograd.grad(unit, x, retain_graph=True)
-    return ends(gradient[0].sum(0))
-
-
-def ends(pixels):
-    return tuple((int(line.min()), int(line.max())) for line in pixels.nonzero().T)
+    return tuple(ends(gradient[0].sum(0)))
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -204,7 +199,7 @@ def test_a_unit_is_found_wherever_the_batch_lies(name):
     assert found.box("layer").unit == middle
     measured = effective_field(net, size, "layer", place, samples=1)
     assert measured.theoretical == seen
-    assert ends(measured.influence) == seen
+    assert tuple(ends(measured.influence)) == seen
     for record in found.to_dict()["layers"][1:2]:
         assert record["output"] == [*shape]
         assert record["map"] == [n for d, n in zip(beside, shape, strict=True) if d != channels]
