@@ -45,6 +45,8 @@ class Field:
     lost : dict
         Axis to (cells, period, shift, ends) of the grid that a reshape has taken from it, so that
         another one that gives it back is known even by two cells; ``ends`` are those of one cell.
+    cut : frozenset of int
+        Axes along which an operation that looks at the whole image has cut boxes at the border.
     """
 
     shape: tuple
@@ -54,6 +56,7 @@ class Field:
     virtual: bool
     ignore: frozenset = frozenset()
     lost: dict = field(default_factory=dict)
+    cut: frozenset = frozenset()
 
     @classmethod
     def of_input(cls, shape: tuple, virtual: bool, first: int = 2,
@@ -77,12 +80,12 @@ class Field:
         return self.edges[axis].expand(2, *self.shape)
 
     def replace(self, shape: tuple | None = None, edges: list | None = None,
-                step: list | None = None) -> Field:
+                step: list | None = None, cut: frozenset | None = None) -> Field:
         """A field with some parts changed, stored as small as it can be."""
         edges = self.edges if edges is None else [compress(edge) for edge in edges]
         return Field(tuple(self.shape if shape is None else shape), self.image, edges,
                      list(self.step if step is None else step), self.virtual, self.ignore,
-                     self.lost)
+                     self.lost, self.cut if cut is None else cut)
 
     def clipped(self, axis: int) -> torch.Tensor:
         """Edges along an axis inside the image; a box outside of it becomes empty."""
@@ -151,32 +154,37 @@ def hull(fields: list[Field], shape: tuple, gates: bool = True) -> Field:
     ``gates`` says whether an operand that is one number for a whole map may be a gate.
     """
     fields = [_aligned(field, shape) for field in (_without_gates(fields) if gates else fields)]
-    first, edges, steps = fields[0], [], []
+    first, edges, steps, cut = fields[0], [], [], cut_by(fields)
     if len(fields) == 1:
         return first
     for axis in first.axes:
         step = first.step[axis]
         for other in fields[1:]:
             step = common_step(step, other.step[axis])
-        plain = step is not None or _as_regular(fields, axis)
+        plain = step is not None or axis not in cut or _as_regular(fields, axis)
         parts = [f.edges[axis] if plain else f.clipped(axis) for f in fields]
         merged = parts[0]
         for part in parts[1:]:
             merged = torch.minimum(merged, part)
         edges.append(merged)
         steps.append(step)
-    return first.replace(shape, edges, steps)
+    return first.replace(shape, edges, steps, cut)
+
+
+def cut_by(parts: list) -> frozenset:
+    """Axes along which the boxes of some part, if it is a field, have been cut at the border."""
+    return frozenset().union(*(part.cut for part in parts if isinstance(part, Field)))
 
 
 def _as_regular(fields: list[Field], axis: int) -> bool:
     """Whether operands without a step move as those with one do, as tokens beside a map do.
 
-    Else their boxes may have been cut at the border, and the others' are cut, too.
+    Else boxes that have been cut at the border would lie beside others that are not.
     """
     known = [f.step[axis] for f in fields if f.step[axis] is not None]
-    return all(step == known[0] for step in known) and all(
+    return bool(known) and all(step == known[0] for step in known) and all(
         f.edges[axis].shape[known[0][0] + 1] > known[0][1] and periodic(f.edges[axis], *known[0])
-        for f in fields if known and f.step[axis] is None)
+        for f in fields if f.step[axis] is None)
 
 
 def _without_gates(fields: list[Field]) -> list[Field]:
@@ -212,11 +220,12 @@ def _aligned(field: Field, shape: tuple) -> Field:
     shape, lead = tuple(shape), len(shape) - len(field.shape)
     edges = [e.reshape(2, *[1] * lead, *e.shape[1:]) for e in field.edges]
     step = [s and (s[0] + lead, *s[1:]) for s in field.step]
-    for axis, s in enumerate(step):
-        if s and field.shape[s[0] - lead] != shape[s[0]]:
-            step[axis] = None
-            edges[axis] = field.clipped(axis).reshape(edges[axis].shape)
-    return Field(shape, field.image, edges, step, field.virtual, field.ignore, field.lost)
+    repeated = {axis for axis, s in enumerate(step)
+                if s and field.shape[s[0] - lead] != shape[s[0]]}
+    for axis in repeated:
+        step[axis] = None
+        edges[axis] = field.clipped(axis).reshape(edges[axis].shape)
+    return field.replace(shape, edges, step, field.cut | repeated)
 
 
 def along(vector: Field, dim: int, rank: int) -> Field:
@@ -231,11 +240,12 @@ def along(vector: Field, dim: int, rank: int) -> Field:
 def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
     """Boxes of units that depend on every unit along some dimensions."""
     dims = sorted({d % len(field.shape) for d in dims}) if field.shape else []
-    edges, steps = [], []
+    edges, steps, cut = [], [], field.cut
     for axis in field.axes:
         step, edge = field.step[axis], field.edges[axis]
-        if step[0] in dims if step else _wide(edge, dims, field.image[axis]):
-            edge, step = field.clipped(axis), None
+        if step[0] in dims if step else _wide(edge, dims, field.image[axis],
+                                                      axis not in field.cut):
+            edge, step, cut = field.clipped(axis), None, cut | {axis}
         edge = edge.amin([d + 1 for d in dims], keepdim=True) if dims else edge
         if not keepdim:
             edge = edge.reshape(2, *[n for d, n in enumerate(edge.shape[1:]) if d not in dims])
@@ -243,20 +253,21 @@ def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
         edges.append(edge)
         steps.append(step)
     shape = [1 if d in dims else n for d, n in enumerate(field.shape) if keepdim or d not in dims]
-    return field.replace(shape, edges, steps)
+    return field.replace(shape, edges, steps, cut)
 
 
-def _wide(edge: torch.Tensor, dims: list[int], extent: int) -> bool:
+def _wide(edge: torch.Tensor, dims: list[int], extent: int, whole: bool) -> bool:
     """Whether a hull over dimensions looks along the whole image, not only inside windows of it.
 
-    Boxes of one width, each as wide as the image, that begin near to each other are a window, too.
+    Boxes as wide as the image that lie near to each other are a window, too, if they are of one
+    width or none has been cut (``whole``).
     """
     if not any(moves(edge, d) for d in dims):
         return False
     merged = edge.amin([d + 1 for d in dims], keepdim=True)
     widths, sizes = 1 - merged[0] - merged[1], 1 - edge[0] - edge[1]
     way = int((widths - sizes).max())               # from the first box to the last
-    rigid = 2 * way < extent and bool((sizes == sizes.max()).all())
+    rigid = 2 * way < extent and (whole or bool((sizes == sizes.max()).all()))
     return int(widths.max()) >= extent and not rigid or not any(
         moves(merged, d) for d in range(edge.dim() - 1))
 
@@ -299,7 +310,7 @@ def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] |
     inside = valid & (index >= 0) & (index < extent)
     grids = [s for s in field.step if s is not None and s[0] == dim and s[1] <= extent]
     period = grids[0][1] if grids and field.virtual else None
-    edges, steps = [], []
+    edges, steps, cut = [], [], field.cut
     for axis in field.axes:
         step, edge = field.step[axis], field.edges[axis]
         carried = step is not None and step[0] == dim
@@ -307,7 +318,7 @@ def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] |
         varies = edge.shape[dim + 1] > 1
         if not periodic and (carried or (step is None and varies and index.shape[1] > 1
                                          and not inside.all())):
-            edge = field.clipped(axis)
+            edge, cut = field.clipped(axis), cut | {axis}
         every = edge.expand(*edge.shape[:dim + 1], extent, *edge.shape[dim + 2:])
         if period and (periodic or varies):         # continue the map beyond its borders
             places = _continued(index, extent, period, step[2] if carried else 0)
@@ -322,7 +333,7 @@ def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] |
         else:
             steps.append(_moved(step, moves) if periodic or not field.virtual else None)
     shape = (*field.shape[:dim], index.shape[0], *field.shape[dim + 1:])
-    return _agree_on_empty(field.replace(shape, edges, steps))
+    return _agree_on_empty(field.replace(shape, edges, steps, cut))
 
 
 def _moved(step: tuple, moves: tuple[int, int] | None) -> tuple | None:

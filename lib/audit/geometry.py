@@ -112,18 +112,17 @@ def geometry(virtual: Field, seen: Field, axis: int) -> Geometry:
     Geometry
     """
     step, last = virtual.step[axis], virtual.image[axis] - 1
-    edge = virtual.clipped(axis) if step is None else virtual.edges[axis]
+    edge = virtual.edges[axis]
     widths = _widths(edge)
-    start, center = 0, None
-    if len(widths):
-        start = int(edge[0].flatten()[0]) if step is None else None
-        start = int(edge[0].min()) if start is None or start > EMPTY // 2 else start
+    # tokens lie along the grid of one axis, and the first of them is the first along the other
+    along = {s[0] for s in ([step] if step is not None else virtual.step)
+             if s is not None and (s is step or edge.shape[s[0] + 1] > 1)}
+    others = [d + 1 for d in range(edge.dim() - 1) if along and d not in along]
+    merged = edge.amin(others, keepdim=True) if others else edge
+    first = merged[0][merged[0] < EMPTY // 2]
+    start, center = int(first[0]) if len(first) else 0, None
     if step is not None and 0 not in virtual.shape:
-        others = [d for d in range(1, edge.dim()) if d != step[0] + 1]
-        merged = edge.amin(others) if others else edge
-        known = merged[0] < EMPTY // 2
-        start = int(merged[0][known][0]) if known.any() else 0
-        center = _center(merged, virtual.stride(axis), step[1])
+        center = _center(merged.flatten(1), virtual.stride(axis), step[1])
     inside, border = _widths(seen.edges[axis]), seen.edges[axis]
     everything = bool((border[0] == 0).all() and (border[1] == -last).all())
     return Geometry(_most(widths), virtual.stride(axis), start, center, _most(inside), everything,

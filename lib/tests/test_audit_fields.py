@@ -227,3 +227,69 @@ def test_units_of_a_map_without_a_batch_are_counted_in_all_its_dimensions():
     conv, size, lay, layer, *_ = LAYOUTS["tokens first"]
     with pytest.raises(ValueError, match=r"the shape \(24, 6\) beside the batch: give 2 places in"):
         audit(LaidOut(conv, lay, layer), size).box("layer", 24)
+
+
+class Flattened(nn.Module):
+    """Tokens of a map, made row by row or column by column, mixed unit by unit and put back."""
+
+    def __init__(self, turned=False, first=False):
+        super().__init__()
+        self.stem = nn.Sequential(*[nn.Conv2d(c, 8, 5, padding=2) for c in (3, 8, 8)])
+        self.mix, self.last = nn.Linear(8, 8), nn.Conv2d(8, 8, 3, padding=1)
+        self.turned = turned
+        self.first = nn.Parameter(torch.zeros(1, 1, 8)) if first else None
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = x.mT if self.turned else x
+        tokens = x.flatten(2).mT
+        if self.first is not None:
+            tokens = torch.cat([self.first, tokens], 1)
+        heads = tokens.reshape(1, -1, 2, 4).transpose(1, 2)
+        tokens = self.mix(tokens + heads.transpose(1, 2).reshape(tokens.shape))
+        return self.last(tokens[:, int(self.first is not None):].mT.reshape(x.shape)).mean((2, 3))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("size", [8, 32, (16, 8), (12, 20)])
+def test_tokens_are_not_cut_at_the_border_along_one_axis(turned, first, size):
+    found = {record.name: record for record in audit(Flattened(turned, first), size).layers}
+    for name in ("stem.2", "mix"):
+        assert [(g.size, g.start, g.typical) for g in found[name].geometry] == [(13, -6, 13)] * 2
+    assert [(g.size, g.start) for g in found["last"].geometry] == [(15, -7)] * 2
+    assert [g.start for g in found["mean"].geometry] == [0, 0]
+
+
+class Windowed(nn.Module):
+    """A map, attention in windows of it and one among all of its tokens; or all of it turned."""
+
+    def __init__(self, kernel, window, turned):
+        super().__init__()
+        self.turned, self.window = turned, window[::-1] if turned else window
+        kernel = kernel[::-1] if turned else kernel
+        self.stem = nn.Conv2d(3, 8, kernel, padding=tuple(k // 2 for k in kernel))
+        self.inside, self.all = (nn.MultiheadAttention(8, 2, batch_first=True) for _ in "12")
+
+    def forward(self, x):
+        x, (a, b) = self.stem(x), self.window
+        (rows, columns), channels = x.shape[2:], x.shape[1]
+        windows = x.view(channels, rows // a, a, columns // b, b).permute(1, 3, 2, 4, 0)
+        windows = windows.reshape(-1, a * b, channels)
+        windows = windows + self.inside(windows, windows, windows)[0]
+        tokens = windows.view(rows // a, columns // b, a, b, channels).transpose(1, 2)
+        tokens = tokens.reshape(1, rows * columns, channels)
+        return tokens + self.all(tokens, tokens, tokens)[0]
+
+
+@pytest.mark.parametrize("part", ["whole", "local"])
+@pytest.mark.parametrize("kernel", [(5, 5), (9, 3)])
+@pytest.mark.parametrize("size, window", [((8, 8), (4, 4)), ((8, 20), (4, 2)), ((12, 16), (2, 4))])
+def test_a_turned_network_sees_turned_fields(part, kernel, size, window):
+    found = [audit(Windowed(kernel, window, turned), size[::-1] if turned else size)
+             for turned in (False, True)]
+    straight, turned = (a if part == "whole" else a.local for a in found)
+    for one, other in zip(straight.layers, turned.layers, strict=True):
+        fields = [[(g.size, g.start, g.typical, g.stride, g.seen) for g in record.geometry]
+                  for record in (one, other)]
+        assert fields[0] == fields[1][::-1], one.name

@@ -50,7 +50,7 @@ OPERATIONS = {
     "maximum along a row": (
         Run(lambda x: F.max_pool1d(x[:, :, 0], 3, 2, 1, 2)),
         LayerInfo("pool", (1, 3), (1, 2), (0, 1), (1, 2), 0, 4, 4),
-        [(2, None, 0, None), (7, 2, -2, 1)]),
+        [(3, None, -1, None), (7, 2, -2, 1)]),
     "five averages of twelve rows": (
         Run(lambda x: F.adaptive_avg_pool2d(x, (5, 6))),
         LayerInfo("pool", (4, 3), (0, 3), (0, 0), (1, 1), 0, 4, 4),
@@ -98,11 +98,11 @@ OPERATIONS = {
     "linear along a row": (
         Run(lambda x: F.interpolate(x[:, :, 0], scale_factor=2, mode="linear")),
         LayerInfo("resize", (2,), (), (), (1,), 0, 4, 4),
-        [(2, None, 0, None), (4, HALF, -2, Fraction(-1, 4))]),
+        [(3, None, -1, None), (4, HALF, -2, Fraction(-1, 4))]),
     "constant grid": (
         Run(lambda x: F.grid_sample(x, GRID.to(x), align_corners=False)),
         LayerInfo("resize", (2, 2), (), (), (1, 1), 0, 4, 4),
-        [(4, None, 0, None), (4, None, 1, None)]),
+        [(4, None, -1, None), (4, None, 1, None)]),
     "mean": (
         Run(lambda x: x.mean((2, 3))), LayerInfo("global pool", (), groups=0, channels_in=4,
                                                  channels=4), [ROWS, COLUMNS]),
@@ -152,19 +152,21 @@ OPERATIONS = {
         LayerInfo("norm", groups=0, channels_in=4, channels=4), [ROWS, COLUMNS]),
     "attention": (
         Run(lambda x: F.scaled_dot_product_attention(tokens(x), tokens(x), tokens(x))),
-        LayerInfo("attention", channels_in=4, channels=4), [(2, None, 0, None), COLUMNS]),
+        LayerInfo("attention", channels_in=4, channels=4), [(3, None, -1, None), COLUMNS]),
     "scores": (
         Run(lambda x: x @ x.mT),
-        LayerInfo("attention", channels=12, dims=(-1, -1), mixes=True), [ROWS, COLUMNS]),
+        LayerInfo("attention", channels=12, dims=(-1, -1), mixes=True),
+        [(14, None, -1, None), COLUMNS]),
     "recurrent": (
         Run(lambda x, m: m(tokens(x))[0], nn.GRU(4, 6, batch_first=True)),
-        LayerInfo("recurrent", channels_in=4, channels=6), [(2, None, 0, None), COLUMNS]),
+        LayerInfo("recurrent", channels_in=4, channels=6), [(3, None, -1, None), COLUMNS]),
     "recurrent, both directions": (
         Run(lambda x, m: m(tokens(x))[0], nn.LSTM(4, 6, batch_first=True, bidirectional=True)),
-        LayerInfo("recurrent", channels_in=4, channels=12), [(2, None, 0, None), COLUMNS]),
+        LayerInfo("recurrent", channels_in=4, channels=12), [(3, None, -1, None), COLUMNS]),
     "distances": (
         Run(lambda x: torch.cdist(tokens(x)[:, :7], tokens(x))),
-        LayerInfo("attention", channels_in=18, channels=18), [(2, None, 0, None), COLUMNS]),
+        LayerInfo("attention", channels_in=18, channels=18),
+        [(3, None, -1, None), (20, None, -1, None)]),
     "sum over letters": (
         Run(lambda x: torch.einsum("bchw,dc->bdhw", x, x.new_ones(6, 4))),
         LayerInfo("dense", channels_in=4, channels=6), [KEPT, KEPT]),
@@ -177,7 +179,7 @@ OPERATIONS = {
         LayerInfo("dense", channels_in=4, channels=1, dims=(1, 0)), [KEPT, KEPT]),
     "scores by letters": (
         Run(lambda x: torch.einsum("bchw,bcxw->bhx", x, x.flip(2))), LayerInfo("attention"),
-        [ROWS, COLUMNS]),
+        [(14, None, -1, None), COLUMNS]),
     "pixel shuffle": (
         Run(lambda x: F.pixel_shuffle(x, 2)),
         LayerInfo("shuffle", groups=0, channels_in=4, channels=1),
@@ -197,7 +199,7 @@ OPERATIONS = {
     "largest two of columns": (
         Run(lambda x: x.topk(2, 3)[0]), None, [(3, None, -1, None), COLUMNS]),
     "halves of columns": (
-        Run(lambda x: F.glu(x, 3)), None, [(3, None, -1, None), (12, None, 0, None)]),
+        Run(lambda x: F.glu(x, 3)), None, [(3, None, -1, None), (12, None, -1, None)]),
 }
 
 

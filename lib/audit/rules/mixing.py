@@ -69,9 +69,10 @@ def along_one_dimension(call: Call, a: dict, shapes: list) -> Result:
 
 def _cumulative(x: Field, dim: int, backward: bool = False) -> Field:
     """Every unit depends on those before it along a dimension, or after it, and on itself."""
-    edges, step = [], []
+    edges, step, cut = [], [], x.cut
     for axis in x.axes:
-        beside = x.step[axis] is not None and x.step[axis][0] != dim
+        beside = (x.edges[axis].shape[dim + 1] == 1 if x.step[axis] is None
+                  else x.step[axis][0] != dim)
         edge = x.edges[axis] if beside else x.clipped(axis)
         if edge.shape[dim + 1] > 1:
             turned = edge.flip(dim + 1) if backward else edge
@@ -79,7 +80,8 @@ def _cumulative(x: Field, dim: int, backward: bool = False) -> Field:
             edge = edge.flip(dim + 1) if backward else edge
         edges.append(edge)
         step.append(x.step[axis] if beside else None)
-    return x.replace(edges=edges, step=step)
+        cut |= set() if beside else {axis}
+    return x.replace(edges=edges, step=step, cut=cut)
 
 
 def _norm_layer(call: Call, x: Field, dims: list[int], channels: int, places: bool = True) -> bool:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from ..fields import EMPTY, Field, along, common_step, compress, gather, hull, periodic, reduce
+from ..fields import (
+    EMPTY,
+    Field,
+    along,
+    common_step,
+    compress,
+    cut_by,
+    gather,
+    hull,
+    periodic,
+    reduce,
+)
 from ..trace import Call
 from .registry import DEPENDS, LayerInfo, Result, flat, known, refuse, rule
 
@@ -223,7 +234,7 @@ def rewritten(call: Call, a: dict, shapes: list) -> Result:
             _window(memory, layout).copy_(source)
         edges.append(compress(_window(memory, a["layout"])))
         step.append(found_step(model, edges[axis]))
-    return _padded(model.replace(shapes[0], edges, step), a["values"])
+    return _padded(model.replace(shapes[0], edges, step, cut_by(a["values"])), a["values"])
 
 
 def _padded(x: Field, parts: list) -> Field:
@@ -312,14 +323,14 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
     tracked = [part for part in parts if isinstance(part, Field)]
     if call.name == "stack":
         tracked = [_stacked(part, dim) for part in tracked]
-    model, edges, steps = tracked[0], [], []
+    model, edges, steps, cut = tracked[0], [], [], cut_by(tracked)
     for axis in model.axes:
         step = model.step[axis]
         for part in tracked[1:]:
             step = common_step(step, part.step[axis])
         ends = step if step is not None and step[0] == dim and len(tracked) > 1 else None
-        plain = step is not None or all(part.step[axis] is None or part.step[axis][0] == dim
-                                        for part in tracked)
+        plain = step is not None or axis not in cut or all(
+            part.step[axis] is None or part.step[axis][0] == dim for part in tracked)
         steps.append(step)
         known = iter(tracked)
         blocks = []
@@ -341,7 +352,7 @@ def joined(call: Call, a: dict, shapes: list) -> Field:
                                                enumerate(sizes)]) for block in blocks], dim + 1))
         if ends and not (shape[dim] > ends[1] and periodic(edges[-1], *ends)):
             steps[-1] = None                        # two maps end to end, not parts of one
-    return model.replace(shape, edges, steps)
+    return model.replace(shape, edges, steps, cut)
 
 
 def _stacked(part: Field, dim: int) -> Field:
@@ -399,7 +410,7 @@ def written_at(call: Call, a: dict, shapes: list) -> Field:
                 side.scatter_(0, place.flatten(), values)
         edges.append(compress(memory.view(2, *shapes[0])))
         step.append(found_step(model, edges[-1]))
-    return _padded(model.replace(shapes[0], edges, step), [x, source])
+    return _padded(model.replace(shapes[0], edges, step, cut_by([x, source])), [x, source])
 
 
 def _count(shape: tuple) -> int:
