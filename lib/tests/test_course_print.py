@@ -8,12 +8,22 @@ from pathlib import Path
 
 import pypdf
 import pytest
+import torch
 import yaml
 from bs4 import BeautifulSoup
 
-from lib import Architecture, ModeTree
+from lib import (
+    Architecture,
+    ModeTree,
+    Modular,
+    certify,
+    exact_rank,
+    grid_network,
+    grid_tensor,
+    matricize,
+)
 from lib.course import ROOT, printed
-from lib.course.chromium import BrowserError, find_browser, print_page
+from lib.course.chromium import BrowserError, find_browser, print_page, rendered
 from lib.course.overview import reading_minutes
 from lib.course.pages import is_remote
 from lib.trees.symmetry import symmetry_order
@@ -144,6 +154,29 @@ def test_numbers_on_the_slides_are_those_of_the_library():
     assert symmetry_order(5) == 24**341 and r"\(24^{341}\)" in text
 
 
+def test_statements_on_the_slides_have_the_hypotheses_they_need():
+    """What a lecturer reads aloud is true without the page: what each statement needs is there."""
+    said = {slide.h2.get_text(): " ".join(slide.get_text().split())
+            for slide in SLIDES.select("section.slide") if slide.h2}
+    # one layer under a global product has rank 1: neither bound may take the last layer for K
+    single = certify(Architecture(4, 2, ((4, 4, 1),)), "left-right", seed=0)
+    assert single.rank == 1 and r"\(K\lt L\)" in said["The crossing bound"]
+    assert all(words in said["The published theorem"] for words in (
+        r"\(K\lt L\)", r"\(D=\min\{M,D_K,\lfloor\tfrac12\min_{l\lt K}D_l\rfloor\}\)"))
+    assert all(words in said["An area law"] for words in ("almost all", r"\(R_l\ge S_l\)"))
+    assert r"\(\beta=1\) with biases" in said["Not only halves?"]
+    assert all(words in said["What is true of all partitions"]
+               for words in ("as large as the image", r"for \(D\ge M\) the full rank"))
+    # two templates do not tell all of an overlapping network: three show a larger rank
+    net = Architecture((4,), 2, ((4, 1, 3), (4, 4, 1)))
+    field, draw = Modular(), torch.Generator().manual_seed(0)
+    weights = net.random_weights(field, draw)
+    ranks = [exact_rank(matricize(grid_tensor(
+        grid_network(net, weights, field), field.random((templates, 2), draw), 4), "left-right"),
+        field.prime).rank for templates in (2, 3)]
+    assert ranks == [4, 9] and "overlapping ones" in said["Write the answers into a table"]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_BROWSER, reason="needs Chromium or Google Chrome")
 def test_the_slides_are_one_page_each(tmp_path):
@@ -152,6 +185,28 @@ def test_the_slides_are_one_page_each(tmp_path):
     pages = pypdf.PdfReader(pdf).pages
     assert len(pages) == len(SLIDES.select("section.slide"))
     assert all(abs(page.mediabox.width / page.mediabox.height - 16 / 9) < 0.01 for page in pages)
+
+
+WIDER = """<script>addEventListener("load", () => MathJax.startup.promise.then(() => {
+  for (const formula of document.querySelectorAll(".text mjx-container")) {
+    const space = formula.closest(".statement, .text").getBoundingClientRect();
+    if (formula.querySelector("svg").getBoundingClientRect().right > space.right + 1)
+      formula.closest(".slide").classList.add("wider");
+  }
+  document.body.classList.add("measured");
+}))</script></body>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_BROWSER, reason="needs Chromium or Google Chrome")
+def test_no_formula_on_a_slide_is_wider_than_its_column(tmp_path):
+    page = tmp_path / "lecture.html"
+    source = (ASSETS / "slides" / "lecture.html").read_text(encoding="utf-8")
+    base = f'<head><base href="{(ASSETS / "slides").as_uri()}/">'
+    page.write_text(source.replace("<head>", base).replace("</body>", WIDER), encoding="utf-8")
+    shown = BeautifulSoup(rendered(page), "html.parser")
+    assert "measured" in shown.body["class"]
+    assert [slide.h2.get_text() for slide in shown.select(".slide.wider")] == []
 
 
 # Teaching, citing --------------------------------------------------------------------------------
