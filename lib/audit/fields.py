@@ -161,7 +161,7 @@ def hull(fields: list[Field], shape: tuple, gates: bool = True) -> Field:
         step = first.step[axis]
         for other in fields[1:]:
             step = common_step(step, other.step[axis])
-        plain = step is not None or axis not in cut or _as_regular(fields, axis)
+        plain = step is not None or axis not in cut
         parts = [f.edges[axis] if plain else f.clipped(axis) for f in fields]
         merged = parts[0]
         for part in parts[1:]:
@@ -174,17 +174,6 @@ def hull(fields: list[Field], shape: tuple, gates: bool = True) -> Field:
 def cut_by(parts: list) -> frozenset:
     """Axes along which the boxes of some part, if it is a field, have been cut at the border."""
     return frozenset().union(*(part.cut for part in parts if isinstance(part, Field)))
-
-
-def _as_regular(fields: list[Field], axis: int) -> bool:
-    """Whether operands without a step move as those with one do, as tokens beside a map do.
-
-    Else boxes that have been cut at the border would lie beside others that are not.
-    """
-    known = [f.step[axis] for f in fields if f.step[axis] is not None]
-    return bool(known) and all(step == known[0] for step in known) and all(
-        f.edges[axis].shape[known[0][0] + 1] > known[0][1] and periodic(f.edges[axis], *known[0])
-        for f in fields if f.step[axis] is None)
 
 
 def _without_gates(fields: list[Field]) -> list[Field]:
@@ -259,15 +248,15 @@ def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
 def _wide(edge: torch.Tensor, dims: list[int], extent: int, whole: bool) -> bool:
     """Whether a hull over dimensions looks along the whole image, not only inside windows of it.
 
-    Boxes as wide as the image that lie near to each other are a window, too, if they are of one
-    width or none has been cut (``whole``).
+    Boxes as wide as the image that lie near to each other are a window, too, if nothing has cut
+    them (``whole``).
     """
     if not any(moves(edge, d) for d in dims):
         return False
     merged = edge.amin([d + 1 for d in dims], keepdim=True)
     widths, sizes = 1 - merged[0] - merged[1], 1 - edge[0] - edge[1]
     way = int((widths - sizes).max())               # from the first box to the last
-    rigid = 2 * way < extent and (whole or bool((sizes == sizes.max()).all()))
+    rigid = whole and 2 * way < extent
     return int(widths.max()) >= extent and not rigid or not any(
         moves(merged, d) for d in range(edge.dim() - 1))
 
@@ -310,15 +299,12 @@ def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] |
     inside = valid & (index >= 0) & (index < extent)
     grids = [s for s in field.step if s is not None and s[0] == dim and s[1] <= extent]
     period = grids[0][1] if grids and field.virtual else None
-    edges, steps, cut = [], [], field.cut
+    edges, steps = [], []
     for axis in field.axes:
         step, edge = field.step[axis], field.edges[axis]
         carried = step is not None and step[0] == dim
         periodic = carried and step[1] <= extent
         varies = edge.shape[dim + 1] > 1
-        if not periodic and (carried or (step is None and varies and index.shape[1] > 1
-                                         and not inside.all())):
-            edge, cut = field.clipped(axis), cut | {axis}
         every = edge.expand(*edge.shape[:dim + 1], extent, *edge.shape[dim + 2:])
         if period and (periodic or varies):         # continue the map beyond its borders
             places = _continued(index, extent, period, step[2] if carried else 0)
@@ -333,7 +319,7 @@ def gather(field: Field, dim: int, index: torch.Tensor, moves: tuple[int, int] |
         else:
             steps.append(_moved(step, moves) if periodic or not field.virtual else None)
     shape = (*field.shape[:dim], index.shape[0], *field.shape[dim + 1:])
-    return _agree_on_empty(field.replace(shape, edges, steps, cut))
+    return _agree_on_empty(field.replace(shape, edges, steps))
 
 
 def _moved(step: tuple, moves: tuple[int, int] | None) -> tuple | None:

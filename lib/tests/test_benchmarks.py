@@ -75,10 +75,10 @@ def test_no_option_forgets_the_first_part_of_a_list():
     found = []
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and call.args:
-                first = ast.unparse(call.args[0])
+            first = call.args[0] if isinstance(call, ast.Call) and call.args else None
+            if isinstance(first, ast.Constant) and str(first.value).startswith("--"):
                 named = {word.arg: ast.unparse(word.value) for word in call.keywords}
-                if first.startswith("'--") and named.get("nargs") in ("'+'", "'*'"):
-                    found.append((path.name, first, named.get("action"), "default" in named))
+                if named.get("nargs") in ("'+'", "'*'"):
+                    found.append((path.name, first.value, named.get("action"), "default" in named))
     assert len(found) > 6
     assert all(facts[2:] == ("'extend'", False) for facts in found), found

@@ -203,8 +203,8 @@ def test_a_long_side_is_taken_apart(monkeypatch, subject, partition):
     rows = torch.randint(3, (300, len(partition)), generator=seeded())
     chosen = matricization_block(subject, weights, partition, rows, arithmetic=FIELD)
     monkeypatch.setattr(blocks, "NUMBERS", 1)
-    monkeypatch.setattr(blocks, "FEWEST", 50)
-    monkeypatch.setattr(lib.grids.pairs, "TILE", {"cpu": 2**10})
+    monkeypatch.setattr(blocks, "FEWEST", 500)
+    monkeypatch.setattr(lib.grids.pairs, "TILE", {"cpu": 2**13})
     with Largest() as largest:
         found = matricization_block(subject, weights, partition, arithmetic=FIELD)
     assert torch.equal(found, expected) and largest.bytes == found.nbytes

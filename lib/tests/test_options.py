@@ -88,9 +88,10 @@ def test_a_number_that_is_none_is_given_once():
     assert math.isnan(parser.parse_args(["--rate", "nan"]).rate)
 
 
-def test_a_setting_that_changes_no_network_of_the_grid_is_named(tmp_path, capsys):
+def test_a_setting_that_changes_no_network_of_the_grid_is_named(tmp_path, capsys, monkeypatch):
     """The preset minute has 'color' alone: all its networks were trained without any shift."""
     command = import_module("lib.experiments.__main__")
+    monkeypatch.setattr("lib.experiments.sweep.seconds_per_image", lambda *given: 1.0)
     plan = ["--dry-run", "--images", "10", "--output", str(tmp_path / "a.jsonl")]
     for more, noted in ((["--translation", "8"], "note: --translation 8: changes 'spatial' alone, "
                          "which is not among the augmentations here\n"),
