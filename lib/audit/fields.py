@@ -232,8 +232,7 @@ def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
     edges, steps, cut = [], [], field.cut
     for axis in field.axes:
         step, edge = field.step[axis], field.edges[axis]
-        if step[0] in dims if step else _wide(edge, dims, field.image[axis],
-                                                      axis not in field.cut):
+        if step[0] in dims if step else _wide(edge, dims, field.image[axis]):
             edge, step, cut = field.clipped(axis), None, cut | {axis}
         edge = edge.amin([d + 1 for d in dims], keepdim=True) if dims else edge
         if not keepdim:
@@ -245,19 +244,17 @@ def reduce(field: Field, dims: list[int], keepdim: bool) -> Field:
     return field.replace(shape, edges, steps, cut)
 
 
-def _wide(edge: torch.Tensor, dims: list[int], extent: int, whole: bool) -> bool:
+def _wide(edge: torch.Tensor, dims: list[int], extent: int) -> bool:
     """Whether a hull over dimensions looks along the whole image, not only inside windows of it.
 
-    Boxes as wide as the image that lie near to each other are a window, too, if nothing has cut
-    them (``whole``).
+    Boxes as wide as the image that lie near to each other are a window, too.
     """
     if not any(moves(edge, d) for d in dims):
         return False
     merged = edge.amin([d + 1 for d in dims], keepdim=True)
     widths, sizes = 1 - merged[0] - merged[1], 1 - edge[0] - edge[1]
     way = int((widths - sizes).max())               # from the first box to the last
-    rigid = whole and 2 * way < extent
-    return int(widths.max()) >= extent and not rigid or not any(
+    return int(widths.max()) >= extent and 2 * way >= extent or not any(
         moves(merged, d) for d in range(edge.dim() - 1))
 
 

@@ -25,6 +25,13 @@ def tokens(x):
     return x[:, :, 0].mT
 
 
+def written(x, row):
+    """A copy whose first row is another one."""
+    copy = x.clone()
+    copy[:, :, 0] = row
+    return copy
+
+
 # What is done; the layer that it is; per axis T_R, T_S, first pixel and center of the first unit.
 OPERATIONS = {
     "convolution": (
@@ -198,6 +205,23 @@ OPERATIONS = {
         Run(lambda x: x.cummax(3)[0]), None, [(3, None, -1, None), COLUMNS]),
     "largest two of columns": (
         Run(lambda x: x.topk(2, 3)[0]), None, [(3, None, -1, None), COLUMNS]),
+    "recurrent, added to what it reads": (
+        Run(lambda x, m: tokens(x) + m(tokens(x))[0], nn.GRU(4, 4, batch_first=True)),
+        LayerInfo("recurrent", channels_in=4, channels=4), [(3, None, -1, None), COLUMNS]),
+    "two rates side by side": (
+        Run(lambda x: torch.cat([x[..., :9], x[..., ::2]], 1)), None, [(3, None, -1, None)] * 2),
+    "a row put at the end, added": (
+        Run(lambda x: x + torch.cat([x[:, :, :11], x.mean(2, keepdim=True)], 2)),
+        LayerInfo("reduce", groups=0, channels_in=4, channels=4),
+        [ROWS, (3, None, -1, None)]),
+    "a row put in place, added": (
+        Run(lambda x: x + x.select_scatter(x.mean(2), 2, 0)),
+        LayerInfo("reduce", groups=0, channels_in=4, channels=4),
+        [ROWS, (3, None, -1, None)]),
+    "a row written, added": (
+        Run(lambda x: x + written(x, x.mean(2))),
+        LayerInfo("reduce", groups=0, channels_in=4, channels=4),
+        [ROWS, (3, None, -1, None)]),
     "halves of columns": (
         Run(lambda x: F.glu(x, 3)), None, [(3, None, -1, None), (12, None, -1, None)]),
 }
