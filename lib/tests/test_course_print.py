@@ -325,3 +325,17 @@ def test_a_page_printed_from_the_browser_keeps_all_columns(tmp_path):
         browser.call("Emulation.setEmulatedMedia", media="print")
         browser.settle()
         assert browser.run(CUT) == 0
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_page_in_the_dark_theme_is_printed_for_white_paper(tmp_path):
+    script = (ASSETS / "page.js").read_text(encoding="utf-8")
+    (tmp_path / "page.html").write_text(
+        '<!doctype html><html data-theme="dark"><main><article class="bd-article"><p>Text'
+        f"</article></main><script>{script}</script>", encoding="utf-8")
+    with served(tmp_path) as site, Browser() as browser:
+        browser.open(f"{site}/page.html")
+        browser.run("addEventListener('beforeprint', () => {"
+                    " window.printed = document.documentElement.dataset.theme; })")
+        browser.call("Page.printToPDF")
+        assert browser.run("[printed, document.documentElement.dataset.theme]") == ["light", "dark"]
