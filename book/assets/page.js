@@ -1,7 +1,7 @@
-/* Four things that pages do for themselves: a punctuation mark stays on the line of the formula that it
+/* Five things that pages do for themselves: a punctuation mark stays on the line of the formula that it
    follows, a name that has no room is broken where one of its words ends, a box that holds more than it
-   shows fades out on that side and can be scrolled by key, and what a browser's reader view copies is
-   whole: each formula, and each drawing once. */
+   shows fades out on that side and can be scrolled by key, what a browser's reader view copies is
+   whole: each formula, and each drawing once, and what is printed is dark on white. */
 window.addEventListener("load", function () {
   "use strict";
   const article = document.querySelector("main") || document.body;
@@ -41,6 +41,16 @@ window.addEventListener("load", function () {
       .observe(document.documentElement, {attributeFilter: ["data-theme"]});
     hideTheOtherTheme();
   }
+
+  // Paper is white: formulas and drawings of the dark theme could not be read on it.
+  let chosen = null;
+  addEventListener("beforeprint", () => {
+    chosen = document.documentElement.dataset.theme;
+    if (chosen) document.documentElement.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => {
+    if (chosen) document.documentElement.dataset.theme = chosen;
+  });
 
   function showMore(box) {
     const more = box.scrollWidth - box.clientWidth;

@@ -23,6 +23,7 @@ from lib import (
     matricize,
 )
 from lib.course import ROOT, printed
+from lib.course.browser import BROWSER, Browser, served
 from lib.course.chromium import BrowserError, find_browser, print_page, rendered
 from lib.course.overview import reading_minutes
 from lib.course.pages import is_remote
@@ -301,3 +302,40 @@ def embedded(font):
         font = font["/DescendantFonts"][0].get_object()
     described = font.get("/FontDescriptor", {})
     return any(f"/FontFile{kind}" in described.get_object() for kind in ("", "2", "3"))
+
+
+WIDE = "".join(f"<td>column{number} of ten</td>" for number in range(10))
+SCROLLING = f"""<!doctype html><style>.theme {{ overflow-x: auto; }}
+td {{ white-space: nowrap; }}</style>
+<style>{(ASSETS / "course.css").read_text(encoding="utf-8")}</style><div class="bd-article">
+<table class="dataframe" data-scroll="start"><tr>{WIDE}</table>
+<div class="pst-scrollable-table-container theme"><table class="table"><tr>{WIDE}</table></div>
+<div class="output theme"><table><tr>{WIDE}</table></div></div>"""
+CUT = """[...document.querySelectorAll(".bd-article *")].filter(box =>
+getComputedStyle(box).overflowX !== "visible" && box.scrollWidth > box.clientWidth + 1).length"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_page_printed_from_the_browser_keeps_all_columns(tmp_path):
+    (tmp_path / "page.html").write_text(SCROLLING, encoding="utf-8")
+    with served(tmp_path) as site, Browser() as browser:
+        browser.look(500)
+        browser.open(f"{site}/page.html")
+        assert browser.run(CUT) == 3                    # they scroll, which paper cannot
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        browser.settle()
+        assert browser.run(CUT) == 0
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_page_in_the_dark_theme_is_printed_for_white_paper(tmp_path):
+    script = (ASSETS / "page.js").read_text(encoding="utf-8")
+    (tmp_path / "page.html").write_text(
+        '<!doctype html><html data-theme="dark"><main><article class="bd-article"><p>Text'
+        f"</article></main><script>{script}</script>", encoding="utf-8")
+    with served(tmp_path) as site, Browser() as browser:
+        browser.open(f"{site}/page.html")
+        browser.run("addEventListener('beforeprint', () => {"
+                    " window.printed = document.documentElement.dataset.theme; })")
+        browser.call("Page.printToPDF")
+        assert browser.run("[printed, document.documentElement.dataset.theme]") == ["light", "dark"]
