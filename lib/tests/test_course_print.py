@@ -339,3 +339,15 @@ def test_a_page_in_the_dark_theme_is_printed_for_white_paper(tmp_path):
                     " window.printed = document.documentElement.dataset.theme; })")
         browser.call("Page.printToPDF")
         assert browser.run("[printed, document.documentElement.dataset.theme]") == ["light", "dark"]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_a_number_in_the_address_opens_its_slide():
+    with served(ASSETS / "slides") as site, Browser() as browser:
+        browser.look(1280)
+        browser.open(f"{site}/lecture.html#4")
+        shown = "document.querySelector('.bar output').textContent"
+        assert browser.run(shown) == "4 of 23"
+        browser.run("location.hash = '#16'")
+        browser.settle()
+        assert browser.run(shown) == "16 of 23"

@@ -30,7 +30,11 @@
       from = null;
     });
     document.querySelectorAll(".bar button").forEach(button => button.addEventListener("click", () => keys[button.dataset.key]()));
-    const wanted = Number(location.hash.slice(1));
-    if (innerWidth > 700) show(Number.isInteger(wanted) && wanted > 0 ? wanted - 1 : 0);
+    const look = () => {
+      const wanted = Number(location.hash.slice(1));
+      if (innerWidth > 700) show(Number.isInteger(wanted) && wanted > 0 ? wanted - 1 : 0);
+    };
+    addEventListener("hashchange", look);               // a number typed into the address of an open lecture
+    look();
   });
 })();
