@@ -221,6 +221,44 @@ def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path)
     assert re.findall('aria-live="polite">([^<]+)<', done.stdout) == [spoken]
 
 
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@pytest.mark.parametrize("name, own, examples", [
+    ("network", "8 2 3/1:2 8/8:1", ["blocks with 3 × 3 windows", "strides with overlap"]),
+    ("table", "7", ["a sum: i + j", "only the left pixel"])])
+def test_the_example_named_is_the_one_drawn(name, own, examples, tmp_path):
+    """A reloaded page, or one with a reader's own numbers, named another example beside it."""
+    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
+                      for file in ("theory", "explore", name))
+    page = tmp_path / "page.html"
+    page.write_text(f"""<!doctype html><meta charset=utf-8>
+        <body><div class="explore" data-explore="{name}"></div>{scripts}<script>
+        addEventListener("DOMContentLoaded", () => {{
+          const seen = [], see = () => seen.push(choice.value), tell = (one, event, value) => {{
+            one.value = value;
+            one.dispatchEvent(new Event(event));
+            see();
+          }};
+          let choice = document.querySelector("select");
+          see();
+          tell(choice, "change", {json.dumps(examples[1])});
+          setTimeout(() => {{
+            const place = document.querySelector(".explore");
+            place.replaceChildren();
+            document.dispatchEvent(new Event("DOMContentLoaded"));  // a reload
+            choice = document.querySelector("select");
+            see();
+            tell(document.querySelector("textarea, input"), "input", {json.dumps(own)});
+            document.title = JSON.stringify(seen);
+          }}, 900);
+        }}, {{once: true}});</script>""", encoding="utf-8")
+    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                           "--virtual-time-budget=3000",
+                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
+                          capture_output=True, text=True, check=True, timeout=120)
+    title = re.search("<title>(.*)</title>", done.stdout)[1].replace("&quot;", '"')
+    assert json.loads(title) == [examples[0], examples[1], examples[1], ""]
+
+
 def powers(text):
     """65<sup>2</sup> · 3 in typeset form as an integer."""
     total = 1

@@ -35,7 +35,8 @@
                                    autocomplete: "off", class: "explore-text"});
     const problem = html("p", {class: "explore-problem", role: "alert"});
     const choice = html("select", {id: "explore-network-examples"},
-                        Object.keys(EXAMPLES).map(name => html("option", {}, [name])));
+                        [html("option", {value: ""}, ["choose"]),
+                         ...Object.keys(EXAMPLES).map(name => html("option", {}, [name]))]);
     const layers = slider("explore-network-layer", {label: "Layer", min: 1, max: 1, value: 1,
       input: value => { layer = value; draw(); }});
     const fields = element("svg", {role: "img", class: "explore-fields"});
@@ -96,6 +97,8 @@
     }
 
     function read() {
+      const same = name => EXAMPLES[name] === text.value.trim().replace(/\s+/g, " ");
+      choice.value = Object.keys(EXAMPLES).find(same) || "";  // after a reload, too
       try {
         net = parse(text.value);
         problem.textContent = "";
@@ -108,7 +111,12 @@
     }
 
     text.addEventListener("input", read);
-    choice.addEventListener("change", () => { text.value = EXAMPLES[choice.value]; layer = 1; read(); });
+    choice.addEventListener("change", () => {
+      if (!(choice.value in EXAMPLES)) return;
+      text.value = EXAMPLES[choice.value];
+      layer = 1;
+      read();
+    });
     place.append(
       html("div", {class: "explore-line"}, [html("label", {for: "explore-network-examples"}, ["Example "]), choice]),
       html("label", {for: "explore-network-text"}, ["Size, templates, then window/stride:channels of every layer"]),

@@ -51,6 +51,8 @@
     });
 
     function draw() {
+      const same = name => table.every((row, i) => row.every((n, j) => n === EXAMPLES[name](i, j)));
+      choice.value = Object.keys(EXAMPLES).find(same) || "";  // after a reload, too
       const rank = theory.rank(table);
       facts.replaceChildren(html("p", {class: "explore-result"}, [`Rank ${rank}`]),
                             html("p", {}, [words(rank)]));
