@@ -115,8 +115,8 @@ def geometry(virtual: Field, seen: Field, axis: int) -> Geometry:
     edge = virtual.edges[axis]
     widths = _widths(edge)
     # tokens lie along the grid of one axis, and the first of them is the first along the other
-    along = {s[0] for s in ([step] if step is not None else virtual.step)
-             if s is not None and (s is step or edge.shape[s[0] + 1] > 1)}
+    along = {s[0] for s in virtual.step if s is not None and edge.shape[s[0] + 1] > 1}
+    along = {step[0]} if step is not None else along
     others = [d + 1 for d in range(edge.dim() - 1) if along and d not in along]
     merged = edge.amin(others, keepdim=True) if others else edge
     first = merged[0][merged[0] < EMPTY // 2]

@@ -15,6 +15,7 @@ from lib import Architecture, ModeTree
 from lib.bounds.matching import matching_number
 from lib.bounds.private import private_pixel_bound
 from lib.course import ROOT
+from lib.course.chromium import rendered
 from lib.plots import curves
 from lib.trees.tree import Node
 
@@ -167,32 +168,24 @@ def test_the_address_changes_when_something_is_moved_and_not_before(name, tmp_pa
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
 def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows(tmp_path):
     """100 in 10 seconds; what would be one more throws there."""
-    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                      for file in ("theory", "explore", "overlap"))
-    page = tmp_path / "page.html"
-    page.write_text(f"""<!doctype html><meta charset=utf-8>
-        <body><div class="explore" data-explore="overlap"></div>{scripts}<script>
+    shown = picture_after("overlap", """
         const change = history.replaceState.bind(history);
         let changes = 0, stopped = 0;
-        history.replaceState = (...state) => {{
+        history.replaceState = (...state) => {
           if (++changes > 100) throw new DOMException("more than 100 times", "SecurityError");
           change(...state);
-        }};
-        addEventListener("DOMContentLoaded", () => {{
+        };
+        addEventListener("DOMContentLoaded", () => {
           const picture = document.querySelector(".explore-grid");
-          for (let i = 0; i < 203; i++) {{
-            const event = new KeyboardEvent("keydown", {{key: i < 200 ? "ArrowLeft" : "ArrowDown",
-                                                        cancelable: true}});
+          for (let i = 0; i < 203; i++) {
+            const event = new KeyboardEvent("keydown", {key: i < 200 ? "ArrowLeft" : "ArrowDown",
+                                                        cancelable: true});
             picture.dispatchEvent(event);
             stopped += event.defaultPrevented;
-          }}
-          setTimeout(() => {{ document.title = `${{stopped}}: ${{location.hash}}`; }}, 1500);
-        }});</script>""", encoding="utf-8")
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-                           "--virtual-time-budget=3000",
-                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
-                          capture_output=True, text=True, check=True, timeout=120)
-    assert "<title>203: #overlap=3.1.3.5.0</title>" in done.stdout, done.stdout[:300]
+          }
+          setTimeout(() => { document.title = `${stopped}: ${location.hash}`; }, 1500);
+        });""", tmp_path)
+    assert "<title>203: #overlap=3.1.3.5.0</title>" in shown, shown[:300]
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
@@ -205,20 +198,24 @@ def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows
     ("tree", ["ArrowUp", "ArrowUp", "ArrowUp", " "],
      "Node over positions 0 to 3, width 2: cut.")])
 def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path):
-    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                      for file in ("theory", "explore", name))
-    page = tmp_path / "page.html"
-    page.write_text(f"""<!doctype html><meta charset=utf-8>
-        <body><div class="explore" data-explore="{name}"></div>{scripts}<script>
+    shown = picture_after(name, f"""
         addEventListener("DOMContentLoaded", () => {{
           const picture = document.querySelector(".explore-grid");
           for (const key of {json.dumps(keys)})
             picture.dispatchEvent(new KeyboardEvent("keydown", {{key}}));
-        }});</script>""", encoding="utf-8")
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
-                          capture_output=True, text=True, check=True, timeout=120)
-    assert re.findall('aria-live="polite">([^<]+)<', done.stdout) == [spoken]
+        }});""", tmp_path)
+    assert re.findall('aria-live="polite">([^<]+)<', shown) == [spoken]
+
+
+def picture_after(name, script, folder):
+    """A page with one picture, as HTML, after its own script and another one have run."""
+    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
+                      for file in ("theory", "explore", name))
+    page = folder / "page.html"
+    page.write_text(f"""<!doctype html><meta charset=utf-8>
+        <body><div class="explore" data-explore="{name}"></div>{scripts}
+        <script>{script}</script>""", encoding="utf-8")
+    return rendered(page)
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
@@ -227,11 +224,7 @@ def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path)
     ("table", "7", ["a sum: i + j", "only the left pixel"])])
 def test_the_example_named_is_the_one_drawn(name, own, examples, tmp_path):
     """A reloaded page, or one with a reader's own numbers, named another example beside it."""
-    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                      for file in ("theory", "explore", name))
-    page = tmp_path / "page.html"
-    page.write_text(f"""<!doctype html><meta charset=utf-8>
-        <body><div class="explore" data-explore="{name}"></div>{scripts}<script>
+    shown = picture_after(name, f"""
         addEventListener("DOMContentLoaded", () => {{
           const seen = [], see = () => seen.push(choice.value), tell = (one, event, value) => {{
             one.value = value;
@@ -250,12 +243,8 @@ def test_the_example_named_is_the_one_drawn(name, own, examples, tmp_path):
             tell(document.querySelector("textarea, input"), "input", {json.dumps(own)});
             document.title = JSON.stringify(seen);
           }}, 900);
-        }}, {{once: true}});</script>""", encoding="utf-8")
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-                           "--virtual-time-budget=3000",
-                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
-                          capture_output=True, text=True, check=True, timeout=120)
-    title = re.search("<title>(.*)</title>", done.stdout)[1].replace("&quot;", '"')
+        }}, {{once: true}});""", tmp_path)
+    title = re.search("<title>(.*)</title>", shown)[1].replace("&quot;", '"')
     assert json.loads(title) == [examples[0], examples[1], examples[1], ""]
 
 

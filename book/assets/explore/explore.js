@@ -94,5 +94,14 @@
     started = true;
   });
 
-  window.explore = {element, html, power, slider, register};
+  /* A menu of examples, by name, and a function that names the one that is drawn, if any: what stands
+     in a menu is otherwise another one after a reload, or beside a reader's own numbers. */
+  function examples(id, all, input) {
+    const menu = html("select", {id}, [html("option", {value: ""}, ["choose"]),
+      ...Object.keys(all).map(name => html("option", {}, [name]))]);
+    menu.addEventListener("change", () => { if (menu.value in all) input(all[menu.value]); });
+    return [menu, same => { menu.value = Object.keys(all).find(name => same(all[name])) || ""; }];
+  }
+
+  window.explore = {element, examples, html, power, slider, register};
 })();

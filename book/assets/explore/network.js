@@ -1,7 +1,7 @@
 /* Type an architecture: what its cells see, and what follows for the rank between the halves. */
 (function () {
   "use strict";
-  const {element, html, power, slider, register} = window.explore, theory = window.overlapTheory;
+  const {element, examples, html, power, slider, register} = window.explore, theory = window.overlapTheory;
   const WIDTH = 360, LIMITS = {size: [2, 64], channels: [1, 999], window: [1, 64], stride: [1, 64]};
   const EXAMPLES = {
     "blocks with 3 × 3 windows": "16 16 3/1:16 2/2:16 3/1:16 2/2:16 3/1:16 2/2:16 2/2:1",
@@ -34,9 +34,11 @@
     const text = html("textarea", {rows: 2, id: "explore-network-text", spellcheck: "false",
                                    autocomplete: "off", class: "explore-text"});
     const problem = html("p", {class: "explore-problem", role: "alert"});
-    const choice = html("select", {id: "explore-network-examples"},
-                        [html("option", {value: ""}, ["choose"]),
-                         ...Object.keys(EXAMPLES).map(name => html("option", {}, [name]))]);
+    const [choice, nameExample] = examples("explore-network-examples", EXAMPLES, words => {
+      text.value = words;
+      layer = 1;
+      read();
+    });
     const layers = slider("explore-network-layer", {label: "Layer", min: 1, max: 1, value: 1,
       input: value => { layer = value; draw(); }});
     const fields = element("svg", {role: "img", class: "explore-fields"});
@@ -97,8 +99,7 @@
     }
 
     function read() {
-      const same = name => EXAMPLES[name] === text.value.trim().replace(/\s+/g, " ");
-      choice.value = Object.keys(EXAMPLES).find(same) || "";  // after a reload, too
+      nameExample(words => words === text.value.trim().replace(/\s+/g, " "));
       try {
         net = parse(text.value);
         problem.textContent = "";
@@ -111,12 +112,6 @@
     }
 
     text.addEventListener("input", read);
-    choice.addEventListener("change", () => {
-      if (!(choice.value in EXAMPLES)) return;
-      text.value = EXAMPLES[choice.value];
-      layer = 1;
-      read();
-    });
     place.append(
       html("div", {class: "explore-line"}, [html("label", {for: "explore-network-examples"}, ["Example "]), choice]),
       html("label", {for: "explore-network-text"}, ["Size, templates, then window/stride:channels of every layer"]),

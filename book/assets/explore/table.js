@@ -1,7 +1,7 @@
 /* A table of 3 x 3 numbers, what the network answers on the left and right pixel: its rank. */
 (function () {
   "use strict";
-  const {html, register} = window.explore, theory = window.overlapTheory;
+  const {examples, html, register} = window.explore, theory = window.overlapTheory;
   const SIDE = 3;
   const EXAMPLES = {
     "a sum: i + j": (i, j) => i + j, "a product: (i + 1)(j + 1)": (i, j) => (i + 1) * (j + 1),
@@ -38,11 +38,8 @@
       return input;
     }));
     const facts = html("div", {class: "explore-facts", "aria-live": "polite"});
-    const choice = html("select", {id: "explore-table-examples"}, [html("option", {value: ""}, ["choose"]),
-      ...Object.keys(EXAMPLES).map(name => html("option", {}, [name]))]);
-    choice.addEventListener("change", () => {
-      if (!(choice.value in EXAMPLES)) return;
-      table = table.map((row, i) => row.map((_, j) => EXAMPLES[choice.value](i, j)));
+    const [choice, nameExample] = examples("explore-table-examples", EXAMPLES, entry => {
+      table = table.map((row, i) => row.map((_, j) => entry(i, j)));
       inputs.forEach((row, i) => row.forEach((input, j) => {
         input.value = table[i][j];
         input.removeAttribute("aria-invalid");
@@ -51,8 +48,7 @@
     });
 
     function draw() {
-      const same = name => table.every((row, i) => row.every((n, j) => n === EXAMPLES[name](i, j)));
-      choice.value = Object.keys(EXAMPLES).find(same) || "";  // after a reload, too
+      nameExample(entry => table.every((row, i) => row.every((n, j) => n === entry(i, j))));
       const rank = theory.rank(table);
       facts.replaceChildren(html("p", {class: "explore-result"}, [`Rank ${rank}`]),
                             html("p", {}, [words(rank)]));

@@ -80,7 +80,7 @@ def _cumulative(x: Field, dim: int, backward: bool = False) -> Field:
             edge = edge.flip(dim + 1) if backward else edge
         edges.append(edge)
         step.append(x.step[axis] if beside else None)
-        cut |= set() if beside else {axis}
+        cut = cut if beside else cut | {axis}
     return x.replace(edges=edges, step=step, cut=cut)
 
 
