@@ -219,6 +219,23 @@ def picture_after(name, script, folder):
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_an_address_pasted_into_an_open_page_is_drawn(tmp_path):
+    """Another section, or an address that is not ours, leaves what is drawn as it was."""
+    shown = picture_after("overlap", """
+        addEventListener("DOMContentLoaded", async () => {
+          const seen = [], text = () => document.querySelector(".explore-live").textContent;
+          for (const address of ["#overlap=2.2.3.0.0", "#section", "#100%", "#overlap=3.1.3.5.0"]) {
+            const before = text(), turned = new Promise(go => addEventListener("hashchange", go));
+            location.hash = address;
+            await turned;
+            seen.push(text() !== before, document.querySelectorAll(".explore-grid").length);
+          }
+          document.title = seen;
+        });""", tmp_path)
+    assert "<title>true,1,false,1,false,1,true,1</title>" in shown, shown[:300]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
 @pytest.mark.parametrize("name, own, examples", [
     ("network", "8 2 3/1:2 8/8:1", ["blocks with 3 × 3 windows", "strides with overlap"]),
     ("table", "7", ["a sum: i + j", "only the left pixel"])])

@@ -47,13 +47,9 @@
   }
 
   function entries() {
-    return decodeURIComponent(location.hash.slice(1)).split("&").map(part => part.split("="))
-      .filter(part => part.length === 2);
-  }
-
-  function stored(name, place) {
-    const found = entries().find(([key]) => key === name) || ["", place.dataset.state];
-    return found[1] ? found[1].split(".").map(Number) : null;
+    let text = location.hash.slice(1);
+    try { text = decodeURIComponent(text); } catch { /* a percent sign of no code: an address not ours */ }
+    return text.split("&").map(part => part.split("=")).filter(part => part.length === 2);
   }
 
   /* Safari refuses to change the address more than 100 times in 10 seconds, and what is dragged moves 60
@@ -82,16 +78,32 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     const places = [...document.querySelectorAll(".explore")].filter(one => one.dataset.explore in widgets);
-    const states = places.map(place => stored(place.dataset.explore, place));
     let started = false;
-    places.forEach((place, i) => {
+    const pictures = places.map(place => {
       const name = place.dataset.explore;
       const still = html("div", {class: "explore-still"}, [...place.childNodes]);
       const live = html("div", {class: "explore-live"});
       place.replaceChildren(live, still);
-      widgets[name](live, states[i], state => { if (started) store(name, state); });
+      function draw(text) {
+        live.replaceChildren();
+        widgets[name](live, text ? text.split(".").map(Number) : null, state => { if (started) store(name, state); });
+      }
+      return {name, begin: place.dataset.state, draw};
     });
+    const found = new Map(entries());
+    for (const {name, begin, draw} of pictures) draw(found.get(name) || begin);
     started = true;
+
+    // An address pasted into an open page loads nothing: what it names is drawn again.
+    window.addEventListener("hashchange", () => {
+      const named = new Map(entries());
+      started = false;
+      for (const {name, draw} of pictures.filter(one => named.has(one.name))) {
+        waiting.delete(name);
+        draw(named.get(name));
+      }
+      started = true;
+    });
   });
 
   /* A menu of examples, by name, and a function that names the one that is drawn, if any: what stands
