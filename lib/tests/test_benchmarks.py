@@ -74,7 +74,8 @@ def test_no_option_forgets_the_first_part_of_a_list():
     """argparse keeps the last of two lists alone, unless it is told to join them."""
     found = []
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for call in ast.walk(ast.parse(text)) if "nargs" in text else ():
             first = call.args[0] if isinstance(call, ast.Call) and call.args else None
             if isinstance(first, ast.Constant) and str(first.value).startswith("--"):
                 named = {word.arg: ast.unparse(word.value) for word in call.keywords}

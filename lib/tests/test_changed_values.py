@@ -235,6 +235,7 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem, marks, old, new, said", [
     ("06_pooling_geometry", ("train, test = made", "settings = pooled", "header, entries",
                              "blobs-dissociation"),

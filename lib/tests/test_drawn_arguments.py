@@ -171,6 +171,7 @@ def test_windows_are_drawn_for_every_integer_as_a_side(side):
 LONG = Architecture((300,), 2, ((3, 1, 2), (300, 300, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [
     lambda axes, n: geometry.draw_regions(axes, "left-right", n(16)),
     lambda axes, n: grids.draw_rank_counts(axes, {n(1): n(3), n(250): n(5)}, n(253), "t"),
