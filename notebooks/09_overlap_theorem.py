@@ -176,7 +176,7 @@ with checking("non-overlapping-rank",
 
 # %% [markdown]
 # So to imitate the overlapping network above, with its two channels and its rank of 256, a network
-# without overlaps needs 255 channels.
+# without overlaps, aligned with the cut, needs 255 channels.
 
 # %%
 target = certify(overlapping, "left-right", seed=0).rank
@@ -875,8 +875,8 @@ check_answer("09-twelve", window_and_channels)
 #
 # A 4×4 image and two templates. Layer 1 has a 3×3 window, stride 1 and *one* channel, $y=\prod(w\cdot
 # x+b)$ over the nine pixels of the window; the network then multiplies $1+2y$ over all 16 locations.
-# Write down weights with which the rank between left and right is 256: without overlaps that takes
-# 255 channels. Beyond the right and the lower border a pixel is $(0,0)$; inside, template 0 is
+# Write down weights with which the rank between left and right is 256: without overlaps, aligned
+# with the cut, that takes 255 channels. Beyond the right and the lower border a pixel is $(0,0)$; inside, template 0 is
 # $(1,0)$ and template 1 is $(0,1)$.
 
 # %% tags=["exercise"]

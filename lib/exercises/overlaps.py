@@ -106,7 +106,7 @@ def _one_channel(answer):
     rank = certify_weights(net, [layer, last], "left-right").rank
     if rank < 256:
         refuse(f"the rank is {rank}, and 256 is asked for{_same_halves(net, [layer, last])}")
-    return "rank 256 with one channel; without overlaps that takes 255"
+    return "rank 256 with one channel; without overlaps, aligned with the cut, that takes 255"
 
 
 @exercise("10-arcs",
