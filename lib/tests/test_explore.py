@@ -207,6 +207,22 @@ def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path)
     assert re.findall('aria-live="polite">([^<]+)<', shown) == [spoken]
 
 
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@pytest.mark.parametrize("name", ["overlap", "partition", "tree"])
+def test_keys_of_the_browser_stay_with_the_browser(name, tmp_path):
+    """Alt and the left arrow go back, Control and + make the page larger."""
+    shown = picture_after(name, """
+        addEventListener("DOMContentLoaded", () => {
+          const picture = document.querySelector(".explore-grid");
+          const stopped = options => !picture.dispatchEvent(
+            new KeyboardEvent("keydown", {cancelable: true, ...options}));
+          document.title = [{altKey: true, key: "ArrowLeft"}, {metaKey: true, key: "ArrowLeft"},
+            {ctrlKey: true, key: "+"}, {ctrlKey: true, key: " "}].map(stopped)
+            + location.hash + stopped({key: "ArrowLeft"});
+        });""", tmp_path)
+    assert "<title>false,false,false,falsetrue</title>" in shown, shown[:300]
+
+
 def picture_after(name, script, folder):
     """A page with one picture, as HTML, after its own script and another one have run."""
     scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'

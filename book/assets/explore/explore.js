@@ -103,5 +103,12 @@
     return [menu, same => { menu.value = Object.keys(all).find(name => same(all[name])) || ""; }];
   }
 
-  window.explore = {element, examples, html, power, slider, register};
+  /* Keys for a picture. With Alt, Control or Command they are the browser's: back, or a larger page. */
+  function keys(picture, pressed) {
+    picture.addEventListener("keydown", event => {
+      if (!event.altKey && !event.ctrlKey && !event.metaKey) pressed(event);
+    });
+  }
+
+  window.explore = {element, examples, html, keys, power, slider, register};
 })();
