@@ -207,6 +207,36 @@ def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path)
     assert re.findall('aria-live="polite">([^<]+)<', shown) == [spoken]
 
 
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@pytest.mark.parametrize("name", ["overlap", "partition", "tree"])
+def test_keys_of_the_browser_stay_with_the_browser(name, tmp_path):
+    """Alt and the left arrow go back, Control and + make the page larger."""
+    shown = picture_after(name, """
+        addEventListener("DOMContentLoaded", () => {
+          const picture = document.querySelector(".explore-grid");
+          const stopped = options => !picture.dispatchEvent(
+            new KeyboardEvent("keydown", {cancelable: true, ...options}));
+          document.title = [{altKey: true, key: "ArrowLeft"}, {metaKey: true, key: "ArrowLeft"},
+            {ctrlKey: true, key: "+"}, {ctrlKey: true, key: " "}].map(stopped)
+            + location.hash + stopped({key: "ArrowLeft"});
+        });""", tmp_path)
+    assert "<title>false,false,false,falsetrue</title>" in shown, shown[:300]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_who_listens_hears_a_power_as_a_power(tmp_path):
+    """64 to the power 64, where only the small letters set the exponent apart."""
+    shown = picture_after("overlap", """
+        addEventListener("DOMContentLoaded", () => {
+          const channels = document.querySelector("#explore-overlap-channels");
+          channels.value = 63;
+          channels.dispatchEvent(new Event("input"));
+          document.title = document.querySelector(".explore-facts").textContent;
+        });""", tmp_path)
+    assert "Rank between the halves: 64 to the power 16" in shown, shown[:300]
+    assert "more than 10 to the power 28 channels" in shown, shown[:300]
+
+
 def picture_after(name, script, folder):
     """A page with one picture, as HTML, after its own script and another one have run."""
     scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
@@ -265,9 +295,13 @@ def test_the_example_named_is_the_one_drawn(name, own, examples, tmp_path):
     assert json.loads(title) == [examples[0], examples[1], examples[1], ""]
 
 
+SAID = '<span class="visually-hidden"> to the power </span>'
+
+
 def powers(text):
     """65<sup>2</sup> · 3 in typeset form as an integer."""
     total = 1
+    text = text.replace(SAID, "")
     for base, exponent in re.findall(r"<span>(?: · )?(\d+)(?:<sup>(\d+)</sup>)?</span>", text):
         total *= int(base) ** int(exponent or 1)
     return total

@@ -22,11 +22,16 @@
     return node;
   }
 
+  /* An exponent, with the words without which who listens hears 64 to the power 32 as 6432. */
+  function raised(exponent) {
+    return [html("span", {class: "visually-hidden"}, [" to the power "]), html("sup", {}, [String(exponent)])];
+  }
+
   /* 65^2 3^1 as typeset powers; no factor is the number 1. */
   function power(powers) {
     const parts = powers.filter(([, exponent]) => exponent > 0).map(([base, exponent], place) => {
       const part = html("span", {}, [(place ? " · " : "") + base]);
-      if (exponent > 1) part.append(html("sup", {}, [String(exponent)]));
+      if (exponent > 1) part.append(...raised(exponent));
       return part;
     });
     return html("span", {class: "explore-power"}, parts.length ? parts : ["1"]);
@@ -115,5 +120,12 @@
     return [menu, same => { menu.value = Object.keys(all).find(name => same(all[name])) || ""; }];
   }
 
-  window.explore = {element, examples, html, power, slider, register};
+  /* Keys for a picture. With Alt, Control or Command they are the browser's: back, or a larger page. */
+  function keys(picture, pressed) {
+    picture.addEventListener("keydown", event => {
+      if (!event.altKey && !event.ctrlKey && !event.metaKey) pressed(event);
+    });
+  }
+
+  window.explore = {element, examples, html, keys, power, raised, slider, register};
 })();

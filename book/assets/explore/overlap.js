@@ -1,7 +1,7 @@
 /* Move the window: which windows cross the middle of the image, and the rank that they make. */
 (function () {
   "use strict";
-  const {element, html, power, slider, register} = window.explore, theory = window.overlapTheory;
+  const {element, html, keys, power, raised, slider, register} = window.explore, theory = window.overlapTheory;
   const SIZE = 8, TEMPLATES = 64, CELL = 34, CUT = SIZE / 2;
 
   function clamp(value, low, high) { return Math.min(high, Math.max(low, value)); }
@@ -29,7 +29,7 @@
     function channelsFor(powers) {
       const {count, digits} = theory.channelsWithout(powers);
       return count ? [count]
-        : ["more than ", html("span", {class: "explore-power"}, ["10", html("sup", {}, [String(digits)])])];
+        : ["more than ", html("span", {class: "explore-power"}, ["10", ...raised(digits)])];
     }
 
     function starts() {
@@ -138,7 +138,7 @@
     grid.addEventListener("pointermove", move);
     grid.addEventListener("pointerup", () => { dragged = null; });
     grid.addEventListener("pointercancel", () => { dragged = null; });
-    grid.addEventListener("keydown", event => {
+    keys(grid, event => {
       const moves = {ArrowLeft: {column: column - stride}, ArrowRight: {column: column + stride},
                      ArrowUp: {row: row - stride}, ArrowDown: {row: row + stride},
                      "+": {window: window_ + 1}, "-": {window: window_ - 1}};

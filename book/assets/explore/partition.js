@@ -1,7 +1,7 @@
 /* Paint a partition of 16 pixels: the pairs that windows can compare, and what trees can do with it. */
 (function () {
   "use strict";
-  const {element, html, power, register} = window.explore, theory = window.overlapTheory;
+  const {element, html, keys, power, register} = window.explore, theory = window.overlapTheory;
   const SIDE = 4, PIXELS = SIDE * SIDE, CELL = 62, TEMPLATES = 2;
   const PRESETS = {
     "left and right": (i, j) => j < 2, "top and bottom": i => i < 2,
@@ -97,7 +97,7 @@
     grid.addEventListener("pointermove", paint);
     grid.addEventListener("pointerup", () => { painting = null; });
     grid.addEventListener("pointercancel", () => { painting = null; });
-    grid.addEventListener("keydown", event => {
+    keys(grid, event => {
       const [i, j] = [Math.floor(at / SIDE), at % SIDE];
       const moves = {ArrowLeft: [i, j - 1], ArrowRight: [i, j + 1], ArrowUp: [i - 1, j], ArrowDown: [i + 1, j]};
       if (event.key === " ") side[at] = !side[at];

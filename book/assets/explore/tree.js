@@ -1,7 +1,7 @@
 /* A tree, a cut, its minimum: color the positions, cut the tree yourself, compare with the smallest. */
 (function () {
   "use strict";
-  const {element, html, power, slider, register} = window.explore, theory = window.overlapTheory;
+  const {element, html, keys, power, slider, register} = window.explore, theory = window.overlapTheory;
   const WIDTH = 360, TOP = 26, LEAVES = 266, BEADS = 226, GAP = 14, MOST = 9;
   const NAMES = ["two at a time", "all at once", "one after another", "fours, then the rest"];
   const PRESETS = {
@@ -248,7 +248,7 @@
     picture.addEventListener("pointermove", paint);
     picture.addEventListener("pointerup", () => { painting = null; });
     picture.addEventListener("pointercancel", () => { painting = null; });
-    picture.addEventListener("keydown", event => {
+    keys(picture, event => {
       const spot = i => i < modes ? [items[i].x, LEAVES] : [items[i - modes].x, items[i - modes].y];
       const [x, y] = spot(at), axis = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1],
                                        ArrowDown: [0, 1]}[event.key];
