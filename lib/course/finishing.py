@@ -25,6 +25,8 @@ EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*(?:<p>\s*</p>)?\s*</th>")
 # A name that differs from the words on a button hides these from a screen reader.
 OTHER_NAME = re.compile(r'(<button class="[^"]*search-button-field[^>]*?) aria-label="[^"]*"'
                         r'|(<summary) aria-label="Toggle hidden content"(?=>)')
+# A raised number alone is heard as further digits: 64 to the power 32 as 6432.
+POWER = re.compile(r"(?<=[\w)])<sup>(?=[\w(−-])")
 DRAWING = re.compile(r'<img (?![^>]*only-)([^>]*)src="([^"]*_images/)([\w-]+)\.svg"([^>]*)>')
 STYLES = {"fab": "fab", "fa-brands": "fab", "far": "far", "fa-regular": "far"}  # others are solid
 
@@ -121,6 +123,7 @@ def finish_page(html: str, icon: Callable[[str], tuple[int, int, str]],
     # A header cell without words names nothing; a work in the bibliography is an item of a list.
     html = EMPTY_HEADER.sub("<td></td>", html)
     html = html.replace('role="doc-biblioentry"', 'role="listitem"')
+    html = POWER.sub('<sup><span class="visually-hidden"> to the power </span>', html)
     # Without a stored choice the theme asks for one called nothing, and complains.
     html = html.replace('getItem("mode") || ""', 'getItem("mode") || "auto"')
     return DRAWING.sub(both_themes, html)

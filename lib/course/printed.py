@@ -32,7 +32,7 @@ FRONT, ANSWERS, PROGRAMS, REFERENCE = ("Before you start", "Answers to the exerc
                                        "The notebooks", "Reference")
 DROPPED = ("script, style, link, .headerlink, .toctree-wrapper, .explore-live, button, "
            ".sd-summary-state-marker, .copybtn, noscript, iframe, .only-dark, .svg-inline--fa, "
-           ".quiz input, .quiz-said")
+           ".quiz input, .quiz-said, .visually-hidden")
 REPEATED = {"proof-content", "solution-content", "exercise-content"}  # ids that many elements have
 
 

@@ -22,7 +22,7 @@ PAGE = """<script defer src="../_static/scripts/fontawesome.js?digest=1"></scrip
 <span class="fa-solid fa-sun"></span><img alt="A photo." src="../_images/photo.png" />
 <button class="btn search-button-field" title="Search" aria-label="Search">Search Ctrl</button>
 <summary aria-label="Toggle hidden content"><p>Show code</p></summary>
-<tr><th class="head"><p></p></th><th>rank</th></tr><div role="doc-biblioentry"></div>
+<tr><th class="head"><p></p></th><th>rank</th></tr><td>17<sup>64</sup></td><div role="doc-biblioentry"></div>
 """
 
 
@@ -37,6 +37,7 @@ def test_a_page_is_finished_once():
     assert done.count('alt="A tree."') == 2
     assert done.count('class="only-light x"') == done.count('class="only-dark x"') == 1
     assert not re.search('<img [^>]*class="[^>]*class="', done)     # the second would not count
+    assert '<td>17<sup><span class="visually-hidden"> to the power </span>64</sup></td>' in done
     assert "<td></td><th>rank</th>" in done and '<div role="listitem">' in done
     assert '<button class="btn search-button-field" title="Search">' in done
     assert "<summary><p>Show code" in done

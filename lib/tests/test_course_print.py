@@ -46,7 +46,8 @@ PAGE = """<article><section id="{name}"><h1>{title}<a class="headerlink" href="#
 <p><a id="out" href="https://example.org/">out</a> <a id="on" href="{other}.html#{other}-theorem">on
 </a> <a id="api" href="api.html">api</a> <a id="gone" href="{other}.html#nowhere">gone</a></p>
 <div class="exercise admonition" id="ex-{name}"><p class="admonition-title">Exercise 1</p></div>
-<div class="solution admonition" id="s"><p class="admonition-title">Solution</p><p>42</p></div>
+<div class="solution admonition" id="s"><p class="admonition-title">Solution</p><p>4<sup><i
+class="visually-hidden"> to the power </i>2</sup></p></div>
 <div class="quiz"><label><input type="radio"><span>a. 1</span></label></div>
 <details class="quiz-answers"><summary>Answers to the quiz</summary><p>24</p></details>
 <img class="only-dark" src="a-dark.svg" alt="">
@@ -77,6 +78,7 @@ def test_pages_are_joined_with_links_that_stay_inside(small_book):
     identifiers = [element["id"] for element in book.find_all(id=True)]
     assert len(identifiers) == len(set(identifiers))
     assert len(book.select(".the-proof")) == 2 and not book.select("main script, .headerlink")
+    assert "to the power" not in book.get_text()
     assert book.find("img", src=re.compile("^file:.*/_static/figures/cover.svg$"))
 
 
