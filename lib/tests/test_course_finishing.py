@@ -22,7 +22,8 @@ PAGE = """<script defer src="../_static/scripts/fontawesome.js?digest=1"></scrip
 <span class="fa-solid fa-sun"></span><img alt="A photo." src="../_images/photo.png" />
 <button class="btn search-button-field" title="Search" aria-label="Search">Search Ctrl</button>
 <summary aria-label="Toggle hidden content"><p>Show code</p></summary>
-<tr><th class="head"><p></p></th><th>rank</th></tr><td>17<sup>64</sup></td><div role="doc-biblioentry"></div>
+<tr><th class="head"><p></p></th><th>rank</th></tr><td>17<sup>64</sup></td>
+<div role="doc-biblioentry"></div>
 """
 
 
