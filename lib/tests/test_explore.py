@@ -137,10 +137,7 @@ def shown(name, states, folder, pattern=r'<p class="explore-result">(.*?)</p>'):
                      for state in states)
     page = folder / "page.html"
     page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}", encoding="utf-8")
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-                           f"--user-data-dir={folder / 'profile'}", page.as_uri()],
-                          capture_output=True, text=True, check=True, timeout=120)
-    return re.findall(pattern, done.stdout)
+    return re.findall(pattern, rendered(page))
 
 
 @pytest.mark.slow
@@ -148,21 +145,15 @@ def shown(name, states, folder, pattern=r'<p class="explore-result">(.*?)</p>'):
 @pytest.mark.parametrize("name", ["overlap", "network", "partition", "table", "curves", "tree"])
 def test_the_address_changes_when_something_is_moved_and_not_before(name, tmp_path):
     """A link to a section of the page keeps leading there."""
-    files = ["theory", "explore", *(["curves-data"] if name == "curves" else []), name]
-    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>' for file in files)
-    page = tmp_path / "page.html"
-    page.write_text(f"""<!doctype html><meta charset=utf-8>
-        <body><div class="explore" data-explore="{name}"></div>{scripts}<script>
-        addEventListener("DOMContentLoaded", () => {{
+    shown = picture_after(name, """
+        history.replaceState(null, "", "#section");
+        addEventListener("DOMContentLoaded", () => {
           const before = location.hash, moved = document.querySelector("input, button");
-          moved.dispatchEvent(new Event("input", {{bubbles: true}}));
+          moved.dispatchEvent(new Event("input", {bubbles: true}));
           moved.click();
           document.title = before + " then " + location.hash.split("=")[0];
-        }});</script>""", encoding="utf-8")
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri() + "#section"],
-                          capture_output=True, text=True, check=True, timeout=120)
-    assert f"<title>#section then #{name}</title>" in done.stdout, done.stdout[-300:]
+        });""", tmp_path)
+    assert f"<title>#section then #{name}</title>" in shown, shown[:300]
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
@@ -240,7 +231,7 @@ def test_who_listens_hears_a_power_as_a_power(tmp_path):
 def picture_after(name, script, folder):
     """A page with one picture, as HTML, after its own script and another one have run."""
     scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                      for file in ("theory", "explore", name))
+                      for file in ("theory", "explore", "curves-data", name))
     page = folder / "page.html"
     page.write_text(f"""<!doctype html><meta charset=utf-8>
         <body><div class="explore" data-explore="{name}"></div>{scripts}
