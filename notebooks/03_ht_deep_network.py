@@ -532,8 +532,9 @@ with checking("approximation-error", detail=f"{len(competitors)} competitors "
         check(above >= (4 - Z) * below, (M, Z))
 
 # %% [markdown]
-# At random weights the singular values are far from equal, and a rough approximation is much
-# cheaper than the rank suggests. This is floating point, the mean of five draws.
+# At random weights the singular values are far from equal, and a few products of a row and a column
+# come much closer than the rank suggests; whether so few shallow channels do is not known here. This is
+# floating point, the mean of five draws.
 
 # %%
 M, r = 4, 4
@@ -1019,7 +1020,7 @@ glue("03-largest", most)
 # - The deep network is the HT decomposition; its even-odd rank is $\min(r_0,M)^{N/2}$ for almost all
 #   weights, shared or not, and never more.
 # - A shallow network needs as many channels as that rank, also in the limit.
-# - The rank counts exact dimensions: at random weights a rough copy is much cheaper.
+# - The rank counts exact dimensions: at random weights a matrix of much smaller rank comes close.
 #
 # **Try this.** Change the pool size to 4 and look at the even-odd rank of 16 positions. Draw weights
 # from $\{-1,1\}$ in the last experiment on short lists. Replace `"even-odd"` by `(0, 3, 4, 7)` and

@@ -258,7 +258,7 @@ with checking("rectifier-universal",
     check(torch.equal(outputs, target.flatten()), "deep")
 
 # %% [markdown]
-# ## With averages: two product terms, and no more
+# ## With averages: two product terms across the root
 #
 # A channel that adds up its positions is a function of the rows plus a function of the columns. So
 # is every sum of channels. In a deep network the same holds at the root, for its two halves.

@@ -1139,9 +1139,9 @@ for loss in ("ce", "likelihood"):
 # %% [markdown]
 # ## What to remember
 #
-# - In log-space products are sums and sums are MEX: a SimNet with one exponent is a circuit with
-#   positive weights, loses no rank, and can be trained at any size.
-# - MEX of MEX with one exponent is one MEX exactly if every number has the same weight.
+# - In log-space products are sums and sums are MEX: a SimNet with one finite exponent $\beta\ne0$
+#   is a circuit with positive weights, loses no rank, and can be trained at any size.
+# - MEX of MEX with one finite exponent is one MEX exactly if every number has the same weight.
 # - Without overlap a missing pixel is a 1. The marginal rule is best if the model is right and pixels are
 #   missing at random; a trained ConvNet that has seen holes can still beat a trained mixture.
 #

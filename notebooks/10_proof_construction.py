@@ -466,7 +466,7 @@ check_answer("10-travel", offsets)
 # ### The factor in front of the sum
 #
 # The construction forms $1+\lambda\sum_j\sigma_j(a)\sigma_j(b)$ with $D-1$ signs, $\sigma_j(d)=-1$ if
-# $d=j$ and $1$ otherwise, for templates $a,b<D$. Find a $\lambda$ with which no factor is 0 and the
+# $d=j+1$ and $1$ otherwise, for templates $a,b<D$. Find a $\lambda$ with which no factor is 0 and the
 # matrix is invertible, for $D=2,\dots,6$.
 
 # %% tags=["exercise"]

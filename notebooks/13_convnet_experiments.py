@@ -463,8 +463,8 @@ else:
 # %% [markdown]
 # ## What to remember
 #
-# - At equal channels, accuracy rises with the window; at equal accuracy, $B=1$ needs several times
-#   more channels, and the ratio grows with the level.
+# - At equal channels, accuracy rises with the window up to $B=4$, and mostly to $B=5$; at equal
+#   accuracy, $B=1$ needs several times more channels, and the ratio grows with the level.
 # - Counted in parameters, the overlapping windows are nearly alike and $B=1$ falls behind.
 # - These are training results with one optimizer and a limited budget. From $B=1$ to $B=2$ more
 #   changes than overlap: [the next notebook](13b_what_changes_with_b.ipynb) takes it apart.

@@ -404,8 +404,8 @@ def _bounds_lines(audit: object, partition: str) -> list[str]:
         return [f"Bounds, {partition}: none; {found.reason}."]
     lines = []
     if found.overlap is None:
-        lines.append(f"Bound, {partition}, overlap theorem: silent, no layer has T_R > H/2 along a "
-                     "chain that it admits, or the size is odd.")
+        lines.append(f"Bound, {partition}, overlap theorem: silent, no layer has T_R > H/2 and a "
+                     "base above 1 along a chain that it admits, or the size is odd.")
     else:
         lines += _bound_line(f"Bound, {partition}", found.overlap)
     lines += _bound_line(f"Bound, {partition}", found.best)

@@ -150,7 +150,7 @@ def _factor(answer):
         refuse(f"your answer is {factor}, and a finite number is asked for")
     fraction = Fraction(factor)
     for D in (2, 3, 4, 5, 6):
-        signs = 1 - 2 * torch.eye(D, dtype=torch.int64)[:, :D - 1]
+        signs = 1 - 2 * torch.eye(D, dtype=torch.int64)[:, 1:]  # as in the construction
         sums = (signs @ signs.T).tolist()
         matrix = [[1 + fraction * entry for entry in row] for row in sums]
         for a, b in product(range(D), repeat=2):

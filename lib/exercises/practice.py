@@ -106,8 +106,8 @@ def _curve(answer):
 
 
 @exercise("13-same-size",
-          "the parameters are those of five convolutions and a dense layer; weights "
-          "grow with the square of the channels, biases do not")
+          "the parameters are those of five convolutions and a dense layer; only four "
+          "of the convolutions have weights that grow with the square of the channels")
 def _same_size(answer):
     def cases():
         for C, B in product((1, 2, 3, 4, 8, 16, 32, 64), (1, 2, 3, 4, 5)):

@@ -95,8 +95,8 @@ class Kind:
             raise ValueError(
                 f"{self}: a window of at least 1, stride 1 with a pool of {', '.join(POOLS[:-1])} "
                 "and window 2 or 3, or stride 2 with pool='none'; combine must be one of "
-                f"{', '.join(COMBINATIONS)}, haar with window 2, max with a window up to 3; no "
-                "product with another product or maximum, product pools of 2 x 2 sums")
+                f"{', '.join(COMBINATIONS)}, haar with window 2, max with a window up to 3, "
+                "product with pool='none'; product pools of 2 x 2 sums")
 
     @property
     def field(self):

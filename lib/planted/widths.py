@@ -1,4 +1,4 @@
-"""Early or deep layers: networks of equal size on tasks of short and of long range.
+"""Early or deep layers: networks of about equal size on tasks of short and of long range.
 
 Circuits are fitted to tensors on eight positions, whose least error follows from a minimum cut.
 Rectifier networks learn sums of products of signs, of neighbors or of places half the input apart;

@@ -420,7 +420,7 @@ ANSWERS = {
                                if layers[0][0] > 4 else offsets(layers, s),
                                "which travels 4, and 5")]),
     "10-factor": ([2, 3], [(1, "for D = 2 the templates 0 and 1 give 1 + (1) · (-1) = 0"),
-                           (0.5, "for D = 3 the templates 0 and 1 give"), (0, "has rank 1")]),
+                           (0.5, "for D = 3 the templates 1 and 2 give"), (0, "has rank 1")]),
     "10-private": ([[((1, -1), (1, 1)), ((1, 1), (1, -1)), ((1, -1), (1, -1))]],
                    [([((0, 1), (1, 1)), ((1, 1), (0, 1)), ((1, 1), (1, 1))], "of rank 3"),
                     ([((1, -1), (1, -1))] * 3, "the same value on (0, 0) and on (1, 1)")]),

@@ -271,8 +271,12 @@ def test_lines_for_one_output_many_idle_layers_and_three_axes():
     gray = audit(nn.Conv2d(1, 4, 3, padding=1), 6, 1).summary.splitlines()
     assert ("Bound, left-right, raw input (M = 1): none; one channel shows one template."
             in gray)
-    assert ("Bound, left-right, overlap theorem: silent, no layer has T_R > H/2 along a chain that "
-            "it admits, or the size is odd.") in gray
+    silent = ("Bound, left-right, overlap theorem: silent, no layer has T_R > H/2 and a base "
+              "above 1 along a chain that it admits, or the size is odd.")
+    assert silent in gray
+    layers = nn.Conv2d(3, 2, 3, padding=1), nn.Conv2d(2, 8, 5, padding=2)
+    narrow = audit(nn.Sequential(*layers), 8, 3)
+    assert narrow.layers[1].geometry[0].size == 7 and silent in narrow.summary.splitlines()
     color = audit(nn.Conv2d(3, 4, 1), 6, 3).bounds()
     assert color.best is None
 

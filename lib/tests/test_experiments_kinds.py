@@ -313,5 +313,7 @@ def test_a_window_smaller_than_its_stride_skips_pixels(monkeypatch, combine):
 def test_what_a_kind_may_be_is_said_in_full():
     with pytest.raises(ValueError, match="a pool of max, mean, product and window 2 or 3, or "):
         Kind("own", 0)
+    with pytest.raises(ValueError, match="product with pool='none'"):  # of a mean nothing was said
+        Kind("own", 2, combine="product", pool="mean")
     skipped = Kind("own", 1, 2, pool="none")        # every second pixel of every second row
     assert (skipped.field, skipped.overlap, skipped.order) == (1, False, False)
