@@ -233,7 +233,7 @@ def test_who_listens_hears_a_power_as_a_power(tmp_path):
           channels.dispatchEvent(new Event("input"));
           document.title = document.querySelector(".explore-facts").textContent;
         });""", tmp_path)
-    assert "Rank between the halves: 64 to the power 16" in shown, shown[:300]
+    assert "for almost all weights: 64 to the power 16" in shown, shown[:300]
     assert "more than 10 to the power 28 channels" in shown, shown[:300]
 
 
@@ -318,7 +318,8 @@ def test_the_moving_window_shows_the_rank(tmp_path):
         cells = -(-8 // stride)
         net = Architecture(8, 64, ((window, stride, channels), (cells, cells, 1)))
         rank = net.exact_two_layer_rank()
-        assert text.startswith("Rank, at least" if rank is None else "Rank between"), text
+        assert text.startswith("Rank between the halves, for almost all weights"
+                               + (", at least: " if rank is None else ": ")), text
         lower = max(net.crossing_bound(), private_pixel_bound(net)) if rank is None else rank
         assert powers(text) == lower, (net, text)
         exact += rank is not None
