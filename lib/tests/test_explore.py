@@ -366,6 +366,18 @@ def test_a_painted_partition_shows_its_pairs_and_cuts(tmp_path):
             tree.mincut(rows) for tree in pooling_trees()], rows
 
 
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+def test_sentences_beside_the_pictures_name_what_they_need(tmp_path):
+    """A wider tree exceeds the cuts shown; special weights miss the bounds."""
+    say = """addEventListener("DOMContentLoaded", () => {
+        document.title = document.querySelector(".explore-facts").textContent; });"""
+    shown = picture_after("partition", say, tmp_path)
+    assert all(words in shown for words in (
+        "almost all weights the rank is at least", "Without overlap and biases, for all weights",
+        "blocks, widths 16, 8: ", "row, widths 4, 16, 16, 8: ", "pixels, widths 4, 16, 16, 8: "))
+    assert "halves, for almost all weights: " in picture_after("overlap", say, tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
 def test_a_filled_table_shows_its_rank(tmp_path):
