@@ -259,8 +259,9 @@ class Audit:
 
         Notes
         -----
-        Theorem 1 of [Sharir & Shashua, 2018] as corrected, and the crossing bound; which chain
-        through the graph they apply to is explained in book/audit-a-network.md.
+        Theorem 1 of [Sharir & Shashua, 2018] with all its hypotheses, and lower bounds of the
+        course; which chain through the graph they apply to is explained in
+        book/audit-a-network.md.
 
         Examples
         --------

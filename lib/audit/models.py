@@ -249,7 +249,7 @@ def mobilenet_v1(padding: str = "both sides") -> nn.Sequential:
 
 
 def dilated_stack(levels: int = 5, channels: int = 64) -> nn.Sequential:
-    """3x3 convolutions with dilations 1, 2, 4, ...: the field doubles, the stride stays 1."""
+    """3x3 convolutions with dilations 1, 2, 4, ...: fields 3, 7, 15, ..., the stride stays 1."""
     layers = OrderedDict(conv0=conv(3, channels, 3))
     for level in range(1, levels):
         layers[f"conv{level}"] = conv(channels, channels, 3, dilation=2 ** level)

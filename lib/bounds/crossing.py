@@ -166,7 +166,7 @@ def crossing_bound(net, partition: str = "left-right", cut: int | None = None) -
     unshared weights; any size, no condition on T_R. New here, stated and proved in
     book/overlap-theorem.md and book/proof-construction.md, weights in
     :mod:`lib.constructions.overlaps`. With ``s = T_R(K, W/2) - 1`` and ``cut = W/2`` it gives
-    the exponent of Theorem 1 of [Sharir & Shashua, 2018] with a larger base.
+    the exponent of Theorem 1 of [Sharir & Shashua, 2018] with a base that is never smaller.
 
     Examples
     --------

@@ -29,7 +29,7 @@ def exact_two_layer_rank(
     Bound or None
         An equality here. If no window over the cut reaches beyond the border: the product over
         these windows of ``min(D_1 + [last_bias], M^p, M^q)`` with their private pixels p and q,
-        as in :mod:`lib.bounds.private`. If all strides are 1: the smaller of
+        as in :mod:`lib.bounds.private`. If layer 1 has stride 1: the smaller of
         ``min(M, D_1 + [last_bias])^(H min(R_1 - 1, cut))`` and ``M^(H min(R_1 - 1, W - cut))``.
         None if the network is of another kind.
 

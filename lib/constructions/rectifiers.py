@@ -70,7 +70,7 @@ def rectifier_construction(levels: int, templates: int) -> RectifierConstruction
         L: the network has ``2^L`` inputs and L layers of window 2 and stride 2, with two
         channels each and one at the end.
     templates : int
-        M.
+        M. The rank is full from 2 on; a single template gives the output 0.
 
     Returns
     -------

@@ -3,8 +3,8 @@
 Every network is five blocks, each of which halves the image, and a dense layer with ten scores.
 The published comparison changes the window B of the convolution, and with it three things at once:
 whether windows *overlap*, whether the *order* of the pixels in a window matters, and whether
-neighboring pixels are *mixed* by a linear map before the nonlinearity.  The other kinds change one
-of the three at a time.
+neighboring pixels are *mixed* by a linear map before the nonlinearity.  Other kinds combine the
+three in every other way; the rest change the pooling, or multiply.
 """
 
 from dataclasses import dataclass

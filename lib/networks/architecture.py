@@ -209,7 +209,7 @@ class Architecture:
         return receptive.total_stride(self, layer, axis)
 
     def total_receptive_field(self, layer: int, axis: int = -1) -> int:
-        """T_R(l): input cells that one cell of a layer sees along an axis."""
+        """T_R(l): extent in input cells of what one cell of a layer sees along an axis."""
         return receptive.total_receptive_field(self, layer, axis)
 
     def overlap_degree(self, layer: int, axis: int = -1) -> Fraction:
@@ -265,7 +265,7 @@ class Architecture:
     def private_pixel_bound(
         self, partition: str = "left-right", cut: int | None = None
     ) -> Bound:
-        """The private-pixel bound at the best layer: larger where windows have strides."""
+        """The private-pixel bound at the best layer; with strides it can be the larger one."""
         return private.private_pixel_bound(self, partition, cut)
 
     def exact_two_layer_rank(
@@ -277,7 +277,7 @@ class Architecture:
     def non_overlapping_upper_bound(
         self, partition: str = "left-right", cut: int | None = None, last_bias: bool = True
     ) -> Bound | None:
-        """A rank that no weights exceed if no field crosses the cut; None if one does."""
+        """A rank that no weights exceed, if no field crosses the cut before the map is one cell."""
         return upper_bounds.non_overlapping_upper_bound(self, partition, cut, last_bias)
 
     # The interface shared with ModeTree -----------------------------------------------------------

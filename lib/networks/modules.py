@@ -34,7 +34,7 @@ def initial_weights(
     pooling: str = "product",
     activation: str | Activation | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Random weights of a layer under which outputs keep the scale of the inputs.
+    """Random weights of a layer: products start near 1, sums keep the scale of their inputs.
 
     Parameters
     ----------

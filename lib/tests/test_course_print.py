@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 
 from lib import (
     Architecture,
+    Layer,
     ModeTree,
     Modular,
     certify,
@@ -167,7 +168,24 @@ def test_statements_on_the_slides_have_the_hypotheses_they_need():
     assert all(words in said["The published theorem"] for words in (
         r"\(K\lt L\)", r"\(D=\min\{M,D_K,\lfloor\tfrac12\min_{l\lt K}D_l\rfloor\}\)"))
     assert all(words in said["An area law"] for words in ("almost all", r"\(R_l\ge S_l\)"))
-    assert r"\(\beta=1\) with biases" in said["Not only halves?"]
+    # without biases the windows at the border multiply zeros, and every bound fails
+    net = Architecture(4, 2, ((3, 1, 2), (4, 4, 1)))
+    assert net.crossing_bound() == 256 and certify(net, "left-right", biases=False).rank == 0
+    assert all("biases in every layer" in said[title] for title in (
+        "The crossing bound", "An area law", "The published theorem"))
+    # with two templates its base is that of the crossing bound
+    assert str(net.overlap_bound()) == "2^8" and "a base that is never larger" in said[
+        "The published theorem"]
+    assert "almost all weights" in said["What a shallow network must pay"]
+    assert "almost all parameters" in said["Remember"]
+    assert all(words in said["Not only halves?"]
+               for words in (r"\(\beta=1\) with biases", "one global product"))
+    # a last map of several cells has small rank whatever the first layer is
+    many = Architecture(4, 2, (Layer(4, 1, 2), Layer(1, 1, 1)))
+    assert certify(many, "checkerboard", shared=False).rank <= 3
+    assert all(words in said["What is true of all partitions"]
+               for words in (r"\(R_l\ge S_l\)", "one cell", "stride 1"))
+    assert r"\(N=2^L\)" in said["With maxima, ranks decide nothing"]
     assert all(words in said["What is true of all partitions"]
                for words in ("as large as the image", r"for \(D\ge M\) the full rank"))
     # two templates do not tell all of an overlapping network: three show a larger rank

@@ -1,9 +1,10 @@
 """Dilated networks without pooling, and two of them that exchange channels.
 
 A dilated network reads two instants at every layer, one dilation apart, and multiplies what two
-matrices make of them. Its output at one instant is the product network of a mode tree, one tree
-for every order of the dilations. Two orders run side by side and exchange half of their channels
-where their trees have nodes in common (Cohen, Tamari & Shashua, 2018; book/connectivity.md).
+matrices make of them. Where it reads no input along two paths, its output at one instant is the
+product network of a mode tree, one tree for every order of the dilations. Two orders run side
+by side and exchange half of their channels where their trees have nodes in common (Cohen, Tamari &
+Shashua, 2018; book/connectivity.md).
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def published_bounds(tree: ModeTree, partition: Partition) -> tuple[int, int, in
 
 def split_windows_rank(pool: int, dim: int, widths: Sequence[int], level: int, rows: int,
                        shared: bool = False) -> int:
-    """The exact rank where every window of one level has the same number of children in the rows.
+    """The rank for almost all weights where all windows of a level are split into equal shares.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Cuts and routes: what separates rows from columns in a mode tree, and weights that reach it.
 
-A cut is a set of nodes and modes; its price is the product of their widths. Where all widths are
-powers of one integer p, the smallest price is p to the number of routes from row modes to column
-modes that fit into the tree, one digit of a channel number for each (book/layer-widths.md).
+A cut is a set of nodes and modes; its price is the product of their widths. Where M and all widths
+are powers of one integer p, the smallest price is p to the number of routes from row modes to
+column modes that fit into the tree, one digit of a channel number for each (book/layer-widths.md).
 """
 
 from math import prod

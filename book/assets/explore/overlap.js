@@ -103,8 +103,8 @@
       facts.replaceChildren(
         html("p", {class: "explore-count"}, [over === 0 ? "No window crosses the middle."
           : `${over} of ${all.length} windows in a row cross the middle; ${all.length} rows: ${over * all.length}.`]),
-        html("p", {class: "explore-result"}, [found.exact ? "Rank between the halves: " : "Rank, at least: ",
-          power(found.powers)]),
+        html("p", {class: "explore-result"}, ["Rank between the halves, for almost all weights",
+          found.exact ? ": " : ", at least: ", power(found.powers)]),
         html("p", {}, theory.log10(found.powers) > Math.log10(channels + 1) + 1e-9
           ? ["Side by side, none across the middle, it takes ", found.exact ? "" : "at least ",
              ...channelsFor(found.powers), " channels."]

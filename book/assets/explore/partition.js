@@ -24,9 +24,9 @@
   const blocks = [0, 2].flatMap(a => [0, 2].flatMap(b => [a, a + 1].flatMap(i => [b, b + 1].map(j => SIDE * i + j))));
   const mirrored = Array.from({length: 8}, (_, i) => [i, PIXELS - 1 - i]).flat();
   const TREES = {
-    "pools of 2 × 2 blocks": tree(blocks, 4, [16, 8]),
-    "pools of pairs, row by row": tree(all, 2, [4, 16, 16, 8]),
-    "pools of mirror pixels": tree(mirrored, 2, [4, 16, 16, 8]),
+    "pools of 2 × 2 blocks, widths 16, 8": tree(blocks, 4, [16, 8]),
+    "pools of pairs, row by row, widths 4, 16, 16, 8": tree(all, 2, [4, 16, 16, 8]),
+    "pools of mirror pixels, widths 4, 16, 16, 8": tree(mirrored, 2, [4, 16, 16, 8]),
   };
 
   function painted(rule) { return all.map(p => rule(Math.floor(p / SIDE), p % SIDE)); }
@@ -63,10 +63,11 @@
         html("p", {}, [`${pairs.length} pairs of comparable pixels across the partition`
           + (2 * pairs.length < PIXELS ? `; ${PIXELS - 2 * pairs.length} pixels without a partner.` : ".")]),
         html("p", {class: "explore-result"}, even
-          ? ["One overlapping layer, 2 channels: rank at least ", power([[TEMPLATES, pairs.length]])]
+          ? ["One overlapping layer, 2 channels: for almost all weights the rank is at least ",
+             power([[TEMPLATES, pairs.length]])]
           : [`The theorem is about halves: ${side.filter(Boolean).length} and `
              + `${PIXELS - side.filter(Boolean).length} pixels are none.`]),
-        html("p", {}, ["Without overlap, at most:"]),
+        html("p", {}, ["Without overlap and biases, for all weights at most:"]),
         html("ul", {class: "explore-list"}, Object.entries(TREES).map(([name, one]) => html("li", {},
           [`${name}: `, html("strong", {class: "explore-cut-value"},
                              [String(theory.minimumCut(one, side, TEMPLATES))])]))));
