@@ -112,12 +112,18 @@ def test_worked_examples(net, fields, minimal, theorem, stronger, rank):
     inner = range(1, net.depth)
     assert tuple(net.total_receptive_field(k) for k in inner) == fields
     assert tuple(net.alpha_minimal(k, net.size[-1] // 2) for k in inner) == minimal
-    for name, axis in partitions(net):
+    for name, _ in partitions(net):
         bound = net.overlap_bound(name)
         assert (None if bound.silent else str(bound)) == theorem
         assert str(net.crossing_bound(name)) == stronger
-        if rank is not None:
-            assert brute_force.generic_rank(net, np.random.default_rng(0), axis) == rank
+
+
+@pytest.mark.parametrize("net, rank", [
+    pytest.param(net, rank, marks=[pytest.mark.slow] if rank > 100 else [])
+    for net, *_, rank in NETWORKS if rank is not None])
+def test_ranks_of_worked_examples(net, rank):
+    for _, axis in partitions(net):
+        assert brute_force.generic_rank(net, np.random.default_rng(0), axis) == rank
 
 
 def test_quoted_formula_at_odd_sizes():
