@@ -35,6 +35,7 @@ def test_one_changed_digit_in_a_stored_output_fails_and_notebooks_are_measured(r
     assert "OVER BUDGET" not in report, report
 
 
+@pytest.mark.slow
 def test_notebooks_are_checked_from_their_own_folder_too():
     """There every script was run, minutes long, and every cell ended with a FileNotFoundError."""
     program = ("import pytest\nclass Look:\n    def pytest_unconfigure(self, config):\n"
