@@ -129,15 +129,26 @@ BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrom
                 if (found := shutil.which(name))), None)
 
 
-def shown(name, states, folder, pattern=r'<p class="explore-result">(.*?)</p>'):
-    """What widgets in these states show, by default as their result, in a browser."""
+def opened(name, states, folder, script=""):
+    """A page with pictures of one name in these states, as HTML, after its scripts have run."""
     scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                      for file in ("theory", "explore", name))
+                      for file in ("theory", "explore", "curves-data", name))
     places = "".join(f'<div class="explore" data-explore="{name}" data-state="{state}"></div>'
                      for state in states)
     page = folder / "page.html"
-    page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}", encoding="utf-8")
-    return re.findall(pattern, rendered(page))
+    page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}"
+                    f"<script>{script}</script>", encoding="utf-8")
+    return rendered(page)
+
+
+def picture_after(name, script, folder):
+    """A page with one picture, as HTML, after another script has run."""
+    return opened(name, [""], folder, script)
+
+
+def shown(name, states, folder, pattern=r'<p class="explore-result">(.*?)</p>'):
+    """What widgets in these states show, by default as their result, in a browser."""
+    return re.findall(pattern, opened(name, states, folder))
 
 
 @pytest.mark.slow
@@ -226,17 +237,6 @@ def test_who_listens_hears_a_power_as_a_power(tmp_path):
         });""", tmp_path)
     assert "for almost all weights: 64 to the power 16" in shown, shown[:300]
     assert "more than 10 to the power 28 channels" in shown, shown[:300]
-
-
-def picture_after(name, script, folder):
-    """A page with one picture, as HTML, after its own script and another one have run."""
-    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                      for file in ("theory", "explore", "curves-data", name))
-    page = folder / "page.html"
-    page.write_text(f"""<!doctype html><meta charset=utf-8>
-        <body><div class="explore" data-explore="{name}"></div>{scripts}
-        <script>{script}</script>""", encoding="utf-8")
-    return rendered(page)
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")

@@ -57,7 +57,7 @@
       store([kinds.indexOf(kind), epoch]);
     }
 
-    place.append(html("div", {class: "explore-line"}, [html("label", {for: "explore-curves-kind"}, ["Images under "]),
+    place.append(html("div", {class: "explore-line"}, [html("label", {for: "explore-curves-kind"}, ["Images under"]),
       choice]), epochSlider, html("div", {class: "explore-columns"}, [
         html("div", {class: "explore-picture explore-wide"}, [chart]), html("div", {class: "explore-panel"}, [facts])]));
     draw();

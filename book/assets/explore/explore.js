@@ -24,14 +24,14 @@
 
   /* An exponent, with the words without which who listens hears 64 to the power 32 as 6432. */
   function raised(exponent) {
-    return [html("span", {class: "visually-hidden"}, [" to the power "]), html("sup", {}, [String(exponent)])];
+    return html("sup", {}, [html("span", {class: "visually-hidden"}, [" to the power "]), String(exponent)]);
   }
 
   /* 65^2 3^1 as typeset powers; no factor is the number 1. */
   function power(powers) {
     const parts = powers.filter(([, exponent]) => exponent > 0).map(([base, exponent], place) => {
       const part = html("span", {}, [(place ? " · " : "") + base]);
-      if (exponent > 1) part.append(...raised(exponent));
+      if (exponent > 1) part.append(raised(exponent));
       return part;
     });
     return html("span", {class: "explore-power"}, parts.length ? parts : ["1"]);
@@ -89,26 +89,26 @@
       const still = html("div", {class: "explore-still"}, [...place.childNodes]);
       const live = html("div", {class: "explore-live"});
       place.replaceChildren(live, still);
-      function draw(text) {
+      function show(text) {
         live.replaceChildren();
         widgets[name](live, text ? text.split(".").map(Number) : null, state => { if (started) store(name, state); });
       }
-      return {name, begin: place.dataset.state, draw};
+      return {name, begin: place.dataset.state, show};
     });
-    const found = new Map(entries());
-    for (const {name, begin, draw} of pictures) draw(found.get(name) || begin);
-    started = true;
 
-    // An address pasted into an open page loads nothing: what it names is drawn again.
-    window.addEventListener("hashchange", () => {
+    function draw(every) {
       const named = new Map(entries());
       started = false;
-      for (const {name, draw} of pictures.filter(one => named.has(one.name))) {
+      for (const {name, begin, show} of pictures.filter(one => every || named.has(one.name))) {
         waiting.delete(name);
-        draw(named.get(name));
+        show(named.get(name) || begin);
       }
       started = true;
-    });
+    }
+
+    draw(true);
+    // An address pasted into an open page loads nothing: what it names is drawn again.
+    window.addEventListener("hashchange", () => draw(false));
   });
 
   /* A menu of examples, by name, and a function that names the one that is drawn, if any: what stands

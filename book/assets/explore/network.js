@@ -113,7 +113,7 @@
 
     text.addEventListener("input", read);
     place.append(
-      html("div", {class: "explore-line"}, [html("label", {for: "explore-network-examples"}, ["Example "]), choice]),
+      html("div", {class: "explore-line"}, [html("label", {for: "explore-network-examples"}, ["Example"]), choice]),
       html("label", {for: "explore-network-text"}, ["Size, templates, then window/stride:channels of every layer"]),
       text, problem, html("div", {class: "explore-columns"}, [
         html("div", {class: "explore-picture"}, [fields]),

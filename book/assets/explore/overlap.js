@@ -29,7 +29,7 @@
     function channelsFor(powers) {
       const {count, digits} = theory.channelsWithout(powers);
       return count ? [count]
-        : ["more than ", html("span", {class: "explore-power"}, ["10", ...raised(digits)])];
+        : ["more than ", html("span", {class: "explore-power"}, ["10", raised(digits)])];
     }
 
     function starts() {

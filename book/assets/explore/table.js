@@ -60,7 +60,7 @@
     const body = inputs.map((row, i) => html("tr", {}, [html("th", {scope: "row"}, [`left ${i}`]),
       ...row.map(input => html("td", {}, [input]))]));
     place.append(
-      html("div", {class: "explore-line"}, [html("label", {for: "explore-table-examples"}, ["Example "]), choice]),
+      html("div", {class: "explore-line"}, [html("label", {for: "explore-table-examples"}, ["Example"]), choice]),
       html("div", {class: "explore-columns"}, [
         html("div", {class: "explore-picture"}, [html("table", {class: "explore-table"}, [head, ...body])]),
         html("div", {class: "explore-panel"}, [facts])]));

@@ -109,7 +109,7 @@
       const choice = html("select", {id: name}, options.map(([value, text]) => html("option", {value}, [text])));
       choice.value = chosen;
       choice.addEventListener("change", () => change(Number(choice.value)));
-      return html("span", {class: "explore-choice"}, [html("label", {for: name}, [label + " "]), choice]);
+      return html("span", {class: "explore-choice"}, [html("label", {for: name}, [label]), choice]);
     };
     function restart() {
       const count = layerCount(kind, modes);
