@@ -533,8 +533,8 @@ with checking("approximation-error", detail=f"{len(competitors)} competitors "
 
 # %% [markdown]
 # At random weights the singular values are far from equal, and a few products of a row and a column
-# come much closer than the rank suggests; whether so few shallow channels do is not known here. This is
-# floating point, the mean of five draws.
+# come much closer than the rank suggests; whether so few shallow channels do is not known here. This
+# is floating point, the mean of five draws.
 
 # %%
 M, r = 4, 4

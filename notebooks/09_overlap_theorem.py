@@ -876,8 +876,8 @@ check_answer("09-twelve", window_and_channels)
 # A 4×4 image and two templates. Layer 1 has a 3×3 window, stride 1 and *one* channel, $y=\prod(w\cdot
 # x+b)$ over the nine pixels of the window; the network then multiplies $1+2y$ over all 16 locations.
 # Write down weights with which the rank between left and right is 256: without overlaps, aligned
-# with the cut, that takes 255 channels. Beyond the right and the lower border a pixel is $(0,0)$; inside, template 0 is
-# $(1,0)$ and template 1 is $(0,1)$.
+# with the cut, that takes 255 channels. Beyond the right and the lower border a pixel is $(0,0)$;
+# inside, template 0 is $(1,0)$ and template 1 is $(0,1)$.
 
 # %% tags=["exercise"]
 blank_row = [[0, 0], [0, 0], [0, 0]]  # (w_0, w_1) for each of three pixels

@@ -921,8 +921,8 @@ glue("13b-effective-high", f"{math.ceil(10 * max(effective)) / 10}")
 #   number of channels. This is exact.
 # - Without overlap, ranks are at most $D+1$ or $D+2$ whether or not order is seen and neighbors are
 #   mixed: such bounds see overlap, not order and not mixing.
-# - In training it is the other way round: what closes most of the gap is mixing together with order, without
-#   any overlap; overlap without them closes little of it.
+# - In training it is the other way round: what closes most of the gap is mixing together with order,
+#   without any overlap; overlap without them closes little of it.
 #
 # To try: `python -m lib.experiments --preset factorial --kinds haar2 --seeds 3 --output mine.jsonl`
 # trains one control with another seed, on the published images.
