@@ -15,7 +15,7 @@ from lib import Architecture, ModeTree
 from lib.bounds.matching import matching_number
 from lib.bounds.private import private_pixel_bound
 from lib.course import ROOT
-from lib.course.chromium import rendered
+from lib.course.browser import BROWSER, Browser
 from lib.plots import curves
 from lib.trees.tree import Node
 
@@ -125,52 +125,57 @@ def test_what_windows_side_by_side_cannot_do_is_said_of_those_beside_the_middle(
     assert len(compared) == 3 and all("none across" in text for text in compared), compared
 
 
-BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome")
-                if (found := shutil.which(name))), None)
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
 
 
-def opened(name, states, folder, script=""):
-    """A page with pictures of one name in these states, as HTML, after its scripts have run."""
-    scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                      for file in ("theory", "explore", "curves-data", name))
-    places = "".join(f'<div class="explore" data-explore="{name}" data-state="{state}"></div>'
-                     for state in states)
-    page = folder / "page.html"
-    page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}"
-                    f"<script>{script}</script>", encoding="utf-8")
-    return rendered(page)
+@pytest.fixture(scope="module")
+def browser():
+    """One for all pages: to start it takes longer than to open a page."""
+    with Browser() as browser:
+        yield browser
 
 
-def picture_after(name, script, folder):
-    """A page with one picture, as HTML, after another script has run."""
-    return opened(name, [""], folder, script)
+@pytest.fixture
+def opened(browser, tmp_path):
+    """A function that opens a page with pictures of one name and returns it as HTML."""
+    def opened(name, states=("",), script=""):
+        """The page after its scripts have run, also what they left in `over`, a promise."""
+        scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
+                          for file in ("theory", "explore", "curves-data", name))
+        places = "".join(f'<div class="explore" data-explore="{name}" data-state="{state}"></div>'
+                         for state in states)
+        page = tmp_path / "page.html"
+        page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}"
+                        f"<script>{script}</script>", encoding="utf-8")
+        browser.events.clear()
+        browser.open(page.as_uri())
+        return browser.run("(async () => { await window.over;"
+                           " return document.documentElement.outerHTML; })()")
+    return opened
 
 
-def shown(name, states, folder, pattern=r'<p class="explore-result">(.*?)</p>'):
-    """What widgets in these states show, by default as their result, in a browser."""
-    return re.findall(pattern, opened(name, states, folder))
+RESULT = r'<p class="explore-result">(.*?)</p>'
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@needs_browser
 @pytest.mark.parametrize("name", ["overlap", "network", "partition", "table", "curves", "tree"])
-def test_the_address_changes_when_something_is_moved_and_not_before(name, tmp_path):
+def test_the_address_changes_when_something_is_moved_and_not_before(name, opened):
     """A link to a section of the page keeps leading there."""
-    shown = picture_after(name, """
+    shown = opened(name, script="""
         history.replaceState(null, "", "#section");
         addEventListener("DOMContentLoaded", () => {
           const before = location.hash, moved = document.querySelector("input, button");
           moved.dispatchEvent(new Event("input", {bubbles: true}));
           moved.click();
           document.title = before + " then " + location.hash.split("=")[0];
-        });""", tmp_path)
+        });""")
     assert f"<title>#section then #{name}</title>" in shown, shown[:300]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows(tmp_path):
+@needs_browser
+def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows(opened):
     """100 in 10 seconds; what would be one more throws there."""
-    shown = picture_after("overlap", """
+    shown = opened("overlap", script="""
         const change = history.replaceState.bind(history);
         let changes = 0, stopped = 0;
         history.replaceState = (...state) => {
@@ -185,12 +190,15 @@ def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows
             picture.dispatchEvent(event);
             stopped += event.defaultPrevented;
           }
-          setTimeout(() => { document.title = `${stopped}: ${location.hash}`; }, 1500);
-        });""", tmp_path)
+          over = new Promise(over => setTimeout(() => {
+            document.title = `${stopped}: ${location.hash}`;
+            over();
+          }, 1000));
+        });""")
     assert "<title>203: #overlap=3.1.3.5.0</title>" in shown, shown[:300]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@needs_browser
 @pytest.mark.parametrize("name, keys, spoken", [
     ("overlap", ["ArrowRight", "ArrowDown", "+"],
      "Rows 4 to 7, columns 4 to 7: across the middle."),
@@ -199,21 +207,21 @@ def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows
     ("tree", ["ArrowRight", "ArrowUp"], "Bead of position 1, width 2: not cut."),
     ("tree", ["ArrowUp", "ArrowUp", "ArrowUp", " "],
      "Node over positions 0 to 3, width 2: cut.")])
-def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, tmp_path):
-    shown = picture_after(name, f"""
+def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, opened):
+    shown = opened(name, script=f"""
         addEventListener("DOMContentLoaded", () => {{
           const picture = document.querySelector(".explore-grid");
           for (const key of {json.dumps(keys)})
             picture.dispatchEvent(new KeyboardEvent("keydown", {{key}}));
-        }});""", tmp_path)
+        }});""")
     assert re.findall('aria-live="polite">([^<]+)<', shown) == [spoken]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@needs_browser
 @pytest.mark.parametrize("name", ["overlap", "partition", "tree"])
-def test_keys_of_the_browser_stay_with_the_browser(name, tmp_path):
+def test_keys_of_the_browser_stay_with_the_browser(name, opened):
     """Alt and the left arrow go back, Control and + make the page larger."""
-    shown = picture_after(name, """
+    shown = opened(name, script="""
         addEventListener("DOMContentLoaded", () => {
           const picture = document.querySelector(".explore-grid");
           const stopped = options => !picture.dispatchEvent(
@@ -221,29 +229,29 @@ def test_keys_of_the_browser_stay_with_the_browser(name, tmp_path):
           document.title = [{altKey: true, key: "ArrowLeft"}, {metaKey: true, key: "ArrowLeft"},
             {ctrlKey: true, key: "+"}, {ctrlKey: true, key: " "}].map(stopped)
             + location.hash + stopped({key: "ArrowLeft"});
-        });""", tmp_path)
+        });""")
     assert "<title>false,false,false,falsetrue</title>" in shown, shown[:300]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_who_listens_hears_a_power_as_a_power(tmp_path):
+@needs_browser
+def test_who_listens_hears_a_power_as_a_power(opened):
     """64 to the power 64, where only the small letters set the exponent apart."""
-    shown = picture_after("overlap", """
+    shown = opened("overlap", script="""
         addEventListener("DOMContentLoaded", () => {
           const channels = document.querySelector("#explore-overlap-channels");
           channels.value = 63;
           channels.dispatchEvent(new Event("input"));
           document.title = document.querySelector(".explore-facts").textContent;
-        });""", tmp_path)
+        });""")
     assert "for almost all weights: 64 to the power 16" in shown, shown[:300]
     assert "more than 10 to the power 28 channels" in shown, shown[:300]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_an_address_pasted_into_an_open_page_is_drawn(tmp_path):
+@needs_browser
+def test_an_address_pasted_into_an_open_page_is_drawn(opened):
     """Another section, or an address that is not ours, leaves what is drawn as it was."""
-    shown = picture_after("overlap", """
-        addEventListener("DOMContentLoaded", async () => {
+    shown = opened("overlap", script="""
+        addEventListener("DOMContentLoaded", () => { over = (async () => {
           const seen = [], text = () => document.querySelector(".explore-live").textContent;
           for (const address of ["#overlap=2.2.3.0.0", "#section", "#100%", "#overlap=3.1.3.5.0"]) {
             const before = text(), turned = new Promise(go => addEventListener("hashchange", go));
@@ -252,17 +260,17 @@ def test_an_address_pasted_into_an_open_page_is_drawn(tmp_path):
             seen.push(text() !== before, document.querySelectorAll(".explore-grid").length);
           }
           document.title = seen;
-        });""", tmp_path)
+        })(); });""")
     assert "<title>true,1,false,1,false,1,true,1</title>" in shown, shown[:300]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
+@needs_browser
 @pytest.mark.parametrize("name, own, examples", [
     ("network", "8 2 3/1:2 8/8:1", ["blocks with 3 × 3 windows", "strides with overlap"]),
     ("table", "7", ["a sum: i + j", "only the left pixel"])])
-def test_the_example_named_is_the_one_drawn(name, own, examples, tmp_path):
+def test_the_example_named_is_the_one_drawn(name, own, examples, opened):
     """A reloaded page, or one with a reader's own numbers, named another example beside it."""
-    shown = picture_after(name, f"""
+    shown = opened(name, script=f"""
         addEventListener("DOMContentLoaded", () => {{
           const seen = [], see = () => seen.push(choice.value), tell = (one, event, value) => {{
             one.value = value;
@@ -272,7 +280,7 @@ def test_the_example_named_is_the_one_drawn(name, own, examples, tmp_path):
           let choice = document.querySelector("select");
           see();
           tell(choice, "change", {json.dumps(examples[1])});
-          setTimeout(() => {{
+          over = new Promise(over => setTimeout(() => {{
             const place = document.querySelector(".explore");
             place.replaceChildren();
             document.dispatchEvent(new Event("DOMContentLoaded"));  // a reload
@@ -280,8 +288,9 @@ def test_the_example_named_is_the_one_drawn(name, own, examples, tmp_path):
             see();
             tell(document.querySelector("textarea, input"), "input", {json.dumps(own)});
             document.title = JSON.stringify(seen);
-          }}, 900);
-        }}, {{once: true}});""", tmp_path)
+            over();
+          }}, 600));
+        }}, {{once: true}});""")
     title = re.search("<title>(.*)</title>", shown)[1].replace("&quot;", '"')
     assert json.loads(title) == [examples[0], examples[1], examples[1], ""]
 
@@ -299,11 +308,11 @@ def powers(text):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_the_moving_window_shows_the_rank(tmp_path):
+@needs_browser
+def test_the_moving_window_shows_the_rank(opened):
     states = [(window, stride, channels) for window in range(1, 9)
               for stride in range(1, window + 1) for channels in (1, 2, 3, 4, 7, 11, 20, 62, 63)]
-    texts = shown("overlap", [f"{r}.{s}.{d}.0.0" for r, s, d in states], tmp_path)
+    texts = re.findall(RESULT, opened("overlap", [f"{r}.{s}.{d}.0.0" for r, s, d in states]))
     exact = 0
     for (window, stride, channels), text in zip(states, texts, strict=True):
         cells = -(-8 // stride)
@@ -318,15 +327,15 @@ def test_the_moving_window_shows_the_rank(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_a_typed_architecture_shows_its_bound(tmp_path):
+@needs_browser
+def test_a_typed_architecture_shows_its_bound(opened):
     nets = [net for net, _ in random_networks(300, seed=1)]
     states = []
     for net in nets:
         layers = [layer.values() for layer in as_json(net, 1)["net"]["layers"]]
         states.append(".".join(str(n) for n in [n for layer in layers for n in layer]
                                + [net.size[0], net.channels, 1]))
-    texts = shown("network", states, tmp_path)
+    texts = re.findall(RESULT, opened("network", states))
     for net, text in zip(nets, texts, strict=True):
         bound = max(net.crossing_bound(), private_pixel_bound(net))
         if bound.silent:
@@ -343,35 +352,34 @@ def pooling_trees():
             by_row.permuted([x for i in range(8) for x in (i, 15 - i)]))
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_a_painted_partition_shows_its_pairs_and_cuts(tmp_path):
+@needs_browser
+def test_a_painted_partition_shows_its_pairs_and_cuts(opened):
     rng = random.Random(2)
     partitions = [tuple(sorted(rng.sample(range(16), 8))) for _ in range(300)]
     states = [sum(2**mode for mode in rows) for rows in partitions]
-    results = shown("partition", states, tmp_path)
-    cuts = shown("partition", states, tmp_path, r'<strong class="explore-cut-value">(\d+)</strong>')
+    page = opened("partition", states)
+    results = re.findall(RESULT, page)
+    cuts = re.findall(r'<strong class="explore-cut-value">(\d+)</strong>', page)
     for i, rows in enumerate(partitions):
         assert powers(results[i]) == 2 ** matching_number(rows, (4, 4)), rows
         assert [int(cut) for cut in cuts[3 * i:3 * i + 3]] == [
             tree.mincut(rows) for tree in pooling_trees()], rows
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_sentences_beside_the_pictures_name_what_they_need(tmp_path):
+@needs_browser
+def test_sentences_beside_the_pictures_name_what_they_need(opened):
     """A wider tree exceeds the cuts shown; special weights miss the bounds."""
     say = """addEventListener("DOMContentLoaded", () => {
         document.title = document.querySelector(".explore-facts").textContent; });"""
-    shown = picture_after("partition", say, tmp_path)
+    shown = opened("partition", script=say)
     assert all(words in shown for words in (
         "almost all weights the rank is at least", "Without overlap and biases, for all weights",
         "blocks, widths 16, 8: ", "row, widths 4, 16, 16, 8: ", "pixels, widths 4, 16, 16, 8: "))
-    assert "halves, for almost all weights: " in picture_after("overlap", say, tmp_path)
+    assert "halves, for almost all weights: " in opened("overlap", script=say)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_a_filled_table_shows_its_rank(tmp_path):
+@needs_browser
+def test_a_filled_table_shows_its_rank(opened):
     rng = random.Random(3)
     tables = []
     for _ in range(300):
@@ -380,8 +388,8 @@ def test_a_filled_table_shows_its_rank(tmp_path):
         right = [[rng.randrange(-4, 5) for _ in range(3)] for _ in range(rank)]
         tables.append([[sum(a * b[j] for a, b in zip(row, right)) for j in range(3)]
                        for row in left])
-    results = shown("table", [".".join(str(n) for row in table for n in row) for table in tables],
-                    tmp_path)
+    results = re.findall(RESULT, opened("table", [
+        ".".join(str(n) for row in table for n in row) for table in tables]))
     ranks = [numpy.linalg.matrix_rank(table) for table in tables]
     assert results == [f"Rank {rank}" for rank in ranks] and set(ranks) == {0, 1, 2, 3}
 
@@ -428,8 +436,8 @@ def separates(above, cut, rows, modes):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_a_tree_shows_its_smallest_cut_and_judges_the_reader_s(tmp_path):
+@needs_browser
+def test_a_tree_shows_its_smallest_cut_and_judges_the_reader_s(opened):
     rng, cases = random.Random(4), []
     for number in range(300):
         kind, modes, dim = number % 4, rng.choice([8, 16]), rng.randrange(1, 7)
@@ -442,7 +450,8 @@ def test_a_tree_shows_its_smallest_cut_and_judges_the_reader_s(tmp_path):
         cases.append((tree, rows, own or [0], sizes, above, (kind, modes, dim, 1), widths))
     states = [".".join(map(str, [*start, sum(2**i for i in rows), sum(2**i for i in own), *widths]))
               for _, rows, own, _, _, start, widths in cases]
-    texts = shown("tree", states, tmp_path, r'aria-live="polite" data-cut="([\d.]*)">(.*?)</div>')
+    texts = re.findall(r'aria-live="polite" data-cut="([\d.]*)">(.*?)</div>',
+                       opened("tree", states))
     judged = {True: 0, False: 0}
     for (tree, rows, own, sizes, above, *_), (cut, text) in zip(cases, texts, strict=True):
         verdict, bound = re.findall(r"<p[^>]*>(.*?)</p>", text)[:2]
