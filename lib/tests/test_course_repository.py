@@ -14,6 +14,7 @@ from lib.course import ROOT, ledger
 from lib.course.colab import HEADING, IMPORT_NAMES, setup_cell
 from lib.course.links import badges, launch_problems, stamped_files
 from lib.course.notebooks import cell_content, notebooks, problems, read_notebook, twins
+from lib.plots.rooms import statements
 
 LIBRARY = sorted(path for path in (ROOT / "lib").rglob("*.py")
                  if "tests" not in path.relative_to(ROOT).parts)
@@ -114,7 +115,7 @@ def test_every_page_and_notebook_is_in_the_table_of_contents():
 def imports(path):
     """Top-level names of the modules that a Python file imports, wherever it does."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:

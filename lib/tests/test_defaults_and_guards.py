@@ -28,6 +28,7 @@ from lib.grids.certify import certify, certify_weights
 from lib.networks.families import block_network, proposition_2_bound
 from lib.networks.log_space import mex
 from lib.networks.modules import ConvAC, initial_weights
+from lib.plots.rooms import statements
 from lib.tests.draws import seeded
 from lib.trees.designer import design_widths
 from lib.trees.symmetry import invariant_dimension, side_orbits
@@ -64,7 +65,7 @@ def number_defaults():
     for path in sorted((ROOT / "lib").rglob("*.py")):
         if "tests" in path.relative_to(ROOT).parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 given = node.args.posonlyargs + node.args.args
                 pairs = [*zip(given[::-1], node.args.defaults[::-1]),
@@ -263,7 +264,7 @@ def test_frozen_things_stay_as_they_are():
     loose = []
     for folder in ("exact", "bounds", "trees", "networks", "grids", "constructions"):
         for path in sorted((ROOT / "lib" / folder).glob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
                 for mark in getattr(node, "decorator_list", []):
                     if "dataclass" in ast.unparse(mark) and "frozen=True" not in ast.unparse(mark):
                         loose.append(node.name)
