@@ -81,6 +81,26 @@ def finished_notebook(tmp_path_factory):
     return twin.with_suffix(".ipynb").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def one_browser():
+    """To start it takes longer than to open a page: the files that one process tests share it."""
+    from lib.course.browser import BROWSER, Browser
+
+    if BROWSER is None:
+        pytest.skip("needs a browser without a screen")
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(one_browser):
+    """A browser that has been told nothing yet, as wide as a laptop."""
+    one_browser.events.clear()
+    one_browser.look(1280)
+    one_browser.call("Emulation.setEmulatedMedia", media="", features=[])
+    return one_browser
+
+
 @pytest.fixture
 def run_course(course, finished_notebook):
     """The same root folder after its notebook was run."""

@@ -2,8 +2,6 @@
 
 import random
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -88,25 +86,22 @@ def test_a_check_of_nothing_is_refused(tmp_path):
         pages(tmp_path)
 
 
-def _opened(tmp_path: Path, article: str) -> str:
+def _opened(browser, folder, article):
     """What a page with the course's script has become in a browser."""
     assets = ROOT / "book" / "assets"
-    page = tmp_path / "page.html"
+    page = folder / "page.html"
     page.write_text(f"""<!doctype html><html data-theme="light"><meta charset="utf-8">
         <main>{article}</main>
         <script src="{(assets / "mathjax" / "tex-svg-full.js").as_uri()}"></script>
         <script src="{(assets / "page.js").as_uri()}"></script></html>""", encoding="utf-8")
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-                           "--virtual-time-budget=5000",
-                           f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
-                          capture_output=True, text=True, check=True, timeout=120)
-    return done.stdout
+    browser.open(page.as_uri())
+    return browser.run("document.documentElement.outerHTML")
 
 
-@needs_browser
-def test_a_reader_view_keeps_formulas_and_shows_a_drawing_once(tmp_path):
+def test_a_reader_view_keeps_formulas_and_shows_a_drawing_once(tmp_path, browser):
     """It leaves out names like a menu's, save those of content, and what is marked as hidden."""
-    page = _opened(tmp_path, """<p>A map of <span class="math">\\(R\\times R\\)</span> cells.</p>
+    page = _opened(browser, tmp_path, """
+        <p>A map of <span class="math">\\(R\\times R\\)</span> cells.</p>
         <img class="only-light" alt="day"><img class="only-dark" alt="night">""")
     [names] = re.findall('<mjx-container class="([^"]*)"', page)
     assert "menu" in names.lower() and "content" in names, names
@@ -114,9 +109,8 @@ def test_a_reader_view_keeps_formulas_and_shows_a_drawing_once(tmp_path):
     assert len(hidden) == 1 and "night" in hidden[0], hidden
 
 
-@needs_browser
-def test_names_may_be_broken_where_their_words_end(tmp_path):
+def test_names_may_be_broken_where_their_words_end(tmp_path, browser):
     """On a phone they were broken within words; a number is one word."""
     code = '<code class="literal"><span class="pre">{}</span></code>'
-    page = _opened(tmp_path, code.format("lib.exact_rank") + code.format("0.56"))
+    page = _opened(browser, tmp_path, code.format("lib.exact_rank") + code.format("0.56"))
     assert code.format("lib.<wbr>exact_<wbr>rank") + code.format("0.56") in page

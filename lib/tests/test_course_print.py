@@ -24,7 +24,7 @@ from lib import (
     matricize,
 )
 from lib.course import ROOT, printed
-from lib.course.browser import BROWSER, Browser, served
+from lib.course.browser import BROWSER, served
 from lib.course.chromium import BrowserError, find_browser, print_page, rendered
 from lib.course.overview import reading_minutes
 from lib.course.pages import is_remote
@@ -35,11 +35,7 @@ SLIDES = BeautifulSoup((ASSETS / "slides" / "lecture.html").read_text(encoding="
                        "html.parser")
 LABEL = re.compile(r"^(?::label: |\()([\w-]+)(?:\)=)?$", re.MULTILINE)
 
-try:
-    find_browser()
-    HAS_BROWSER = True
-except BrowserError:
-    HAS_BROWSER = False
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
 
 PAGE = """<article><section id="{name}"><h1>{title}<a class="headerlink" href="#x">#</a></h1>
 <div class="proof theorem admonition" id="{name}-theorem"><section id="proof-content">A</section>
@@ -199,7 +195,7 @@ def test_statements_on_the_slides_have_the_hypotheses_they_need():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_BROWSER, reason="needs Chromium or Google Chrome")
+@needs_browser
 def test_the_slides_are_one_page_each(tmp_path):
     pdf = tmp_path / "slides.pdf"
     print_page(ASSETS / "slides" / "lecture.html", pdf)
@@ -219,7 +215,7 @@ WIDER = """<script>addEventListener("load", () => MathJax.startup.promise.then((
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_BROWSER, reason="needs Chromium or Google Chrome")
+@needs_browser
 def test_no_formula_on_a_slide_is_wider_than_its_column(tmp_path):
     page = tmp_path / "lecture.html"
     source = (ASSETS / "slides" / "lecture.html").read_text(encoding="utf-8")
@@ -265,7 +261,7 @@ def test_the_citation_is_valid_and_the_page_says_the_same():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_BROWSER, reason="needs Chromium or Google Chrome")
+@needs_browser
 def test_the_book_is_printed_whole(tmp_path):
     build = [sys.executable, Path(sys.executable).with_name("jupyter-book"), "build", ".", "--all"]
     subprocess.run([*build, "--quiet", "--path-output", tmp_path], cwd=ROOT, check=True,
@@ -335,10 +331,9 @@ CUT = """[...document.querySelectorAll(".bd-article *")].filter(box =>
 getComputedStyle(box).overflowX !== "visible" && box.scrollWidth > box.clientWidth + 1).length"""
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_a_page_printed_from_the_browser_keeps_all_columns(tmp_path):
+def test_a_page_printed_from_the_browser_keeps_all_columns(tmp_path, browser):
     (tmp_path / "page.html").write_text(SCROLLING, encoding="utf-8")
-    with served(tmp_path) as site, Browser() as browser:
+    with served(tmp_path) as site:
         browser.look(500)
         browser.open(f"{site}/page.html")
         assert browser.run(CUT) == 3                    # they scroll, which paper cannot
@@ -347,13 +342,12 @@ def test_a_page_printed_from_the_browser_keeps_all_columns(tmp_path):
         assert browser.run(CUT) == 0
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_a_page_in_the_dark_theme_is_printed_for_white_paper(tmp_path):
+def test_a_page_in_the_dark_theme_is_printed_for_white_paper(tmp_path, browser):
     script = (ASSETS / "page.js").read_text(encoding="utf-8")
     (tmp_path / "page.html").write_text(
         '<!doctype html><html data-theme="dark"><main><article class="bd-article"><p>Text'
         f"</article></main><script>{script}</script>", encoding="utf-8")
-    with served(tmp_path) as site, Browser() as browser:
+    with served(tmp_path) as site:
         browser.open(f"{site}/page.html")
         browser.run("addEventListener('beforeprint', () => {"
                     " window.printed = document.documentElement.dataset.theme; })")
@@ -361,10 +355,8 @@ def test_a_page_in_the_dark_theme_is_printed_for_white_paper(tmp_path):
         assert browser.run("[printed, document.documentElement.dataset.theme]") == ["light", "dark"]
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_a_number_in_the_address_opens_its_slide():
-    with served(ASSETS / "slides") as site, Browser() as browser:
-        browser.look(1280)
+def test_a_number_in_the_address_opens_its_slide(browser):
+    with served(ASSETS / "slides") as site:
         browser.open(f"{site}/lecture.html#4")
         shown = "document.querySelector('.bar output').textContent"
         assert browser.run(shown) == "4 of 23"

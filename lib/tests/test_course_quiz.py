@@ -10,7 +10,7 @@ import yaml
 
 import lib
 from lib.course import ROOT
-from lib.course.browser import BROWSER, Browser, served
+from lib.course.browser import served
 from lib.course.claims import load_claims
 from lib.course.quiz import FOLDER, load_quiz, quiz_markdown, with_quiz
 
@@ -130,8 +130,7 @@ def test_a_quiz_goes_before_the_exercises(tmp_path):
         with_quiz("book/page", "# A\n", tmp_path)
 
 
-@pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-def test_the_page_says_whether_an_answer_is_right(tmp_path):
+def test_the_page_says_whether_an_answer_is_right(tmp_path, browser):
     from markdown_it import MarkdownIt
 
     question = {"ask": "How many?", "right": "two", "wrong": ["one", "three"], "because": "So."}
@@ -150,7 +149,7 @@ def test_the_page_says_whether_an_answer_is_right(tmp_path):
       return [quiz.querySelector(".quiz-said").textContent.trim(), label.className,
               document.querySelectorAll("label.right, label.wrong").length];
     })"""
-    with served(tmp_path) as site, Browser() as browser:
+    with served(tmp_path) as site:
         browser.open(f"{site}/page.html")
         said, mark, marked = browser.run(f"{choose}('three')")
         assert said.startswith("Not this one") and (mark, marked) == ("wrong", 1)

@@ -15,7 +15,6 @@ from lib import Architecture, ModeTree
 from lib.bounds.matching import matching_number
 from lib.bounds.private import private_pixel_bound
 from lib.course import ROOT
-from lib.course.browser import BROWSER, Browser
 from lib.plots import curves
 from lib.trees.tree import Node
 
@@ -125,16 +124,6 @@ def test_what_windows_side_by_side_cannot_do_is_said_of_those_beside_the_middle(
     assert len(compared) == 3 and all("none across" in text for text in compared), compared
 
 
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs a browser without a screen")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """One for all pages: to start it takes longer than to open a page."""
-    with Browser() as browser:
-        yield browser
-
-
 @pytest.fixture
 def opened(browser, tmp_path):
     """A function that opens a page with pictures of one name and returns it as HTML."""
@@ -157,7 +146,6 @@ def opened(browser, tmp_path):
 RESULT = r'<p class="explore-result">(.*?)</p>'
 
 
-@needs_browser
 @pytest.mark.parametrize("name", ["overlap", "network", "partition", "table", "curves", "tree"])
 def test_the_address_changes_when_something_is_moved_and_not_before(name, opened):
     """A link to a section of the page keeps leading there."""
@@ -172,7 +160,6 @@ def test_the_address_changes_when_something_is_moved_and_not_before(name, opened
     assert f"<title>#section then #{name}</title>" in shown, shown[:300]
 
 
-@needs_browser
 def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows(opened):
     """100 in 10 seconds; what would be one more throws there."""
     shown = opened("overlap", script="""
@@ -198,7 +185,6 @@ def test_the_address_follows_a_long_move_without_more_changes_than_safari_allows
     assert "<title>203: #overlap=3.1.3.5.0</title>" in shown, shown[:300]
 
 
-@needs_browser
 @pytest.mark.parametrize("name, keys, spoken", [
     ("overlap", ["ArrowRight", "ArrowDown", "+"],
      "Rows 4 to 7, columns 4 to 7: across the middle."),
@@ -217,7 +203,6 @@ def test_who_listens_hears_where_the_keys_have_led(name, keys, spoken, opened):
     assert re.findall('aria-live="polite">([^<]+)<', shown) == [spoken]
 
 
-@needs_browser
 @pytest.mark.parametrize("name", ["overlap", "partition", "tree"])
 def test_keys_of_the_browser_stay_with_the_browser(name, opened):
     """Alt and the left arrow go back, Control and + make the page larger."""
@@ -233,7 +218,6 @@ def test_keys_of_the_browser_stay_with_the_browser(name, opened):
     assert "<title>false,false,false,falsetrue</title>" in shown, shown[:300]
 
 
-@needs_browser
 def test_who_listens_hears_a_power_as_a_power(opened):
     """64 to the power 64, where only the small letters set the exponent apart."""
     shown = opened("overlap", script="""
@@ -247,7 +231,6 @@ def test_who_listens_hears_a_power_as_a_power(opened):
     assert "more than 10 to the power 28 channels" in shown, shown[:300]
 
 
-@needs_browser
 def test_an_address_pasted_into_an_open_page_is_drawn(opened):
     """Another section, or an address that is not ours, leaves what is drawn as it was."""
     shown = opened("overlap", script="""
@@ -264,7 +247,6 @@ def test_an_address_pasted_into_an_open_page_is_drawn(opened):
     assert "<title>true,1,false,1,false,1,true,1</title>" in shown, shown[:300]
 
 
-@needs_browser
 @pytest.mark.parametrize("name, own, examples", [
     ("network", "8 2 3/1:2 8/8:1", ["blocks with 3 × 3 windows", "strides with overlap"]),
     ("table", "7", ["a sum: i + j", "only the left pixel"])])
@@ -308,7 +290,6 @@ def powers(text):
 
 
 @pytest.mark.slow
-@needs_browser
 def test_the_moving_window_shows_the_rank(opened):
     states = [(window, stride, channels) for window in range(1, 9)
               for stride in range(1, window + 1) for channels in (1, 2, 3, 4, 7, 11, 20, 62, 63)]
@@ -327,7 +308,6 @@ def test_the_moving_window_shows_the_rank(opened):
 
 
 @pytest.mark.slow
-@needs_browser
 def test_a_typed_architecture_shows_its_bound(opened):
     nets = [net for net, _ in random_networks(300, seed=1)]
     states = []
@@ -352,7 +332,6 @@ def pooling_trees():
             by_row.permuted([x for i in range(8) for x in (i, 15 - i)]))
 
 
-@needs_browser
 def test_a_painted_partition_shows_its_pairs_and_cuts(opened):
     rng = random.Random(2)
     partitions = [tuple(sorted(rng.sample(range(16), 8))) for _ in range(300)]
@@ -366,7 +345,6 @@ def test_a_painted_partition_shows_its_pairs_and_cuts(opened):
             tree.mincut(rows) for tree in pooling_trees()], rows
 
 
-@needs_browser
 def test_sentences_beside_the_pictures_name_what_they_need(opened):
     """A wider tree exceeds the cuts shown; special weights miss the bounds."""
     say = """addEventListener("DOMContentLoaded", () => {
@@ -378,7 +356,6 @@ def test_sentences_beside_the_pictures_name_what_they_need(opened):
     assert "halves, for almost all weights: " in opened("overlap", script=say)
 
 
-@needs_browser
 def test_a_filled_table_shows_its_rank(opened):
     rng = random.Random(3)
     tables = []
@@ -436,7 +413,6 @@ def separates(above, cut, rows, modes):
 
 
 @pytest.mark.slow
-@needs_browser
 def test_a_tree_shows_its_smallest_cut_and_judges_the_reader_s(opened):
     rng, cases = random.Random(4), []
     for number in range(300):
