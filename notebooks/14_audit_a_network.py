@@ -606,8 +606,9 @@ glue("14-dilated", best["dilated stack"].crossing.bound)
 glue("14-dilated-field", audits["dilated stack"].last_map[1].size)
 
 # %% [markdown]
-# Most of this comes from the very first window. A first layer with window $R$, stride $S$ and $D_1$
-# channels already gives $\min(M,D_1+1)^{\lfloor (R-1)/S\rfloor\cdot\lceil H/S\rceil}$.
+# In most of these networks the very first window alone gives half of the digits or more. A first layer
+# with window $R$, stride $S$ and $D_1$ channels has the bound
+# $\min(M,D_1+1)^{\lfloor (R-1)/S\rfloor\cdot\lceil H/S\rceil}$.
 
 # %%
 groups, rows = {}, []
