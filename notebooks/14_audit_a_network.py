@@ -17,7 +17,7 @@
 #
 # How far does a unit of your network see, do its branches agree, and what does the overlap theorem
 # say about its shape? One call answers for any PyTorch module and leaves the module as it was.
-# Everything it says is checked here a second way. Statements and proofs are on
+# What it says of fields and of bounds is checked here a second way. Statements and proofs are on
 # [the page](../book/audit-a-network.md).
 
 # %% tags=["setup", "remove-cell"]
