@@ -335,7 +335,7 @@ with checking("early-and-deep-widths", detail=f"{len(tried)} changes of later "
 # %% [markdown]
 # ## Rank 14 against a cut of 15
 #
-# Three sizes that are not powers of one integer are enough for a gap.
+# Sizes that are not powers of one integer can leave a gap, here 2, 3, 5 and 15.
 
 # %%
 gap = ModeTree(Node((

@@ -420,7 +420,7 @@ table([(built.shift, built.digits, trunk.overlap_bounds()[-1],
 #
 # - A channel that multiplies carries many pixels; the constant beside $D-1$ channels makes $D$.
 # - Windows over the cut are eliminated one by one.
-# - The closed form holds entry by entry, so the rank is known where no matrix can exist.
+# - The closed form holds entry by entry, so a least rank is known where no matrix can exist.
 #
 # **Try it:** change the `layer` of the construction for `deep`, and add `shift=3` or another distance; give
 # `deep` a third window; build the network for your own architecture and run it on images of your choice.

@@ -919,8 +919,8 @@ glue("13b-effective-high", f"{math.ceil(10 * max(effective)) / 10}")
 #
 # - $B=1$ cannot tell apart the images of one orbit of a group with $24^{341}$ elements, with any
 #   number of channels. This is exact.
-# - Without overlap, ranks are at most $D+1$ or $D+2$ whether or not order is seen and neighbors are
-#   mixed: such bounds see overlap, not order and not mixing.
+# - Without overlap, the left–right ranks of these circuits are at most $D+1$ or $D+2$ whether or not
+#   order is seen and neighbors are mixed: such bounds see overlap, not order and not mixing.
 # - In training it is the other way round: what closes most of the gap is mixing together with order,
 #   without any overlap; overlap without them closes little of it.
 #

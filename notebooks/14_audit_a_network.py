@@ -17,7 +17,7 @@
 #
 # How far does a unit of your network see, do its branches agree, and what does the overlap theorem
 # say about its shape? One call answers for any PyTorch module and leaves the module as it was.
-# Everything it says is checked here a second way. Statements and proofs are on
+# What it says of fields and of bounds is checked here a second way. Statements and proofs are on
 # [the page](../book/audit-a-network.md).
 
 # %% tags=["setup", "remove-cell"]
@@ -606,8 +606,9 @@ glue("14-dilated", best["dilated stack"].crossing.bound)
 glue("14-dilated-field", audits["dilated stack"].last_map[1].size)
 
 # %% [markdown]
-# Most of this comes from the very first window. A first layer with window $R$, stride $S$ and $D_1$
-# channels already gives $\min(M,D_1+1)^{\lfloor (R-1)/S\rfloor\cdot\lceil H/S\rceil}$.
+# In most of these networks the very first window alone gives half of the digits or more. A first layer
+# with window $R$, stride $S$ and $D_1$ channels has the bound
+# $\min(M,D_1+1)^{\lfloor (R-1)/S\rfloor\cdot\lceil H/S\rceil}$.
 
 # %%
 groups, rows = {}, []

@@ -220,7 +220,7 @@ def _defeat(answer):
     if most == 8:
         pairs = [shown(pair) for pair in maximum_matching(rows, (4, 4))]
         refuse(f"all pixels can be paired: {', '.join(pairs)}")
-    return f"at most {most} pairs, and the bound of the theorem is 2^{most}"
+    return f"at most {most} pairs: with two templates the bound of the theorem is 2^{most}"
 
 
 @exercise("11-pairing",
