@@ -287,7 +287,7 @@ with checking("covering-templates",
 singular = field.tensor(dependent[chosen])
 answered = answers(eight, drawn, singular)
 
-two = field.tensor([[1, 0, 1], [0, 1, 1]])  # f_0, f_1, f_0 + f_1 by f_0, f_1
+two = field.tensor([[1, 0, 1], [0, 1, 1]])  # f_0, f_1 by f_0, f_1, f_0 + f_1
 over_two = change_basis(A, two, field)  # coefficients over f_0 and f_1 alone
 same = torch.equal(change_basis(over_two, singular[:, :2], field), answered)
 

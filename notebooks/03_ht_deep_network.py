@@ -934,7 +934,7 @@ for M, Z, L in ((3, 7, 2), (2, 5, 3), (2, 16, 3), (3, 40, 3)):
         widths = [2 * Z] * L
         widths[level] = Z - 1
         one_short.append(certify(deep(M, widths), half, shared=False).rank)
-    smallest = deep(M, (*[1] * (L - 2), Z, Z))  # no other layer costs more
+    smallest = deep(M, (*[1] * (L - 2), Z, Z))  # others cost least
     forced.append((2**L, M, Z, shallow, *one_short,
                    smallest.parameter_count(), 2 * Z**2))
 table(forced, ["N", "M", "Z", "rank of the shallow one",

@@ -694,9 +694,12 @@ nearby, nudges = [], 10
 for levels, M in ((2, 2), (2, 3), (3, 2)):
     built = rectifier_construction(levels, M)
     for _ in range(nudges):
-        weights = [tuple(1000 * part + torch.randint(
-            -4, 5, part.shape, generator=generator) for part in pair)
-            for pair in built.weights]
+        weights, grown = [], 1  # by how much the values below a layer grew
+        for pair in built.weights:
+            weight, bias = (1000 * part + torch.randint(
+                -4, 5, part.shape, generator=generator) for part in pair)
+            weights.append((weight, grown * bias))
+            grown *= 1000
         found = certify_rectifier(built.architecture, weights, "left-right")
         nearby.append((2**levels, M, found.full))
 table([(N, M, sum(full for n, m, full in nearby if (n, m) == (N, M)))

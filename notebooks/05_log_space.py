@@ -44,8 +44,8 @@ Fraction, inf = fractions.Fraction, math.inf
 # ## MEX
 #
 # The log-mean-exp of $n$ numbers with exponent $\beta$, as one would write it first, and as `mex`
-# computes it. The formula overflows for large numbers, says 0 for very negative ones, and divides by
-# zero for $\beta=0$.
+# computes it. The formula overflows for large numbers, says $-\infty$ for very negative ones, and
+# divides by zero for $\beta=0$.
 
 
 # %%
@@ -112,8 +112,8 @@ with checking("mex-limits", "numerical", detail="{count} comparisons: "
 
 # %% [markdown]
 # How far is it from its limits? For $\beta>0$, with $\Delta$ the range of the numbers: at most $\beta\Delta^2/8$
-# above the mean, at most $\frac1\beta\log n$ below the maximum. Both are reached, the first for small
-# $\beta$ and two values of equal number, the second by one large number.
+# above the mean, at most $\frac1\beta\log n$ below the maximum. Both are approached, the first for
+# small $\beta$ and two values of equal number, the second by one number far above the others.
 
 # %%
 halves = torch.tensor([0.0, 1.0]).double()
@@ -128,7 +128,7 @@ table(reached, ["β", "excess over the mean / bound",
                 "deficit below the maximum / bound"])
 
 # %% tags=["hide-input"]
-draws, slack = 200, 1e-12  # bounds are reached, up to rounding
+draws, slack = 200, 1e-12  # rounding may cross a bound
 with checking("mex-bounds", "numerical", detail=f"{draws} draws") as check:
     for _ in range(draws):
         n = int(torch.randint(2, 9, (), generator=generator))
@@ -526,7 +526,7 @@ for kind, row in (("float32", 1), ("float64", 2)):
 # ## Trained where direct products are 0
 #
 # Two kinds of sequences of 256 coin tosses. In one a toss repeats the last one with probability 0.8, in
-# the other with 0.2; single tosses and their counts say nothing. A circuit with two outputs, one for
+# the other with 0.2; a single toss says nothing about the kind. A circuit with two outputs, one for
 # each kind, and weights shared by all windows of a layer is trained by cross entropy on the logarithms
 # of its outputs. First the direct circuit: is there a number to minimize?
 
@@ -860,7 +860,7 @@ def by_class(y, x, s):
 
 
 def errors(way):
-    """Correct weight of the marginal rule and of the best rule."""
+    """How often the marginal rule is wrong, and the best rule."""
     marginal = best = 0
     for s in itertools.product((False, True), repeat=3):
         for seen in itertools.product(*((0, 1) if k else (None,) for k in s)):

@@ -348,7 +348,7 @@ print("cut:", gap.mincut(crossed), " widths cut:",
 print("ranks:", ranks)
 
 # %% [markdown]
-# Below the root, the left quarter offers every 3×5 matrix and the right quarter every 5×3 matrix. So
+# Below the root, the left block offers every 3×5 matrix and the right block every 5×3 matrix. So
 # the matricization is, up to injective maps on both sides, $K=L_0\otimes R_0+L_1\otimes R_1$. Here is
 # one in small integers, and the two vectors of the proof: $q_0,q_1$ with $L_0q_0=0$,
 # $L_1q_0+L_0q_1=0$, $L_1q_1=0$. Ten unknowns, nine equations.
@@ -427,7 +427,7 @@ glue("07-gap-cut", gap.mincut(crossed))
 glue("07-gap-rank", ranks[0])
 
 # %% [markdown]
-# How rare is that? All sums of $w\le4$ Kronecker products of an $a\times c$ with a $b\times d$ matrix,
+# How rare is that? All sums of $w=2,3,4$ Kronecker products of an $a\times c$ with a $b\times d$ matrix,
 # all sizes up to 5, against the cut $\min(ab,\,cd,\,w\min(a,c)\min(b,d))$.
 
 # %%

@@ -145,7 +145,7 @@ def _stable(answer):
             its, right = apart(found, expected)
             refuse(f"{call} gives {its}, but the logarithm of the mean of the exponentials is "
                    f"{right}")
-    return f"{len(lists)} lists, from 1 to 700000 in size"
+    return f"{len(lists)} lists of numbers up to 700000 in size"
 
 
 @exercise("05-weights",
