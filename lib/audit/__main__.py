@@ -332,7 +332,7 @@ def _box(model: nn.Module, found: Audit, options: argparse.Namespace) -> str:
     box, seen = found.box(options.box, unit), None
     if options.effective:
         seen = effective_field(model, options.size or 224, options.box, box.unit,
-                               channels=options.channels)
+                               channels=options.channels, upto=options.upto)
     if options.picture:
         _draw(box, found.size, options.picture, options.image)
     if options.format == "json":

@@ -72,7 +72,7 @@ class EffectiveField:
 
 def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None = None,
                     unit: tuple | None = None, samples: int = 8, seed: int = 0,
-                    channels: int | None = None) -> EffectiveField:
+                    channels: int | None = None, upto: str | None = None) -> EffectiveField:
     """Measure how much each pixel moves one unit, with the weights that the module has.
 
     Parameters
@@ -90,6 +90,9 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     seed : int
     channels : int, optional
         Input channels, guessed as by `audit`.
+    upto : str, optional
+        Name of the last module to look at, as for `audit`; what follows may then be anything that
+        runs.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     if not is_integer(samples) or samples < 1:
         raise ValueError(f"samples={samples!r}: a positive number of random images")
     seed = integer("effective_field: seed", seed)
-    report = audit(model, size, channels)
+    report = audit(model, size, channels, upto=upto)
     model = getattr(model, "_orig_mod", model)      # a compiled module wraps the original
     weightless = "on the meta device" if any(x.is_meta for x in model.parameters()) else (
         "to be run once" if any(map(is_lazy, model.parameters())) else "")

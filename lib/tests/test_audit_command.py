@@ -57,6 +57,17 @@ class Spectrum(nn.Module):
         return torch.fft.fft2(x).abs()
 
 
+class Transformed(nn.Module):
+    """Two convolutions, then an operation that is not known."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(Needs(4), nn.Conv2d(4, 4, 3, padding=1))
+
+    def forward(self, x):
+        return torch.fft.fft2(self.body(x)).abs()
+
+
 class Mixed(Needs):
     """Channels that look at rows beside channels that look at columns."""
 
@@ -193,6 +204,16 @@ def test_the_gradient_is_that_of_the_unit_whose_pixels_are_named(capsys):
                         "95 % of its gradient is in 5 x 1 pixels."]
     assert said["--unit", "1,8,8"][1] == "95 % of its gradient is in 1 x 5 pixels."
     assert said["--unit", "8,8"][1] == "95 % of its gradient is in 5 x 5 pixels."
+
+
+def test_the_gradient_is_measured_where_the_audit_ends(capsys):
+    network = [f"{HERE}:Transformed", "--size", "16", "--unit", "8,8", "--effective", "--upto"]
+    assert main([*network, "body", "--box", "body"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Unit (8, 8) of body sees rows 6 to 10 and columns 6 to 10.",
+        "95 % of its gradient is in 5 x 5 pixels."]
+    assert main([*network, "body.0", "--box", "body"]) == 2       # whose first layer alone is seen
+    assert "'body' is not what module 'body' returns" in capsys.readouterr().err
 
 
 def test_every_format_holds_the_layers_and_text_fits_a_terminal(capsys):
