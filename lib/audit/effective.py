@@ -123,7 +123,7 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     if not is_integer(samples) or samples < 1:
         raise ValueError(f"samples={samples!r}: a positive number of random images")
     seed = integer("effective_field: seed", seed)
-    report = audit(model, size, channels, upto=upto)
+    report = _audited(model, size, channels, upto)
     model = getattr(model, "_orig_mod", model)      # a compiled module wraps the original
     weightless = "on the meta device" if any(x.is_meta for x in model.parameters()) else (
         "to be run once" if any(map(is_lazy, model.parameters())) else "")
@@ -149,6 +149,18 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
         raise ValueError(f"unit {box.unit} of {name!r} has gradients that add up to "
                          f"{float(total.sum())}: there is no influence to share out")
     return EffectiveField(total / total.sum(), box.pixels, box.unit)
+
+
+def _audited(model: nn.Module, *image: object) -> object:
+    """The audit on an image; where it fails, nothing is advised that is not to be had here."""
+    try:
+        return audit(model, *image[:2], upto=image[2])
+    except ValueError as error:
+        failure, advised, _ = str(error).partition(" (inputs= ")
+        if not advised:
+            raise
+        raise ValueError(f"{failure} (an effective field is that of a network of one image; a "
+                         "module around this one can give it anything else)") from error
 
 
 def _returned(report: object, layer: str | None, modules: dict) -> tuple:
