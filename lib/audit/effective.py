@@ -179,7 +179,8 @@ def _returned(report: object, layer: str | None, modules: dict) -> tuple:
         if value is None:
             raise ValueError("no module returns a grid over the image; name one of the modules")
         scope = scopes[value]
-        return value, report.names.get(value.call, scope), scope, *found[value, scope]
+        name = report.names.get(value.call, scope or report.name)
+        return value, name, scope, *found[value, scope]
     value, name = named_value(report, layer)
     scope = name.partition(" #")[0]
     if scope not in modules:
@@ -218,7 +219,7 @@ def _influence(private: nn.Module, report: object, caught: list, turn: int, samp
             caught.clear()
             image = torch.randn(report.trace.sources[0].shape, **drawn)
             image = image.to(anchor).requires_grad_()
-            private(image)
+            private(image.clone())                  # whose first layer may write to it
             chosen = caught[turn]
             weights = torch.randn(chosen.shape, **drawn).to(chosen)
             gradient, = torch.autograd.grad((chosen * weights).sum(), image)

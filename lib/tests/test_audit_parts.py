@@ -339,6 +339,14 @@ def test_effective_fields_of_wrapped_modules():
         effective_field(net, 8, "conv")
 
 
+def test_effective_fields_of_what_writes_to_its_input():
+    conv = nn.Conv2d(3, 4, 3, padding=1)
+    plain = effective_field(nn.Sequential(nn.ReLU(), conv), 9).influence
+    assert torch.equal(plain, effective_field(nn.Sequential(nn.ReLU(True), conv), 9).influence)
+    with pytest.raises(ValueError, match=r"unit \(4, 4\) of 'Run' has gradients that add up to 0"):
+        effective_field(Run(torch.round), 9)
+
+
 def test_effective_fields_are_drawn_with_a_seed():
     torch.manual_seed(3)
     net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1))
