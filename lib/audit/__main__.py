@@ -340,7 +340,7 @@ def _box(model: nn.Module, found: Audit, options: argparse.Namespace) -> str:
         return json.dumps(vars(box) | ({"effective": seen.effective} if seen else {}))
     if seen is None:
         return str(box)
-    whole = ", in which nothing is ignored," * bool(found.ignore)
+    whole = ", in which nothing is ignored," * bool(_listed(*options.ignore))
     pixels = " x ".join(map(str, seen.effective))
     return f"{box}\n95 % of its gradient{whole} is in {pixels} pixels."
 

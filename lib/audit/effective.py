@@ -18,7 +18,7 @@ from ..exact.device import usual_modes
 from .core import audit
 from .geometry import is_map
 from .places import layout, named_value, unit_box, unit_index
-from .seal import copied
+from .seal import copied, generators_kept
 from .trace import _tensors
 
 TWO_SIGMA = 0.9545
@@ -214,7 +214,8 @@ def _influence(private: nn.Module, report: object, caught: list, turn: int, samp
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(report.size, dtype=torch.float64, device="cpu")
     drawn = {"generator": generator, "dtype": torch.float32, "device": "cpu"}
-    with usual_modes(anchor.device.type):
+    with usual_modes(anchor.device.type), generators_kept():
+        torch.default_generator.manual_seed(seed)   # for a network that draws numbers
         for _ in range(samples):
             caught.clear()
             image = torch.randn(report.trace.sources[0].shape, **drawn)
