@@ -290,7 +290,8 @@ def report(options: argparse.Namespace) -> str:
     if options.box is not None and options.format not in ("text", "json"):
         raise ValueError(f"--box has no form as {options.format}: text or json")
     if options.effective and options.inputs is not None:
-        raise ValueError("--effective is measured on an image: give --size instead of --inputs")
+        raise ValueError("--effective is measured on an image: give --size instead of --inputs; "
+                         "a module around the network can give it anything else")
     if options.summary and (options.format != "text" or options.box is not None):
         raise ValueError("--summary is text" if options.box is None else
                          "--summary is of a network, --box of a unit: leave one out")
@@ -332,14 +333,16 @@ def _box(model: nn.Module, found: Audit, options: argparse.Namespace) -> str:
     box, seen = found.box(options.box, unit), None
     if options.effective:
         seen = effective_field(model, options.size or 224, options.box, box.unit,
-                               channels=options.channels)
+                               channels=options.channels, upto=options.upto)
     if options.picture:
         _draw(box, found.size, options.picture, options.image)
     if options.format == "json":
         return json.dumps(vars(box) | ({"effective": seen.effective} if seen else {}))
     if seen is None:
         return str(box)
-    return f"{box}\n95 % of its gradient is in {' x '.join(map(str, seen.effective))} pixels."
+    whole = ", in which nothing is ignored," * bool(_listed(*options.ignore))
+    pixels = " x ".join(map(str, seen.effective))
+    return f"{box}\n95 % of its gradient{whole} is in {pixels} pixels."
 
 
 def _pixels(file: str) -> object:

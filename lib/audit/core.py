@@ -408,7 +408,9 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
         remarks = [] if shape[0] == 1 else [
             f"input of shape {shape} is read as a batch of {shape[0]} with axes "
             f"{' x '.join(map(str, shape[first:]))}; strides and bounds need a batch of one"]
-        if first == 2 and len(shape) > 3 and shape[-1] < min(5, *shape[1:-1]):
+        last = len(shape) > 3 and shape[-1] < min(5, *shape[1:-1])
+        frames = len(shape) == 5 and shape[2] < min(5, shape[1], *shape[3:])
+        if first == 2 and (last or frames):         # behind the axes, or behind the time
             remarks.append(f"input of shape {shape} is read as {shape[1]} channels with axes "
                            f"{' x '.join(map(str, shape[2:]))}; channels come before the axes")
     if outputs is not None:

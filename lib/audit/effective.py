@@ -18,7 +18,7 @@ from ..exact.device import usual_modes
 from .core import audit
 from .geometry import is_map
 from .places import layout, named_value, unit_box, unit_index
-from .seal import copied
+from .seal import copied, generators_kept
 from .trace import _tensors
 
 TWO_SIGMA = 0.9545
@@ -72,7 +72,7 @@ class EffectiveField:
 
 def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None = None,
                     unit: tuple | None = None, samples: int = 8, seed: int = 0,
-                    channels: int | None = None) -> EffectiveField:
+                    channels: int | None = None, upto: str | None = None) -> EffectiveField:
     """Measure how much each pixel moves one unit, with the weights that the module has.
 
     Parameters
@@ -90,6 +90,9 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     seed : int
     channels : int, optional
         Input channels, guessed as by `audit`.
+    upto : str, optional
+        Name of the last module to look at, as for `audit`; what follows may then be anything that
+        runs.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     if not is_integer(samples) or samples < 1:
         raise ValueError(f"samples={samples!r}: a positive number of random images")
     seed = integer("effective_field: seed", seed)
-    report = audit(model, size, channels)
+    report = _audited(model, size, channels, upto)
     model = getattr(model, "_orig_mod", model)      # a compiled module wraps the original
     weightless = "on the meta device" if any(x.is_meta for x in model.parameters()) else (
         "to be run once" if any(map(is_lazy, model.parameters())) else "")
@@ -148,6 +151,18 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     return EffectiveField(total / total.sum(), box.pixels, box.unit)
 
 
+def _audited(model: nn.Module, *image: object) -> object:
+    """The audit on an image; where it fails, nothing is advised that is not to be had here."""
+    try:
+        return audit(model, *image[:2], upto=image[2])
+    except ValueError as error:
+        failure, advised, _ = str(error).partition(" (inputs= ")
+        if not advised:
+            raise
+        raise ValueError(f"{failure} (an effective field is that of a network of one image; a "
+                         "module around this one can give it anything else)") from error
+
+
 def _returned(report: object, layer: str | None, modules: dict) -> tuple:
     """The tensor to measure: value, name, module, in which of its calls, which of its results."""
     found, turns = {}, Counter()
@@ -164,7 +179,8 @@ def _returned(report: object, layer: str | None, modules: dict) -> tuple:
         if value is None:
             raise ValueError("no module returns a grid over the image; name one of the modules")
         scope = scopes[value]
-        return value, report.names.get(value.call, scope), scope, *found[value, scope]
+        name = report.names.get(value.call, scope or report.name)
+        return value, name, scope, *found[value, scope]
     value, name = named_value(report, layer)
     scope = name.partition(" #")[0]
     if scope not in modules:
@@ -198,12 +214,13 @@ def _influence(private: nn.Module, report: object, caught: list, turn: int, samp
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(report.size, dtype=torch.float64, device="cpu")
     drawn = {"generator": generator, "dtype": torch.float32, "device": "cpu"}
-    with usual_modes(anchor.device.type):
+    with usual_modes(anchor.device.type), generators_kept():
+        torch.default_generator.manual_seed(seed)   # for a network that draws numbers
         for _ in range(samples):
             caught.clear()
             image = torch.randn(report.trace.sources[0].shape, **drawn)
             image = image.to(anchor).requires_grad_()
-            private(image)
+            private(image.clone())                  # whose first layer may write to it
             chosen = caught[turn]
             weights = torch.randn(chosen.shape, **drawn).to(chosen)
             gradient, = torch.autograd.grad((chosen * weights).sum(), image)

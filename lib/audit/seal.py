@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import copy
 import inspect
+import random
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from itertools import islice
 from operator import is_
@@ -29,6 +31,16 @@ CONTAINERS = (list, dict, set, deque)
 GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState)
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 Cached = type(lru_cache(lambda: None))
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """What a run draws leaves the generators of PyTorch, Python and NumPy as they were."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=[]))
+        stack.callback(random.setstate, random.getstate())
+        stack.callback(np.random.set_state, np.random.get_state())
+        yield
 
 
 def storage_of(tensor: torch.Tensor) -> int:

@@ -10,7 +10,6 @@ a second. What does not depend on the input is computed as the module would comp
 from __future__ import annotations
 
 import logging
-import random
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 
-import numpy as np
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
@@ -31,7 +29,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from .failures import explained
 from .memory import Memory, UnsupportedOperation
 from .rewrites import REWRITES
-from .seal import sealed, storage_of
+from .seal import generators_kept, sealed, storage_of
 
 
 @dataclass(eq=False, repr=False)
@@ -369,9 +367,7 @@ def _surroundings() -> Iterator[None]:
     log = logging.getLogger("torch._subclasses.fake_tensor")
     with ONE_AT_A_TIME, ExitStack() as stack:
         silent, fast = log.disabled, torch.backends.mha.get_fastpath_enabled()
-        stack.enter_context(torch.random.fork_rng(devices=[]))
-        stack.callback(random.setstate, random.getstate())
-        stack.callback(np.random.set_state, np.random.get_state())
+        stack.enter_context(generators_kept())
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.autocast("cpu", enabled=False))

@@ -52,7 +52,8 @@ def parser():
     add("--data-folder", help="local CIFAR-10 folder in the binary layout; with --scheduler, "
         "the same path on every machine")
     add("--cache", help="cache folder for downloads; default $OVERLAPS_DATA or ~/.cache/overlaps")
-    add("--device", help="cpu, cuda or mps; default: the best present")
+    add("--device", help="cpu, cuda or mps; default: the best on this machine, also with "
+        "--scheduler")
     add("--workers", type=int, help="processes on this machine; default 1")
     add("--threads", type=int, help="threads per worker; default: cores / workers, with "
         "--scheduler as its workers are set up")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ..checks import integer, kind
 from . import jobs as work
 from .checkpoints import remove, remove_stored
-from .cifar import is_fetched, load_data, load_test_data
+from .cifar import cifar10, is_fetched, load_data, load_test_data
 from .images import dead_leaves
 from .jobs import weight
 from .records import RecordsError, ResultsFile, refuse_download
@@ -42,11 +42,12 @@ def must_download(settings, source):
     return settings.data == "cifar-10" and folder is None and not is_fetched(cache)
 
 
-def open_results(settings, output, source, make=True):
+def open_results(settings, output, source, make=True, progress=True):
     """The results file of a sweep, after its data were loaded and compared with the file's."""
     there = ResultsFile(output, settings)  # what is no place for results is said before a download
     if must_download(settings, source):
         refuse_download(output)
+        cifar10(cache=source[1], progress=progress)  # into the cache, where all others find it
     data = load_data(settings.data, settings.images, *source)
     test = load_test_data(settings.data, *source)  # what is damaged is said before the training
     named = "test_fingerprint" in ((there.contents.header or {}).get("data") or {})
@@ -115,7 +116,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         raise ValueError(f"run_sweep: source={source!r}; need a data folder and a cache folder, "
                          "None for either")
     with connected(scheduler) as client:
-        results = open_results(settings, output, source)
+        results = open_results(settings, output, source, progress=progress)
         checkpoints = checkpoint_folder(output)
         remove_stored(checkpoints, results.names())
         todo = missing_jobs(grid, results)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from lib.audit import effective_field
 from lib.audit.__main__ import main
 
 HERE = __file__
@@ -57,6 +58,17 @@ class Spectrum(nn.Module):
         return torch.fft.fft2(x).abs()
 
 
+class Transformed(nn.Module):
+    """Two convolutions, then an operation that is not known."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(Needs(4), nn.Conv2d(4, 4, 3, padding=1))
+
+    def forward(self, x):
+        return torch.fft.fft2(self.body(x)).abs()
+
+
 class Mixed(Needs):
     """Channels that look at rows beside channels that look at columns."""
 
@@ -82,6 +94,13 @@ class Captioned(Needs):
     def forward(self, image, words):
         x = self.conv(image)
         return {"map": x, "score": x.mean((2, 3)) + self.words(words).mean(1)}
+
+
+def normed():
+    """A norm by the statistics of the map between two convolutions."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.InstanceNorm2d(4),
+                         nn.Conv2d(4, 4, 3, padding=1))
 
 
 def quits():
@@ -193,6 +212,32 @@ def test_the_gradient_is_that_of_the_unit_whose_pixels_are_named(capsys):
                         "95 % of its gradient is in 5 x 1 pixels."]
     assert said["--unit", "1,8,8"][1] == "95 % of its gradient is in 1 x 5 pixels."
     assert said["--unit", "8,8"][1] == "95 % of its gradient is in 5 x 5 pixels."
+
+
+def test_the_gradient_is_measured_where_the_audit_ends(capsys):
+    network = [f"{HERE}:Transformed", "--size", "16", "--unit", "8,8", "--effective", "--upto"]
+    assert main([*network, "body", "--box", "body"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Unit (8, 8) of body sees rows 6 to 10 and columns 6 to 10.",
+        "95 % of its gradient is in 5 x 5 pixels."]
+    assert main([*network, "body.0", "--box", "body"]) == 2       # whose first layer alone is seen
+    assert "'body' is not what module 'body' returns" in capsys.readouterr().err
+
+
+def test_what_a_gradient_does_not_take_is_not_advised_and_ignored_norms_are_told(capsys):
+    with pytest.raises(ValueError) as caught:
+        effective_field(Captioned(), 8)
+    said = str(caught.value)
+    assert "inputs=" not in said and "a module around this one can give it anything else" in said
+    captioned = [f"{HERE}:Captioned", "--inputs", "1x1x8x8, 1x3:int", "--box", "conv"]
+    assert main([*captioned, "--effective"]) == 2
+    assert "a module around the network can give it anything else" in capsys.readouterr().err
+    normed = [f"{HERE}:normed", "--size", "16", "--box", "2", "--unit", "8,8", "--effective"]
+    assert main(normed) == main([*normed, "--ignore", "norms"]) == 0
+    seen, gradient, local, again = capsys.readouterr().out.splitlines()
+    assert (seen, local) == ("Unit (8, 8) of 2 sees rows 0 to 15 and columns 0 to 15.",
+                             "Unit (8, 8) of 2 sees rows 6 to 10 and columns 6 to 10.")
+    assert again == gradient.replace("gradient is", "gradient, in which nothing is ignored, is")
 
 
 def test_every_format_holds_the_layers_and_text_fits_a_terminal(capsys):

@@ -193,7 +193,8 @@ TARGET = "write package.module:factory or file.py:factory"
     ([STACK, "--box", "fc", "--image", "x.png"], "--image goes with --picture"),
     ([STACK, "--box", "fc", "--format", "markdown"], "--box has no form as markdown: text or json"),
     ([STACK, "--box", "fc", "--inputs", "1x3x8x8", "--effective"], "--effective is measured on an "
-     "image: give --size instead of --inputs"),
+     "image: give --size instead of --inputs; a module around the network can give it anything "
+     "else"),
     ([STACK, "--summary", "--format", "html"], "--summary is text"),
     ([STACK, "--summary", "--box", "fc"], "--summary is of a network, --box of a unit: leave one "
      "out"),
@@ -311,10 +312,10 @@ def test_a_unit_is_measured_on_an_image_of_224_pixels_unless_said(monkeypatch):
     found = types.SimpleNamespace(box=lambda layer, unit: types.SimpleNamespace(
         unit=unit or (1, 5, 6)))
     command._box(MODEL, found, options)
-    options.size, options.channels, options.unit = (8, 8), 2, "3,4"
+    options.size, options.channels, options.unit, options.upto = (8, 8), 2, "3,4", "conv"
     command._box(MODEL, found, options)
-    assert asked == [((224, "conv", (1, 5, 6)), {"channels": None}),
-                     (((8, 8), "conv", (3, 4)), {"channels": 2})]
+    assert asked == [((224, "conv", (1, 5, 6)), {"channels": None, "upto": None}),
+                     (((8, 8), "conv", (3, 4)), {"channels": 2, "upto": "conv"})]
 
 
 def test_a_picture_has_the_shape_of_the_image(tmp_path, capsys):

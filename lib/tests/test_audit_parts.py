@@ -339,6 +339,23 @@ def test_effective_fields_of_wrapped_modules():
         effective_field(net, 8, "conv")
 
 
+def test_effective_fields_of_what_writes_to_its_input():
+    conv = nn.Conv2d(3, 4, 3, padding=1)
+    plain = effective_field(nn.Sequential(nn.ReLU(), conv), 9).influence
+    assert torch.equal(plain, effective_field(nn.Sequential(nn.ReLU(True), conv), 9).influence)
+    with pytest.raises(ValueError, match=r"unit \(4, 4\) of 'Run' has gradients that add up to 0"):
+        effective_field(Run(torch.round), 9)
+
+
+def test_effective_fields_of_what_draws_numbers():
+    """The same for one seed, and what the caller draws afterwards is what it would have been."""
+    torch.manual_seed(3)
+    net, before = Run(lambda x: x * torch.randn_like(x)), torch.get_rng_state()
+    first, again, other = (effective_field(net, 9, seed=n).influence for n in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_effective_fields_are_drawn_with_a_seed():
     torch.manual_seed(3)
     net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1))

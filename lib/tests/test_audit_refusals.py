@@ -475,7 +475,10 @@ def test_a_tensor_in_place_of_a_size_is_told_where_it_belongs():
 @pytest.mark.parametrize(("shape", "remarks"), [
     ((1, 9, 8, 3), ["input of shape (1, 9, 8, 3) is read as 9 channels with axes 8 x 3; "
                     "channels come before the axes"]),
+    ((1, 8, 3, 9, 9), ["input of shape (1, 8, 3, 9, 9) is read as 8 channels with axes 3 x 9 x 9; "
+                       "channels come before the axes"]),
+    ((1, 3, 8, 9, 9), []), ((1, 3, 3, 9, 9), []), ((1, 8, 3, 3, 9), []), ((1, 8, 5, 9, 9), []),
     ((1, 3, 8, 9), []), ((1, 8, 3, 3), []), ((1, 8, 8, 5), []), ((1, 3, 4, 3), [])])
-def test_channels_that_may_come_last_are_remarked_on(shape, remarks):
-    """Networks of other libraries take (batch, height, width, channels) and turn it."""
+def test_channels_that_may_come_later_are_remarked_on(shape, remarks):
+    """Others take (batch, height, width, channels), or frames as (batch, time, channels, ...)."""
     assert audit(nn.ReLU(), inputs=torch.rand(shape)).remarks == remarks

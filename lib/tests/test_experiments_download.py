@@ -9,7 +9,8 @@ import types
 import pytest
 import torch
 
-from lib.experiments import cifar
+from lib.experiments import __main__ as command
+from lib.experiments import cifar, sweep
 from lib.tests.test_experiments_made import numbered
 
 
@@ -165,6 +166,15 @@ def test_a_download_is_asked_for_in_pieces_and_shown(answer, tmp_path, progress)
 def test_downloads_show_their_progress_unless_asked_not_to(answer, tmp_path):
     cifar.cifar10(cache=tmp_path)
     assert answer.bars[0]["disable"] is False
+
+
+@pytest.mark.parametrize("more", [(), ("--quiet",)])
+def test_a_quiet_sweep_is_quiet_while_it_downloads(answer, tmp_path, monkeypatch, more):
+    monkeypatch.setattr(sweep, "missing_jobs", lambda *_: [])
+    cifar.load_data.cache_clear()
+    assert command.main(["--preset", "laptop", "--images", "20", "--cache", str(tmp_path / "c"),
+                         "--output", str(tmp_path / "a.jsonl"), *more]) == 0
+    assert [bar["disable"] for bar in answer.bars] == [bool(more)]
 
 
 @pytest.mark.parametrize("name, reason", [
