@@ -251,7 +251,7 @@ def _check_patterns(audit: object, name: str, patterns: tuple) -> None:
         if not any(map(asked, scopes)):
             near = [re.match(rf".{{{at.end()}}}[^.]*", at.string)[0]
                     for at in map(found.search, scopes) if at]
-            raise ValueError(f"{name}={pattern!r} matches no module that runs"
+            raise ValueError(f"{name}={pattern!r} matches no module that computes anything"
                              + "".join(f"; give its whole name, such as {n!r}" for n in near[:1]))
 
 

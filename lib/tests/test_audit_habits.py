@@ -344,7 +344,7 @@ def test_a_module_of_layers_that_have_their_names_elsewhere_is_what_it_runs():
         ("stem", (11, 11), (4, 4)), ("head", (3, 3), (1, 1))]
     assert found.bounds(avoid=("stem",)).best is None
     assert "past base.conv" in found.bounds(avoid=("stem",)).reason
-    with pytest.raises(ValueError, match="'early' matches no module that runs"):
+    with pytest.raises(ValueError, match="'early' matches no module that computes anything"):
         found.bounds(collapse=("early",))
 
 

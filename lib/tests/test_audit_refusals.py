@@ -63,8 +63,8 @@ def test_channels(channels):
      "subpattern at position 0"),
     ({"collapse": ("(",)}, "collapse='(' is no regular expression: missing ), unterminated "
      "subpattern at position 0"),
-    ({"avoid": ("x",)}, "avoid='x' matches no module that runs"),
-    ({"collapse": ("1", "x")}, "collapse='x' matches no module that runs"),
+    ({"avoid": ("x",)}, "avoid='x' matches no module that computes anything"),
+    ({"collapse": ("1", "x")}, "collapse='x' matches no module that computes anything"),
 ])
 def test_bounds(options, said):
     with pytest.raises(ValueError) as caught:
