@@ -16,7 +16,7 @@
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/01_grid_tensors.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/01_grid_tensors.ipynb)
 #
 # A network is shown all images that a few templates can form, and its answers become a matrix
-# whose rank counts the products that tie one part of the image to another. Everything is computed in
+# whose rank counts the products that tie one part of the image to another. All ranks are computed in
 # exact arithmetic. The definitions and proofs are on [the page](../book/grid-tensors.md).
 
 # %% tags=["setup", "remove-cell"]
@@ -98,7 +98,8 @@ table([(partition, matrix.int().tolist(), exact_rank(matrix).rank)
 #
 # The coefficient tensor $\mathcal A$ holds the coefficients of the products of representation
 # functions. The grid tensor $\mathcal G$ holds outputs. Multiplying every mode of the first by $F$
-# gives the second. Hold this against running the network, for random trees, weights and templates.
+# gives the second. Hold this against running the network, for several trees with random weights and
+# templates.
 
 
 # %%
@@ -423,7 +424,7 @@ growth = {name: ranks_with_templates(*family)
 table([(name, *ranks) for name, ranks in growth.items()],
       ["templates", *numbers])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-templates", "caption": "Left-right rank against the number of templates, M = 2. Without biases and overlaps two templates show everything. With overlaps the rank keeps growing: the function is more than its grid tensor on two templates."}, "image": {"alt": "Four curves over the number of templates from 2 to 12, all starting at 4. No biases stays at 4, bias goes to 5, overlap goes to 12 and stays, more overlap goes to 9, then in steps of 3 to 24, and stays."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-templates", "caption": "Left-right rank against the number of templates, M = 2. Without biases and overlaps two templates show everything. With overlaps further templates show more rank: the function is more than its grid tensor on two."}, "image": {"alt": "Four curves over the number of templates from 2 to 12, all starting at 4. No biases stays at 4, bias goes to 5, overlap goes to 12 and stays, more overlap goes to 9, then in steps of 3 to 24, and stays."}}
 shades = [style.COLORS["non-overlapping"], style.COLORS["exact"],
           style.COLORS["overlapping"], style.PALETTE["purple"],
           *style.PALETTE.values()]  # more, for networks of yours
@@ -437,7 +438,7 @@ with style.figure(5.8, 3.3) as (drawing, axes):
 
 # %% [markdown]
 # A bias in the last layer adds a constant function, which two representation functions need not
-# contain. If one of them *is* the constant 1, the bias changes nothing.
+# contain. If one of them *is* the constant 1, two templates show everything again.
 
 # %%
 with_constant = ranks_with_templates(*families["bias"], constant=True)
@@ -594,7 +595,7 @@ singular = [p for p in points
             if not exact_rank(plane(*p, field), field.prime).full]
 print(len(points), "integer points,", len(singular), "of them singular mod p")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-zero-set", "caption": "A plane through the weight space. Off the curves the rank is 4. The curves have no area, and they are closed: no point off them is a limit of points on them."}, "image": {"alt": "A square of parameters s and t between minus 2 and 2. A few curves cross it; everything else is white."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-zero-set", "caption": "A plane through the weight space. Off the curves the rank is 4. The curves have no area, and they are closed: no point off them is a limit of points on them."}, "image": {"alt": "A square of parameters s and t between minus 2 and 2. Curves cross it; everything else is white."}}
 steps = torch.linspace(-2, 2, 201)
 s, t = torch.meshgrid(steps, steps, indexing="xy")
 matrices = torch.vmap(lambda s, t: plane(s, t, Real()))(s.ravel(), t.ravel())

@@ -306,9 +306,9 @@ with style.figure(6, 3.2, columns=2) as (drawing, axes):
         ax.set_title(title, loc="center")
 
 # %% [markdown]
-# What can be represented is exactly the symmetric tensors. Their dimension is $\binom{M+N-1}{N}$, the number
-# of multisets of $N$ indices. Compare it with the rank of more random powers than that, and with the number
-# of orbits of index tuples under permutation, counted one by one.
+# Over all widths, what can be represented is exactly the symmetric tensors. Their dimension is
+# $\binom{M+N-1}{N}$, the number of multisets of $N$ indices. Compare it with the rank of more random
+# powers than that, and with the number of orbits of index tuples under permutation, counted one by one.
 
 
 # %%
@@ -397,9 +397,9 @@ glue("02-noticed", different[False])
 # %% [markdown]
 # ## What replication by a deep network costs
 #
-# A deep network with $Z$ channels on every level computes the same as the shallow one if all its matrices
-# above the leaves are identities; [notebook 3](03_ht_deep_network.ipynb) writes them down. How much larger
-# is it?
+# A deep network with $Z$ channels on every level computes the same as the shallow one if it has the same
+# vectors and output weights and all matrices between them are identities;
+# [notebook 3](03_ht_deep_network.ipynb) writes them down. How much larger is it?
 #
 # A neuron is a channel at a place, before pooling. In neurons the deep network is less than twice as
 # large.
@@ -459,8 +459,8 @@ with style.figure(6, 3.4) as (drawing, axes):
 # %% [markdown]
 # ## What to remember
 #
-# - A shallow network with $Z$ channels has rank at most $Z$ for every partition, and its generic rank is
-#   $\min(Z,M^k)$.
+# - A shallow network with $Z$ channels has rank at most $Z$ for every partition. With weights of their
+#   own at all positions its generic rank is $\min(Z,M^k)$, with $k$ positions on the smaller side.
 # - With shared weights the ceiling drops to $\binom{M+k-1}{k}$, and no width represents more than the
 #   symmetric tensors.
 # - $M^{N-1}$ unshared channels represent everything.

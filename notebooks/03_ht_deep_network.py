@@ -137,8 +137,8 @@ except ValueError as error:
 #
 # Write $r=\min(r_0,M)$. At every position leaf channel $\alpha<r$ is the unit vector $e_\alpha$, the
 # others are zero; above, one channel sums what arrives. Two neighbors then hold
-# $\sum_\alpha e_\alpha\otimes e_\alpha$, an identity matrix, and the even-odd matrix is a Kronecker
-# product of identities.
+# $\sum_\alpha e_\alpha\otimes e_\alpha$, a diagonal matrix with $r$ ones and otherwise zeros. The even-odd
+# matrix is a Kronecker product of $N/2$ of these.
 
 # %%
 pairs = deep(3, (2, 1))
@@ -189,7 +189,8 @@ with checking("ht-rank-bound",
 # %% [markdown]
 # ## Random weights: 18 networks
 #
-# One random instance modulo a prime certifies its rank for almost all real weights. The table holds
+# One random instance modulo a prime certifies that almost all real weights have at least its rank. The
+# page proves that none have more. The table holds
 # unshared weights, shared weights, the formula $\min(r_0,M)^{N/2}$, and the minimum cut of the tree.
 
 # %%
@@ -368,7 +369,7 @@ glue("03-deep-parameters", deeps[widest].parameter_count())
 glue("03-shallow-channels", deep_ranks[widest])
 glue("03-shallow-parameters", stars[deep_ranks[widest]].parameter_count())
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-rank-against-size", "caption": "Left: even-odd rank against the number of parameters, N = 8 and M = 4, every point certified. Right: hidden channels of deep networks with r = M = 4 and of the shallow networks with their rank; full markers are certified, open ones follow from the theorem. All scales are logarithmic."}, "image": {"alt": "Two charts. Left: the shallow curve rises in proportion to its parameters, the deep curve shoots from rank 1 to 256 with hardly more parameters. Right: against N from 2 to 32, the deep network has 4 to 20 channels, the shallow one from 4 to more than a billion."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-rank-against-size", "caption": "Left: even-odd rank against the number of parameters, N = 8 and M = 4, every point certified. Right: hidden channels of deep networks with r = M = 4 and of the shallow networks with their rank; full markers are certified, open ones follow from the theorem. All scales are logarithmic."}, "image": {"alt": "Two charts. Left: the shallow curve rises in proportion to its parameters, the deep curve shoots from rank 1 at 39 parameters to 256 at 228. Right: against N from 2 to 32, the deep network has 4 to 20 channels, the shallow one from 4 to more than a billion."}}
 shallow_points = [(stars[Z].parameter_count(), rank)
                   for Z, rank in star_ranks.items()]
 deep_points = {r: (deeps[r].parameter_count(), rank)
@@ -440,8 +441,8 @@ with checking("channels-not-closed", detail="distance 1/t with 2 channels; "
 
 # %% [markdown]
 # How far away is the deep tensor? At the explicit point the even-odd matrix has $r^{N/2}$ singular
-# values 1 and no others. A shallow network with $Z$ channels misses at least the fraction
-# $1-Z/r^{N/2}$ of its squared norm, and keeping $Z$ of its $r^{N/2}$ ones reaches this.
+# values 1, and the others are 0. A shallow network with $Z\le r^{N/2}$ channels misses at least the
+# fraction $1-Z/r^{N/2}$ of its squared norm, and keeping $Z$ of its $r^{N/2}$ ones reaches this.
 
 
 # %%
@@ -567,9 +568,9 @@ with style.figure(6, 3.2) as (drawing, axes):
 # %% [markdown]
 # ## Left against right
 #
-# The same networks are weak on another partition. With $\kappa_0=M$ and
+# On another partition such networks can be weak. With $\kappa_0=M$ and
 # $\kappa_{l+1}=\min(r_l,\kappa_l^2)$, or $\min(r_l,\kappa_l(\kappa_l+1)/2)$ if weights are shared, the left-right rank is
-# $\min(r_{L-1},\kappa_{L-1})$.
+# $\min(r_{L-1},\kappa_{L-1})$ for almost all weights.
 
 
 # %%
@@ -668,8 +669,9 @@ table([(2**L, M, universal_widths(M, L), f"{M}^{2**L} = {M ** 2**L}", reached)
       ["N", "M", "widths", "all entries", "target reached"])
 
 # %% [markdown]
-# No width can be smaller. A block of $2^{l+1}$ neighbors meets the rest of the input only through the
-# $r_l$ products of one node, so its rank is at most $r_l$, while an arbitrary tensor has full rank.
+# No width can be smaller. The block of $2^{l+1}$ neighbors below one node, on top one half of the input,
+# meets the rest only through the $r_l$ products of that node. So its rank is at most $r_l$, while almost
+# every tensor has full rank.
 
 
 # %%
@@ -697,8 +699,8 @@ with checking("ht-universality", detail=f"{len(universal)} random targets "
 # %% [markdown]
 # ## Shared weights: siblings look alike
 #
-# If the weights of a level are shared, exchanging two siblings of the tree changes nothing. Other
-# exchanges do.
+# If the weights of every level are shared, exchanging two siblings of the tree changes nothing. The last
+# exchange below is none of siblings, and changes the tensor.
 
 # %%
 templates, channels = 2, 3
@@ -712,8 +714,9 @@ symmetric = {name: torch.equal(A, A.permute(order))
 table(symmetric.items(), ["exchange", "changes nothing"])
 
 # %% [markdown]
-# What shared weights reach is exactly what these exchanges leave alone: a space of dimension
-# $\tau_L$, with $\tau_0=M$ and $\tau_{l+1}=\tau_l(\tau_l+1)/2$. Count the dimension spanned by random networks.
+# What shared weights reach, with enough channels, is exactly what exchanges of siblings leave alone: a
+# space of dimension $\tau_L$, with $\tau_0=M$ and $\tau_{l+1}=\tau_l(\tau_l+1)/2$. Count the dimension
+# spanned by random networks.
 
 
 # %%
@@ -879,8 +882,8 @@ for (low, _), exact in settled.items():
 # ## The deep network contains the shallow one
 #
 # Give every layer of the deep network $Z$ channels and make all mixing above the first an identity:
-# what remains is the shallow network. The channels grow by the number of layers, the parameters by
-# much more.
+# what remains is the shallow network. The number of layers multiplies the channels. The factor of the
+# parameters grows with $Z$.
 
 
 # %%
@@ -920,9 +923,10 @@ glue("03-contain-shallow", f"{shallow_count:,}")
 glue("03-contain-deep", f"{deep_count:,}")
 
 # %% [markdown]
-# Can a cleverer choice save parameters? Not below $2Z^2$. Almost every shallow network has rank $Z$
-# between one half of the positions and the other. A deep network whose last two widths are not both $Z$ or
-# more stays below, however wide its other layers are: here the others have $2Z$ channels.
+# Can a cleverer choice save parameters? Not below $2Z^2$, up to $Z=M^{N/2}$. Almost every such shallow
+# network has rank $Z$ between one half of the positions and the other. A deep network whose last two
+# widths are not both $Z$ or more stays below, however wide its other layers are: here the others have
+# $2Z$ channels.
 
 # %%
 forced = []

@@ -380,8 +380,8 @@ matricize(coefficient_tensor(tree, pair_weights(tree), operator=g_max),
 
 # %% [markdown]
 # Its even-odd rank is $r^{N/2}$, and one more if $r<M$. Shallow channels have rank at most
-# $Z(M-1)N/2+1$, so many are needed; and $r^{N/2}+1$ are enough, one for each way the pairs can agree
-# and one constant.
+# $Z(M-1)N/2+1$, so for $r\ge2$ the number needed grows exponentially with $N$; and $r^{N/2}+1$ are
+# enough, one for each way the pairs can agree and one constant.
 
 
 # %%
@@ -491,9 +491,9 @@ table(open_set, ["N", "M", "ε", "η", "covered",
 
 # %% [markdown]
 # The limit is sharp. Push the left half up and the right half down, but the other way round in the
-# second channel at the top. At the limit, which is 2/52 and 2/84 for the first two networks, the two
-# halves tie in the first channel; a little further the channels disagree about which half is larger,
-# and no single channel is left.
+# second channel at the top. For $\varepsilon=1/4$ the limit of the first two networks is $\eta=2/52$ and
+# 2/84. There the two halves tie in the first channel; a little further the channels disagree about which
+# half is larger, and no single channel is left.
 
 
 # %%
@@ -758,7 +758,8 @@ with checking("averages-across-cut",
 # ## The comparison, cell by cell
 #
 # The slides compare the two families in a table of universality, depth efficiency and optimization
-# methods. Two cells have not been run above. The first: a shallow circuit reaches every tensor.
+# methods. One mathematical cell has not been run above: a shallow circuit reaches every tensor. Here it
+# reaches one.
 
 # %%
 wanted = torch.randint(-9, 10, (3,) * 4, generator=generator).double()
@@ -798,8 +799,9 @@ table([
      f"{len(reached)} targets; averages: left-right rank {halves} of "
      f"{dim ** (modes // 2)}",
      f"{int(hit)} of 1 target"),
-    ("depth efficiency: exists", f"a rank of {rank} needs {needed} channels",
-     f"a rank of {against[-1][3]} needs {against[-1][3]} channels"),
+    ("depth efficiency: exists", f"a rank of {rank} needs at least {needed} "
+     "channels",
+     f"a rank of {against[-1][3]} needs at least {against[-1][3]} channels"),
     ("depth efficiency: complete", f"no, one channel is enough for "
      f"{shares[4, 2, 2]} of {draws} draws",
      f"yes, full rank in {everywhere} of {draws} draws"),

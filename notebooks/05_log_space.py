@@ -391,7 +391,7 @@ with checking("similarity-density", "numerical",
 # ## Where direct products vanish
 #
 # Probabilities as weights, and $\frac18$ in every input channel: the output is $8^{-N}$ exactly. In
-# single precision the smallest number is $2^{-149}$.
+# single precision the smallest positive number is $2^{-149}$.
 
 
 # %%
@@ -476,7 +476,8 @@ table([(signed, N, exact, single, error < 1e-5 * abs(float(exact)), double,
        "direct, float64", "log-space right", "sign right"])
 
 # %% [markdown]
-# Errors do not grow on the way up: with nonnegative weights, moving every input logarithm by at most
+# Errors do not grow on the way up: with nonnegative weights, without overlap and biases, moving every
+# input logarithm by at most
 # $\varepsilon$ moves the output by at most $N\varepsilon$, and equal moves reach that. With signs there
 # is no such bound: two products may cancel.
 
@@ -735,7 +736,7 @@ table([(s or "none", summed, once, summed == once)
 # %% [markdown]
 # It does not matter whether the weights are probabilities. It does matter that each position is read
 # once. Let windows overlap, and the numbers differ as soon as a position in the middle is missing,
-# which two windows read. Give a layer a bias, and they always differ.
+# which two windows read. Give the layers positive biases, and they differ whatever is missing.
 
 # %%
 def random_pairs(net, biases):
@@ -942,8 +943,8 @@ print(sum(p.numel() for p in mixture.parameters()), "parameters;",
       len(test), "tiles to test")
 
 # %% [markdown]
-# Now pixels go missing: one by one, or in squares of 4 × 4. The share of tiles put into the right part
-# of the picture (chance is 11 %):
+# Now pixels go missing: one by one, or in squares of 4 × 4. Which method puts most tiles into the
+# right part of the picture? (Chance is 11 %.)
 
 
 # %%
@@ -1140,10 +1141,11 @@ for loss in ("ce", "likelihood"):
 # ## What to remember
 #
 # - In log-space products are sums and sums are MEX: a SimNet with one finite exponent $\beta\ne0$
-#   is a circuit with positive weights, loses no rank, and can be trained at any size.
+#   is a circuit with positive weights, loses no rank for almost all of them, and has finite gradients at
+#   any size.
 # - MEX of MEX with one finite exponent is one MEX exactly if every number has the same weight.
-# - Without overlap a missing pixel is a 1. The marginal rule is best if the model is right and pixels are
-#   missing at random; a trained ConvNet that has seen holes can still beat a trained mixture.
+# - Without overlap and biases a missing pixel is a 1. The marginal rule is best if the model is right and
+#   pixels are missing at random; a trained ConvNet that has seen holes can still beat a trained mixture.
 #
 # **Try this.** Raise the likelihood weight of the photograph's mixture from 1 to 20. Hide the lower half of
 # every tile instead of random pixels. Give `mex` your own numbers, and an exponent of $10^{-30}$.

@@ -65,8 +65,8 @@ for name, region in regions.items():
 # %% [markdown]
 # ## What the rank counts
 #
-# The rank is the number of products of a function of one region and a function of the other that add up
-# to the network. Take random representation values in place of the functions $f_d(x_i)$, build the
+# The rank is the least number of products of a function of one region and a function of the other that
+# add up to the network. Take random representation values in place of the functions $f_d(x_i)$, build the
 # products from a factored coefficient matrix, and compare with the network on fresh inputs.
 
 
@@ -164,10 +164,10 @@ with checking("separation-rank-limits", detail="one template against several, "
 # %% [markdown]
 # ## Counting positions in windows
 #
-# Sixteen positions in windows of four, $M=2$. A window of the first level that is split between rows and
-# columns multiplies the rank by $\min(r_0,M)$ at least. The published theorem has such a lower bound and
-# an upper bound that climbs the tree; the refined one counts the positions on the smaller side. Between
-# them stand exact ranks.
+# Sixteen positions in windows of four, $M=2$. Each window of the first level that is split between rows
+# and columns is a factor $\min(r_0,M)$ of the published lower bound. The published upper bound climbs the
+# tree. The refined lower bound counts the positions on the smaller side, and is for unshared weights.
+# Beside them stand exact ranks.
 
 # %%
 windows = {"interleaved": tuple(range(0, 16, 2)),

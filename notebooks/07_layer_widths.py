@@ -44,7 +44,7 @@ generator = torch.Generator().manual_seed(7)
 # ## The smallest cut
 #
 # Nodes and positions have prices: a node its width, a position $M$. A cut is a set of them that
-# leaves no path from a row position to a column position.
+# leaves no path from a row position to a column position; its price is the product of theirs.
 
 # %%
 tree = ModeTree.perfect(modes=8, pool=2, dim=4, widths=(2, 4, 4))
@@ -211,8 +211,8 @@ for name, key in (("4 positions, pairs, shared weights", "pairs"),
     glue(f"07-shared-{key}", f"{families[name][2]} of {families[name][0]}")
 
 # %% [markdown]
-# Shared weights fall short of the cut where the products of a level are symmetric. The smallest case
-# has four positions, $M=2$ and widths $(4,4)$: left against right.
+# Shared weights can fall short of the cut, since the products of a level are symmetric. With pairs the
+# smallest case has four positions, $M=2$ and widths $(4,4)$: left against right.
 
 # %%
 dim, wide = 2, (4, 4)
@@ -300,7 +300,8 @@ with checking("blocks-exact-rank", detail=f"{count} ranks, 8 and 16 "
         check(shared or rank == cut == closed_form(M, r, j), (M, r, j))
 
 # %% [markdown]
-# Which layers count? Widen one layer at a time, starting from $(2,2,2,2)$ with $M=4$, and watch the
+# Which layers count? Widen one layer at a time, and then the last two together, starting from
+# $(2,2,2,2)$ with $M=4$, and watch the
 # smallest cut along blocks of 1, 2, 4 and 8.
 
 # %%
@@ -316,8 +317,9 @@ table([(r, *ranks) for r, ranks in grown.items()],
       ["widths", "blocks of 1", "of 2", "of 4", "of 8"])
 
 # %% tags=["hide-input"]
-with checking("early-and-deep-widths", detail=f"{len(tried)} changes of later "
-              f"widths; the conditions for {len(tried) // 6} networks"
+with checking("early-and-deep-widths", detail="ranks under "
+              f"{sum(j < 2 for _, _, j, *_ in tried)} draws of later widths; "
+              f"the conditions for {len(tried) // 6} networks"
               ) as check:
     for r, cuts in grown.items():
         check(cuts == [closed_form(templates, r, j) for j in range(4)], r)
@@ -348,9 +350,9 @@ print("cut:", gap.mincut(crossed), " widths cut:",
 print("ranks:", ranks)
 
 # %% [markdown]
-# Below the root, the left block offers every 3×5 matrix and the right block every 5×3 matrix. So
-# the matricization is, up to injective maps on both sides, $K=L_0\otimes R_0+L_1\otimes R_1$. Here is
-# one in small integers, and the two vectors of the proof: $q_0,q_1$ with $L_0q_0=0$,
+# For almost all weights the left block below the root offers every 3×5 matrix and the right block every
+# 5×3 matrix. So the matricization is, up to injective maps on both sides,
+# $K=L_0\otimes R_0+L_1\otimes R_1$. Here is one in small integers, and the two vectors of the proof: $q_0,q_1$ with $L_0q_0=0$,
 # $L_1q_0+L_0q_1=0$, $L_1q_1=0$. Ten unknowns, nine equations.
 
 # %%
@@ -489,7 +491,7 @@ with style.figure(7, 3, columns=2, sharey=True) as (_, axes):
 # Do these numbers belong to the function or to its tensor? Take an input space of two points and two
 # representation functions, $f_0=1$ and $f_1$ with the values $0$ and $t$. The values of the network on all
 # inputs are a matrix whose singular values are those of the function itself. Their number does not
-# depend on $t$, their sizes do.
+# depend on $t\ne0$, their sizes do.
 
 # %%
 pairs4 = ModeTree.perfect(4, 2, 2, (4, 3))
@@ -755,8 +757,8 @@ for name, widths in lab.RECTIFIERS.items():
 # ## What to remember
 #
 # - The rank between two groups of positions is at most the smallest cut, a shared index charged once.
-# - It is reached when all sizes are powers of one integer and weights are not shared; otherwise it
-#   can be missed, and rarely is.
+# - Almost all weights reach it if all sizes are powers of one integer and weights are not shared. Other
+#   sizes can miss it, and rarely do; shared weights miss it more often.
 # - Short ranges are decided by early widths; long ranges need every layer up to the top.
 #
 # **Try this.** Give `design_widths` the argument `by="node"` and one partition that cuts only the

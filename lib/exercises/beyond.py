@@ -59,7 +59,7 @@ def _average(answer):
     return f"{len(sizes)} cases"
 
 
-@exercise("04-numbers", "the maximum of two numbers tells the smaller one nothing: different "
+@exercise("04-numbers", "the maximum of two numbers tells nothing of the smaller one: different "
           "windows need different numbers")
 def _numbers(answer):
     for M in (2, 3, 4, 5, 11):  # 5 and 11 for d + 4e and d + 10e
