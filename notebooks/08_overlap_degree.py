@@ -140,7 +140,8 @@ print("predicted T_R:", line.total_receptive_field(layer),
 
 # %% [markdown]
 # The whole pattern can be predicted, not only its extent. A cell sees its first input cell, plus
-# one offset inside the window of every layer below, each in units of the total stride there.
+# one offset inside the window of every layer up to its own, each in units of the total stride below
+# that layer.
 
 
 # %%
@@ -308,8 +309,9 @@ print(f"equal on {len(images)} random images:", same)
 
 # %% [markdown]
 # The same for random networks. Draw a large one. Keep every layer whose stride is above 1, keep or
-# remove the others (a layer is removed only if it is as wide as its input), and shrink every window
-# that is kept to a random size. Every third small network is the one without overlaps, $R'=S$.
+# remove the others (a layer is removed only if it has enough channels to pass on what it reads), and
+# shrink every window that is kept to a random size. Every third small network is the one without
+# overlaps, $R'=S$.
 
 
 # %%
@@ -432,8 +434,8 @@ table([(alpha, tall.alpha_minimal(L, alpha, t_min="one"))
       ["α", "smallest field above α"])
 
 # %% [markdown]
-# Deep networks often alternate one $B\times B$ convolution with one $2\times2$ pooling. In these
-# the first convolution whose field is above $H/2$ can always be shrunk to $H/2 + 1$.
+# Deep networks often alternate one $B\times B$ convolution with one $2\times2$ pooling. In these,
+# for $B\ge2$, the first convolution whose field is above $H/2$ can always be shrunk to $H/2 + 1$.
 
 # %%
 rows = []
