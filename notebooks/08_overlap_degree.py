@@ -111,7 +111,7 @@ print("output:", tuple(x.shape), "| equal to forward:",
 # Run the first $l$ layers with random weights, in exact arithmetic. Change one input cell and look
 # whether cell $v$ of layer $l$ changes. Random weights make every dependence visible: an output is
 # a polynomial in the input, and a random point is a zero of its difference only with tiny
-# probability.
+# probability. A field that reaches beyond the end of the line is measured up to there.
 
 
 # %%

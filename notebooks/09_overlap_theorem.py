@@ -646,8 +646,8 @@ for run in sample[-1:]:
 # %% [markdown]
 # With strides the rank is the product of the private-pixel bound, with $D$ in place of $D+1$ if layer 2
 # has no biases, as long as no window over the cut reaches beyond the border. Random windows, strides,
-# widths, cuts, with and without biases in layer 2; where the theorem says nothing,
-# `exact_two_layer_rank` returns `None`.
+# widths, cuts, with and without biases in layer 2, kept where the formula is above 1. Where the theorem
+# says nothing, `exact_two_layer_rank` returns `None`.
 
 # %%
 exact, silent = [], 0
