@@ -441,9 +441,9 @@ table([(alpha, tall.alpha_minimal(L, alpha, t_min="one"))
 rows = []
 for window, size in [(2, 8), (3, 32), (5, 32), (5, 256), (7, 32)]:
     blocks = block_network(window, size, channels=4, width=8)
-    fields = map(blocks.total_receptive_field, range(1, blocks.depth + 1))
-    k, field_k = next((k, t_r) for k, t_r in enumerate(fields, 1)
-                      if 2 * t_r > size)
+    fields = ((k, blocks.total_receptive_field(k))
+              for k in range(1, blocks.depth, 2))  # the convolutions
+    k, field_k = next((k, t_r) for k, t_r in fields if 2 * t_r > size)
     minimal = blocks.alpha_minimal(k, size // 2)
     assert minimal == size // 2 + 1
     rows.append((window, size, k, field_k, minimal))

@@ -455,8 +455,9 @@ check_answer("10-arcs", count_arcs)
 # %% [markdown]
 # ### Travel by offsets
 #
-# Layer $l$ can carry a pixel over $a_l$ of its own cells, $0\le a_l\le R_l-1$, and each of them is as
-# wide as the total stride below. Find offsets that add up to a shift $s$; there always are some.
+# Layer $l$ can carry a pixel over $a_l$ cells of the map below it, $0\le a_l\le R_l-1$, and neighbors
+# there are the total stride of that map apart. Find offsets that add up to a shift $s$; only shifts
+# that have some are asked for.
 
 
 # %% tags=["exercise"]
