@@ -111,7 +111,7 @@ print("output:", tuple(x.shape), "| equal to forward:",
 # Run the first $l$ layers with random weights, in exact arithmetic. Change one input cell and look
 # whether cell $v$ of layer $l$ changes. Random weights make every dependence visible: an output is
 # a polynomial in the input, and a random point is a zero of its difference only with tiny
-# probability.
+# probability. A field that reaches beyond the end of the line is measured up to there.
 
 
 # %%
@@ -140,7 +140,8 @@ print("predicted T_R:", line.total_receptive_field(layer),
 
 # %% [markdown]
 # The whole pattern can be predicted, not only its extent. A cell sees its first input cell, plus
-# one offset inside the window of every layer below, each in units of the total stride there.
+# one offset inside the window of every layer up to its own, each in units of the total stride below
+# that layer.
 
 
 # %%
@@ -308,8 +309,9 @@ print(f"equal on {len(images)} random images:", same)
 
 # %% [markdown]
 # The same for random networks. Draw a large one. Keep every layer whose stride is above 1, keep or
-# remove the others (a layer is removed only if it is as wide as its input), and shrink every window
-# that is kept to a random size. Every third small network is the one without overlaps, $R'=S$.
+# remove the others (a layer is removed only if it has enough channels to pass on what it reads), and
+# shrink every window that is kept to a random size. Every third small network is the one without
+# overlaps, $R'=S$.
 
 
 # %%
@@ -432,16 +434,16 @@ table([(alpha, tall.alpha_minimal(L, alpha, t_min="one"))
       ["α", "smallest field above α"])
 
 # %% [markdown]
-# Deep networks often alternate one $B\times B$ convolution with one $2\times2$ pooling. In these
-# the first convolution whose field is above $H/2$ can always be shrunk to $H/2 + 1$.
+# Deep networks often alternate one $B\times B$ convolution with one $2\times2$ pooling. In these,
+# for $B\ge2$, the first convolution whose field is above $H/2$ can always be shrunk to $H/2 + 1$.
 
 # %%
 rows = []
 for window, size in [(2, 8), (3, 32), (5, 32), (5, 256), (7, 32)]:
     blocks = block_network(window, size, channels=4, width=8)
-    fields = map(blocks.total_receptive_field, range(1, blocks.depth + 1))
-    k, field_k = next((k, t_r) for k, t_r in enumerate(fields, 1)
-                      if 2 * t_r > size)
+    fields = ((k, blocks.total_receptive_field(k))
+              for k in range(1, blocks.depth, 2))  # the convolutions
+    k, field_k = next((k, t_r) for k, t_r in fields if 2 * t_r > size)
     minimal = blocks.alpha_minimal(k, size // 2)
     assert minimal == size // 2 + 1
     rows.append((window, size, k, field_k, minimal))

@@ -16,9 +16,9 @@
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/09_overlap_theorem.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/09_overlap_theorem.ipynb)
 #
 # Every bound of the overlap theorem is an integer computed from a list of windows, strides and
-# channels. Here each is held against the exact rank of networks with random weights. Statements and
-# proofs are on [the page](../book/overlap-theorem.md). A line that begins with *claim holds* checks
-# one of them; the [ledger](../book/ledger.md) lists them.
+# channels. Here the bounds are held against exact ranks of small networks with random weights.
+# Statements and proofs are on [the page](../book/overlap-theorem.md). A line that begins with
+# *claim holds* checks one of them; the [ledger](../book/ledger.md) lists them.
 
 # %% tags=["setup", "remove-cell"]
 import subprocess, sys
@@ -140,13 +140,15 @@ table(ranks, ["network", "rank by hand", "certified rank"])
 
 # %% [markdown]
 # A minor that is not zero modulo the prime is not zero. So some minor of size 256 is a nonzero
-# polynomial in the weights, and its zeros are a null set. For the other network 3 is a lower bound
-# in the same sense; that it is never more needs the proof of the next section.
+# polynomial in the weights, and its zeros are a null set. For the other network 3 is a lower bound in
+# the same sense; that it is never more is proved on [the
+# page](../book/overlap-theorem.md#what-networks-without-overlaps-cannot-do).
 #
 # ## What networks without overlaps cannot do
 #
-# Two layers of $2\times2$ windows and a linear layer: the rank is the number of channels $D$ before
-# the last layer, plus one if the last layer has a bias. Earlier biases change nothing.
+# Two layers of $2\times2$ windows and a linear layer, with four channels in the first layer and $D$
+# in the second. Up to $D=6$ the rank is $D$, plus one if the last layer has a bias. Earlier biases
+# change nothing here.
 
 # %%
 by_width = {}
@@ -242,9 +244,9 @@ glue("09-misaligned-rank", of_blocks[0][0])
 # ## Overlapping networks against the bounds
 #
 # Twenty-one networks. For each, the overlap theorem with its hypotheses (Sharir & Shashua, Theorem 1),
-# the crossing bound and the private-pixel bound predict a rank. Where the matrix is too large a block
-# of it is certified, whose rank is only a lower bound. A network prints as its size, its channels and,
-# layer by layer, window/stride:channels.
+# the crossing bound and the private-pixel bound say which rank it has at least. Where the matrix is too
+# large a block of it is certified, whose rank is only a lower bound. A network prints as its size, its
+# channels and, layer by layer, window/stride:channels.
 
 # %%
 networks = [
@@ -330,10 +332,10 @@ assert block_of(single_channel, 256).rank == single_channel.crossing_bound()
 glue("09-single-bound", single_channel.crossing_bound())
 
 # %% [markdown]
-# In the $6\times6$ network with rank 729 six windows cross the cut. Each contributes a factor of
-# rank at most $D+1=3$, and $3^6=729$. So the rank of the sampled block is the rank of the matrix,
-# which the private-pixel bound predicts: two private pixels on a side carry up to four templates. In the second $8\times8$ network the sample says less: a
-# larger block has a larger rank.
+# In the $6\times6$ network with rank 729 six windows cross the cut. Each contributes a factor of rank
+# at most $D+1=3$, and $3^6=729$. So the rank of the sampled block is the rank of the matrix, which the
+# private-pixel bound predicts: at least two private pixels on either side have four contents or more.
+# In the second $8\times8$ network the sample says less: a larger block has a larger rank.
 
 # %%
 wide = Architecture(8, 2, ((3, 2, 4), (3, 2, 2), (2, 2, 1)))
@@ -369,7 +371,8 @@ with checking("hypotheses-needed", detail="{count} counterexamples") as check:
         check(rank <= ceiling < quoted, name)
 
 # %% [markdown]
-# Biases are needed in some layer that sees the padding, not in all. In the $4\times4$ network:
+# Not every layer needs biases. In the $4\times4$ network, where layer 1 alone sees the padding, those
+# of layer 1 are enough:
 
 # %%
 table([(first, second, certify(overlapping, "left-right", seed=6,
@@ -510,8 +513,9 @@ glue("09-odd-violations", violations)
 # %% [markdown]
 # ## Private pixels
 #
-# With strides a window has several pixels to itself on each side of the cut. Random networks with strides
-# 2 and 3 and up to nine channels, any cut:
+# With strides a window can have several pixels to itself on each side of the cut. Random networks
+# with strides 2 and 3 and two to nine channels, each with a random cut, where the private-pixel bound
+# is above 1:
 
 
 # %%
@@ -584,10 +588,10 @@ glue("09-private-equal", equal)
 # %% [markdown]
 # ## The exact rank of two layers
 #
-# A layer with stride 1 under a global product, cut after $h$ of $H$ columns. The rank is the smaller of
-# $\min(M, D+\beta)^{H\min(R-1,h)}$ and $M^{H\min(R-1,H-h)}$, with $\beta=1$ when layer 2 has biases.
-# All windows, two numbers of templates, three widths and all cuts in one dimension; all windows, two
-# widths and all cuts in two.
+# A layer with stride 1 and biases under a global product, cut after $h$ of $H$ columns. For almost all
+# weights the rank is the smaller of $\min(M, D+\beta)^{H\min(R-1,h)}$ and $M^{H\min(R-1,H-h)}$, with
+# $\beta=1$ when layer 2 has biases. All windows, two numbers of templates, three widths and all cuts in
+# one dimension; all windows, two widths and all cuts in two.
 
 # %%
 two_layers = [Architecture((6,), channels, ((window, 1, width), (6, 6, 1)))
@@ -640,9 +644,10 @@ for run in sample[-1:]:
     glue("09-beyond-middle", ranks[run])
 
 # %% [markdown]
-# With strides the rank is the product of the private-pixel bound, as long as no window over the cut reaches
-# beyond the border. Random windows, strides, widths, cuts, with and without biases in layer 2; where the
-# theorem says nothing, `exact_two_layer_rank` returns `None`.
+# With strides the rank is the product of the private-pixel bound, with $D$ in place of $D+1$ if layer 2
+# has no biases, as long as no window over the cut reaches beyond the border. Random windows, strides,
+# widths, cuts, with and without biases in layer 2, kept where the formula is above 1. Where the theorem
+# says nothing, `exact_two_layer_rank` returns `None`.
 
 # %%
 exact, silent = [], 0
@@ -717,7 +722,7 @@ for window, size in [(2, 8), (3, 32), (5, 16), (5, 32), (5, 256), (7, 32)]:
     block_rows.append((window, size, step, bound.exponent, f"{smooth:.1f}",
                        area_exponent(window, size)))
 table(block_rows, ["B", "H", "T_S", "exponent for blocks",
-                   "its closed form", "area law"])
+                   "closed form below it", "area law"])
 
 # %% tags=["hide-input"]
 with checking("blocks-bound", evidence="closed form",
@@ -815,7 +820,8 @@ glue("09-googlenet-crossing", stack.crossing_bound())
 #
 # - Without overlaps and aligned with the cut: rank at most $D+1$, and it is reached.
 # - Windows across the cut multiply the rank, each by as much as its channels and its pixels allow.
-# - One overlapping layer with stride 1: $\min(M,D+1)^{H\min(R-1,H/2)}$ exactly, from $R=2$ on.
+# - One overlapping layer with stride 1 under a global product: $\min(M,D+1)^{H\min(R-1,H/2)}$ exactly,
+#   from $R=2$ on.
 #
 # **Try it:** change the list of `networks`; raise `trials`; cut elsewhere with
 # `net.crossing_bound(cut=1)` and the row modes as partition.
@@ -863,7 +869,7 @@ check_answer("09-two-layers", two_layer_rank)
 # ### Twelve to spend
 #
 # $H=8$, $M=4$, stride 1, then a product over the row, with biases. You may choose the window and the
-# channels of layer 1 with $R\cdot D\le12$. Which choice has the largest rank?
+# channels of layer 1 with $R\cdot D\le12$. Find a choice with the largest rank.
 
 # %% tags=["exercise"]
 window_and_channels = None  # as (3, 4)

@@ -125,7 +125,7 @@ print(by_hand.reshape(4, 4))
 
 # %% [markdown]
 # The matrix is the Kronecker product of two copies of a $2\times2$ matrix, here because no two windows
-# share a pixel. Its rank is 4, with one channel.
+# depend on the same pixel. Its rank is 4, with one channel.
 
 # %%
 pair = torch.tensor([[3, -1], [-1, 3]])
@@ -213,7 +213,8 @@ while len(blocks) < 60:
     matrix = block(there, background=len(blocks) % 3)
     rank = exact_rank(matrix, field.prime).rank
     blocks.append((net, there.digits, there.rank(), rank))
-table(blocks[:5], ["network", "hops", "D to the pairs", "rank of the block"])
+table(blocks[:5], ["network", "window offsets", "D to the pairs",
+                   "rank of the block"])
 
 # %% tags=["hide-input"]
 with checking("elimination",
@@ -264,7 +265,8 @@ with checking("fit-templates",
 # ## Several layers carry many pixels
 #
 # With windows of 3 a pixel four columns away takes two hops. Every channel multiplies what it holds at
-# two places, so a cell of layer 2 holds the signs of four pixels, multiplied.
+# two places, so a cell of layer 2 holds a product of four signs. With two equal hops the pixel in the
+# middle is read twice, and its sign drops out.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-signs", "caption": "The cell at location 1 of layer 2 multiplies the signs of pixels 1, 3, 3 and 5: pixel 3 is read twice, and its sign drops out."}, "image": {"alt": "Three rows of eight cells. Location 1 of layer 2 reads locations 1 and 3 of layer 1, which read pixels 1, 3 and 3, 5. Pixels 1 and 5 are joined by an arc marked s = 4."}}
 deep = Architecture((8,), 3, ((3, 1, 2), (3, 1, 2), (8, 8, 1)))
@@ -303,7 +305,8 @@ glue("10-rank-without-constant", rank_without)
 # %% [markdown]
 # ## Every admissible network
 #
-# The same function builds the network for any architecture. Compare closed form and forward pass on
+# The same function builds the network for any architecture with a single output cell in which the
+# windows after layer $K$ are no smaller than their strides. Compare closed form and forward pass on
 # random images, cell by cell and at the output, and the certified rank with the bound, which it must
 # reach.
 
@@ -402,8 +405,9 @@ glue("10-real-size-rank", ranks[5, 1])
 
 # %% [markdown]
 # The GoogLeNet-like stack up to module 4a, the layer of the published bound, followed by one product
-# over its map: $112\times112$ cells, eight layers, up to 512 channels. The published base is 32, half of the
-# narrowest layer; here it is 64.
+# over its map: $112\times112$ cells, eight layers, up to 512 channels. The published base is 32, half
+# of the narrowest layer; here it is 64. (With an earlier layer as $K$ the crossing bound of this chain
+# is larger still, $64^{280}$.) One random image runs through it.
 
 # %%
 whole = googlenet_stack()
@@ -412,8 +416,9 @@ trunk = Architecture(whole.size, whole.channels,
 representation = field.random((64, 64), generator)
 built = overlap_construction(trunk, representation, field, layer=8)
 table([(built.shift, built.digits, trunk.overlap_bounds()[-1],
-        built.rank())],
-      ["shift", "window offsets", "published", "crossing bound"])
+        built.rank(), matches(built, 1))],
+      ["shift", "window offsets", "published", "crossing bound, same K",
+       "as predicted"])
 
 # %% [markdown]
 # ## What to remember
@@ -450,8 +455,9 @@ check_answer("10-arcs", count_arcs)
 # %% [markdown]
 # ### Travel by offsets
 #
-# Layer $l$ can carry a pixel over $a_l$ of its own cells, $0\le a_l\le R_l-1$, and each of them is as
-# wide as the total stride below. Find offsets that add up to a shift $s$; there always are some.
+# Layer $l$ can carry a pixel over $a_l$ cells of the map below it, $0\le a_l\le R_l-1$, and neighbors
+# there are the total stride of that map apart. Find offsets that add up to a shift $s$; only shifts
+# that have some are asked for.
 
 
 # %% tags=["exercise"]
@@ -477,9 +483,10 @@ check_answer("10-factor", sign_factor)
 # %% [markdown]
 # ### Two private pixels
 #
-# A window has two private pixels with two templates each, so four contents. Give three channels, each
-# a product of a function of the first and a function of the second pixel, so that the matrix
-# $1+\sum_jf_j(a)f_j(b)$, with the contents $a$ before and $b$ after the cut, has rank 4.
+# A window has two private pixels on each side of the cut, with two templates each: four contents on a
+# side. Give three channels, each a product of a function of the first and a function of the second
+# pixel, so that the matrix $1+\sum_jf_j(a)f_j(b)$, with the contents $a$ before and $b$ after the cut,
+# has rank 4.
 
 # %% tags=["exercise"]
 three_products = None  # as [((1, 2), (1, 1)), ...]: values at templates 0, 1

@@ -15,8 +15,8 @@
 #
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/11_any_partition.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/11_any_partition.ipynb)
 #
-# One overlapping layer with windows as large as the image has a large rank for every partition of the
-# pixels. How large is decided by a matching. Statements and proofs are on
+# One overlapping layer with windows as large as the image has a large rank for every even partition of
+# the pixels. How large at least, a matching says. Statements and proofs are on
 # [the page](../book/any-partition.md). A line that begins with *claim holds* checks one of them; the
 # [ledger](../book/ledger.md) lists them.
 
@@ -50,9 +50,10 @@ print(network(4, 4, 2, 2))
 # %% [markdown]
 # ## Matching numbers
 #
-# Two pixels can be compared if one is to the right of the other, or below, or both. The matching number
-# $\nu$ counts disjoint comparable pairs across a partition. Here it is for all even partitions of
-# the $4\times4$ grid; one side, the one that holds cell 0, stands for both.
+# Two pixels can be compared if they share a row or a column, or if one is to the lower right of the
+# other. The matching number $\nu$ is the largest number of disjoint comparable pairs across a
+# partition. Here it is for all even partitions of the $4\times4$ grid; one side, the one that holds
+# cell 0, stands for both.
 
 
 # %%
@@ -139,7 +140,7 @@ with checking("matching-number-bound",
 #
 # Every location $(i, j)$ has weights of its own. Its window reaches from there to the lower right
 # corner of the image; beyond the border only the biases are left. The second layer multiplies one
-# affine map of every location. In residues modulo the prime of `field`:
+# linear map of every location, here without biases. In residues modulo the prime of `field`:
 
 # %%
 net = network(4, 4, 2, 2)
@@ -174,9 +175,9 @@ print(f"equal to forward on {len(images)} images:",
 # %% [markdown]
 # ## The counterexample
 #
-# $4\times4$ pixels, $M=D=2$, unshared kernels, and no bias in the second layer. The paper's theorem,
-# as we read it, promises rank $2^8=256$ for every partition. When one side contains the first row and the
-# last column, the rank is at most $D^{H-1}M^{H^2/2-H}=2^3\cdot2^4=128$ for all weights.
+# $4\times4$ pixels, $M=D=2$, unshared kernels, and no bias in the second layer. The paper's theorem, as
+# we read it, promises rank $2^8=256$ for every even partition. When one side contains the first row and
+# the last column, the rank is at most $D^{H-1}M^{H^2/2-H}=2^3\cdot2^4=128$ for all weights.
 
 
 # %%
@@ -204,7 +205,7 @@ for shared in (False, True):
 # With a bias in the second layer the two channels count as three, and the bound $3^3\cdot2^4$ is above
 # 256. With three templates and three channels it is below again: $4^3\cdot3^4=5184$ of $3^8=6561$.
 # On the $3\times4$ grid the same effect shows in smaller matrices, of 729 rows. We scan all 462
-# partitions for their matching number and certify those below 6 and every sixtieth of the others.
+# partitions for their matching number and certify those below 6 and every sixtieth of all.
 
 # %%
 small = network(3, 4, 3, 3)
@@ -268,8 +269,8 @@ with checking("corner-partition",
     check(elsewhere == min(templates, layer_width)**8, elsewhere)
 
 # %% [markdown]
-# More channels help. Ranks of every third of the 18 deficient partitions of the $4\times4$ grid with two
-# templates:
+# More channels help, and so does a bias in layer 2. Ranks of every third of the 18 deficient partitions
+# of the $4\times4$ grid with two templates:
 
 # %%
 rows, third = [], deficient[::3]
@@ -296,8 +297,9 @@ table([(width, certify(network(3, 4, M, width), corner_12,
 # %% [markdown]
 # ## The corrected bound
 #
-# For every partition the rank is at least $\min(M,D)^\nu$. Certify it for all deficient partitions and a
-# sample of the others, with unshared kernels and, for comparison, shared ones with as few channels.
+# With unshared kernels the rank is at least $\min(M,D)^\nu$, for every even partition and almost all
+# weights. Certify it for all deficient partitions and a sample of the others. Shared kernels with as few
+# channels stand beside it for comparison; the theorem promises nothing for them.
 
 # %%
 sample = deficient + everything[::400]
@@ -327,9 +329,9 @@ table([(channels, width, min(channels, width) ** 2, min(found), max(found))
       ["M", "D", "promised", "smallest rank", "largest rank"])
 
 # %% [markdown]
-# The proof's weights: one pair per location. Shared kernels recognize their location by the padding that
-# their window sees, at the price of more channels. Both reach $2^\nu$ exactly, and equal their closed
-# form on 500 random images.
+# The proof's weights: at most one pair for each location. Shared kernels recognize their location by
+# the padding that their window sees, at the price of more channels. Both reach $2^\nu$ exactly, and
+# equal their closed form on 500 random images.
 
 # %%
 wide = network(4, 4, 2, 2 * 8 + 8)  # M ν + H² - ν channels, ν = 8
@@ -366,9 +368,9 @@ with checking("any-partition", detail=f"{len(sample)} partitions and "
 # %% [markdown]
 # ## Other pooling geometries
 #
-# A network without overlaps can pool in many ways. Each line below is a mode tree on the 16 pixels with widths
-# $(4,16,16,8)$ or $(16,8)$; its min-cut bounds the rank of every partition from above. The smallest over all
-# partitions is never more than the root's width.
+# A network without overlaps can pool in many ways. Each line below is a mode tree on the 16 pixels with
+# widths $(4,16,16,8)$ or $(16,8)$; its min-cut bounds the rank of every partition from above. The
+# smallest over all even partitions is never more than the root's width.
 
 # %%
 by_row = ModeTree.perfect(modes=16, pool=2, dim=2, widths=(4, 16, 16, 8))
@@ -416,7 +418,8 @@ with checking("cheap-partition",
 #
 # ## What to remember
 #
-# - The rank is at least $\min(M,D)$ to the matching number, for all partitions at once.
+# - With unshared kernels the rank is at least $\min(M,D)$ to the matching number, for all even
+#   partitions at once.
 # - The full rank can fail where one side holds the first row and the last column.
 # - Every pooling geometry with an even number of equal blocks at the root has a partition of small
 #   rank, at most the width of the root.

@@ -15,10 +15,10 @@
 #
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/12_connectivity.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/12_connectivity.ipynb)
 #
-# A dilated network reads a sequence two instants at a time, further apart in every layer. Two such
-# networks that exchange half of their channels once reach ranks that neither reaches alone, unless
-# it is much wider. This notebook certifies the ranks and then trains all of them. The proofs are on
-# [the page](../book/connectivity.md).
+# A dilated network reads a sequence two instants at a time, at a distance that every layer has of its
+# own. Two such networks that exchange half of their channels once reach ranks that neither reaches
+# alone, unless it is much wider. This notebook certifies the ranks and then trains four such networks.
+# The proofs are on [the page](../book/connectivity.md).
 
 # %% tags=["setup", "remove-cell"]
 import subprocess, sys
@@ -44,7 +44,8 @@ generator = torch.Generator().manual_seed(12)
 # ## A dilated network by hand
 #
 # Layer $l$ multiplies what two matrices make of the channels now and $\delta_l$ instants ago, channel
-# by channel. No instant is skipped and nothing is pooled: every layer is as long as the sequence.
+# by channel. No instant is skipped and nothing is pooled: every layer has a value at every instant that has
+# enough past behind it.
 
 
 # %%
@@ -372,7 +373,8 @@ with checking("mixture-exponential",
 # %% [markdown]
 # With $M$ as large as the widths, the gap is smaller. One network of width $r'$ has rank
 # $r'^{\,m/2+1}$. The mixture has at least $r^m$, and at most $r^m+2r^{m/2+1}+2\lceil r/2\rceil
-# \lfloor r/2\rfloor$, which it reaches here.
+# \lfloor r/2\rfloor$, which it reaches here. The last column is for $M\ge r'$. With fewer symbols one
+# network may have to be wider: with $M=5$ it takes 16 channels to reach 392.
 
 
 # %%
@@ -395,7 +397,8 @@ parents = {(M, r): network_rank((first,), M, r, rows)
            for M, r in ((4, 2), (4, 4), (5, 3), (5, 5))}
 table([(M, r, r**4, rank, mixture_bound(8, r), wide_enough(8, rank))
        for (M, r), rank in large.items()],
-      ["M", "r", "r^m", "rank of the mixture", "at most", "one network: r'"])
+      ["M", "r", "r^m", "rank of the mixture", "at most",
+       "one network, M ≥ r': r'"])
 
 # %% [markdown]
 # So one network needs $r'\approx r^{2m/(m+2)}$. Wide mixtures by the two bounds, $N=8$ and $N=64$:
@@ -528,7 +531,8 @@ table([(task, *(f"{part}/81" for part in parts))
 
 # %% [markdown]
 # Now train on the hybrid's pairs: 200 steps of Adam on fresh sequences, four random starts at once.
-# The error is that of the trained network on all $3^8$ windows, as a part of the mean square.
+# The error is that of the trained network on all $3^8$ windows, as a part of the mean square, sorted for
+# every network.
 
 # %%
 mine, starts, steps = "hybrid's pairs", 4, 200
@@ -558,7 +562,7 @@ table([(task, name, f"{floors[task, name]:.2f}",
       ["task", "network", "floor", f"best of {max(map(len, stored.values()))}",
        "median", "95 % interval"])
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mixture-task", "caption": "Errors of the trained networks, one circle for each of twelve starts, and in gray what no weights can go below. On the hybrid's pairs the mixture is exact while both parents and the sum stop at their floor or above it."}, "image": {"alt": "Four panels, one for each task, with four networks each. Hybrid's pairs: mixture at 0, the others between 0.44 and 0.56. First's pairs: first, sum and mixture at 0 but for two starts of the sum, second above 0.69. Second's pairs: second, sum and mixture at 0 but for one start of second and one of sum, first above 0.69. Other pairs: all above 0.77."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mixture-task", "caption": "Errors of the trained networks, one circle for each of twelve starts, and in gray what no weights can go below. On the hybrid's pairs the mixture leaves less than a thousandth while both parents and the sum stop at their floor or above it."}, "image": {"alt": "Four panels, one for each task, with four networks each. Hybrid's pairs: mixture at 0, the others between 0.44 and 0.56. First's pairs: first, sum and mixture at 0 but for two starts of the sum, second above 0.69. Second's pairs: second, sum and mixture at 0 but for one start of second and one of sum, first above 0.69. Other pairs: all above 0.77."}}
 with style.figure(7, 5.6, rows=2, columns=2) as (drawing, axes):
     for ax, task in zip(axes.flat, tasks):
         connectivity.draw_errors(

@@ -258,7 +258,9 @@ with checking("rank-sees-overlap", detail="{count} exact ranks") as check:
 # Stored runs on CIFAR-10 images, one protocol for all. `offset` takes the maximum over a $1\times1$
 # map for every offset, `same` a $1\times1$ map of the window's mean, `conv` is a convolution with
 # stride 2. `haar2` and `depth2` keep the $1\times1$ maps of $B=1$ and replace its maximum by a sum
-# with fixed signs, or with four weights per channel. A 2 or 3 at the end is the side of the window.
+# with fixed signs, or with four weights per channel. `B1max3` is `B1`
+# with a maximum over $3\times3$, and `B2same` is `same2` with stride 1 and then a $2\times2$ maximum.
+# In the other names the number is the side of the window.
 
 # %%
 header, factorial = records.read(records.STORED / "factorial.jsonl")
@@ -563,7 +565,7 @@ table([(f"{pool}, C={C}", *(both_accuracies(block, C) for block in names))
 
 # %% [markdown]
 # `B2prod` falls back with 64 channels and `B3prod` from 32 on: with these settings
-# Adam no longer trains products of values that have been mixed over large windows.
+# Adam no longer trains wide products of values that have been mixed.
 
 # %% tags=["hide-input"]
 with checking("product-order", evidence="trained",
@@ -676,8 +678,8 @@ for kind in ("color", "spatial"):
 # %% [markdown]
 # ## Does it hang on the choices?
 #
-# Seven of the networks with 16 channels, trained again in three seeds with one choice changed: a third and
-# three times the learning rate, four times the batch, four times the epochs.
+# Seven of the networks with 16 channels, trained again in three seeds with one choice changed: 0.3
+# times and three times the learning rate, four times the batch, four times the epochs.
 
 # %%
 variants = {"as above": found}
@@ -803,13 +805,14 @@ for kind, C in (("color", 8), ("color", 64), ("spatial", 16)):
 # %% [markdown]
 # ## What trained networks use of their rank
 #
-# Put the left half of image $i$ beside the right half of image $j$, for all pairs of forty images:
-# the scores of one class are a matrix, a block of the matricized grid tensor on real templates. Its
-# rank is bounded by the theory. The *effective* rank is the exponential of the entropy of its
-# squared singular values; the *interaction* is the share of its variance that is no sum of a term
-# for the left and a term for the right; the rank *for decisions* is the smallest that keeps 95 percent
-# of the decisions. First live, two arithmetic circuits with eight channels on a hundred dead leaves,
-# trained for four epochs:
+# Put the left half of image $i$ beside the right half of image $j$, for all pairs of forty images: the
+# scores of one class are a matrix, a block of the matricized grid tensor on real templates. The mean
+# over the classes is subtracted, since it decides nothing. For products without overlap the theory
+# bounds the rank by $D+1$; the largest of the ten is shown. The *effective* rank is the exponential of
+# the entropy of the squared singular values; the *interaction* is the share of the variance that is no
+# sum of a term for the left and a term for the right (both are means over the classes); the rank *for
+# decisions* is the smallest that keeps 95 percent of the decisions. First live, two arithmetic circuits
+# with eight channels on a hundred dead leaves, trained for four epochs:
 
 # %%
 data = images.dead_leaves(100)

@@ -15,10 +15,10 @@
 #
 # [Run on Colab](https://colab.research.google.com/github/your_account/overlapping-convnets/blob/main/notebooks/14_audit_a_network.ipynb) · [Run on Binder](https://mybinder.org/v2/gh/your_account/overlapping-convnets/main?urlpath=lab/tree/notebooks/14_audit_a_network.ipynb)
 #
-# How far does a unit of your network see, do its branches agree, and what does the overlap theorem
-# say about its shape? One call answers for any PyTorch module and leaves the module as it was.
-# What it says of fields and of bounds is checked here a second way. Statements and proofs are on
-# [the page](../book/audit-a-network.md).
+# How far does a unit of your network see, do its branches agree, and what does the overlap theorem say
+# about its shape? One call answers for a PyTorch module, or names the operation that it does not know,
+# and leaves the module as it was. What it says of fields and of bounds is checked here a second way.
+# Statements and proofs are on [the page](../book/audit-a-network.md).
 
 # %% tags=["setup", "remove-cell"]
 import subprocess, sys
@@ -41,7 +41,8 @@ nn, F = torch.nn, torch.nn.functional
 # %% [markdown]
 # ## The field of your network in three lines
 #
-# Any module will do. This is a small residual network, written with functions as well as modules.
+# Your own module goes in the place of this one, a small residual network, written with functions as
+# well as modules.
 
 # %%
 class Small(nn.Module):
@@ -433,9 +434,9 @@ def certified_rank(model, size=8, templates=3):
 
 
 # %% [markdown]
-# Small networks with every kind of join, and with channels that are dropped, tied or cancelled, on
-# eight pixels with three templates: $81\times81$ matrices. The audit reads the network, the
-# certificate runs the surrogate.
+# Small networks with joins by sum, difference, product and concatenation, and with channels that are
+# dropped, tied or cancelled, on eight pixels with three templates: $81\times81$ matrices. The audit
+# reads the network, the certificate runs the surrogate.
 
 
 # %%
@@ -607,7 +608,7 @@ glue("14-dilated-field", audits["dilated stack"].last_map[1].size)
 
 # %% [markdown]
 # In most of these networks the very first window alone gives half of the digits or more. A first layer
-# with window $R$, stride $S$ and $D_1$ channels has the bound
+# with window $R$, stride $S$ and $D_1$ channels, where $S$ divides $H/2$ and $R-1\le H/2$, has the bound
 # $\min(M,D_1+1)^{\lfloor (R-1)/S\rfloor\cdot\lceil H/S\rceil}$.
 
 # %%
@@ -630,8 +631,8 @@ with checking("audit-first-layer", evidence="closed form",
         check(formula == by_audit, formula)
 
 # %% [markdown]
-# A picture of VGG-16: the first layers give the largest bounds, and the overlap theorem, which waits for
-# $T_R>112$, speaks only in the last block.
+# A picture of VGG-16: the second layer gives the largest bound, and the overlap theorem, which waits for
+# $T_R>112$, speaks only from the last block on.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-audit-vgg", "caption": "VGG-16 at 224×224: logarithms of both bounds by the layer K that gives them. The exponents shrink with the total stride."}, "image": {"alt": "The crossing bound starts at about 800, peaks at about 1600 at conv1_2, falls with every pooling, rises with every convolution but the last two, which keep it, and ends below 2. The overlap theorem appears from conv5_1 on, at about 150."}}
 vgg = best["VGG-16"]
@@ -716,7 +717,7 @@ glue("14-google-three", results["3×3 branches"][0])
 # %% [markdown]
 # ## What is refused
 #
-# An operation that the audit does not know is refused by name. Nothing is guessed.
+# An operation that the audit does not know is refused by name. No field is guessed.
 
 
 # %%
@@ -744,8 +745,8 @@ except UnsupportedOperation as error:
 #   are smaller.
 #
 # **Try it:** audit your own model; give `halving_unit` other paddings; widen the bottleneck of two
-# channels in `parallel` until the overlap theorem says something, and make both bottlenecks so narrow
-# that the crossing bound falls; audit `models.googlenet` at another size.
+# channels in `parallel` until the overlap theorem says something, and make it so narrow that the
+# crossing bound falls; audit `models.googlenet` at another size.
 
 # %% [markdown]
 # ## Try it
