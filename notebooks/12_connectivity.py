@@ -398,7 +398,7 @@ parents = {(M, r): network_rank((first,), M, r, rows)
 table([(M, r, r**4, rank, mixture_bound(8, r), wide_enough(8, rank))
        for (M, r), rank in large.items()],
       ["M", "r", "r^m", "rank of the mixture", "at most",
-       "one network, M ≥ r': r'"])
+       "one network's r', if M ≥ r'"])
 
 # %% [markdown]
 # So one network needs $r'\approx r^{2m/(m+2)}$. Wide mixtures by the two bounds, $N=8$ and $N=64$:
