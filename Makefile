@@ -110,7 +110,8 @@ pdf slides: $(READER)
 
 serve: book
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' \
-		2>/dev/null || { echo 'Port $(PORT) is taken; choose another: make serve PORT=8001' >&2; exit 1; }
+		2>/dev/null || { echo "Port $(PORT) cannot be used; choose another: make serve PORT=$$($(BIN)/python -c \
+		'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')" >&2; exit 1; }
 	@echo 'http://localhost:$(PORT) (Ctrl-C ends)'
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 

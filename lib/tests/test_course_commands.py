@@ -1,6 +1,7 @@
 """The Makefile, with programs that only say what they were asked for."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -81,7 +82,10 @@ def test_a_busy_port_is_named(clone):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         done = make(clone, "serve", f"PORT={port}")
-    assert done.returncode and f"Port {port} is taken" in done.stderr
+        advice = re.fullmatch(r"Port (\d+) cannot be used; .*: make (serve) (PORT=\d+)\n[^\n]*\n",
+                              done.stderr)  # the second line is make's own
+        assert done.returncode and advice[1] == str(port) and advice[3] != f"PORT={port}"
+        assert "[-m][http.server]" in make(clone, *advice.groups()[1:]).stdout
     assert "http.server" not in done.stdout
     assert "[-m][http.server]" in make(clone, "serve", f"PORT={port}").stdout
 
