@@ -68,6 +68,13 @@ endef
 export NETWORK
 FAILED := { echo "$$NETWORK" >&2; exit 1; }
 
+# Another Python than the one that made the environment, named by hand, makes it anew.
+ifneq ($(origin PYTHON),file)
+ifneq ($(PYTHON),$(shell cat $(VENV)/.created 2>/dev/null))
+.PHONY: $(VENV)/.created
+endif
+endif
+
 $(VENV)/.created:
 	@test -n "$(PYTHON)" || { echo 'No Python 3.11 or newer was found. Install one (python.org),' \
 		'or name it: make book PYTHON=/path/to/python3.12' >&2; exit 1; }
@@ -75,8 +82,8 @@ $(VENV)/.created:
 		echo '$(PYTHON) is no Python 3.11 or newer; name one: PYTHON=/path/to/python3.12' >&2; exit 1; }
 	@echo 'Creating $(VENV) with $(PYTHON)'
 	@$(PYTHON) -m venv --clear $(VENV) || { echo 'Creating a virtual environment failed.' \
-		'On Debian and Ubuntu: sudo apt-get install python3-venv' >&2; exit 1; }
-	@touch $@
+		'On Debian and Ubuntu: sudo apt-get install $(patsubst python,python3,$(notdir $(PYTHON)))-venv' >&2; exit 1; }
+	@echo '$(PYTHON)' >$@
 
 $(VENV)/.torch: $(VENV)/.created
 	@echo 'Installing PyTorch'
@@ -110,7 +117,8 @@ pdf slides: $(READER)
 
 serve: book
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' \
-		2>/dev/null || { echo 'Port $(PORT) is taken; choose another: make serve PORT=8001' >&2; exit 1; }
+		2>/dev/null || { echo "Port $(PORT) cannot be used; choose another: make serve PORT=$$($(BIN)/python -c \
+		'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')" >&2; exit 1; }
 	@echo 'http://localhost:$(PORT) (Ctrl-C ends)'
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 

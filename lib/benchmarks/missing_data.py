@@ -166,6 +166,7 @@ def main():
 
 def measure_missing(arguments):
     """Train and measure the classifiers that the file does not hold yet."""
+    Results(arguments.output, SETTINGS, parse=as_classifier, make=False)  # before a download
     if arguments.data_folder is None and not is_fetched():
         refuse_download(arguments.output)
     images, labels, origin = images_of("train", SETTINGS["images"], arguments.data_folder)

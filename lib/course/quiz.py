@@ -108,8 +108,9 @@ def quiz_markdown(questions: list[dict], name: str) -> str:
             f'<div class="quiz" role="radiogroup" aria-labelledby="quiz-{name}-{number}" '
             f'data-right="{place}">',
             f'<span id="quiz-{name}-{number}">**{number}.** {question["ask"].strip()}</span>',
-            *(f'<label><input type="radio" name="quiz-{name}-{number}" value="{index}"> '
-              f"<span>{letter}. {answer}</span></label>"
+            # off: an answer that Firefox keeps over a reload would stand there without its verdict
+            *(f'<label><input type="radio" name="quiz-{name}-{number}" value="{index}" '
+              f'autocomplete="off"> <span>{letter}. {answer}</span></label>'
               for index, (letter, answer) in enumerate(zip(LETTERS, answers))),
             '<div class="quiz-said" role="status"></div>',
             "</div>",

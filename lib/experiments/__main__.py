@@ -125,11 +125,14 @@ def check(arguments, settings):
         if not re.fullmatch(r"(tcp|tls|ucx|wss?)://[^/\s]+:\d+", arguments.scheduler):
             raise ValueError(f"--scheduler {arguments.scheduler!r}: must be an address such as "
                              "tcp://host:8786")
-    elif arguments.device:
+    # a scheduler's machines may have what this one lacks, but a dry run measures here
+    if arguments.device and (arguments.scheduler is None or arguments.dry_run):
         try:
             torch.zeros(1, device=arguments.device)
         except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0] + (
+                "; --dry-run measures on this machine, choose a device that it has" * bool(
+                    arguments.scheduler))
             raise ValueError(f"--device {arguments.device}: {reason}") from error
 
 

@@ -302,8 +302,8 @@ def interval(values):
               for value in kind("interval: values", values, Iterable)]
     if not values:
         raise ValueError("interval: no values; contributions have one for every seed that all "
-                         "eight kinds were trained with, complete_widths with the same field says "
-                         "where there are some")
+                         "eight kinds were trained with, complete_widths with the same cube and "
+                         "field says where there are some")
     if len(values) == 1:
         return values[0], None
     spread = statistics.stdev(values) / len(values) ** 0.5

@@ -211,10 +211,10 @@ def cifar10(split="train", folder=None, cache=None, progress=True):
     except MemoryError:  # no fault of the network or the folder
         raise
     except Exception as error:  # the network fails in many ways, not all of them OSError
+        how = "" if cache else f" (variable {CACHE_VARIABLE})"  # which a named folder overrides
         raise DatasetError(
             f"cifar10: cannot fetch {URL} into {cache_folder(cache)}: {error}; try again, choose "
-            f"another cache folder (variable {CACHE_VARIABLE}), or pass a local folder in the "
-            "binary layout"
+            f"another cache folder{how}, or pass a local folder in the binary layout"
         ) from error
     return _image_set(contents, split, {"official": True, "origin": f"{URL} (md5 {MD5})"})
 

@@ -315,9 +315,8 @@ def measure(networks, settings_of, data, output):
     def chosen(block):
         return kind(f"measure: settings_of({block!r})", settings_of(block), Settings)
 
-    results = Results(output, {"halves": HALVES, **{
-        block: chosen(block).as_dict() for block in COMPARED}},
-        {"data": {**data.provenance, "fingerprint": data.fingerprint, "count": len(data)}})
+    results = Results(output, _shared(chosen), {"data": {
+        **data.provenance, "fingerprint": data.fingerprint, "count": len(data)}})
     networks = list(networks)
     _require_settings(results, networks, chosen)
     for network in networks:
@@ -325,6 +324,11 @@ def measure(networks, settings_of, data, output):
             results.append(trained_usage(network, chosen(network.block), data))
     results.require(network.name for network in networks)
     _require_settings(results, networks, chosen)  # of what that run stored, too
+
+
+def _shared(settings_of):
+    """What the header of a file says of its settings."""
+    return {"halves": HALVES, **{block: settings_of(block).as_dict() for block in COMPARED}}
 
 
 def _require_settings(results, networks, settings_of):
@@ -358,10 +362,12 @@ def _measure_chosen(chosen):
     output = chosen.output or STORED / ("ranks-cifar.jsonl" if chosen.cifar else "ranks.jsonl")
     if chosen.cifar:
         settings = PRESETS["laptop"][0]
+        of_kind, width = (lambda block: settings), CIFAR_CHANNELS
+        # what is no place for results is said before a download
+        Results(output, _shared(of_kind), make=False)
         if must_download(settings, (chosen.data_folder, None)):
             refuse_download(output)
         data = load_data(settings.data, settings.images, chosen.data_folder)
-        of_kind, width = (lambda block: settings), CIFAR_CHANNELS
     else:
         data, of_kind, width = dead_leaves(100), protocol, CHANNELS
     seeds = SEEDS[width] if chosen.seeds is None else chosen.seeds

@@ -115,6 +115,7 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
     if len(kind("run_sweep: source", source, tuple, list)) != 2:
         raise ValueError(f"run_sweep: source={source!r}; need a data folder and a cache folder, "
                          "None for either")
+    source = tuple(map(_from_here, source))
     with connected(scheduler) as client:
         results = open_results(settings, output, source, progress=progress)
         checkpoints = checkpoint_folder(output)
@@ -154,6 +155,11 @@ def run_sweep(grid, settings, output, source=(None, None), device="cpu", workers
         raise RecordsError(f"run_sweep: {output} was exchanged while the sweep ran and lacks "
                            "networks; start again")
     return [f"{failure} ({TRIES} tries)" for failure in failures]
+
+
+def _from_here(path):
+    """A path for workers that were started in other folders; ``~`` is the home of each machine."""
+    return path if path is None or os.fspath(path).startswith("~") else os.path.abspath(path)
 
 
 class _Screen:

@@ -1,6 +1,7 @@
 """The Makefile, with programs that only say what they were asked for."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -77,11 +78,39 @@ def test_a_python_that_is_too_old_builds_nothing(clone):
     assert not (clone / ".venv").exists()
 
 
+@pytest.mark.parametrize("name", ["python3", "python3.12"])
+def test_the_package_that_a_python_lacks_is_its_own(clone, name):
+    shutil.rmtree(clone / ".venv")
+    (clone / name).write_text('#!/bin/sh\ntest "$2" != venv\n')
+    (clone / name).chmod(0o755)
+    failed = make(clone, "book", f"PYTHON=./{name}")
+    assert failed.returncode and f"apt-get install {name}-venv" in failed.stderr
+
+
+def test_another_python_makes_another_environment(clone):
+    """What is advised after a failure: the environment of the Python that failed was kept."""
+    shutil.rmtree(clone / ".venv")
+    for name in ("bad", "good"):
+        (clone / name).write_text(
+            '#!/bin/sh\ncase "$2" in venv) mkdir -p .venv/bin; rm -f .venv/.*r; cp "$0" '
+            f'.venv/bin/python; echo made by {name};; pip) test {name} = good || exit 1;; esac\n')
+        (clone / name).chmod(0o755)
+    failed = make(clone, "book", "PYTHON=./bad")
+    assert failed.returncode and "make book PYTHON=python3.12" in failed.stderr
+    done = make(clone, "book", "PYTHON=./good")
+    assert done.returncode == 0 and "made by good" in done.stdout, done.stderr
+    for again in ([], ["PYTHON=./good"]):
+        assert "made by" not in make(clone, "book", *again).stdout
+
+
 def test_a_busy_port_is_named(clone):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         done = make(clone, "serve", f"PORT={port}")
-    assert done.returncode and f"Port {port} is taken" in done.stderr
+        advice = re.fullmatch(r"Port (\d+) cannot be used; .*: make (serve) (PORT=\d+)\n[^\n]*\n",
+                              done.stderr)  # the second line is make's own
+        assert done.returncode and advice[1] == str(port) and advice[3] != f"PORT={port}"
+        assert "[-m][http.server]" in make(clone, *advice.groups()[1:]).stdout
     assert "http.server" not in done.stdout
     assert "[-m][http.server]" in make(clone, "serve", f"PORT={port}").stdout
 

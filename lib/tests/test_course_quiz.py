@@ -141,6 +141,8 @@ def test_the_page_says_whether_an_answer_is_right(tmp_path, browser):
     script = (ROOT / "book" / "assets" / "quiz.js").read_text(encoding="utf-8")
     (tmp_path / "page.html").write_text(f"<!doctype html><main>{html}</main><script>{script}"
                                         "</script>", encoding="utf-8")
+    fields = re.findall("<input[^>]*>", html)  # what is kept over a reload has no verdict
+    assert len(fields) == 6 and all(' autocomplete="off"' in field for field in fields)
     choose = """(words => {
       const quiz = document.querySelectorAll(".quiz")[1];
       const label = [...quiz.querySelectorAll("label")].find(

@@ -168,6 +168,16 @@ def test_test_accuracy_is_a_column_of_its_own():
     assert complete_widths(entries, "color", field="test_accuracy") == [4]
 
 
+def test_where_contributions_are_is_asked_of_the_same_cube():
+    """`complete_widths` of the other cube names widths at which this one has nothing, too."""
+    entries = [record(block, 8, 0.5) for block in PUBLISHED_CUBE.values()]
+    nothing = averaged(contributions(entries, "color", 8, STRIDED_CUBE))["overlap"]
+    with pytest.raises(ValueError, match="complete_widths with the same cube and field says"):
+        interval(nothing)
+    assert complete_widths(entries, "color") == [8]
+    assert complete_widths(entries, "color", STRIDED_CUBE) == []
+
+
 def test_names_that_no_record_has_are_refused():
     """A slip gave an empty figure without a word."""
     record = {"augmentation": "color", "block": "B2", "channels": 4, "accuracy": 0.5, "seed": 0}

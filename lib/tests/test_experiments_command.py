@@ -144,6 +144,12 @@ def test_what_works_is_taken(monkeypatch, arguments):
     command.check(options, command.configure(options)[1])
 
 
+def test_a_dry_run_for_a_scheduler_measures_here_and_says_so():
+    asked = parsed("--scheduler", "tcp://a:1", "--device", "nothing", "--dry-run")
+    with pytest.raises(ValueError, match="^--device nothing: .*; --dry-run measures on this mach"):
+        command.check(asked, Settings())
+
+
 def test_where_the_number_of_cores_is_unknown_one_is_assumed(monkeypatch):
     monkeypatch.setattr(command.os, "cpu_count", lambda: None)
     command.check(parsed("--threads", "1"), Settings())

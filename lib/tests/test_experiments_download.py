@@ -187,9 +187,11 @@ def test_why_a_download_failed_and_what_to_do(answer, tmp_path, monkeypatch, nam
     monkeypatch.setattr(cifar, "locked", lambda path, seconds: open(path, "wb"))
     reason = reason.format(value, size=len(answer.payload),
                            hash=hashlib.md5(answer.payload).hexdigest())
-    assert said(cifar.cifar10, cache=tmp_path, progress=False) == (
-        f"cifar10: cannot fetch {cifar.URL} into {tmp_path}: {reason}; try again, choose another "
-        "cache folder (variable OVERLAPS_DATA), or pass a local folder in the binary layout")
+    monkeypatch.setenv(cifar.CACHE_VARIABLE, str(tmp_path))
+    for cache, how in ((tmp_path, ""), (None, " (variable OVERLAPS_DATA)")):
+        assert said(cifar.cifar10, cache=cache, progress=False) == (  # what changes the folder
+            f"cifar10: cannot fetch {cifar.URL} into {tmp_path}: {reason}; try again, choose "
+            f"another cache folder{how}, or pass a local folder in the binary layout")
 
 
 def test_whoever_waits_for_a_download_waits_as_long_as_it_may_take(answer, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import torch
 from lib.experiments import checkpoints, jobs, sweep, training
 from lib.experiments.images import dead_leaves
 from lib.experiments.networks import Network
-from lib.experiments.records import RecordsError, read
+from lib.experiments.records import RecordsError, ResultsFile, read
 from lib.experiments.settings import Grid, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -237,7 +237,7 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     assert {call[1:] for call in calls} == {(QUICK, (None, None), "cpu", folder, None, images)}
     assert folder == f"{path}.checkpoints" and Path(folder).is_absolute()
     assert sweep.checkpoint_folder("b") == Path.cwd() / "b.checkpoints"
-    images_of, source = jobs.load_data, ("x", "y")
+    images_of, source = jobs.load_data, ("/x", "/y")
     monkeypatch.setattr(sweep, "load_data", lambda name, count, *given: images_of(name, count))
     assert sweep.run_sweep(grid, QUICK, path, source, "device", threads=4, progress=False) == []
     assert bars[1].options["disable"] is True
@@ -287,6 +287,22 @@ def test_jobs_are_done_where_they_were_asked_for(tmp_path, monkeypatch, bars, wo
     assert options == (QUICK, (None, None), "device", f"{path}.checkpoints", 5,
                        (dead_leaves(20).fingerprint, None))
     assert rest[0] == client if client else workers == 1 or rest == (2,)
+
+
+def test_a_relative_folder_is_that_of_the_asker_wherever_workers_were_started(
+        tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(sweep, "connected", lambda address: contextlib.nullcontext("client"))
+    monkeypatch.setattr(sweep, "open_results", lambda settings, output, source, **_: ResultsFile(
+        output, settings, {"fingerprint": "0"}))
+    monkeypatch.setattr(sweep, "on_cluster", lambda todo, options, client: (
+        used.append(options[1]) or (job, [entry(n) for n in job], []) for job in todo))
+    monkeypatch.chdir(tmp_path)
+    for number, source in enumerate([("cifar", None), (None, Path("a")), ("~/cifar", "/b")]):
+        sweep.run_sweep(Grid({"B1": (2,)}, ("none",)), QUICK, f"{number}.jsonl", source,
+                        scheduler="address", progress=False)
+    assert used == [(str(tmp_path / "cifar"), None), (None, str(tmp_path / "a")),
+                    ("~/cifar", "/b")]
 
 
 def test_several_processes_get_one_call_per_job(monkeypatch):

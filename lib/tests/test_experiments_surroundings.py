@@ -343,6 +343,20 @@ def test_missing_data_are_not_fetched_for_a_file_that_does_not_take_them(monkeyp
         missing_data.main()
 
 
+def test_a_file_of_other_settings_is_named_before_a_download(monkeypatch, tmp_path):
+    """It cost 170 MB to read that another output is needed."""
+    output = tmp_path / "ranks.jsonl"  # of dead leaves, as the page has it
+    Results(output, {"halves": 40}, {"data": {"fingerprint": "0", "official": True}})
+    monkeypatch.setenv("OVERLAPS_DATA", str(tmp_path))
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    monkeypatch.setattr(missing_data, "cifar10", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(separation, "load_data", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(sys, "argv", ["x", "--output", str(output)])
+    for program in (missing_data.main, lambda: separation.main(["--cifar-10", *sys.argv[1:]])):
+        with pytest.raises(SystemExit, match="ranks.jsonl holds results of other settings"):
+            program()
+
+
 def test_a_program_without_docstrings_explains_itself(monkeypatch, capsys):
     monkeypatch.setattr(missing_data, "__doc__", None)  # python -OO
     monkeypatch.setattr(sys, "argv", ["x", "--help"])

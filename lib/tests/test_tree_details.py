@@ -42,6 +42,7 @@ from lib import (
     split_windows_rank,
     universal_weights,
 )
+from lib.grids.grid import grid_block
 from lib.tests.draws import seeded
 from lib.trees import decompositions, mixtures, rectifiers, tensors
 from lib.trees.symmetry import moved, quadtree_places, random_symmetry, side_orbits, symmetry_order
@@ -477,3 +478,16 @@ def test_trees_of_more_than_256_modes():
 def test_the_order_whose_lags_coincide_is_named():
     with pytest.raises(ValueError, match=r"dilations \(1, 2, 3\) read x\[t-3\] along 2 paths"):
         mixtures.hybrid_tree((1, 2, 3), (2, 1, 3), dim=2, width=2, level=2, choice=(1, 0))
+
+
+def test_a_tensor_too_large_names_the_blocks_of_its_own_operator(monkeypatch):
+    """Those of `lib.grids.blocks` are of products, whatever the operator was."""
+    tree, operator = ModeTree.perfect(4, 2, 2, (2, 2)), activation_pooling("relu", "max")
+    weights = tree.random_weights(Real(), seeded(0))
+    whole = coefficient_tensor(tree, weights, operator=operator)
+    monkeypatch.setattr(decompositions, "MAX_ENTRIES", 15)
+    with pytest.raises(ValueError, match="grid_block in lib.grids.grid, of a TreeCircuit with thi"):
+        coefficient_tensor(tree, weights, operator=operator)
+    circuit = TreeCircuit(tree, operator=operator, weights=weights)
+    block = grid_block(circuit, torch.eye(2).double(), "even-odd", 4)
+    assert torch.equal(block, matricize(whole, "even-odd"))

@@ -73,10 +73,12 @@ def coefficient_tensor(
     require_operator("coefficient_tensor", operator, arithmetic)
     combine = combining(operator, arithmetic)
     if tree.dim**tree.modes > MAX_ENTRIES:
+        blocks = ("lib.grids.blocks" if operator is None else  # which are those of products
+                  "grid_block in lib.grids.grid, of a TreeCircuit with this operator")
         raise ValueError(
             f"coefficient_tensor: {tree.dim} ** {tree.modes} = "
             f"{counted(tree.dim**tree.modes)} entries are "
-            f"more than {MAX_ENTRIES}; use blocks of the matricization instead (lib.grids.blocks)"
+            f"more than {MAX_ENTRIES}; use blocks of the matricization instead ({blocks})"
         )
     tree.check_weights(weights)
     floats("coefficient_tensor: weights", *weights.values())
