@@ -390,3 +390,14 @@ def test_a_phone_that_is_turned_keeps_its_slide(browser):
         browser.look(390, 844)
         browser.settle()
         assert browser.run(shown) == every and browser.run(near)
+
+
+def test_keys_scroll_where_slides_stand_below_each_other(browser):
+    """In a window enlarged to 200 percent space, Home and End did nothing."""
+    pressed = """["PageDown", " ", "End", "Home", "ArrowRight", "n"].map(key => !document.body
+      .dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true})))"""
+    with served(ASSETS / "slides") as site:
+        for width, taken in ((640, [False] * 5 + [True]), (1280, [True] * 6)):
+            browser.look(width)
+            browser.open(f"{site}/lecture.html")
+            assert browser.run(pressed) == taken

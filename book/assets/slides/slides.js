@@ -21,6 +21,7 @@
     document.addEventListener("keydown", event => {
       if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === " " && event.target.matches("button, a")) return;
+      if (!wide.matches && keys[event.key] !== notes) return;   // they scroll
       keys[event.key]();
       event.preventDefault();
     });
