@@ -49,6 +49,15 @@ def test_a_notebook_takes_ranks_modulo_its_own_prime(stem, call, rank):
     assert eval(call, functions_of(stem, 1000003)) == rank
 
 
+def test_the_table_of_designs_has_the_widths_of_all_nodes():
+    """With `by="node"`, which notebook 7 proposes, a level showed the last of its widths."""
+    widths_of = functions_of("07_layer_widths", 1000003)["widths_of"]
+    shape = ModeTree.perfect(8, 2, 4, (1, 1, 1))
+    alone = design_widths(shape, [(0, 2)], 150, by="node")
+    assert widths_of(alone.tree) == ((4, 4, 1, 1), 1, 1)
+    assert widths_of(design_widths(shape, ["even-odd"], 150).tree) == (4, 1, 1)
+
+
 @pytest.mark.parametrize("name, answer", [
     ("04-maxima", ((1, 10**9, 10**17), (2, 10**10, 0))),
     ("04-numbers", lambda d, e, M: 10 ** (M * d + e)),

@@ -363,3 +363,41 @@ def test_a_number_in_the_address_opens_its_slide(browser):
         browser.run("location.hash = '#16'")
         browser.settle()
         assert browser.run(shown) == "16 of 23"
+
+
+def test_a_phone_that_is_turned_keeps_its_slide(browser):
+    """Turned to its long side it showed an empty page, and back again it hid all slides but one."""
+    shown = """[...document.querySelectorAll(".slide")].flatMap((slide, i) =>
+      getComputedStyle(slide).visibility === "visible" && slide.ariaHidden !== "true"
+        ? [i + 1] : [])"""
+    near = "Math.abs(document.querySelectorAll('.slide')[6].getBoundingClientRect().top) < 5"
+    every = list(range(1, 24))
+    with served(ASSETS / "slides") as site:
+        browser.look(390, 844)
+        browser.open(f"{site}/lecture.html")
+        assert browser.run(shown) == every
+        browser.look(844, 390)
+        browser.settle()
+        assert browser.run(shown) == [1]
+        browser.look(390, 844)
+        browser.settle()
+        assert browser.run(shown) == every
+        browser.run("document.querySelectorAll('.slide')[6].scrollIntoView()")
+        browser.settle()
+        browser.look(844, 390)
+        browser.settle()
+        assert browser.run(shown) == [7]
+        browser.look(390, 844)
+        browser.settle()
+        assert browser.run(shown) == every and browser.run(near)
+
+
+def test_keys_scroll_where_slides_stand_below_each_other(browser):
+    """In a window enlarged to 200 percent space, Home and End did nothing."""
+    pressed = """["PageDown", " ", "End", "Home", "ArrowRight", "n"].map(key => !document.body
+      .dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true})))"""
+    with served(ASSETS / "slides") as site:
+        for width, taken in ((640, [False] * 5 + [True]), (1280, [True] * 6)):
+            browser.look(width)
+            browser.open(f"{site}/lecture.html")
+            assert browser.run(pressed) == taken
