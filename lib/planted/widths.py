@@ -138,6 +138,8 @@ def fit_circuit(tree: ModeTree, target: torch.Tensor, starts: int, steps: int, r
     starts, steps : int
     rate : float
     seed : int
+        Of the starts: the same ones in every call with as many. The weights of a teacher that were
+        drawn with this seed can be those of a start, up to scales; take another.
     operator : callable, optional
         An activation-pooling operator in place of the product.
 

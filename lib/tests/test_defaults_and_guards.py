@@ -136,6 +136,16 @@ def test_the_second_moment_with_which_a_circuit_of_two_modes_begins(shared, want
     assert torch.stack(found).mean().item() == pytest.approx(wanted, rel=0.1)
 
 
+def test_the_seed_of_a_certificate_is_zero_unless_given():
+    """A small prime and a lonely entry show which network and which rows were drawn."""
+    star, corner = ModeTree.star(4, 2, 3), ModeTree.star(2, 4, 4)
+    assert [certify(star, "even-odd", prime=3, **seed).rank
+            for seed in ({}, {"seed": 0}, {"seed": 1})] == [2, 2, 1]
+    weights = {(): torch.tensor([1, 0, 0, 0]), (0,): torch.eye(4), (1,): torch.eye(4)}
+    assert [certify_weights(corner, weights, "even-odd", rows=2, columns=4, **seed).rank
+            for seed in ({}, {"seed": 0}, {"seed": 1})] == [1, 1, 0]
+
+
 @pytest.mark.parametrize("rows, columns", [(1, 1), (0, 1), (1, 0), (0, 0), (3, 0)])
 def test_blocks_of_one_entry_and_of_none(rows, columns):
     """Every entry is computed, none is what the memory held before."""

@@ -1,6 +1,8 @@
 """Trainings short enough to be followed, and limits: what longer tests pass over."""
 
 import json
+from math import prod
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +16,8 @@ from lib import (
     indices,
     overlap_construction,
 )
-from lib.exact.arithmetic import Modular
+from lib.course.notebooks import FOLDER, read_twin
+from lib.exact.arithmetic import Modular, Real
 from lib.experiments import checkpoints
 from lib.experiments.ensembles import arrange
 from lib.experiments.images import dead_leaves
@@ -42,6 +45,29 @@ def test_a_circuit_is_fitted_with_its_operator():
     for operator, equal in ((activation_pooling("relu", "sum"), True), (None, False)):
         found = fit_circuit(star, target, starts=3, steps=1, seed=4, operator=operator)
         assert (found == pytest.approx(expected.tolist())) == equal
+
+
+def test_a_teacher_drawn_with_the_seed_of_the_starts_can_be_a_start():
+    """Then the error is that of the scales alone, as the docstring warns."""
+    tree = ModeTree.perfect(4, 2, 4, (4, 4))
+    weights = tree.random_weights(Real(), seeded(0))
+    target = coefficient_tensor(tree, weights)
+    scales = prod(w.shape[-1] ** -0.5 for w in weights.values())
+    assert fit_circuit(tree, target, 1, 1) == pytest.approx([(1 - scales) ** 2])
+    assert fit_circuit(tree, target, 1, 1, seed=1)[0] > 1
+
+
+def test_every_teacher_of_the_trial_meets_starts_of_its_own():
+    """The median of sixty starts is one of twelve if each teacher meets the same twelve."""
+    trial = next(cell.source for cell in read_twin(FOLDER / "04_rectifier_networks.py").cells
+                 if "# five teachers" in cell.source)
+    seeds = []
+    runs = SimpleNamespace(median_interval=lambda ends: ends)
+    fit = SimpleNamespace(fit_circuit=lambda *_, seed=0, **__: seeds.append(seed) or [0.0])
+    exec(trial, {"ModeTree": ModeTree, "coefficient_tensor": coefficient_tensor, "torch": torch,
+                 "g_max": None, "table": lambda *_: None,
+                 "planted": SimpleNamespace(widths=fit, runs=runs)})
+    assert len(set(seeds)) == 5 and not {*seeds} & {*range(5)}  # which are those of the teachers
 
 
 def test_training_makes_the_error_of_rectifiers_smaller():
