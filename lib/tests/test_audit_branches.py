@@ -178,7 +178,8 @@ def test_collapse_asks_for_whole_names():
     """A part of a name was taken, and did nothing."""
     found = audit(nn.Sequential(nn.Sequential(conv(3), nn.Sequential(conv(8), conv(8)))), 16)
     for part, whole in (("1", "0.1"), (r"\.1", "0.1"), ("0.1.", "0.1.0")):
-        with pytest.raises(ValueError, match=f"computes anything; give its whole name, such as '{whole}'"):
+        said = f"computes anything; give its whole name, such as '{whole}'"
+        with pytest.raises(ValueError, match=said):
             found.bounds(collapse=(part,))
     assert [len(found.bounds(collapse=(name,)).best.chain) for name in ("0.1", r"\d.1", "0")] == [
         3, 3, 2]
