@@ -237,7 +237,7 @@ def test_progress_is_the_share_of_the_arithmetic(tmp_path, monkeypatch, bars):
     assert {call[1:] for call in calls} == {(QUICK, (None, None), "cpu", folder, None, images)}
     assert folder == f"{path}.checkpoints" and Path(folder).is_absolute()
     assert sweep.checkpoint_folder("b") == Path.cwd() / "b.checkpoints"
-    images_of, source = jobs.load_data, ("/x", "/y")
+    images_of, source = jobs.load_data, (str(tmp_path / "x"), str(tmp_path / "y"))
     monkeypatch.setattr(sweep, "load_data", lambda name, count, *given: images_of(name, count))
     assert sweep.run_sweep(grid, QUICK, path, source, "device", threads=4, progress=False) == []
     assert bars[1].options["disable"] is True
@@ -298,11 +298,11 @@ def test_a_relative_folder_is_that_of_the_asker_wherever_workers_were_started(
     monkeypatch.setattr(sweep, "on_cluster", lambda todo, options, client: (
         used.append(options[1]) or (job, [entry(n) for n in job], []) for job in todo))
     monkeypatch.chdir(tmp_path)
-    for number, source in enumerate([("cifar", None), (None, Path("a")), ("~/cifar", "/b")]):
+    for number, source in enumerate([("cifar", None), (None, Path("a")), ("~/cifar", tmp_path)]):
         sweep.run_sweep(Grid({"B1": (2,)}, ("none",)), QUICK, f"{number}.jsonl", source,
                         scheduler="address", progress=False)
     assert used == [(str(tmp_path / "cifar"), None), (None, str(tmp_path / "a")),
-                    ("~/cifar", "/b")]
+                    ("~/cifar", str(tmp_path))]
 
 
 def test_several_processes_get_one_call_per_job(monkeypatch):
