@@ -35,7 +35,7 @@ class Browser:
     Attributes
     ----------
     events : list of (str, dict)
-        Names and contents of what the page reported since the list was last emptied.
+        Names and contents of what the page has reported.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,11 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def open(self, address: str) -> None:
-        """Go to an address and wait until the page, its formulas and its fonts are there."""
+        """Go to an address and wait until the page, its formulas and its fonts are there.
+
+        What the page before has reported is forgotten: this one might seem to be there already.
+        """
+        self.events.clear()
         self.call("Page.navigate", url=address)
         end = time.monotonic() + PATIENCE
         while not any(name == "Page.loadEventFired" for name, _ in self.events):

@@ -141,7 +141,6 @@ def search_misses(folder: Path, within: int = 3) -> list[str]:
         browser.look(1400)
         for page, title in chapter_titles().items():
             words = re.sub(r"^(a|the) ", "", title.lower())
-            browser.events.clear()
             browser.open(f"{site}/search.html?q={quote(words)}")
             found = browser.run(FOUND)
             places = [i for i, link in enumerate(found, 1) if f"/{page}.html" in link]
@@ -153,7 +152,6 @@ def search_misses(folder: Path, within: int = 3) -> list[str]:
 
 def _inspect(browser: Browser, site: str, name: str, measure: str, rules: str | None) -> PageReport:
     report = PageReport(name)
-    browser.events.clear()
     width, dark = LOOKS[0]
     browser.look(width, dark=dark)
     browser.open(f"{site}/{name}")
@@ -180,7 +178,6 @@ def _inspect(browser: Browser, site: str, name: str, measure: str, rules: str | 
             browser.look(width)
             for line in browser.run(AXE):
                 report.add("axe", line)
-    browser.events.clear()
     return report
 
 

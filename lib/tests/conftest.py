@@ -95,7 +95,6 @@ def one_browser():
 @pytest.fixture
 def browser(one_browser):
     """A browser that has been told nothing yet, as wide as a laptop."""
-    one_browser.events.clear()
     one_browser.look(1280)
     one_browser.call("Emulation.setEmulatedMedia", media="", features=[])
     return one_browser

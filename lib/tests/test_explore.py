@@ -136,7 +136,6 @@ def opened(browser, tmp_path):
         page = tmp_path / "page.html"
         page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}"
                         f"<script>{script}</script>", encoding="utf-8")
-        browser.events.clear()
         browser.open(page.as_uri())
         return browser.run("(async () => { await window.over;"
                            " return document.documentElement.outerHTML; })()")
