@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from ..checks import integer, is_integer, real
 from ..exact.device import usual_modes
-from .core import audit
+from .core import Audit, audit
 from .geometry import is_map
 from .places import layout, named_value, unit_box, unit_index
 from .seal import copied, generators_kept
@@ -151,10 +151,10 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     return EffectiveField(total / total.sum(), box.pixels, box.unit)
 
 
-def _audited(model: nn.Module, *image: object) -> object:
+def _audited(model: nn.Module, size: int | tuple, channels: int | None, upto: str | None) -> Audit:
     """The audit on an image; where it fails, nothing is advised that is not to be had here."""
     try:
-        return audit(model, *image[:2], upto=image[2])
+        return audit(model, size, channels, upto=upto)
     except ValueError as error:
         failure, advised, _ = str(error).partition(" (inputs= ")
         if not advised:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lib.audit import UnsupportedOperation, audit, effective_field, models
+from lib.audit import UnsupportedOperation, audit, models
 from lib.audit import __main__ as command
 from lib.audit.fields import EMPTY, clip
 from lib.audit.geometry import Box
@@ -287,13 +287,6 @@ def test_without_a_map_the_last_one_is_the_input():
     found = audit(nn.Sequential(nn.Flatten(), nn.Linear(48, 5)), 4)
     assert [(axis.size, axis.stride) for axis in found.last_map] == [(1, 1), (1, 1)]
     assert found.box().layer == "input"
-
-
-def test_an_effective_field_needs_a_module():
-    net = Run(lambda x: F.max_pool2d(x, 2))
-    name, = (layer.name for layer in audit(net, 8).layers if layer.name != "first")
-    with pytest.raises(ValueError, match=f"layer {name!r} is no module, and its output cannot be"):
-        effective_field(net, 8, name)
 
 
 @pytest.mark.parametrize("make, message", [
