@@ -681,8 +681,9 @@ table([(task, name, *(f"{error:.1f}" for error in errors))
        *(f"start {k + 1}" for k in range(tries))])
 
 # %% [markdown]
-# Sixteen signs and longer training, stored. The interval holds the median with at least 95 %, whatever
-# the law of the errors: it goes from the third smallest to the third largest of twelve.
+# Sixteen signs and longer training, stored. Every start reads inputs of its own, so the interval holds
+# the median with at least 95 %, whatever the law of the errors: it goes from the third smallest to the
+# third largest of twelve.
 
 # %%
 rectified = {(task, name): runs[f"rectifiers, {task}: {name}"]
@@ -701,7 +702,7 @@ table([(task, name, lab.RECTIFIERS[name],
 
 # %% [markdown]
 # *Far* is clear: every start of the deep network is better than every start of the early one. *Near* is
-# solved or missed, with nothing between 0.01 and 0.2; the early network solves it more often. How likely
+# solved where the error falls below 0.01, and the early network solves it more often. How likely
 # is a difference at least as large if both solved it equally often? That is Fisher's exact test.
 
 # %%
@@ -710,7 +711,7 @@ by_chance = planted.runs.fisher_exact(
     solved["near", "early"], solved["near", "deep"], starts=times)
 print(f"near: {by_chance:.3f}")
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-widths-trained", "caption": "Errors of rectifier networks with 16 signs, one circle for each of twelve starts. Early widths learn products of neighbors more often, deep widths are always better at products across the middle."}, "image": {"alt": "Two panels with two networks each. Near: ten circles of the early network at 0 and two at 1, three of the deep network at 0 and the others between 0.2 and 0.55. Far: the circles of the early network from 0.86 to 1, those of the deep network from 0.54 to 0.74."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-widths-trained", "caption": "Errors of rectifier networks with 16 signs, one circle for each of twelve starts. Early widths learn products of neighbors more often, deep widths are always better at products across the middle."}, "image": {"alt": "Two panels with two networks each. Near: eleven circles of the early network at 0 and one at 1, four of the deep network at 0 and the others between 0.2 and 0.55. Far: the circles of the early network from 0.83 to 1, those of the deep network from 0.51 to 0.76."}}
 with style.figure(6, 2.8, columns=2) as (_, axes):
     for ax, task in zip(axes, ("near", "far")):
         connectivity.draw_errors(ax, {name: rectified[task, name]
@@ -727,8 +728,6 @@ with checking("rectifiers-prefer-widths", "trained", f"{times} starts each, "
     if 0.01 <= goal <= 0.2:  # any other draws another line
         check(solved["near", "early"] > solved["near", "deep"], "near")
         check(by_chance < 0.05, by_chance)
-    for name in lab.RECTIFIERS:
-        check(not any(0.01 <= e <= 0.2 for e in rectified["near", name]), name)
     middle = tries // 2
     if enough:
         check(live["near", "early"][middle] < live["near", "deep"][middle],

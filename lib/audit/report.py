@@ -18,10 +18,10 @@ What carries over. Fields, strides, centers and joins above are those of the net
 bounds are theorems about its ConvAC surrogate: the same windows, strides and channels along one
 path, with products in place of activations and pooling, and biases in every layer. For almost
 all its parameters, the matrix that the cut of the image makes of its grid tensor has at least
-this rank. A network without overlaps whose fields respect the cut has at most the channels of
-its last pooled layer plus one: to have it, too, it would need that many channels, less one. For
-rectifiers no such theorem is known: there the bound says what this shape of network can do with
-products, nothing about one set of trained weights."""
+this rank. Without overlaps, and with fields that respect the cut, a ConvAC has at most the
+channels of its last pooled layer plus one: to have it, too, it would need that many channels,
+less one. For rectifiers no such theorem is known: there the bound says what this shape of network
+can do with products, nothing about one set of trained weights."""
 
 LEGEND = """\
 R window, S stride, dil dilation, D channels, map size of the output; T_R pixels in the field of a

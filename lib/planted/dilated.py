@@ -137,7 +137,7 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     rate : float
         Of Adam.
     length : int
-        Of the fresh sequence that every start reads in a step.
+        Of the fresh sequence that every start reads in a step, at least eight symbols.
     seed : int
 
     Returns
@@ -148,8 +148,8 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
 
     Raises
     ------
-    ValueError
-        As `floor`.
+    TypeError, ValueError
+        As `floor`, and if a number is none of its kind or too small.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def train(network: DilatedNetwork, pairs: Pairs, starts: int, steps: int, rate: 
     """
     pairs = _checked(pairs, network)
     starts, steps = integer("train: starts", starts, 1), integer("train: steps", steps, 1)
-    rate = real("train: rate", rate)
+    length, rate = integer("train: length", length, WINDOW), real("train: rate", rate)
     draw = torch.Generator().manual_seed(integer("train: seed", seed))
     identity, windows = torch.eye(network.dim).double(), indices(network.dim, WINDOW)
     weights = [[Real().random((starts, *shape), draw) / shape[-1] ** 0.5

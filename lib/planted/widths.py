@@ -29,11 +29,11 @@ RECTIFIERS = {"early": (16, 8, 4, 2), "deep": (2, 4, 8, 16)}
 SETTINGS = {
     "circuits": {"starts": 12, "steps": 150, "rate": 0.03, "seed": 0},
     "rectifiers": {"starts": 12, "steps": 1500, "rate": 0.005, "batch": 128, "seed": 0},
-    "budget": 150, "positions": 8, "dim": 4, "signs": 16,
+    "budget": 150, "positions": 8, "dim": 4, "signs": 16, "inputs": "others for every start",
     "widths": {name: list(widths) for name, widths in RECTIFIERS.items()},
 }
 """Of the stored runs: steps of Adam at a rate that falls to zero over the second half. Circuits see
-all inputs in each step, rectifier networks 128 fresh ones."""
+all inputs in each step, every start of a rectifier network 128 fresh ones."""
 
 
 def blocks(positions: int, j: int) -> list[int]:
@@ -227,13 +227,14 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
     starts, steps : int
     rate : float
     batch : int
-        Fresh inputs in a step.
+        Fresh inputs that every start reads in a step.
     seed : int
 
     Returns
     -------
     list of float
         For every start the mean squared error on 8192 fresh inputs; the target has variance 1.
+        No input is shared between starts, so that they are independent.
 
     Examples
     --------
@@ -256,12 +257,13 @@ def fit_rectifiers(widths: Sequence[int], task: str, starts: int, steps: int, ra
         part.requires_grad_()
 
     def error(count: int) -> torch.Tensor:
-        x = 2 * torch.randint(0, 2, (count, signs), generator=draw).float() - 1
-        hidden = x.expand(starts, -1, -1).reshape(starts, -1, 1)  # (starts, inputs · places, 1)
+        x = 2 * torch.randint(0, 2, (starts, count, signs), generator=draw).float() - 1
+        hidden = x.reshape(starts, -1, 1)  # (starts, inputs · places, 1)
         for matrix, bias in zip(weights[:-2:2], weights[1:-2:2]):
             hidden = torch.relu(hidden.reshape(starts, -1, matrix.shape[1]) @ matrix + bias)
         output = (hidden @ weights[-2] + weights[-1])[..., 0]
-        return (output - sign_products(x, task)).square().mean(1)
+        wanted = sign_products(x.reshape(-1, signs), task).reshape(starts, count)
+        return (output - wanted).square().mean(1)
 
     _descend(weights, rate, steps, lambda step: error(batch))
     with torch.no_grad():
