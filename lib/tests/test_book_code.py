@@ -19,7 +19,8 @@ def blocks(page):
             for found in FENCE.finditer(text)]
 
 
-CASES = [pytest.param(page, line, code, id=f"{page.stem}:{line}")
+CASES = [pytest.param(page, line, code, id=f"{page.stem}:{line}",
+                      marks=[pytest.mark.slow] if "train_grid(" in code else [])
          for page in PAGES for line, code in blocks(page)]
 
 

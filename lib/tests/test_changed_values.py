@@ -208,9 +208,10 @@ def cells_of(stem, *marks):
      "slope = 0.5", "slope = -0.5", "claim holds"),
     ("04_rectifier_networks", ("def network(", "def g_mean(", "reached = []", "def deepen("),
      "(3, 3), (4, 2)):", "(4, 2), (5, 2)):", "the same from a deep network: True"),
-    ("04_rectifier_networks", ("def g_mean(", "def draw(", "draws, widths", "curves = {f\"N",
-                               "circuits = {", "counted[name, 8"),
-     "(4, 2), (4, 3), (8, 2)", "(2, 3), (4, 3)", ""),
+    pytest.param(
+        "04_rectifier_networks", ("def g_mean(", "def draw(", "draws, widths", "curves = {f\"N",
+                                  "circuits = {", "counted[name, 8"),
+        "(4, 2), (4, 3), (8, 2)", "(2, 3), (4, 3)", "", marks=pytest.mark.slow),
     ("04_rectifier_networks", ("star, weights = single_channel(A)",),
      "(4, 2, 2, (2, 2))", "(4, 2, 3, (2, 2))", ""),
     ("05_log_space", ("halves = torch", "mex-bounds"), "(0.01, 0.1, 1, 10)", "(0.5, 1)",

@@ -34,6 +34,7 @@ def page_with(*faults):
     return GOOD.replace("</main>", "".join(FAULTS[fault] for fault in faults) + "</main>")
 
 
+@pytest.mark.slow
 @needs_browser
 def test_each_fault_is_found_and_nothing_else(tmp_path):
     (tmp_path / "good.html").write_text(GOOD, encoding="utf-8")
