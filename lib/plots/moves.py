@@ -54,7 +54,7 @@ def traveling_signs(built: OverlapConstruction, marked: tuple[int, ...]) -> list
     shown[0, list(integers("traveling_signs: marked", marked, 0, pixels - 1))] = 1
     rows = [(1 - 2 * shown[0]).tolist()]
     for layer in range(1, built.layer + 1):
-        rows.append([int(x) for x in built.output(shown, layer)[0, 0]])
+        rows.append([round(x) for x in built.output(shown, layer)[0, 0].tolist()])
     return rows
 
 

@@ -124,10 +124,11 @@ def draw_routes(axes: Axes, tree: ModeTree, partition: Partition) -> int:
     ...     draw_routes(axes, ModeTree.perfect(4, 2, 2, (2, 2)), "even-odd")
     2
     """
-    draw_tree(axes, tree, partition)
+    rows, _ = split_modes(partition, tree.grid)  # once: an iterator is empty the second time
+    draw_tree(axes, tree, rows)
     places = _places(tree)
     at = {tree.leaves[int(x)]: path for path, (x, y) in places.items() if y == 0}
-    found = routes(tree, partition)
+    found = routes(tree, rows)
     for number, pair in enumerate(found):
         ways = [[at[mode][:k] for k in range(len(at[mode]), -1, -1)] for mode in pair]
         meeting = next(path for path in ways[0] if path in ways[1])

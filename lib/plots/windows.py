@@ -103,7 +103,8 @@ def draw_pairs(axes: Axes, partition, size: tuple[int, int], title: str = "",
     2
     """
     size = image_size("draw_pairs", size)
-    rows, pairs = split_modes(partition, size)[0], maximum_matching(partition, size)
+    rows, _ = split_modes(partition, size)  # once: an iterator is empty the second time
+    pairs = maximum_matching(rows, size)
     matched = {cell for pair in pairs for cell in pair}
     for i in range(size[0]):
         cells = range(i * size[1], (i + 1) * size[1])

@@ -10,6 +10,8 @@ from matplotlib import pyplot
 from lib import Architecture, ModeTree
 from lib.audit import audit as audit_of
 from lib.audit import effective_field
+from lib.constructions.overlaps import overlap_construction
+from lib.exact.arithmetic import Real
 from lib.plots import (
     architectures,
     audit,
@@ -200,3 +202,21 @@ def test_numbers_of_one_byte_draw_the_same_picture(draw, number):
         assert len(plain) == len(bytes_)
         assert all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
                    for a, b in zip(plain, bytes_))
+
+
+@pytest.mark.parametrize("draw, found", [
+    (lambda axes, rows: windows.draw_pairs(axes, rows, (2, 2)), 2),
+    (lambda axes, rows: widths.draw_routes(axes, ModeTree.star(4, 2, 4), rows), 2)])
+def test_row_modes_that_can_be_read_once_are_read_once(draw, found):
+    """The matching and the routes were those of no rows at all: none."""
+    with style.figure() as (_, axes):
+        assert draw(axes, iter((0, 2))) == draw(axes, (0, 2)) == found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pixel_travels_through_rounded_numbers(seed):
+    """With templates other than units a sign is 0.999..., which was cut off to the 0 of padding."""
+    templates = torch.randn(2, 2, generator=torch.Generator("cpu").manual_seed(seed)).double()
+    built = overlap_construction(moves.two_hops().architecture, templates, Real(), layer=2, shift=3)
+    assert [moves.traveling_signs(net, (1, 4)) for net in (built, moves.two_hops())] == 2 * [
+        [[1, -1, 1, 1, -1, 1, 1, 1], [-1, -1, 1, -1, -1, 1, 1, 0], [-1, 1, -1, -1, -1, 0, 0, 0]]]
