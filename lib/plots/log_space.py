@@ -116,8 +116,15 @@ def stored_records() -> tuple[dict, list[dict]]:
 
 def stored_accuracies(
     networks: Sequence[Mapping], model: str, way: str, missing: str
-) -> tuple[float, float]:
+) -> tuple[float, float | None]:
     """Mean test accuracy over the seeds in percent, and half its 95 percent interval.
+
+    Of a single seed there is no interval: None.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, way or share of missing pixels.
 
     Examples
     --------
@@ -126,8 +133,11 @@ def stored_accuracies(
     True
     """
     choice("stored_accuracies: model", model, sorted({network["model"] for network in networks}))
-    values = [100 * network["accuracy"][missing][way] for network in networks
-              if network["model"] == model]
+    found = [network["accuracy"] for network in networks if network["model"] == model]
+    choice("stored_accuracies: missing", missing, found[0])
+    ways = [name for name in found[0][missing] if name != "missing"]  # the share of the pixels
+    choice(f"stored_accuracies: way of {model}", way, ways)
+    values = [100 * accuracy[missing][way] for accuracy in found]
     return interval(values)
 
 

@@ -343,9 +343,15 @@ def test_the_cover_of_other_images():
     assert found == {(x + 0.1, y + 0.1, 2.8, 1.8) for x in (0, 2) for y in range(3)}
 
 
-def test_a_model_without_networks_is_named():
-    with pytest.raises(ValueError, match="stored_accuracies: model"):
-        log_space.stored_accuracies(log_space.stored_records()[1], "Mixture", "marginal", "")
+@pytest.mark.parametrize("place, named", [
+    (("Mixture", "marginal", ""), "stored_accuracies: model='Mixture'"),
+    (("mixture", "marginal", "pixels-0.6"), "stored_accuracies: missing='pixels-0.6'; .*0.75"),
+    (("logistic", "marginal", "pixels-0.5"), "way of logistic='marginal'; need .* 'mean', 'zero'"),
+    (("logistic", "missing", "pixels-0.5"), "way of logistic='missing'")])
+def test_accuracies_that_are_not_stored_are_named(place, named):
+    """Ways of other models ended in a KeyError; the share of missing pixels is no accuracy."""
+    with pytest.raises(ValueError, match=named):
+        log_space.stored_accuracies(log_space.stored_records()[1], *place)
 
 
 @pytest.mark.parametrize("draw", [
