@@ -210,7 +210,8 @@ def draw_accuracies(axes: Axes, found: Mapping[str, Mapping[str, Sequence[float]
     ----------
     axes : matplotlib Axes
     found : mapping from kind to mapping from geometry to sequence of float
-        One accuracy per seed; a geometry without any has no row.
+        One accuracy per seed; a geometry without any has no row, one that is none of
+        ``GEOMETRY_COLORS`` is dark.
     title : str
 
     Examples
@@ -223,7 +224,7 @@ def draw_accuracies(axes: Axes, found: Mapping[str, Mapping[str, Sequence[float]
         row = {geometry: values for geometry, values in row.items() if len(values)}
         ticks.append((place + (len(row) - 1) / 2, kind))
         for geometry, values in row.items():
-            color = GEOMETRY_COLORS[geometry]
+            color = GEOMETRY_COLORS.get(geometry, INK)
             axes.plot(values, [place] * len(values), "o", color=color, alpha=0.6)
             mean = sum(values) / len(values)
             axes.plot([mean, mean], [place - 0.35, place + 0.35], color=color, linewidth=3)

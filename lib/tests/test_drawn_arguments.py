@@ -220,3 +220,11 @@ def test_a_pixel_travels_through_rounded_numbers(seed):
     built = overlap_construction(moves.two_hops().architecture, templates, Real(), layer=2, shift=3)
     assert [moves.traveling_signs(net, (1, 4)) for net in (built, moves.two_hops())] == 2 * [
         [[1, -1, 1, 1, -1, 1, 1, 1], [-1, -1, 1, -1, -1, 1, 1, 0], [-1, 1, -1, -1, -1, 0, 0, 0]]]
+
+
+def test_geometries_of_a_readers_own_have_rows_too():
+    """They ended in a KeyError: the colors are those of the stored networks."""
+    with style.figure() as (_, axes):
+        geometry.draw_accuracies(axes, {"product": {"dilated": [0.7, 0.8], "square": [0.9]}})
+    assert [(text.get_text(), text.get_color()) for text in axes.texts] == [
+        ("dilated", style.INK), ("square", geometry.GEOMETRY_COLORS["square"])]
