@@ -566,9 +566,10 @@ for task, geometry in itertools.product(made.TASKS, ("square", "mirror")):
 
 
 def ahead(task, one, other):
-    """Points by which one geometry is ahead, in the median seed."""
+    """Points by which one geometry is ahead, in the median of the seeds."""
     points = sorted(a - b for a, b in zip(live[task, one], live[task, other]))
-    return 100 * points[len(points) // 2]
+    middle = (points[len(points) // 2] + points[~(len(points) // 2)]) / 2
+    return 100 * middle
 
 
 far, clear = 15, 3  # points

@@ -58,6 +58,15 @@ def test_the_table_of_designs_has_the_widths_of_all_nodes():
     assert widths_of(design_widths(shape, ["even-odd"], 150).tree) == (4, 1, 1)
 
 
+@pytest.mark.parametrize("found, points", [
+    ([0.9], 40), ([0.9, 0.5], 20), ([0.7, 0.5, 0.9], 20), ([0.5, 0.6, 0.8, 0.9], 20)])
+def test_the_median_of_any_number_of_seeds_is_one(found, points):
+    """Of two seeds, notebook 6 reported the larger lead."""
+    names = functions_of("06_pooling_geometry", 1000003)
+    names["live"] = {("symmetry", "mirror"): found, ("symmetry", "square"): [0.5] * len(found)}
+    assert names["ahead"]("symmetry", "mirror", "square") == pytest.approx(points)
+
+
 @pytest.mark.parametrize("name, answer", [
     ("04-maxima", ((1, 10**9, 10**17), (2, 10**10, 0))),
     ("04-numbers", lambda d, e, M: 10 ** (M * d + e)),
