@@ -79,7 +79,8 @@ def split_windows(partition, side: int) -> list[tuple[int, int]]:
     """
     side = integer("split_windows: side", side, 0)
     rows = set(split_modes(partition, (side, side))[0])
-    corners = [(i, j) for i in range(0, side, 2) for j in range(0, side, 2)]
+    starts = range(0, side - 1, 2)  # of an odd side the last line is in no window
+    corners = [(i, j) for i in starts for j in starts]
     return [(i, j) for i, j in corners
             if 0 < len(rows & {i * side + j, i * side + j + 1, (i + 1) * side + j,
                                (i + 1) * side + j + 1}) < 4]

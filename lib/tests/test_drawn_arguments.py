@@ -15,6 +15,7 @@ from lib.exact.arithmetic import Real
 from lib.plots import (
     architectures,
     audit,
+    choices,
     connectivity,
     cp,
     crossing,
@@ -228,3 +229,9 @@ def test_geometries_of_a_readers_own_have_rows_too():
         geometry.draw_accuracies(axes, {"product": {"dilated": [0.7, 0.8], "square": [0.9]}})
     assert [(text.get_text(), text.get_color()) for text in axes.texts] == [
         ("dilated", style.INK), ("square", geometry.GEOMETRY_COLORS["square"])]
+
+
+def test_windows_of_an_odd_side_do_not_reach_into_the_next_row():
+    """The last pixel of a row stood beside the first one of the next: two windows were split."""
+    assert choices.split_windows((0, 3, 6), 3) == [(0, 0)]
+    assert choices.split_windows((2, 5, 8), 3) == choices.split_windows((0,), 1) == []
