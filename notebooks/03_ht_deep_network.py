@@ -374,7 +374,7 @@ shallow_points = [(stars[Z].parameter_count(), rank)
                   for Z, rank in star_ranks.items()]
 deep_points = {r: (deeps[r].parameter_count(), rank)
                for r, rank in deep_ranks.items()}
-size_figure = depth.draw_rank_against_size(shallow_points, deep_points)
+size_figure = depth.draw_rank_against_size(shallow_points, deep_points, dim)
 
 # %% [markdown]
 # The right chart in numbers. Three ranks are certified here, the others follow from the theorem.

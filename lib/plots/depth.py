@@ -164,13 +164,15 @@ def draw_point(pair, matrix, step: int) -> Figure:
     return drawing
 
 
-def draw_rank_against_size(shallow: Points, deep: Mapping[int, tuple]) -> Figure:
-    """Rank against parameters beside channels against positions, for M = r = 4 at the right.
+def draw_rank_against_size(shallow: Points, deep: Mapping[int, tuple], width: int = 4) -> Figure:
+    """Rank against parameters beside channels against positions, the latter for M = r.
 
     Parameters
     ----------
     shallow, deep
         As :func:`draw_rank_against_parameters` takes them.
+    width : int
+        M and r at the right.
 
     Returns
     -------
@@ -182,7 +184,7 @@ def draw_rank_against_size(shallow: Points, deep: Mapping[int, tuple]) -> Figure
     """
     with figure(7, 3.5, columns=2) as (drawing, axes):
         draw_rank_against_parameters(axes[0], shallow, deep)
-        draw_channels_needed(axes[1], [2, 4, 8, 16, 32], 4, [2, 4, 8])
+        draw_channels_needed(axes[1], [2, 4, 8, 16, 32], width, [2, 4, 8])
     return drawing
 
 

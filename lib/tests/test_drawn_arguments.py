@@ -11,6 +11,7 @@ from lib import Architecture, ModeTree
 from lib.audit import audit as audit_of
 from lib.audit import effective_field
 from lib.constructions.overlaps import overlap_construction
+from lib.course import ROOT
 from lib.exact.arithmetic import Real
 from lib.plots import (
     architectures,
@@ -235,3 +236,12 @@ def test_windows_of_an_odd_side_do_not_reach_into_the_next_row():
     """The last pixel of a row stood beside the first one of the next: two windows were split."""
     assert choices.split_windows((0, 3, 6), 3) == [(0, 0)]
     assert choices.split_windows((2, 5, 8), 3) == choices.split_windows((0,), 1) == []
+
+
+def test_both_charts_of_depth_are_of_the_same_templates():
+    """With three templates in notebook 3 the right chart stood for four, its table for three."""
+    drawing = depth.draw_rank_against_size([(10, 1), (20, 2)], {1: (10, 1), 2: (20, 16)}, 3)
+    shallow, *_ = (line.get_ydata() for line in drawing.axes[1].lines if len(line.get_xdata()) > 1)
+    assert list(shallow) == [3 ** (size // 2) for size in (2, 4, 8, 16, 32)]
+    notebook = (ROOT / "notebooks" / "03_ht_deep_network.py").read_text(encoding="utf-8")
+    assert "draw_rank_against_size(shallow_points, deep_points, dim)" in notebook
