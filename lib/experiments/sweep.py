@@ -264,7 +264,8 @@ def seconds_per_image(job, settings, device="cpu"):
         narrow = (dataclasses.replace(job[-1], channels=MEASURED_CHANNELS),)
         return seconds_per_image(narrow, settings, device) * weight(job) / weight(narrow)
     size = max(10, min(settings.batch_size, 1024 // job[-1].channels))
-    quick = dataclasses.replace(settings, data="dead-leaves", images=size, batch_size=size)
+    quick = dataclasses.replace(settings, data="dead-leaves", images=size,
+                                batch_size=min(size, settings.batch_size))
     data = dead_leaves(size, leaves=10)
     trainer = Trainer(job, quick, data, device)
     trainer.run_epoch()

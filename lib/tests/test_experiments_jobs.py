@@ -390,10 +390,15 @@ def test_a_lost_scheduler_is_one_sentence(monkeypatch):
                                   "stored, the same command continues")
 
 
-@pytest.mark.parametrize("width, batch, measured", [(64, 500, 16), (16, 500, 64), (16, 25, 25),
-                                                    (256, 500, 10), (4, 128, 128)])
-def test_a_measurement_uses_small_batches_of_dead_leaves(monkeypatch, width, batch, measured):
-    """As many images as one batch; each epoch here takes two seconds."""
+@pytest.mark.parametrize("width, batch, measured, steps", [
+    (64, 500, 16, 1), (16, 500, 64, 1), (16, 25, 25, 1), (256, 500, 10, 1), (4, 128, 128, 1),
+    (16, 1, 10, 10), (256, 4, 10, 3)])
+def test_a_measurement_uses_small_batches_of_dead_leaves(monkeypatch, width, batch, measured,
+                                                         steps):
+    """As many images as one batch, at least ten, and no larger batches than the training's.
+
+    Each epoch here takes two seconds.
+    """
     made, clock = [], iter(range(0, 1000, 2))
 
     class Timed:
@@ -411,8 +416,9 @@ def test_a_measurement_uses_small_batches_of_dead_leaves(monkeypatch, width, bat
     job, settings = some("B2", 2, width), Settings("cifar-10", None, 7, batch)
     found = sweep.seconds_per_image(job, settings)
     (one,) = made
-    assert one.given == (job, Settings("dead-leaves", measured, 7, measured), range(measured),
-                         "cpu")
+    step = min(batch, measured)
+    assert one.given == (job, Settings("dead-leaves", measured, 7, step), range(measured), "cpu")
+    assert -(-measured // step) == steps
     assert one.epochs == 1 + 1 and found == 6 / 1 / measured
 
 
