@@ -69,7 +69,7 @@ for B in (1, 2, 3, 4, 5):
 # %% [markdown]
 # ## A task that can only be memorized
 #
-# *Dead leaves*: disks of random sizes and colors fall on each other until the plane is covered.
+# *Dead leaves*: disks of random sizes and colors fall on each other until little of the ground is bare.
 # Such images share some of the statistics of photographs. The ten classes are arbitrary, so a network
 # succeeds only by remembering every exemplar, in all its augmented versions: moved and flipped, or
 # with shifted colors.

@@ -125,9 +125,10 @@ class ImageSet:
 def dead_leaves(count=200, seed=0, leaves=120, smallest=2.0, largest=16.0):
     """Images of occluding disks with random places, radii and colors.
 
-    The dead-leaves model of mathematical morphology: disks fall one on another until the plane is
-    covered.  Radii follow the power law r^-3, which makes the image statistics nearly independent
-    of scale, as in natural images.
+    The dead-leaves model of mathematical morphology: disks fall one on another.  In the model they
+    do so until the plane is covered; here a given number does, and of the default about one pixel
+    in sixteen stays bare, in a color of its image.  Radii follow the power law r^-3, which makes
+    the image statistics nearly independent of scale, as in natural images.
 
     Parameters
     ----------

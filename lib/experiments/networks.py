@@ -107,15 +107,16 @@ def initial_weights(block, channels, seed):
     Returns
     -------
     dict of str to torch.Tensor
-        ``"conv0"`` ... ``"conv4"`` of shape (C, inputs, B, B), ``"bias0"`` ... of shape (C,), or
+        For windows of side B ``"conv0"`` ... ``"conv4"`` of shape (C, inputs, B, B), or
+        (C, inputs, 1, 1) where all offsets share a map, ``"bias0"`` ... of shape (C,), or
         (C, B, B) where every offset has a map of its own, ``"depth0"`` ... of shape (C, 1, B, B)
         where a depthwise sum follows, ``"head"`` of shape (C, 10) and ``"head_bias"`` of shape
         (10,), float32.
 
     Examples
     --------
-    >>> tuple(initial_weights("B3", 4, seed=0)["conv1"].shape)
-    (4, 4, 3, 3)
+    >>> [tuple(initial_weights(kind, 4, seed=0)["conv1"].shape) for kind in ("B3", "same3")]
+    [(4, 4, 3, 3), (4, 4, 1, 1)]
     """
     kind = KINDS[choice("initial_weights: block", block, KINDS)]
     channels = integer("initial_weights: channels", channels, 1)

@@ -28,12 +28,14 @@ a node of width 2, so that no design is too narrow for a single position."""
 RECTIFIERS = {"early": (16, 8, 4, 2), "deep": (2, 4, 8, 16)}
 SETTINGS = {
     "circuits": {"starts": 12, "steps": 150, "rate": 0.03, "seed": 0},
-    "rectifiers": {"starts": 12, "steps": 1500, "rate": 0.005, "batch": 128, "seed": 0},
+    "rectifiers": {"starts": 12, "steps": 1500, "rate": 0.005, "batch": 128,
+                   "seed": {"early": 0, "deep": 1}},
     "budget": 150, "positions": 8, "dim": 4, "signs": 16, "inputs": "others for every start",
     "widths": {name: list(widths) for name, widths in RECTIFIERS.items()},
 }
 """Of the stored runs: steps of Adam at a rate that falls to zero over the second half. Circuits see
-all inputs in each step, every start of a rectifier network 128 fresh ones."""
+all inputs in each step, every start of a rectifier network 128 fresh ones. With one seed both
+rectifier networks would read the same signs, and no test of their difference would hold."""
 
 
 def blocks(positions: int, j: int) -> list[int]:
@@ -313,6 +315,7 @@ def trainings() -> dict[str, Callable[[], list[float]]]:
                 lambda tree=tree, task=pairs: fit_circuit(tree, matches(*size, *task), **circuits))
     for task in ("near", "far"):
         for name, widths in RECTIFIERS.items():
+            own = {**rectifiers, "seed": rectifiers["seed"][name]}
             named[f"rectifiers, {task}: {name}"] = (
-                lambda widths=widths, task=task: fit_rectifiers(widths, task, **rectifiers))
+                lambda widths=widths, task=task, own=own: fit_rectifiers(widths, task, **own))
     return named

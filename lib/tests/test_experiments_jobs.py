@@ -390,10 +390,17 @@ def test_a_lost_scheduler_is_one_sentence(monkeypatch):
                                   "stored, the same command continues")
 
 
-@pytest.mark.parametrize("width, batch, measured", [(64, 500, 16), (16, 500, 64), (16, 25, 25),
-                                                    (256, 500, 10), (4, 128, 128)])
-def test_a_measurement_uses_small_batches_of_dead_leaves(monkeypatch, width, batch, measured):
-    """As many images as one batch; each epoch here takes two seconds."""
+@pytest.mark.parametrize("width, batch, measured, steps, device", [
+    (64, 500, 16, 1, "cpu"), (16, 500, 64, 1, "cpu"), (16, 25, 25, 1, "cpu"),
+    (256, 500, 10, 1, "cpu"), (4, 128, 128, 1, "cpu"), (16, 1, 10, 10, "cpu"),
+    (256, 4, 10, 3, "cpu"), (256, 500, 500, 1, "cuda:0"), (64, 1000, 700, 1, "mps")])
+def test_a_measurement_uses_batches_of_dead_leaves(monkeypatch, width, batch, measured, steps,
+                                                   device):
+    """At least ten images, no larger batches than the training's, and small ones on a CPU alone.
+
+    In the stored runs a step of a GPU took as long with 25 images as with 128.  Each epoch here
+    takes two seconds.
+    """
     made, clock = [], iter(range(0, 1000, 2))
 
     class Timed:
@@ -408,11 +415,12 @@ def test_a_measurement_uses_small_batches_of_dead_leaves(monkeypatch, width, bat
     monkeypatch.setattr(sweep, "SECONDS_PER_MEASUREMENT", 4)
     monkeypatch.setattr(sweep.time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(sweep, "dead_leaves", lambda count, leaves: range(count * (leaves == 10)))
-    job, settings = some("B2", 2, width), Settings("cifar-10", None, 7, batch)
-    found = sweep.seconds_per_image(job, settings)
+    job, settings = some("B2", 2, width), Settings("cifar-10", 700, 7, batch)
+    found = sweep.seconds_per_image(job, settings, device)
     (one,) = made
-    assert one.given == (job, Settings("dead-leaves", measured, 7, measured), range(measured),
-                         "cpu")
+    step = min(batch, measured)
+    assert one.given == (job, Settings("dead-leaves", measured, 7, step), range(measured), device)
+    assert -(-measured // step) == steps
     assert one.epochs == 1 + 1 and found == 6 / 1 / measured
 
 

@@ -146,6 +146,16 @@ def test_dead_leaves_fall_one_on_another():
         dead_leaves(10, largest="16")
 
 
+def test_a_sixteenth_of_dead_leaves_stays_bare():
+    """The docstring says so: 120 disks do not cover the plane."""
+    count, leaves = 100, 120
+    draw = generator_for("dead leaves", 0)
+    torch.rand((count, 6 * leaves), generator=draw)  # radii, places, colors
+    grounds = (torch.rand((count, 3, 1, 1), generator=draw) * 255).round()
+    bare = (dead_leaves(count).images == grounds).all(1).double().mean()
+    assert round(float(bare), 3) == 0.063
+
+
 def test_patches_are_cut_at_the_places_of_a_random_order():
     pixels, data = photograph(), photograph_patches(12, seed=3)
     places = torch.randperm(569 * 481, generator=generator_for("photograph", 3))[:12].tolist()
