@@ -229,7 +229,7 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
             reached = torch.maximum(reached, least.reshape([-1] + [1] * (modes - 1 - i)))
         if torch.equal(reached, values):
             return ModeTree.star(modes, tensor.shape[0], 1), weights
-        gap, largest = float((values - reached).max()), float(values.max())
+        gap, largest = (values - reached).max().item(), values.max().item()
         if tensor.is_floating_point() and gap <= 16 * torch.finfo(tensor.dtype).eps * largest:
             warnings.warn(f"single_channel: None for a gap of {gap:.1g} beside entries up to "
                           f"{largest:.3g}, which roundings may leave; need exact entries, as of a "
