@@ -221,7 +221,7 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
         values = sign * tensor.double()  # of unsigned numbers the negatives would wrap around
         if bool((values < 0).any()):
             continue
-        weights = {(): torch.tensor([float(sign)]).double()}
+        weights = {(): values.new_tensor([sign])}
         reached = torch.zeros_like(values)
         for i in range(modes):
             least = values.movedim(i, 0).flatten(1).amin(1) if modes > 1 else values
@@ -286,7 +286,7 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
         leaves = [leaf.clamp_min(0) for leaf in leaves]
     lowest = torch.stack([leaf.min() for leaf in leaves]).max()
     steps = torch.unique(torch.cat(leaves).clamp_min(lowest))  # the values taken, increasing
-    below = {(t,): torch.cat([torch.ones(1, tree.dim).double(), (leaf < steps[1:, None]).double()])
+    below = {(t,): torch.cat([torch.ones_like(leaf[None]), (leaf < steps[1:, None]).double()])
              for t, leaf in enumerate(leaves)}
     below[()] = weights[()] * torch.cat([steps[-1:], -steps.diff()])
     return ModeTree(Node(tree.root.children, len(steps)), tree.dim, tree.grid), below
