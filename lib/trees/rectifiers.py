@@ -322,7 +322,7 @@ def maxima_rank_bound(partition: Partition, modes: int, dim: int, channels: int 
 
 
 def largest_average_rank(partition: Partition, modes: int, dim: int) -> int:
-    """The largest rank of a deep network with ReLU and average pooling, of any width.
+    """The largest rank of a deep network with ReLU and average pooling, of any width, unshared.
 
     Parameters
     ----------
@@ -336,7 +336,7 @@ def largest_average_rank(partition: Partition, modes: int, dim: int) -> int:
 
     Notes
     -----
-    "Which partitions average pooling can cross" in book/rectifier-networks.md.
+    "Which partitions averages can cross" in book/rectifier-networks.md.
 
     Examples
     --------
