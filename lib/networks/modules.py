@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn.functional import relu
 
 from ..checks import choice, flag, floats, integer, kind
 from ..exact.arithmetic import Real
@@ -62,7 +61,7 @@ def initial_weights(
     a rectifier, is the second moment of the sum of n (rectified) standard normal numbers; n**2
     times that for means. Those of maxima keep it in windows of one cell: variance 2/C with a
     rectifier, 1/C without. Larger windows let it grow, in layers of 2 x 2 by 3.1 and by 1.6.
-    Of activations the rectifier alone is known here, by its name or as a function of torch.
+    The rectifier is known by its name, ``"relu"``; functions count as no activation here.
 
     Examples
     --------
@@ -75,7 +74,7 @@ def initial_weights(
     choice("initial_weights: pooling", pooling, POOLINGS)
     weight_shape, bias_shape = shapes
     n, channels = math.prod(weight_shape[-axes:]), weight_shape[-axes - 1]
-    rectified = isinstance(activation, nn.ReLU) or activation in ("relu", torch.relu, relu)
+    rectified = activation == "relu"
     moment = n / 2 + n * (n - 1) / (2 * math.pi) if rectified else n
     variance = {
         "product": 1 / (channels * n),
