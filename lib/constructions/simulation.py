@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..checks import kind
+from ..exact.device import made_on_the_cpu
 from ..networks.architecture import Architecture
 from .pieces import idle_layer
 
@@ -92,6 +93,7 @@ def _explain(larger, smaller):
             "only stride-1 layers as wide as what passes through them")
 
 
+@made_on_the_cpu
 def simulate(larger: Architecture, smaller: Architecture, weights) -> list[tuple]:
     """Weights of the larger network under which it computes what the smaller does.
 

@@ -238,7 +238,7 @@ def entanglement_entropy(matrix, base: float = math.e) -> float:
     if not 1 < real("entanglement_entropy: base", base):
         raise ValueError(f"entanglement_entropy: base={base}; the base of a logarithm that "
                          "measures must be above 1")
-    values = singular_values(matrix)
+    values = singular_values(matrix).detach()
     if not values.any():
         shape = tuple(torch.as_tensor(matrix).shape)
         raise ValueError(f"entanglement_entropy: the {shape} matrix is zero, it has no entropy")

@@ -285,6 +285,10 @@ def grid_network(
     output = integer("grid_network: output", output, 0, outputs - 1)
 
     def network(inputs: torch.Tensor) -> torch.Tensor:
+        needed = prod(architecture.size), architecture.channels
+        if tuple(inputs.shape[1:]) != needed:
+            raise ValueError(f"grid_network: inputs of shape {tuple(inputs.shape)}; the "
+                             f"architecture needs (batch, {needed[0]}, {needed[1]})")
         x = inputs.movedim(-1, 1).unflatten(2, architecture.size)  # (batch, M, *cells)
         scores = forward(architecture, weights, x, arithmetic, pooling, activation)
         return scores.flatten(1)[:, output]

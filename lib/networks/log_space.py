@@ -35,7 +35,9 @@ class _Mex(torch.autograd.Function):
         gaps = torch.where(values == pivot, 0, values - pivot)  # one sign, so no exponential > 1
         powers = torch.where(gaps == 0, 0, beta * gaps)  # also for infinite beta
         powers = torch.where(beta == 0, 0, powers)
-        log_mean = torch.log1p(torch.expm1(powers).mean(-1, keepdim=True))
+        below = torch.expm1(powers).mean(-1, keepdim=True)
+        log_mean = torch.where(  # of one among many, 1 plus a number near -1 has lost its digits
+            below < -0.5, powers.exp().mean(-1, keepdim=True).log(), below.log1p())
         shares = powers.softmax(-1)
         # near beta = 0 the quotients lose all digits: cumulants of the gaps instead
         first = gaps.mean(-1, keepdim=True)

@@ -61,6 +61,7 @@ def initial_weights(
     a rectifier, is the second moment of the sum of n (rectified) standard normal numbers; n**2
     times that for means. Those of maxima keep it in windows of one cell: variance 2/C with a
     rectifier, 1/C without. Larger windows let it grow, in layers of 2 x 2 by 3.1 and by 1.6.
+    The rectifier is known by its name, ``"relu"``; functions count as no activation here.
 
     Examples
     --------

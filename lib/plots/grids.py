@@ -80,8 +80,8 @@ def draw_grid_matrix(axes: Axes, matrix: torch.Tensor, partition: Partition) -> 
             pixels = dict(zip(row_modes + column_modes, row + column))
             x, y = 1.25 * (c + 1), -1.25 * (r + 1)
             _image(axes, x, y, pixels, row_modes)
-            axes.text(x + 0.34, y + 0.91, number(float(matrix[r, c])), ha="center", va="center",
-                      fontsize=12, fontweight="bold")
+            axes.text(x + 0.34, y + 0.91, number(float(matrix[r, c].item())), ha="center",
+                      va="center", fontsize=12, fontweight="bold")
     for c, column in enumerate(shown):
         _image(axes, 1.25 * (c + 1), 0.0, dict(zip(column_modes, column)), row_modes)
     axes.plot([1.02, 1.02], [0.7, -5.1], color=INK, linewidth=0.8)

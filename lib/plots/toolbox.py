@@ -38,7 +38,7 @@ def draw_table(axes: Axes, table: torch.Tensor, title: str = "", step: Sequence[
     >>> with figure() as (drawing, axes):
     ...     draw_table(axes, torch.eye(4), "identity", step=(2, 2))
     """
-    share = on_paper(table.abs()).astype(float) / max(float(table.abs().max()), 1.0)
+    share = on_paper(table.abs()).astype(float) / max(table.abs().max().item(), 1.0)
     axes.imshow(1 - 0.45 * share[..., None] * (1 - _BLUE), interpolation="nearest")
     for r, row in enumerate(table.tolist()):
         for c, value in enumerate(row):

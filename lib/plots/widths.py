@@ -167,8 +167,8 @@ def draw_spectra(axes: Axes, spectra: Mapping[str, torch.Tensor]) -> None:
             axes.plot(range(1, len(values) + 1), values, "o-", color=color, markersize=3)
         label_line(axes, last, float(values[last - 1]), name, color,
                    xytext=(-2, -12) if last > 1 else (9, 4))
-    least = min((float(share) for values in spectra.values() for share in values if share > 0),
-                default=1)
+    least = min((float(share) for values in spectra.values() for share in on_paper(values)
+                 if share > 0), default=1)
     low = min(1e-13, least / 1e3)  # with room for a name, and for what a shared axis shows already
     if axes.get_yscale() == "log":
         low = min(low, axes.get_ylim()[0])

@@ -253,6 +253,8 @@ def test_pairs_may_be_read_once():
     (lambda: coefficient_tensor(ModeTree.star(20000, 2, 1), {}), "more than 10.6020 entries"),
     (lambda: forward(NET, real_weights(NET), torch.ones(1, 2, 4).double().to("meta")),
      "on cpu and meta; need one device"),
+    (lambda: grid_tensor(grid_network(NET, real_weights(NET)), torch.eye(2).double(), 3),
+     r"grid_network: inputs of shape \(8, 3, 2\); .* needs \(batch, 4, 2\)"),
 ])
 def test_mistakes_are_named(call, message):
     with pytest.raises((TypeError, ValueError), match=message):

@@ -207,3 +207,17 @@ def test_a_letter_of_four_chapters_stands_in_the_notation():
     missing = {letter for letter in used if used.count(letter) > 3}
     assert "M" in missing and r"\beta" in missing
     assert not missing - letters(ROOT / "book" / "notation.md")
+
+
+def test_titles_that_docstrings_quote_stand_on_the_page_that_they_name():
+    found, missing = 0, []
+    for module in sorted(ROOT.glob("lib/**/*.py")):
+        text = " ".join(module.read_text(encoding="utf-8").split())
+        for match in re.finditer(r'(book/[\w-]+\.md)((?:, "[^"]+")*)', text):
+            if "tests" not in module.parts and (ROOT / match[1]).is_file():
+                written = " ".join((ROOT / match[1]).read_text(encoding="utf-8").split())
+                before = re.split("[.;]", text[max(0, match.start() - 200):match.start()])[-1]
+                titles = re.findall('"([A-Z][^"]+)"', before + match[2])
+                found += len(titles)
+                missing += [(module.stem, title) for title in titles if title not in written]
+    assert found > 15 and not missing

@@ -30,6 +30,7 @@ from lib import (
     log_forward,
     matching_construction,
     matricize,
+    maximum_as_products,
     mex,
     missing_pixels,
     missing_rectangles,
@@ -37,6 +38,8 @@ from lib import (
     photograph_patches,
     rectifier_construction,
     signed_log,
+    simulate,
+    single_channel,
     singular_values,
     two_layer_construction,
     universal_weights,
@@ -60,6 +63,8 @@ TREE_WEIGHTS, WEIGHTS = (kind.random_weights(Real(), seeded(2)) for kind in (TRE
 RESIDUES, SEQUENCE = NET.random_weights(Modular(), seeded(3)), IMAGES.reshape(2, 40, 2)
 DILATED_WEIGHTS = DILATED.random_weights(Real(), seeded(4))
 ONES = [(torch.ones(1, 2, 2).double(), None)]
+ROWS = torch.tensor([[1.0, 4.0], [3.0, 4.0]])
+CHANNEL = single_channel(ROWS)
 BUILT = overlap_construction(LINE, BASE, Real())
 SHOWN = indices(2, 4)
 SPOTS = torch.rand(3, 32, 32, generator=seeded(5)) < 0.3
@@ -95,6 +100,10 @@ CALLS = {
     "certify_rectifier": lambda: certify_rectifier(
         Architecture((2,), 2, ((2, 2, 1),)), ONES, [0]).rank,
     "universal_weights": lambda: [*universal_weights(IMAGES[:2, :, :2, 0])[1].values()],
+    "single_channel": lambda: [*single_channel(ROWS)[1].values()],
+    "maximum_as_products": lambda: [*maximum_as_products(*CHANNEL)[1].values()],
+    "simulate": lambda: simulate(Architecture((4, 4), 2, ((3, 1, 2), (1, 1, 2), (4, 4, 1))), NET,
+                                 WEIGHTS),
     "random weights": lambda: [TREE.random_weights(Modular(), seeded(0))[()],
                                NET.random_weights(Real(), seeded(0))[0][0]],
     "missing pixels": lambda: [missing_pixels(3, (4, 4), 0.5, seeded(0)),

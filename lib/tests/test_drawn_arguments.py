@@ -13,6 +13,7 @@ from lib.audit import effective_field
 from lib.constructions.overlaps import overlap_construction
 from lib.course import ROOT
 from lib.exact.arithmetic import Real
+from lib.exact.ranks import entanglement_entropy, singular_values
 from lib.plots import (
     architectures,
     audit,
@@ -35,6 +36,7 @@ from lib.plots import (
     windows,
 )
 from lib.trees.mixtures import DilatedNetwork
+from lib.trees.rectifiers import single_channel
 from lib.trees.routing import smallest_cut
 
 ROW = Architecture((8,), 3, ((3, 1, 2), (3, 1, 2), (8, 8, 1)))
@@ -140,12 +142,18 @@ def test_shares_stand_at_their_widths():
     assert axes[1].lines[0].get_xydata().tolist() == [[1, 0.5], [2, 0.1]]
 
 
-def test_a_matrix_with_gradients_is_drawn_without_a_warning():
+@pytest.mark.parametrize("take", [
+    cp.draw_outer_product,
+    lambda axes, matrix: grids.draw_grid_matrix(axes, matrix, "left-right"),
+    lambda axes, matrix: toolbox.draw_table(axes, matrix, "table"),
+    lambda axes, matrix: widths.draw_spectra(axes, {"deep": singular_values(matrix)}),
+    lambda axes, matrix: entanglement_entropy(matrix), lambda axes, matrix: single_channel(matrix)])
+def test_a_matrix_with_gradients_is_drawn_and_measured_without_a_warning(take):
     torch.set_warn_always(True)  # it would come once in a process
     try:
         with style.figure() as (_, axes), warnings.catch_warnings():
             warnings.simplefilter("error")
-            cp.draw_outer_product(axes, torch.ones(2, 2, requires_grad=True))
+            take(axes, torch.eye(4, requires_grad=True))
     finally:
         torch.set_warn_always(False)
 

@@ -94,6 +94,20 @@ def test_mex_of_the_log_of_zero_with_an_exponent_just_below_zero(dtype, beta):
     assert values.grad.tolist() == [0, 1, 0] and exponent.grad.isfinite()
 
 
+@pytest.mark.parametrize("dtype, many", [
+    (torch.bfloat16, 1024), (torch.float16, 4096), (torch.float32, 10**6)])
+@pytest.mark.parametrize("beta", [1, -1])
+def test_mex_of_one_among_many_lacks_no_more_than_their_logarithm(dtype, many, beta):
+    values = torch.full((many,), -60.0 * beta, dtype=dtype)
+    values[0] = 0
+    exponent = torch.tensor(float(beta), dtype=dtype, requires_grad=True)
+    found, expected = mex(values, exponent), -math.log(many) / beta
+    found.backward()
+    tolerance = 4 * torch.finfo(dtype).eps * math.log(many)
+    assert abs(found.item() - expected) < tolerance
+    assert abs(exponent.grad.item() - math.log(many)) < tolerance
+
+
 def test_mex_with_an_exponent_for_every_entry_along_another_axis():
     values, betas = draw((3, 5)), torch.tensor([-math.inf, -1, 0, 2, math.inf], dtype=DOUBLE)
     found = mex(values, betas, dim=0)

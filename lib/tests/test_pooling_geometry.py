@@ -4,6 +4,7 @@ import itertools
 import random
 from math import comb
 
+import numpy as np
 import pytest
 import torch
 
@@ -73,6 +74,15 @@ def test_the_trained_networks_have_the_windows_of_the_theory(geometry):
 def test_geometries_that_do_not_fit_are_refused(grid, geometry, words):
     with pytest.raises(ValueError, match=f"pooling_order: .*{words}"):
         pooling_order(grid, geometry)
+
+
+def test_geometries_may_be_an_array_of_names():
+    names = ["mirror", "square", "dilated"]
+    assert pooling_order(8, np.array(names)) == pooling_order(8, names)
+    assert pooling_order(8, np.array("mirror")) == pooling_order(8, "mirror")
+    for wrong in (np.array([names] * 3), set(names)):  # a set has no order
+        with pytest.raises(ValueError, match="pooling_order: geometry .* for 3 levels"):
+            pooling_order(8, wrong)
 
 
 def test_a_tree_has_the_windows_of_its_order():

@@ -9,7 +9,7 @@ from dataclasses import replace
 from math import comb, prod
 
 from ..bounds.partitions import Grid, Partition, split_modes
-from ..checks import integer, integers, kind, several, shown
+from ..checks import integer, integers, kind, native, several, shown
 from .tree import ModeTree
 
 __all__ = ["pooling_order", "pooling_tree", "published_bounds", "split_windows_rank"]
@@ -58,9 +58,9 @@ def pooling_order(grid: Grid, geometry: str | Sequence[str]) -> tuple[int, ...]:
     if len(sides) > 2 or len(set(sides)) != 1 or length != 2**levels or levels < 1:
         raise ValueError(f"pooling_order: grid {grid!r} is neither a power of two nor a square "
                          "with such a side, at least 2")
-    by_level = isinstance(geometry, (list, tuple))
-    names = tuple(geometry) if by_level else (geometry,) * levels
-    if len(names) != levels or any(name not in [*_PAIRS] for name in names):
+    by_level = isinstance(geometry, (list, tuple)) or getattr(geometry, "ndim", 0) == 1
+    names = tuple(geometry) if by_level else (native(geometry),) * levels
+    if len(names) != levels or not all(isinstance(name, str) and name in _PAIRS for name in names):
         raise ValueError(f"pooling_order: geometry {shown(geometry)} for {levels} levels; need one "
                          f"of {', '.join(_PAIRS)}, or one of them for every level")
     line = [(i,) for i in range(length)]  # the groups of places, in a row as in a column

@@ -221,7 +221,7 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
         values = sign * tensor.double()  # of unsigned numbers the negatives would wrap around
         if bool((values < 0).any()):
             continue
-        weights = {(): torch.tensor([float(sign)]).double()}
+        weights = {(): values.new_tensor([sign])}
         reached = torch.zeros_like(values)
         for i in range(modes):
             least = values.movedim(i, 0).flatten(1).amin(1) if modes > 1 else values
@@ -229,7 +229,7 @@ def single_channel(tensor: torch.Tensor) -> Pair | None:
             reached = torch.maximum(reached, least.reshape([-1] + [1] * (modes - 1 - i)))
         if torch.equal(reached, values):
             return ModeTree.star(modes, tensor.shape[0], 1), weights
-        gap, largest = float((values - reached).max()), float(values.max())
+        gap, largest = (values - reached).max().item(), values.max().item()
         if tensor.is_floating_point() and gap <= 16 * torch.finfo(tensor.dtype).eps * largest:
             warnings.warn(f"single_channel: None for a gap of {gap:.1g} beside entries up to "
                           f"{largest:.3g}, which roundings may leave; need exact entries, as of a "
@@ -286,7 +286,7 @@ def maximum_as_products(tree: ModeTree, weights: dict[Path, torch.Tensor]) -> Pa
         leaves = [leaf.clamp_min(0) for leaf in leaves]
     lowest = torch.stack([leaf.min() for leaf in leaves]).max()
     steps = torch.unique(torch.cat(leaves).clamp_min(lowest))  # the values taken, increasing
-    below = {(t,): torch.cat([torch.ones(1, tree.dim).double(), (leaf < steps[1:, None]).double()])
+    below = {(t,): torch.cat([torch.ones_like(leaf[None]), (leaf < steps[1:, None]).double()])
              for t, leaf in enumerate(leaves)}
     below[()] = weights[()] * torch.cat([steps[-1:], -steps.diff()])
     return ModeTree(Node(tree.root.children, len(steps)), tree.dim, tree.grid), below
@@ -322,7 +322,7 @@ def maxima_rank_bound(partition: Partition, modes: int, dim: int, channels: int 
 
 
 def largest_average_rank(partition: Partition, modes: int, dim: int) -> int:
-    """The largest rank of a deep network with ReLU and average pooling, of any width.
+    """The largest rank of a deep network with ReLU and average pooling, of any width, unshared.
 
     Parameters
     ----------
@@ -336,7 +336,7 @@ def largest_average_rank(partition: Partition, modes: int, dim: int) -> int:
 
     Notes
     -----
-    "Which partitions average pooling can cross" in book/rectifier-networks.md.
+    "Which partitions averages can cross" in book/rectifier-networks.md.
 
     Examples
     --------
