@@ -27,6 +27,8 @@ if "google.colab" in sys.modules and subprocess.run(f'test -d course/lib || time
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
+import math
+
 import torch
 
 from lib import (Architecture, Modular, block_network, certify,
@@ -398,7 +400,7 @@ def draw(low, high):
 
 def random_architecture(image):
     size = (draw(2, 3), draw(2, 4)) if image else (draw(3, 9),)
-    templates = draw(2, 3) if size[0] * size[-1] < 7 else 2
+    templates = draw(2, 3) if math.prod(size) < 7 else 2
     cells, layers = size, []
     for _ in range(draw(1, 3)):
         window = tuple(draw(1, 5) for _ in size)
@@ -417,8 +419,7 @@ print(*(net for net, cut in drawn[:3]), sep="\n")
 # %%
 def columns(net, cut):
     """The modes in the first columns."""
-    modes = torch.arange(net.size[0] * net.size[-1] if net.ndim == 2
-                         else net.size[0]).reshape(net.size)
+    modes = torch.arange(math.prod(net.size)).reshape(net.size)
     return modes[..., :cut].flatten().tolist()
 
 
@@ -521,7 +522,7 @@ glue("09-odd-violations", violations)
 # %%
 def strided_architecture(image):
     size = (draw(2, 3), draw(3, 4)) if image else (draw(5, 10),)
-    templates = 2 if size[0] * size[-1] > 7 else draw(2, 3)
+    templates = 2 if math.prod(size) > 7 else draw(2, 3)
     cells, layers = size, []
     for _ in range(draw(1, 2)):
         window = tuple(draw(2, 5) for _ in size)
