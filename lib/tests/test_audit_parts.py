@@ -15,6 +15,7 @@ from lib.audit import (
     Geometry,
     LayerBound,
     audit,
+    chains,
     describe,
     models,
     seal,
@@ -26,7 +27,7 @@ from lib.audit.graph import _places
 from lib.audit.nodes import by_group, count, in_groups
 from lib.audit.routes import Route, _ends_well, _passes, _supply, _usable
 from lib.bounds.bound import Bound
-from lib.bounds.private import joined_fields
+from lib.bounds.private import joined_fields, private_columns
 from lib.tests.test_audit_operations import Run
 
 
@@ -170,6 +171,15 @@ def test_windows_with_private_columns_on_both_sides():
             if columns and starts[i] >= 0:
                 found[columns] = found.get(columns, 0) + 1
         assert dict(_shared_columns(field, step, extent)) == found, (field, step, extent)
+
+
+def test_the_windows_of_a_recording_are_not_counted_one_by_one(monkeypatch):
+    """A second of sound took a minute: thousands of windows for each of thousands of fields."""
+    asked = []
+    monkeypatch.setattr(chains, "private_columns", lambda start, *rest:
+                        asked.append(start) or private_columns(start, *rest))
+    assert dict(_shared_columns(9007, 2, 16001)) == {2: 3498}
+    assert len(asked) <= 3
 
 
 def route(shifts, strides, size, block=(1, 1)):
