@@ -278,12 +278,16 @@ def _rows(route: Route, size: tuple, axis: int) -> int:
                 if i != axis)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2**15)
 def _shared_columns(field: int, step: int, extent: int) -> tuple[tuple[int, int], ...]:
     """How many windows have so many private columns on both sides of the middle."""
-    cut = extent // 2
-    found = Counter(min(private_columns(start, field, step, extent, cut))
-                    for start in range(0, cut, step))
+    cut, found = extent // 2, Counter()
+    first = max(0, (cut - field) // step + 1)       # these alone see both sides
+    last = min(-(-cut // step), -(-(extent - field) // step) + 1) - 1
+    inner = max(0, last - first - 1)                # all alike: a recording has thousands
+    for window, times in ((first, 1), (first + 1, inner), (last, int(last > first))):
+        if first <= window <= last:
+            found[min(private_columns(window * step, field, step, extent, cut))] += times
     return tuple((columns, times) for columns, times in found.items() if columns > 0)
 
 

@@ -365,3 +365,12 @@ def _agree_on_empty(field: Field) -> Field:
     for other in empties[1:]:
         empty = empty | other
     return field.replace(edges=[torch.where(empty, EMPTY, edge) for edge in field.edges])
+
+
+def map_places(x: Field, count: int) -> tuple[int, ...]:
+    """Which of the last dimensions of a map the axes of the image run along."""
+    axes, rank = len(x.image), len(x.shape)
+    dims = tuple(step[0] for step in x.step if step is not None)
+    if count > axes == len({*dims}) == len(dims) and min(dims) >= rank - count:
+        return dims
+    return tuple(range(rank - axes, rank))

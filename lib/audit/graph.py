@@ -17,7 +17,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from .collapse import as_one_layer, modules_of
-from .fields import EMPTY, Field
+from .fields import EMPTY, Field, map_places
 from .nodes import Node, after_move, labels_of
 from .rules.mixing import POOLING
 from .rules.movement import MOVES, invoke
@@ -166,7 +166,7 @@ def _describe(node: Node, call: object, audit: object, tied: set, pools: str, no
         node.role = "pass"
     elif name in PADS:
         amounts = call.arguments.get("pad") or call.arguments["padding"]
-        places = _places(source, len(source.shape) - 2)
+        places = map_places(source, len(source.shape) - 2)
         beside = any(a != b for dim, (a, b) in enumerate(zip(source.shape, result.shape,
                                                              strict=True)) if dim not in places)
         node.role = "opaque" if min(amounts) < 0 else "move" if beside else "pass"
@@ -187,15 +187,6 @@ def _along_an_axis(call: object, x: Field) -> bool:
     along = along if isinstance(along, list) else [along]
     return len(call.outputs) == 1 and len(x.shape) == len(x.image) + 2 and None not in along and (
         min(d % len(x.shape) for d in along) > 1)
-
-
-def _places(x: Field, count: int) -> tuple[int, ...]:
-    """Which of the last dimensions of a map the axes of the image run along."""
-    axes, rank = len(x.image), len(x.shape)
-    dims = tuple(step[0] for step in x.step if step is not None)
-    if count > axes == len({*dims}) == len(dims) and min(dims) >= rank - count:
-        return dims
-    return tuple(range(rank - axes, rank))
 
 
 def _elementwise(node: Node, call: object) -> None:
@@ -303,7 +294,7 @@ def _layer(node: Node, info: object, source: Field, result: Field, pools: str, w
         count, rank = len(info.window), len(source.shape)
         if count < axes or not all(info.stride):
             return
-        node.places = _places(source, count)
+        node.places = map_places(source, count)
         node.window, node.stride, node.dilation = (
             tuple(t[place - rank + count] for place in node.places)
             for t in (info.window, info.stride, info.dilation))

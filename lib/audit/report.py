@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from .fields import map_places
 from .geometry import Geometry, batch_dim, channel_dim
 
 CARRIES_OVER = """\
@@ -75,8 +76,10 @@ def layer_record(name: str, info: object, fields: tuple, geometry: tuple, idle: 
     added = max(0, len(info.window) - axes)
     if added and {*info.window[:added], *shape[2:2 + added]} == {1}:
         shape = shape[:2] + shape[2 + added:]
+    along = [d - len(fields[0].shape)               # a recording may run down the map
+             for d in map_places(fields[0], max(axes, len(info.window)))]
     window, stride, padding, dilation = (
-        value[len(value) - axes:] if len(value) > axes else value
+        tuple(value[d] for d in along) if len(value) > axes else value
         for value in (info.window, info.stride, info.padding, info.dilation))
     return LayerRecord(name, info.kind, window, stride, padding, dilation, info.groups,
                        info.channels_in, info.channels, shape, geometry, idle,

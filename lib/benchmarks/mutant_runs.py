@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -426,11 +427,20 @@ class Session:
         return answer, allowed < needed
 
 
+def _belonging(root):
+    """What git calls the course's files: an archive has no git, or that of a folder around it."""
+    listing = f"git -C {shlex.quote(str(root))} ls-files -z"
+    done = subprocess.run(listing, shell=True, capture_output=True, text=True)
+    return done.stdout.split("\0")[:-1] or sys.exit(
+        f"mutants: git lists what is copied, but no file of {root} "
+        f"({done.stderr.strip() or 'none is known'}); in an unpacked archive this makes them "
+        "known to it: git init --quiet && git add .")
+
+
 def copied(folder, root=ROOT):
     """A copy of the course, made once: a sample goes on with the library that it began with."""
     tree, stated = folder / "copy", folder / "copied"
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True,
-                           check=True).stdout.split("\0")[:-1]
+    names = _belonging(root)
     code = hashlib.sha256()
     for name in names:
         if name.startswith("lib/") and name.endswith(".py"):

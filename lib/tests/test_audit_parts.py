@@ -15,18 +15,27 @@ from lib.audit import (
     Geometry,
     LayerBound,
     audit,
+    chains,
     describe,
     models,
     seal,
 )
 from lib.audit.chains import Step, _overlap, _rows, _shared_columns, _strips
-from lib.audit.fields import EMPTY, Field, _continued, _moved, common_step, gather, reduce
+from lib.audit.fields import (
+    EMPTY,
+    Field,
+    _continued,
+    _moved,
+    common_step,
+    gather,
+    map_places,
+    reduce,
+)
 from lib.audit.geometry import _center, is_map
-from lib.audit.graph import _places
 from lib.audit.nodes import by_group, count, in_groups
 from lib.audit.routes import Route, _ends_well, _passes, _supply, _usable
 from lib.bounds.bound import Bound
-from lib.bounds.private import joined_fields
+from lib.bounds.private import joined_fields, private_columns
 from lib.tests.test_audit_operations import Run
 
 
@@ -50,8 +59,8 @@ def test_axes_of_the_image_among_the_last_dimensions():
     """A convolution over three dimensions of which the image has two."""
     for dims, found in (((2, 3), (2, 3)), ((2, 4), (2, 4)), ((1, 3), (3, 4)), ((3, 3), (3, 4))):
         field = SimpleNamespace(image=(8, 8), shape=(1, 8, 8, 3, 8), step=[(d, 1, 1) for d in dims])
-        assert _places(field, 3) == found
-        assert _places(field, 2) == (3, 4)
+        assert map_places(field, 3) == found
+        assert map_places(field, 2) == (3, 4)
 
 
 def test_a_step_after_a_move():
@@ -170,6 +179,15 @@ def test_windows_with_private_columns_on_both_sides():
             if columns and starts[i] >= 0:
                 found[columns] = found.get(columns, 0) + 1
         assert dict(_shared_columns(field, step, extent)) == found, (field, step, extent)
+
+
+def test_the_windows_of_a_recording_are_not_counted_one_by_one(monkeypatch):
+    """A second of sound took a minute: thousands of windows for each of thousands of fields."""
+    asked = []
+    monkeypatch.setattr(chains, "private_columns", lambda start, *rest:
+                        asked.append(start) or private_columns(start, *rest))
+    assert dict(_shared_columns(9007, 2, 16001)) == {2: 3498}
+    assert len(asked) <= 3
 
 
 def route(shifts, strides, size, block=(1, 1)):

@@ -263,3 +263,25 @@ def test_the_map_of_tokens_before_the_batch_or_in_one_row_with_it(images, first)
                   inputs=torch.zeros(images, 3, 3, 4))
     assert {layer.map for layer in found.layers if layer.kind == "dense"} == {(12,)}
     assert len([layer for layer in found.layers if layer.kind == "dense"]) == 4
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_the_window_of_a_recording_is_the_one_along_its_time(down):
+    """Networks for EEG let time run down a map and electrodes across: R and S were the latter's."""
+
+    class Recording(nn.Module):
+        def __init__(self):
+            super().__init__()
+            order = (lambda pair: pair) if down else (lambda pair: pair[::-1])
+            self.over = nn.Conv2d(1, 4, order((10, 22)), padding=order((3, 0)))
+            self.pool = nn.MaxPool2d(order((3, 1)), order((2, 1)))
+            self.next = nn.Conv2d(4, 5, order((5, 1)), dilation=order((4, 1)))
+
+        def forward(self, x):
+            x = x[:, None].transpose(2, 3) if down else x[:, None]
+            return self.next(self.pool(self.over(x)))
+
+    layers = audit(Recording(), (200,), channels=22).layers
+    assert [(layer.window, layer.stride, layer.padding, layer.dilation) for layer in layers] == [
+        ((10,), (1,), (3,), (1,)), ((3,), (2,), (0,), (1,)), ((5,), (1,), (0,), (4,))]
+    assert [layer.geometry[0].size for layer in layers] == [10, 12, 44]

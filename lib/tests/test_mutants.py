@@ -160,6 +160,28 @@ def test_a_sample_goes_on_with_the_library_it_began_with(tmp_path):
         mutant_runs.copied(folder, course)
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git says what is copied")
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_unpacked_archive_is_told_how_git_learns_its_files(tmp_path, monkeypatch, inside):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    course = tmp_path / "thesis" / "course"
+    (course / "lib").mkdir(parents=True)
+    (course / "lib" / "a.py").write_text("1")
+    if inside:
+        subprocess.run(["git", "init", "-q"], cwd=course.parent, check=True)
+    with pytest.raises(SystemExit, match="git lists what is copied") as refused:
+        mutant_runs.copied(tmp_path / "folder", course)
+    assert ("none is known" if inside else "not a git repository") in str(refused.value)
+    subprocess.run(str(refused.value).split("to it: ")[1], shell=True, cwd=course, check=True)
+    assert (mutant_runs.copied(tmp_path / "folder", course) / "lib" / "a.py").exists()
+
+
+def test_where_git_is_missing_this_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # /bin/sh says it, in the words of its system
+    with pytest.raises(SystemExit, match="git.*not found"):
+        mutant_runs.copied(tmp_path / "folder", tmp_path)
+
+
 @pytest.mark.parametrize("command", ["left", "table"])
 def test_a_results_file_that_is_not_there_is_named(tmp_path, capsys, command):
     with pytest.raises(SystemExit):
