@@ -292,6 +292,9 @@ def report(options: argparse.Namespace) -> str:
     if options.effective and options.inputs is not None:
         raise ValueError("--effective is measured on an image: give --size instead of --inputs; "
                          "a module around the network can give it anything else")
+    if options.effective and options.outputs is not None:
+        raise ValueError("--effective is measured with all outputs, in which a layer may run at "
+                         "other times: leave --outputs out")
     if options.summary and (options.format != "text" or options.box is not None):
         raise ValueError("--summary is text" if options.box is None else
                          "--summary is of a network, --box of a unit: leave one out")

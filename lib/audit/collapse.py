@@ -14,6 +14,20 @@ from .nodes import Node
 from .trace import Call, Value
 
 
+def as_text(pattern: object) -> object:
+    """A compiled pattern as the text that says the same; anything else as it is.
+
+    Examples
+    --------
+    >>> as_text(re.compile("Layer1", re.IGNORECASE)), as_text("layer1")
+    ('(?i:Layer1)', 'layer1')
+    """
+    if not isinstance(pattern, re.Pattern) or not isinstance(pattern.pattern, str):
+        return pattern
+    flags = "".join(letter for letter in "aimsx" if pattern.flags & re.RegexFlag[letter.upper()])
+    return f"(?{flags}:{pattern.pattern}{chr(10) * ('x' in flags)})" if flags else pattern.pattern
+
+
 def whole_name(pattern: str) -> str:
     """A pattern that matches a module's whole name at the beginning of the name of what is in it.
 
@@ -102,7 +116,8 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
 def _only_pools(audit: object, name: str, source: Value, value: Value) -> bool:
     """Whether a module stands for a pooling, which may leave channels by themselves."""
     inside = _runs_in(name)
-    kinds = {call.layer.kind for call in audit.trace.calls if call.layer and inside(call)}
+    kinds = {audit.as_layers[call].kind for call in audit.trace.calls
+             if audit.as_layers[call] and inside(call)}
     return bool(kinds) and kinds <= {"pool", "global pool"} and (
         source.shape[1:2] == value.shape[1:2])
 
@@ -115,8 +130,9 @@ def _has_own_weights(audit: object, name: str, live: set) -> bool:
         if not live.isdisjoint(call.outputs):
             within = inside(call)
             (own if within else others).update(call.parameters)
-            weighted |= within and bool(call.parameters) and call.layer is not None and (
-                call.layer.kind in ("conv", "dense"))
+            info = audit.as_layers[call]
+            weighted |= within and bool(call.parameters) and info is not None and (
+                info.kind in ("conv", "dense"))
     return weighted and own.isdisjoint(others)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,12 +15,14 @@ from torch.utils import _pytree as pytree
 
 from ..checks import is_integer, whole
 from .chains import Surrogate, find_bounds
+from .collapse import as_text
 from .describe import described, on_cpu
 from .failures import ModelFailure, advice
 from .fields import Field
 from .geometry import Box, Geometry, is_map, tensor_geometry
 from .places import named_value, unit_box
 from .report import JoinRecord, formatted, layer_dict, summary, table, to_dict
+from .seal import unwrapped
 from .trace import Image, Trace, Value, select_outputs, trace
 
 AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
@@ -47,6 +48,8 @@ class Audit:
         The recorded operations.
     virtual, seen : dict
         Fields of recorded tensors; see lib/audit/fields.py.
+    infos : dict
+        What recorded operations are as layers.
     remarks : list of str
         What was guessed about the input.
     """
@@ -60,6 +63,7 @@ class Audit:
     layers: list = field(default_factory=list, repr=False)
     own_joins: list = field(default_factory=list, repr=False)
     names: dict = field(default_factory=dict, repr=False)
+    infos: dict = field(default_factory=dict, repr=False)
     surrogates: dict = field(default_factory=dict, repr=False)
     graphs: dict = field(default_factory=dict, repr=False)
     remarks: list = field(default_factory=list, repr=False)
@@ -156,14 +160,22 @@ class Audit:
         >>> found.output[0].everything, found.local.output[0].size
         (True, 5)
         """
+        if self.ignore >= {*IGNORABLE}:
+            return self
         return described(Audit(self.name, self.size, self.trace, frozenset(IGNORABLE),
                                 remarks=self.remarks))
 
     @cached_property
     def looks_around(self) -> bool:
-        """Whether something other than the end of the network looks at the whole map."""
-        kinds = {layer.kind for layer in self.layers[:-1]}
-        return not self.ignore and bool({"norm", "attention", "global pool", "reduce"} & kinds)
+        """Whether something other than a pooling at the end looks at the whole map."""
+        found = {layer.kind for layer in self.layers[:-1]} & {"global pool", "reduce"}
+        found |= {layer.kind for layer in self.layers} & {"norm", "attention"}
+        return bool(found) and not self.ignore >= {*IGNORABLE}
+
+    @property
+    def as_layers(self) -> dict:
+        """What operations are as layers: where everything is seen, places cannot be told."""
+        return self.local.infos if self.looks_around else self.infos
 
     @property
     def joins(self) -> list[JoinRecord]:
@@ -272,9 +284,9 @@ class Audit:
         >>> str(found.crossing), found.crossing.name, found.overlap is None
         ('9^64', '0', True)
         """
-        patterns = [tuple(given) if isinstance(given, Iterable) and not isinstance(given, str)
-                    else (None,) for given in (avoid, collapse)]
-        if not all(isinstance(part, (str, re.Pattern)) for part in sum(patterns, ())):
+        patterns = [tuple(map(as_text, given)) if isinstance(given, Iterable) and not isinstance(
+            given, str) else (None,) for given in (avoid, collapse)]
+        if not all(isinstance(part, str) for part in sum(patterns, ())):
             raise ValueError("avoid and collapse: a sequence of regular expressions each, such as "
                              "('layer1',)")
         arguments = (partition, representation, *patterns, pools)
@@ -392,7 +404,7 @@ def audit(model: nn.Module, size: int | tuple | None = None, channels: int | Non
     if not isinstance(wanted, (list, tuple, set, frozenset)) or not {*wanted} <= set(IGNORABLE):
         raise ValueError(f"ignore={ignore!r}: valid are {', '.join(IGNORABLE)}")
     ignore = frozenset(wanted)
-    names = [name for name, _ in model.named_modules()]
+    names = [*dict.fromkeys(unwrapped(name) for name, _ in model.named_modules())]
     if upto is not None and upto not in names:
         near = difflib.get_close_matches(str(upto), names, cutoff=0.4) or names[1:4]
         raise ValueError(f"upto={upto!r}: {type(model).__name__} has no such module"
@@ -460,7 +472,8 @@ def _on_an_image(model: nn.Module, size: object, channels: int | None,
                 raise
             failure = failure or error
             continue
-        where = f" from module {first[1]!r}" if first[1] is not None and guess == first[0] else ""
+        named = first[1] or "(the model itself)"
+        where = f" from module {named!r}" if first[1] is not None and guess == first[0] else ""
         return recorded, sizes, [] if channels else [f"input channels: {guess}, guessed{where}"]
     words = isinstance(next((m for m in model.modules() if m._parameters), None), nn.Embedding)
     hint = advice(failure, words, sizes, guesses[0])

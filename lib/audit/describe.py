@@ -43,9 +43,11 @@ def described(found: object, keep: Value | None = None) -> object:
         last_use |= dict.fromkeys(call.inputs, call)
     kept = {*recorded.outputs, keep}
     for call in recorded.calls:
+        call.layer = None                           # of another audit of the same run
         for fields in tables:
             fields.update(zip(call.outputs, interpret(call, unrepeated(call, fields)),
                               strict=True))
+        found.infos[call] = call.layer
         _same_steps(found, call)
         _describe_call(found, call, names)
         for value in {*call.inputs, *call.outputs}:

@@ -18,7 +18,7 @@ from ..exact.device import usual_modes
 from .core import Audit, audit
 from .geometry import is_map
 from .places import layout, named_value, unit_box, unit_index
-from .seal import copied, generators_kept
+from .seal import copied, generators_kept, unwrapped
 from .trace import _tensors
 
 TWO_SIGMA = 0.9545
@@ -130,7 +130,8 @@ def effective_field(model: nn.Module, size: int | tuple = 224, layer: str | None
     if weightless:
         raise ValueError(f"{type(model).__name__} is {weightless} and has no weights: nothing can "
                          "be measured")
-    value, name, scope, turn, place = _returned(report, layer, dict(model.named_modules()))
+    modules = {unwrapped(name) for name, _ in model.named_modules()}
+    value, name, scope, turn, place = _returned(report, layer, modules)
     box, index = _unit(report, value, name, unit)
     caught = []
 
@@ -163,7 +164,7 @@ def _audited(model: nn.Module, size: int | tuple, channels: int | None, upto: st
                          "module around this one can give it anything else)") from error
 
 
-def _returned(report: object, layer: str | None, modules: dict) -> tuple:
+def _returned(report: object, layer: str | None, modules: set) -> tuple:
     """The tensor to measure: value, name, module, in which of its calls, which of its results."""
     found, turns = {}, Counter()
     for scope, values in report.trace.results:

@@ -146,7 +146,7 @@ def _ancestors(value: Value) -> set[Value]:
 
 def _describe(node: Node, call: object, audit: object, tied: set, pools: str, notes: set) -> None:
     """Fill in what a call is in the surrogate; it stays opaque if it is nothing there."""
-    info, name = call.layer, call.name
+    info, name = audit.as_layers[call], call.name
     if info is not None and info.kind == "reduce" and name in POOLING:
         node.partial = _along_an_axis(call, audit.virtual.get(call.inputs[0]))
     source, result = (audit.virtual.get(v) for v in (call.inputs[0], node.value))

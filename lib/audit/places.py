@@ -17,11 +17,11 @@ def layout(audit: object, value: Value) -> tuple[int | None, list[int] | None]:
     None if there is no such. Where units sit does not depend on gates, norms and attention.
     """
     fields = audit.fields(value)
-    batch = batch_dim(fields, audit.trace.sources[0].shape[0], value.call and value.call.layer)
+    batch = batch_dim(fields, audit.trace.sources[0].shape[0], audit.infos.get(value.call))
     dims = [step[0] for step in fields[0].step if step is not None]
     if len({*dims}) == len(audit.size) < len(value.shape) - (batch is not None):
         return batch, dims
-    return (batch, None) if audit.ignore else layout(audit.local, value)
+    return (batch, None) if audit.local is audit else layout(audit.local, value)
 
 
 def unit_index(audit: object, value: Value, name: str, unit: object) -> tuple[tuple, tuple]:
@@ -66,7 +66,8 @@ def named_value(audit: object, layer: str | None) -> tuple[Value, str]:
     """The tensor that a layer or a module returns, by name."""
     if layer is None:
         call = audit.last_map_value.call
-        return audit.last_map_value, audit.names.get(call, call.scope if call else "input")
+        return audit.last_map_value, audit.names.get(call, (call.scope or audit.name) if call
+                                                     else "input")
     named = [_returned(audit, call, layer) for call, name in audit.names.items() if name == layer]
     inside = [call.outputs[0] for call in audit.trace.calls if call.outputs
               and isinstance(audit.virtual.get(call.outputs[0]), Field)

@@ -371,9 +371,14 @@ def _holds(entry: object, home: dict, seen: set[int], held: Callable = _is_held)
     return any(_holds(part, home, seen, held) for part in inside)
 
 
+def unwrapped(name: str) -> str:
+    """The name in the copy, where modules that ``torch.compile`` has wrapped are bare."""
+    return f".{name}".replace("._orig_mod", "").removeprefix(".")
+
+
 def _owners(model: nn.Module, private: nn.Module) -> dict[int, str]:
     """Memory of every parameter of the copy to the name of the original's parameter."""
-    originals = {name.replace("_orig_mod.", ""): parameter
+    originals = {unwrapped(name): parameter
                  for name, parameter in model.named_parameters(remove_duplicate=False)}
     names, owners = {}, {}
     for name, parameter in private.named_parameters(remove_duplicate=False):

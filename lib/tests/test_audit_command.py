@@ -123,6 +123,7 @@ def quits():
     ([f"{HERE}:Fails", "--box", "a", "--format", "csv"], "no form as csv: text or json"),
     ([f"{HERE}:Fails", "--summary", "--json"], "--summary is text"),
     ([f"{HERE}:Fails", "--box", "a", "--inputs", "1x3", "--effective"], "measured on an image"),
+    ([f"{HERE}:Fails", "--box", "a", "--outputs", "1", "--effective"], "leave --outputs out"),
     ([f"{HERE}:quits"], "fails: SystemExit: usage: train.py DATA"),
     ([f"{HERE}:Captioned", "--inputs", "1x1x8x8"], "missing 1 required positional argument"),
     ([f"{HERE}:Captioned", "--size", "8"], "'words' (--inputs gives it all of its arguments)"),

@@ -76,6 +76,9 @@ def test_effective_fields_of_wrapped_modules():
     net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1))
     plain = effective_field(net, 8, samples=1).influence
     assert torch.equal(effective_field(torch.compile(net), 8, samples=1).influence, plain)
+    inside = nn.Sequential(torch.compile(net[:2]), net[2])
+    same = effective_field(inside, 8, "0.0", samples=1, upto="0.0").influence
+    assert torch.equal(same, effective_field(net, 8, "0", samples=1).influence)
     prune.identity(net[0], "weight")       # a weight that is no parameter any more
     assert torch.equal(effective_field(net, 8, samples=1).influence, plain)
     with pytest.raises(ValueError, match="Sequential is to be run once and has no weights"):

@@ -1,5 +1,7 @@
 """Fields without gates, norms and attention, against the same networks with these taken out."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -385,3 +387,64 @@ def test_what_is_to_be_ignored_has_a_name():
     for wrong in ("gate", ["norms", "gate"], 3):
         with pytest.raises(ValueError, match="valid are gates, norms, attention"):
             audit(Gated(), 32, ignore=wrong)
+
+
+class Unit(nn.Module):
+    """A branch that is off by one, and gates or norms around the sum."""
+
+    def __init__(self, first, branch, last):
+        super().__init__()
+        self.first, self.branch, self.last = first, branch, last
+        self.conv = nn.Sequential(nn.ZeroPad2d((0, 2, 0, 2)), nn.Conv2d(3, 3, 3))
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.last(x + self.branch(self.conv(x)))
+
+
+@pytest.mark.parametrize("norm", [nn.Identity(), nn.GroupNorm(1, 3), nn.InstanceNorm2d(3)])
+def test_a_norm_at_the_end_hides_no_misaligned_join(norm):
+    join, = audit(Unit(nn.Identity(), norm, nn.Identity()), 8).joins
+    assert join.compared and join.problems == ("height: centers 0.0, 1.0",
+                                               "width: centers 0.0, 1.0")
+
+
+def test_where_units_sit_whatever_part_is_ignored():
+    gate = Run(lambda x, conv: x * conv(x.mean((2, 3), keepdim=True)).sigmoid(), nn.Conv2d(3, 3, 1))
+    net = Unit(gate, nn.GroupNorm(1, 3), nn.Conv2d(3, 3, 1))
+    for ignore in ((), "norms", "gates", ("gates", "norms"), ("gates", "norms", "attention")):
+        found = audit(net, 8, ignore=ignore)
+        assert [join.aligned for join in found.joins if join.compared] == [False], ignore
+        assert found.box("conv.1", (3, 4)).unit == (3, 4)
+
+
+def mixed(x, places, channels, head):
+    x = x.flatten(2).transpose(1, 2)
+    x = channels(x + places(x.transpose(1, 2)).transpose(1, 2))
+    return head(x.mean(1))
+
+
+@pytest.mark.parametrize("tail", [
+    Run(mixed, nn.Linear(16, 16), nn.Linear(8, 8), nn.Linear(8, 2)),
+    Run(lambda x, head: head(x.mean(1)), nn.Linear(16, 2)),
+], ids=["places are mixed", "a mean of channels"])
+def test_a_norm_does_not_change_what_later_layers_are_for_the_bounds(tail):
+    """Behind it every unit sees everything, and places cannot be told from channels."""
+    reasons = []
+    for norm in (nn.Identity(), nn.GroupNorm(2, 8)):
+        net = nn.Sequential(nn.Conv1d(3, 8, 1), norm, tail)
+        found, asked = audit(net, (16,)), audit(net, (16,))
+        assert asked.local.joins is not None        # it interprets the same run once more
+        assert found.bounds().best is asked.bounds().best is None
+        reasons += [found.bounds().reason, asked.bounds().reason]
+    assert len({*reasons}) == 1
+
+
+def test_compiled_patterns_say_what_their_text_says():
+    net = nn.Sequential(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1)), nn.Flatten(),
+                        nn.Linear(128, 4))
+    found, long = audit(net, 4), "x" * 300
+    assert str(found.bounds(collapse=(re.compile("0"),)).best) == "9^8"
+    for name in ("0.0", "2"):
+        reason = found.bounds(avoid=(re.compile(f"{long}|{name}"),)).reason
+        assert reason.endswith(f"past {name}")

@@ -21,6 +21,7 @@ from lib.audit import (
     seal,
 )
 from lib.audit.chains import Step, _overlap, _rows, _shared_columns, _strips
+from lib.audit.core import IGNORABLE
 from lib.audit.fields import (
     EMPTY,
     Field,
@@ -312,7 +313,14 @@ def test_layers_that_look_around():
     gate, body = nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 4, 1)
     assert audit(nn.Sequential(body, gate, nn.Conv2d(4, 4, 1)), 8).looks_around
     assert not audit(nn.Sequential(body, gate), 8).looks_around
-    assert not audit(nn.Sequential(body, gate, nn.Conv2d(4, 4, 1)), 8, ignore="gates").looks_around
+    whole = audit(nn.Sequential(body, gate, nn.Conv2d(4, 4, 1)), 8, ignore=IGNORABLE)
+    assert not whole.looks_around and whole.local is whole
+    assert audit(nn.Sequential(body, nn.GroupNorm(2, 4)), 8).looks_around
+
+
+def test_the_last_grid_has_a_name_where_no_module_made_it():
+    net = Run(lambda x, conv: conv(x).relu(), nn.Conv2d(4, 4, 3, padding=1))
+    assert str(audit(net, 8).box()).startswith("Unit (2, 4, 4) of Run sees rows ")
 
 
 def test_names_of_layers_without_a_module_of_their_own():

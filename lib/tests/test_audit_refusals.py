@@ -269,6 +269,8 @@ def test_channels_are_guessed_from_the_first_layer_and_then_three():
     inner = nn.Sequential(nn.Conv2d(5, 2, 1))
     for model, remark in ((inner, "input channels: 5, guessed from module '0'"),
                           (nn.ReLU(), "input channels: 3, guessed"),
+                          (inner[0],
+                           "input channels: 5, guessed from module '(the model itself)'"),
                           (Run(lambda x, unused: x, nn.Conv2d(5, 2, 1)),
                            "input channels: 3, guessed from module 'first'"),
                           (nn.Sequential(Run(lambda x: x)),
