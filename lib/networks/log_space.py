@@ -42,14 +42,18 @@ class _Mex(torch.autograd.Function):
         # near beta = 0 the quotients lose all digits: cumulants of the gaps instead
         first = gaps.mean(-1, keepdim=True)
         centered = torch.where(gaps.isinf(), 0, gaps - first)
-        scaled = beta * centered
-        second, third, fourth = ((scaled**k * centered**2).mean(-1, keepdim=True) for k in range(3))
-        small = (beta * gaps.abs().amax(-1, keepdim=True)).abs()
+        scaled, widest = beta * centered, gaps.abs().amax(-1, keepdim=True)
+        unit = torch.where((widest > 0) & ~widest.isinf(), widest, 1)
+        # in this unit: squares of the gaps themselves overflow, in half precision from 256 on
+        second, third, fourth = ((scaled**k * (centered / unit)**2).mean(-1, keepdim=True)
+                                 for k in range(3))
+        small, step = (beta * widest).abs(), beta * unit
         epsilon = torch.finfo(values.dtype).eps
-        mean = torch.where(small < epsilon**0.5, first + beta * second / 2, log_mean / beta)
+        mean = torch.where(small < epsilon**0.5, first + step * second / 2 * unit, log_mean / beta)
         mean = torch.where(beta == 0, first, mean)
         spread = torch.where(shares > 0, shares * gaps, 0).sum(-1, keepdim=True)
-        series = second / 2 + third / 3 + (fourth - 3 * (beta * second) * (beta * second)) / 8
+        series = second / 2 + third / 3 + (fourth - 3 * (step * second) * (step * second)) / 8
+        series = series * unit * unit
         slope = torch.where((small < epsilon**0.25) | (beta == 0), series, (spread - mean) / beta)
         ctx.save_for_backward(shares, torch.where(mean.isinf(), 0, slope))  # no slope at a jump
         # below 0 the log of zero is the result, also where the mean overflows, in half precision

@@ -108,6 +108,19 @@ def test_mex_of_one_among_many_lacks_no_more_than_their_logarithm(dtype, many, b
     assert abs(exponent.grad.item() - math.log(many)) < tolerance
 
 
+@pytest.mark.parametrize("dtype, far, beta", [
+    (torch.float16, 600, 2e-5), (torch.float32, 6e20, 2e-25), (DOUBLE, 6e200, 1e-210)])
+def test_mex_of_gaps_whose_squares_overflow(dtype, far, beta):
+    values = torch.tensor([far] + [0.0] * 2999, dtype=dtype)
+    exponent = torch.tensor(beta, dtype=dtype, requires_grad=True)
+    found = mex(values[:3], exponent)
+    assert abs(found.item() / (far / 3 * (1 + beta * far / 3)) - 1) < 4 * torch.finfo(dtype).eps
+    mex(values, exponent).backward()
+    expected = far / 2 * (far / 3000) * (1 - 1 / 3000)
+    if expected < torch.finfo(dtype).max:
+        assert abs(exponent.grad.item() / expected - 1) < 0.01
+
+
 def test_mex_with_an_exponent_for_every_entry_along_another_axis():
     values, betas = draw((3, 5)), torch.tensor([-math.inf, -1, 0, 2, math.inf], dtype=DOUBLE)
     found = mex(values, betas, dim=0)
