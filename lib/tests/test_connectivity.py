@@ -100,6 +100,17 @@ def test_weights_with_dimensions_in_front_are_a_batch_of_networks():
     assert torch.equal(network.run(stacked, signals, FIELD), single)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_tensor_of_a_network_has_the_type_of_its_weights(dtype):
+    network = DilatedNetwork((FIRST, SECOND), 2, width=2, exchange=(2,))
+    weights = [[torch.randint(-2, 3, shape).to(dtype) for shape in network.weight_shapes()]
+               for _ in network.orders]
+    found = network.tensor(weights)
+    assert found.dtype == dtype
+    assert torch.equal(found, grid_tensor(
+        lambda x: network.run(weights, x)[:, 0], torch.eye(2, dtype=dtype), network.modes))
+
+
 def test_every_order_has_its_tree():
     trees = set()
     for order in permutations((1, 2, 4)):

@@ -428,8 +428,8 @@ class DilatedNetwork:
             raise ValueError(f"tensor: {self.dim} ** {tree.modes} entries, more than {MAX_ENTRIES}")
         self.check_weights(weights)
         weights = [list(map(arithmetic.taken, stream)) for stream in weights]
-        identity = torch.eye(self.dim, device=weights[0][0].device)
-        streams = [arithmetic.tensor(identity) for _ in self.orders]
+        like = {"dtype": weights[0][0].dtype, "device": weights[0][0].device}
+        streams = [torch.eye(self.dim, **like) for _ in self.orders]
         found = [[0] for _ in self.orders]  # the lags of the modes, the oldest first
         for number in range(len(self.orders[0])):
             for s, order in enumerate(self.orders):
