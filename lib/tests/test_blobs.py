@@ -284,7 +284,7 @@ def test_right_answers_are_counted_in_parts():
         scores[1, :, 0] = 1
         return scores
 
-    assert pooled.accuracies(nets, codes, labels, 2, 3) == pytest.approx([4 / 7, 3 / 7])
+    assert pooled.accuracies(nets, codes, labels, 2, 3) == [4 / 7, 3 / 7]  # in all digits
     assert sizes == [(2, 3, 1), (2, 3, 1), (2, 1, 1)]
     pooled.accuracies(nets, codes.repeat(143, 1), labels.repeat(143), 2)
     assert sizes[3:] == [(2, 1000, 1), (2, 1, 1)]
