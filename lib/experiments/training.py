@@ -1,6 +1,7 @@
 """Training of several networks at once, with checkpoints."""
 
 import functools
+import math
 import time
 
 import torch
@@ -123,7 +124,7 @@ class Trainer:
             correct += batch_correct
         count = self.stream.count
         broken = [n for n, value in zip(self.order, loss.tolist(), strict=True)
-                  if not torch.isfinite(torch.tensor(value))]
+                  if not math.isfinite(value)]
         if broken:
             raise Diverged(broken, self.epoch)
         for curve, one, right in zip(self.curves, loss.tolist(), correct.tolist(), strict=True):

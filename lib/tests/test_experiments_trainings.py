@@ -132,6 +132,17 @@ def test_an_epoch_that_diverges_names_the_networks_and_leaves_the_curves(wrong):
     assert trainer.curves == [{"loss": [], "accuracy": []}] * 2 and trainer.epoch == 1
 
 
+def test_a_large_loss_is_finite_under_every_default_type():
+    trainer = training.Trainer(some("B1", 2), QUICK, dead_leaves(20, leaves=1))
+    trainer.step = lambda *_: (torch.tensor([1e5], dtype=torch.float32), torch.tensor([1]))
+    torch.set_default_dtype(torch.float16)  # which ends at 65504
+    try:
+        trainer.run_epoch()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert trainer.epoch == 1
+
+
 @pytest.mark.parametrize("block, products_clipped", [("B2", 0), ("B1prod", 1)])
 def test_one_step_of_a_network_by_hand(monkeypatch, block, products_clipped):
     clipped, original = [], products.clip_gradients
