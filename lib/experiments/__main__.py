@@ -53,7 +53,7 @@ def parser():
         "the same path on every machine")
     add("--cache", help="cache folder for downloads; default $OVERLAPS_DATA or ~/.cache/overlaps")
     add("--device", help="cpu, cuda or mps; default: the best on this machine, also with "
-        "--scheduler")
+        "--scheduler; kinds with products have no mps")
     add("--workers", type=int, help="processes on this machine; default 1")
     add("--threads", type=int, help="threads per worker; default: cores / workers, with "
         "--scheduler as its workers are set up")
@@ -134,6 +134,19 @@ def check(arguments, settings):
                 "; --dry-run measures on this machine, choose a device that it has" * bool(
                     arguments.scheduler))
             raise ValueError(f"--device {arguments.device}: {reason}") from error
+
+
+def best_device(grid):
+    """The best device of this machine for all networks of a grid: products need float64.
+
+    Examples
+    --------
+    >>> best_device(Grid({"B1prod": (2,)})) in ("cuda", "cpu")
+    True
+    """
+    best = training_device().type
+    products = any(KINDS[block].product for block in grid.channels)
+    return "cpu" if best == "mps" and products else best
 
 
 def without_effect(arguments, grid, settings):
@@ -229,7 +242,7 @@ def execute(arguments):
         check_writable(output)
         for note in without_effect(arguments, grid, settings):
             say(f"note: {note}")
-        device = arguments.device or training_device().type
+        device = arguments.device or best_device(grid)
         workers = arguments.workers or 1
         threads = arguments.threads or (  # the workers of a scheduler are set up elsewhere
             None if arguments.scheduler else max(1, torch.get_num_threads() // workers))

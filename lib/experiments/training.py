@@ -52,7 +52,7 @@ class Trainer:
     Raises
     ------
     ValueError
-        If augmentations or seeds differ.
+        If augmentations or seeds differ, or products are to be trained on a device without float64.
 
     Examples
     --------
@@ -77,6 +77,9 @@ class Trainer:
                 f"Trainer: augmentations and seeds {sorted(pairs)}, must be one pair, which "
                 "determines the images"
             )
+        if self.device.type == "mps" and any(network.kind.product for network in networks):
+            raise ValueError("Trainer: networks with products compute in float64, which mps does "
+                             "not have; need the device cpu or cuda")
         self.stream = Stream(data, *pairs.pop(), settings.batch_size, settings.strength, device)
         self.ensembles = [
             Ensemble(members).to(self.device) for members in arrange(networks, settings.batch_size)

@@ -278,6 +278,15 @@ def test_what_a_sweep_is_asked_for(asked, tmp_path, capsys, arguments, output, g
     assert capsys.readouterr().out.endswith(f"{output}\n")
 
 
+@pytest.mark.parametrize("kinds, device", [
+    (["B1", "conv2"], "mps"), (["B1", "offset2prod"], "cpu"), (["B2prod"], "cpu")])
+def test_products_have_a_device_that_knows_their_numbers(asked, monkeypatch, kinds, device):
+    monkeypatch.setattr(command, "training_device", lambda: torch.device("mps"))
+    assert command.main(["--kinds", *kinds, "--output", "a"]) == 0
+    assert command.main(["--kinds", *kinds, "--output", "a", "--device", "cpu"]) == 0
+    assert [given[4] for given in asked] == [device, "cpu"]
+
+
 def test_a_dry_run_prints_the_plan_and_nothing_else(asked, capsys, monkeypatch):
     seen = []
     monkeypatch.setattr(command, "plan", lambda *values: seen.append(values) or "the plan")

@@ -132,6 +132,12 @@ def test_an_epoch_that_diverges_names_the_networks_and_leaves_the_curves(wrong):
     assert trainer.curves == [{"loss": [], "accuracy": []}] * 2 and trainer.epoch == 1
 
 
+@pytest.mark.parametrize("block", ["B1prod", "offset3prod"])
+def test_products_are_refused_where_there_is_no_float64(block):
+    with pytest.raises(ValueError, match="^Trainer: networks with products .* cpu or cuda$"):
+        training.Trainer(some(block, 2), QUICK, dead_leaves(20, leaves=1), "mps")
+
+
 def test_a_large_loss_is_finite_under_every_default_type():
     trainer = training.Trainer(some("B1", 2), QUICK, dead_leaves(20, leaves=1))
     trainer.step = lambda *_: (torch.tensor([1e5], dtype=torch.float32), torch.tensor([1]))
