@@ -216,7 +216,8 @@ def _influence(private: nn.Module, report: object, caught: list, turn: int, samp
     total = torch.zeros(report.size, dtype=torch.float64, device="cpu")
     drawn = {"generator": generator, "dtype": torch.float32, "device": "cpu"}
     with usual_modes(anchor.device.type), generators_kept():
-        torch.default_generator.manual_seed(seed)   # for a network that draws numbers
+        # for a network that draws numbers; with the same seed its first noise would be the image
+        torch.default_generator.manual_seed(seed ^ 1)
         for _ in range(samples):
             caught.clear()
             image = torch.randn(report.trace.sources[0].shape, **drawn)

@@ -99,6 +99,16 @@ def test_effective_fields_of_what_writes_to_its_input():
         effective_field(Run(torch.round), 9)
 
 
+def test_noise_of_a_network_is_not_the_image():
+    class Noise(nn.Module):
+        def forward(self, x):
+            return (x - torch.randn_like(x)).relu()  # without any slope where the two are equal
+
+    net = nn.Sequential(Noise(), nn.Conv2d(3, 4, 3, padding=1))
+    for seed in range(-4, 8):
+        assert effective_field(net, 9, samples=1, seed=seed).influence.count_nonzero() > 5
+
+
 def test_effective_fields_of_what_draws_numbers():
     """The same for one seed, and what the caller draws afterwards is what it would have been."""
     torch.manual_seed(3)
