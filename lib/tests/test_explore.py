@@ -15,6 +15,8 @@ from lib import Architecture, ModeTree
 from lib.bounds.matching import matching_number
 from lib.bounds.private import private_pixel_bound
 from lib.course import ROOT
+from lib.course.figures import DARK_PAGE, contrast
+from lib.experiments import records
 from lib.plots import curves
 from lib.trees.tree import Node
 
@@ -60,6 +62,32 @@ def test_the_curves_are_those_of_the_stored_runs(monkeypatch, total):
     """Under every version of Python: `sum` of floats rounds in two ways."""
     monkeypatch.setattr(curves, "sum", total, raising=False)
     assert curves.FILE.read_text(encoding="utf-8") == curves.source()
+
+
+def test_an_accuracy_beside_the_curves_is_rounded_once(opened):
+    """Promille shown with two digits: a mean of 0.1148 was 0.12."""
+    runs = {}
+    for file in ("laptop.jsonl", "b1-wide.jsonl", "factorial.jsonl"):
+        for record in records.read(records.STORED / file)[1]:
+            if record["augmentation"] == "color" and record["status"] == "finished":
+                key = record["block"].replace("conv2", "2 × 2, stride 2"), str(record["channels"])
+                runs.setdefault(key, []).append(record["curve"]["accuracy"])
+    lists = re.findall("<ul.*?</ul>", opened("curves", [f"0.{epoch + 1}" for epoch in range(30)]))
+    for epoch, text in enumerate(lists):
+        for name, row in re.findall("<li>(.*?): (.*?)</li>", text):
+            for said, channels in re.findall(r"(\S+) with (\d+)", row):
+                values = [curve[epoch] for curve in runs[name.replace("B = ", "B"), channels]]
+                assert abs(float(said) - sum(values) / len(values)) < 0.00051, (name, epoch)
+    assert [text.count(" with ") for text in lists] == [12] * 30
+
+
+@pytest.mark.parametrize("theme, page", [("", "#ffffff"), ('html[data-theme="dark"] ', DARK_PAGE)])
+def test_labels_of_curves_can_be_read(theme, page):
+    """`make check-pages` does not look at the letters of a drawing."""
+    looks = (FOLDER / "explore.css").read_text(encoding="utf-8")
+    lines = re.findall(rf"(?:^|}} ){re.escape(theme)}\.explore-\w+ {{ --line: #(\w+);", looks, re.M)
+    full = [line if len(line) == 6 else "".join(2 * digit for digit in line) for line in lines]
+    assert len(full) == 6 and min(contrast(f"#{line}", page) for line in full) >= 4.5
 
 
 def as_json(net, cut):
@@ -323,6 +351,14 @@ def test_a_typed_architecture_shows_its_bound(opened):
             assert powers(text) == bound, (net, text)
 
 
+def test_a_cell_that_misses_the_right_half_is_not_filled(opened):
+    """It looks at two pixels and beyond the border: its bar spans what it does not see."""
+    shown = opened("network", ["2.6.3.2.1.2.6.4.2", "2.2.3.3.3.1.6.4.1", "3.1.3.6.6.1.6.4.1"])
+    bars = [re.findall('class="explore-bar([^"]*)"', part) for part in shown.split("<svg")[1:]]
+    assert [sum("crossing" in bar for bar in each) for each in bars] == [0, 1, 2]
+    assert [len(each) for each in bars] == [1, 3, 6]
+
+
 def pooling_trees():
     """The geometries of notebook 11 that the picture offers, in its order."""
     by_row = ModeTree.perfect(modes=16, pool=2, dim=2, widths=(4, 16, 16, 8))
@@ -445,6 +481,11 @@ def test_a_tree_shows_its_smallest_cut_and_judges_the_reader_s(opened):
             ends = [int(end) for end in re.findall(r"joins (\d+) and (\d+)", verdict)[0]]
             assert len(set(ends) & set(rows)) == 1, verdict
     assert min(judged.values()) > 60, judged
+
+
+def test_the_price_of_a_cut_is_exact(opened):
+    """Beyond 2^53 its last digits were those of a rounded number."""
+    assert f" = {9**31}. There is" in opened("tree", [f"0.16.9.0.255.{2**31 - 1}.9.9.9.9"])
 
 
 def test_what_the_page_says_of_the_trees():

@@ -48,7 +48,7 @@
       chart.replaceChildren(...marks, ...ticks, element("text", {x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4,
         "text-anchor": "middle", class: "explore-note"}, ["channels C"]), ...drawn, ...labels);
       const at = block => ["16", "32"].filter(c => lines[block] && lines[block][c])
-        .map(c => `${(lines[block][c][epoch - 1] / 1000).toFixed(2)} with ${c}`).join(", ");
+        .map(c => `${(lines[block][c][epoch - 1] / 1000).toFixed(3)} with ${c}`).join(", ");
       choice.value = kind;
       epochSlider.set(epoch);
       facts.replaceChildren(html("p", {}, [`Mean training accuracy in epoch ${epoch}, by channels:`]),
