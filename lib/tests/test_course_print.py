@@ -410,3 +410,25 @@ def test_keys_scroll_where_slides_stand_below_each_other(browser):
             browser.look(width)
             browser.open(f"{site}/lecture.html")
             assert browser.run(pressed) == taken
+
+
+def test_a_swipe_turns_the_slides(browser):
+    """The browser took it for a way to scroll, or to go back, and the slide stayed."""
+    def swipe(*path):
+        browser.call("Input.dispatchTouchEvent", type="touchStart",
+                     touchPoints=[{"x": path[0], "y": 400}])
+        for x in path[1:]:
+            browser.call("Input.dispatchTouchEvent", type="touchMove",
+                         touchPoints=[{"x": x, "y": 400}])
+        browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        browser.settle()
+        return browser.run("document.querySelector('.bar output').textContent")
+
+    with served(ASSETS / "slides") as site:
+        browser.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        try:
+            browser.open(f"{site}/lecture.html")
+            assert swipe(800, 760, 650, 500, 200) == "2 of 23"
+            assert swipe(200, 240, 350, 500, 800) == "1 of 23"
+        finally:
+            browser.call("Emulation.setTouchEmulationEnabled", enabled=False)
