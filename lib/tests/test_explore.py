@@ -152,24 +152,6 @@ def test_what_windows_side_by_side_cannot_do_is_said_of_those_beside_the_middle(
     assert len(compared) == 3 and all("none across" in text for text in compared), compared
 
 
-@pytest.fixture
-def opened(browser, tmp_path):
-    """A function that opens a page with pictures of one name and returns it as HTML."""
-    def opened(name, states=("",), script=""):
-        """The page after its scripts have run, also what they left in `over`, a promise."""
-        scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                          for file in ("theory", "explore", "curves-data", name))
-        places = "".join(f'<div class="explore" data-explore="{name}" data-state="{state}"></div>'
-                         for state in states)
-        page = tmp_path / "page.html"
-        page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}"
-                        f"<script>{script}</script>", encoding="utf-8")
-        browser.open(page.as_uri())
-        return browser.run("(async () => { await window.over;"
-                           " return document.documentElement.outerHTML; })()")
-    return opened
-
-
 RESULT = r'<p class="explore-result">(.*?)</p>'
 
 
@@ -404,6 +386,21 @@ def test_a_filled_table_shows_its_rank(opened):
         ".".join(str(n) for row in table for n in row) for table in tables]))
     ranks = [numpy.linalg.matrix_rank(table) for table in tables]
     assert results == [f"Rank {rank}" for rank in ranks] and set(ranks) == {0, 1, 2, 3}
+
+
+def test_no_rank_stands_beside_a_table_that_has_none(opened):
+    """After 0.5 was typed, the rank of the table before stood there."""
+    shown = opened("table", script="""
+        addEventListener("DOMContentLoaded", () => {
+          const [first, second] = document.querySelectorAll("input"), said = [];
+          for (const [input, value] of [[first, "0.5"], [second, "4"], [first, ""], [first, "7"]]) {
+            input.value = value;
+            input.dispatchEvent(new Event("input"));
+            said.push(document.querySelector(".explore-facts").textContent.slice(0, 6));
+          }
+          document.title = said;
+        });""")
+    assert "<title>Every ,Every ,Every ,Rank 3</title>" in shown, shown[:200]
 
 
 def tree_of(kind, modes, dim, widths):
