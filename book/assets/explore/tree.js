@@ -232,7 +232,7 @@
     }
     picture.addEventListener("pointerdown", event => {
       const i = touched(event);
-      if (i === null) return;
+      if (i === null || event.button) return;
       event.preventDefault();
       picture.focus({preventScroll: true});
       at = i;
