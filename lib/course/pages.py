@@ -35,7 +35,8 @@ class Page(HTMLParser):
         given = {key: value for key, value in attributes if value}
         if "id" in given and given["id"] in self.anchors - FIXED:
             self.twice.add(given["id"])
-        self.anchors.update(given[key] for key in ("id", "name") if key in given)
+        names = ("id", "name") if tag == "a" else ("id",)      # a field's name is no anchor
+        self.anchors.update(given[key] for key in names if key in given)
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
         if tag == "link" and LOADED_LINKS & set(given.get("rel", "").split()):

@@ -145,6 +145,7 @@ def test_a_whole_book_has_no_problems(built):
         ("two.html#part", "three.html", "broken link book/three.html"),
         ("two.html#part", "two.html#nowhere", "broken link book/two.html#nowhere"),
         ("#top", "#bottom", "broken link #bottom"),
+        ('<a href="#top">', '<input name="q"><a href="#q">', "broken link #q"),
         ('src="_static/a.css"', 'src="missing.png"', "broken link missing.png"),
         ('src="_static/a.css"', 'src="https://example.org/a.png"', "loads https://example.org/a.png"),
         ('href="_static/a.css"', 'href="//example.org/a.css"', "loads //example.org/a.css"),
