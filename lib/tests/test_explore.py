@@ -79,6 +79,24 @@ def test_an_accuracy_beside_the_curves_is_rounded_once(opened):
     assert [text.count(" with ") for text in lists] == [12] * 30
 
 
+def test_a_curve_s_label_stands_at_its_end(opened):
+    """That of B = 1, far to the right, made room for five that end at 64 channels."""
+    states = [f"{kind}.{epoch}" for kind in (0, 1) for epoch in range(1, 31)]
+    for chart in opened("curves", states).split("<svg")[1:]:
+        ends = {block: points.split()[-1].split(",") for points, block in re.findall(
+            r'<polyline points="([^"]*)" class="explore-curve explore-(\w+)"', chart)}
+        places = {}
+        for x, y, block in re.findall(r'x="([\d.]+)" y="([\d.]+)" class="explore-note explore-label'
+                                      r' explore-(\w+)"', chart):
+            assert abs(float(x) - 8 - float(ends[block][0])) < 1e-6
+            places.setdefault(x, []).append((float(y), float(ends[block][1]) + 4))
+        assert sorted(map(len, places.values())) == [1, 5]
+        for labels in places.values():
+            heights = sorted(y for y, _ in labels)
+            assert heights[-1] <= 260 and all(b - a > 13.9 for a, b in zip(heights, heights[1:]))
+            assert len(labels) > 1 or abs(labels[0][0] - labels[0][1]) < 4
+
+
 @pytest.mark.parametrize("theme, page", [("", "#ffffff"), ('html[data-theme="dark"] ', DARK_PAGE)])
 def test_labels_of_curves_can_be_read(theme, page):
     """`make check-pages` does not look at the letters of a drawing."""
