@@ -27,8 +27,6 @@ if "google.colab" in sys.modules and subprocess.run(f'test -d course/lib || time
 sys.path[:0] = ["course", ".", ".."]  # `lib` is in one of them
 
 # %%
-import math
-
 import torch
 
 from lib import (Architecture, Modular, block_network, certify,
@@ -400,7 +398,7 @@ def draw(low, high):
 
 def random_architecture(image):
     size = (draw(2, 3), draw(2, 4)) if image else (draw(3, 9),)
-    templates = draw(2, 3) if math.prod(size) < 7 else 2
+    templates = draw(2, 3) if torch.Size(size).numel() < 7 else 2
     cells, layers = size, []
     for _ in range(draw(1, 3)):
         window = tuple(draw(1, 5) for _ in size)
@@ -419,7 +417,7 @@ print(*(net for net, cut in drawn[:3]), sep="\n")
 # %%
 def columns(net, cut):
     """The modes in the first columns."""
-    modes = torch.arange(math.prod(net.size)).reshape(net.size)
+    modes = torch.arange(torch.Size(net.size).numel()).reshape(net.size)
     return modes[..., :cut].flatten().tolist()
 
 
@@ -522,7 +520,7 @@ glue("09-odd-violations", violations)
 # %%
 def strided_architecture(image):
     size = (draw(2, 3), draw(3, 4)) if image else (draw(5, 10),)
-    templates = 2 if math.prod(size) > 7 else draw(2, 3)
+    templates = 2 if torch.Size(size).numel() > 7 else draw(2, 3)
     cells, layers = size, []
     for _ in range(draw(1, 2)):
         window = tuple(draw(2, 5) for _ in size)

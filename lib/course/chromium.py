@@ -16,7 +16,8 @@ __all__ = ["BrowserError", "find_browser", "print_page", "rendered"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge",
          "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-         "/Applications/Chromium.app/Contents/MacOS/Chromium")
+         "/Applications/Chromium.app/Contents/MacOS/Chromium",
+         "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update", "--disable-extensions",
          "--hide-scrollbars")

@@ -155,7 +155,10 @@ def _inspect(browser: Browser, site: str, name: str, measure: str, rules: str | 
     width, dark = LOOKS[0]
     browser.look(width, dark=dark)
     browser.open(f"{site}/{name}")
+    loading = len(browser.events)
     report.kilobytes = _note_events(browser.events, site, report)
+    if report.kilobytes > MOST_KILOBYTES:
+        report.add("weight", f"{report.kilobytes} kB are more than {MOST_KILOBYTES}")
     browser.run(measure)
     for line in browser.run("inspectFocus()"):
         report.add("focus", line)
@@ -172,6 +175,7 @@ def _inspect(browser: Browser, site: str, name: str, measure: str, rules: str | 
             report.add("type", line)
         for line in seen["pale"]:
             report.add("contrast", where + line)
+    _note_events(browser.events[loading:], site, report)    # what another width or theme led to
     if rules:
         browser.run(f"{rules};0")
         for width in (390, 1400):
@@ -182,7 +186,7 @@ def _inspect(browser: Browser, site: str, name: str, measure: str, rules: str | 
 
 
 def _note_events(events: list[tuple[str, dict]], site: str, report: PageReport) -> int:
-    """Note what the browser reported while a page was loading; return its weight."""
+    """Note what the browser reported; return how many kilobytes it loaded."""
     size = 0
     for kind, event in events:
         if kind == "Network.requestWillBeSent":
@@ -202,10 +206,7 @@ def _note_events(events: list[tuple[str, dict]], site: str, report: PageReport) 
             report.add("console", details.get("exception", {}).get("description", details["text"]))
         elif kind == "Log.entryAdded" and event["entry"]["level"] in ("error", "warning"):
             report.add("console", event["entry"]["text"])
-    kilobytes = round(size / 1000)
-    if kilobytes > MOST_KILOBYTES:
-        report.add("weight", f"{kilobytes} kB are more than {MOST_KILOBYTES}")
-    return kilobytes
+    return round(size / 1000)
 
 
 def main() -> None:

@@ -132,9 +132,21 @@ def launch_links(text: str) -> list[tuple[str, str, str, str]]:
         for match in pattern.finditer(text):
             where, _, query = unquote(match[1].replace("&amp;", "&")).partition("?")
             parts = [part for part in where.split("/") if part != "blob"]
-            path = "/".join(parts[3:]) if service == "Colab" else query.partition("tree/")[2]
+            path = "/".join(parts[3:]) if service == "Colab" else opened_by(query)
             found.append((service, "/".join(parts[:2]), "".join(parts[2:3]), path))
     return found
+
+
+def opened_by(query: str) -> str:
+    """The file that a link to Binder opens, in each of the forms that Binder has for it.
+
+    Examples
+    --------
+    >>> opened_by("urlpath=lab/tree/a.ipynb"), opened_by("labpath=b.ipynb"), opened_by("")
+    ('a.ipynb', 'b.ipynb', '')
+    """
+    found = re.search(r"\b(?:labpath|filepath)=([^&#]+)|\b(?:tree|notebooks)/([^&#]+)", query)
+    return (found[1] or found[2]) if found else ""
 
 
 def badges(stem: str) -> str:

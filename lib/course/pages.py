@@ -3,6 +3,7 @@
 ``python -m lib.course.pages _build/html`` reports what is wrong, and fails if anything is.
 """
 
+import re
 import sys
 from functools import cache
 from html.parser import HTMLParser
@@ -17,6 +18,8 @@ LOADED = {(tag, "src") for tag in ("script", "img", "iframe", "source", "video",
 # What sphinx-proof and sphinx-exercise put on every statement: nothing may link there.
 FIXED = {"proof", "proof-content", "exercise-content", "solution-content"}
 LOADED_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "manifest"}
+# What a style sheet fetches from another machine.
+STYLED = re.compile(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""")
 
 
 class Page(HTMLParser):
@@ -32,7 +35,8 @@ class Page(HTMLParser):
         given = {key: value for key, value in attributes if value}
         if "id" in given and given["id"] in self.anchors - FIXED:
             self.twice.add(given["id"])
-        self.anchors.update(given[key] for key in ("id", "name") if key in given)
+        names = ("id", "name") if tag == "a" else ("id",)      # a field's name is no anchor
+        self.anchors.update(given[key] for key in names if key in given)
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
         if tag == "link" and LOADED_LINKS & set(given.get("rel", "").split()):
@@ -40,9 +44,14 @@ class Page(HTMLParser):
         if tag == "img" and "alt" not in given:
             self.no_alt.append(given.get("src", "")[-60:])
         self.loaded += [given[key] for name, key in LOADED if name == tag and key in given]
+        self.loaded += STYLED.findall(given.get("style", ""))
         if tag in ("img", "source"):   # the portraits of drawings: "a.svg 1x, b.svg 2x"
             self.loaded += [one.split()[0] for one in given.get("srcset", "").split(",")
                             if one.strip()]
+
+    def handle_data(self, text: str) -> None:
+        if self.lasttag == "style":
+            self.loaded += STYLED.findall(text)
 
 
 @cache
@@ -76,8 +85,11 @@ def page_problems(folder: Path) -> list[str]:
         if relative.parts[0] in ("book", "notebooks"):
             lines += [f"no alternative text for the image {src}" for src in page.no_alt]
         lines += [f"broken link {link}" for link in {*page.links, *page.loaded}
-                  if not is_remote(link) and not resolves(link, path)]
+                  if not is_remote(link) and not resolves(link, path, Path(folder))]
         found += [f"{relative}: {line}" for line in lines]
+    for path in sorted(Path(folder).rglob("*.css")):
+        found += [f"{path.relative_to(folder)}: loads {url}"
+                  for url in STYLED.findall(path.read_text(encoding="utf-8"))]
     return found
 
 
@@ -101,14 +113,18 @@ def is_remote(link: str) -> bool:
     return bool(parts.netloc) or parts.scheme in ("mailto", "javascript", "data")
 
 
-def resolves(link: str, page: Path) -> bool:
+def resolves(link: str, page: Path, book: Path) -> bool:
     """Whether a local link leads to a file, and to an anchor of one place where it names one.
+
+    A file beside the built book does not count: it is not published with it.
 
     Parameters
     ----------
     link : str
     page : pathlib.Path
         The page with the link.
+    book : pathlib.Path
+        The folder of the built book.
 
     Returns
     -------
@@ -120,7 +136,7 @@ def resolves(link: str, page: Path) -> bool:
     target = (page.parent / unquote(parts.path)).resolve() if parts.path else page.resolve()
     if target.is_dir():
         target = target / "index.html"
-    if not target.is_file():
+    if not target.is_file() or not target.is_relative_to(book.resolve()):
         return False
     if not parts.fragment or target.suffix != ".html":
         return True

@@ -26,7 +26,7 @@ class StatementIndex(Index):
             name, docname = statement.get("title"), statement["docname"]
             if name and (docnames is None or docname in docnames):
                 chapter = env.titles[docname].astext()
-                letters[name[0].upper()].append(
+                letters[name[0]].append(
                     IndexEntry(name, 0, docname, label, chapter, "", statement["realtype"]))
         return [(letter, sorted(entries, key=lambda entry: entry.name.lower()))
                 for letter, entries in sorted(letters.items())], False
@@ -55,10 +55,12 @@ def plain_title(text: str) -> str:
     --------
     >>> plain_title(" (The rank of $M$ templates)"), plain_title("The crossing bound")
     ('The rank of M templates', 'The crossing bound')
+    >>> plain_title("α-minimal total receptive field")
+    'α-minimal total receptive field'
     """
     text = re.sub(r"\$([^$]*)\$", lambda found: re.sub(r"[\\{}]", "", found[1]), text.strip())
     text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
-    return text[:1].upper() + text[1:]
+    return (text[:1].upper() if text[:1].isascii() else text[:1]) + text[1:]  # alpha is no capital
 
 
 def short_authors(names: list[str]) -> str:

@@ -105,3 +105,25 @@ def run_course(course, finished_notebook):
     """The same root folder after its notebook was run."""
     (course / "notebooks" / "90_trial.ipynb").write_text(finished_notebook, encoding="utf-8")
     return course
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """A function that opens a page with pictures of one name and returns it as HTML."""
+    from lib.course import ROOT
+
+    folder = ROOT / "book" / "assets" / "explore"
+
+    def opened(name, states=("",), script=""):
+        """The page after its scripts have run, also what they left in `over`, a promise."""
+        scripts = "".join(f'<script src="{(folder / file).as_uri()}.js"></script>'
+                          for file in ("theory", "explore", "curves-data", name))
+        places = "".join(f'<div class="explore" data-explore="{name}" data-state="{state}"></div>'
+                         for state in states)
+        page = tmp_path / "page.html"
+        page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}"
+                        f"<script>{script}</script>", encoding="utf-8")
+        browser.open(page.as_uri())
+        return browser.run("(async () => { await window.over;"
+                           " return document.documentElement.outerHTML; })()")
+    return opened

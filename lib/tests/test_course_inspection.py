@@ -67,6 +67,14 @@ def test_what_is_cut_is_told_from_what_scrolls(tmp_path):
         assert found and all(fault in line for line in found), (fault, report.problems)
 
 
+@needs_browser
+def test_what_a_page_complains_of_when_it_gets_narrow_is_noted(tmp_path):
+    script = "<script>addEventListener('resize', () => console.warn('narrow'))</script></main>"
+    (tmp_path / "page.html").write_text(GOOD.replace("</main>", script), encoding="utf-8")
+    (report,) = inspect_pages(tmp_path)
+    assert report.problems["console"] == ["warning: narrow"] and report.count == 1
+
+
 @pytest.mark.parametrize("options, said", [
     ([], "holds no pages; build the book first"), (["--axe", "none.js"], "none.js: there is no")])
 def test_what_is_not_there_is_said_in_one_line(options, said, tmp_path, monkeypatch, capsys):

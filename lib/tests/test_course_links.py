@@ -38,6 +38,9 @@ def test_links_to_a_committed_notebook_pass(published):
         (COLAB.format("your_account/course").replace("90", "91"), "not a committed file"),
         (BINDER.format("your_account/course").replace("90", "91"), "not a committed file"),
         (COLAB.format("your_account/course").replace("ipynb", "py"), "Colab opens notebooks only"),
+        *((BINDER.format("your_account/course").partition("?")[0] + form, "not a committed file")
+          for form in ("?labpath=notebooks%2F91_trial.ipynb", "?filepath=notebooks/91_trial.ipynb",
+                       "?urlpath=notebooks/notebooks/91_trial.ipynb")),
     ],
 )
 def test_dead_links_are_named(published, link, complaint):
@@ -123,7 +126,8 @@ PAGE = """<html><head><link rel="stylesheet" href="_static/a.css"></head><body i
 @pytest.fixture
 def built(tmp_path):
     """A built book of two pages."""
-    (tmp_path / "book").mkdir()
+    tmp_path = tmp_path / "html"
+    (tmp_path / "book").mkdir(parents=True)
     (tmp_path / "_static").mkdir()
     (tmp_path / "_static" / "a.css").write_text("")
     (tmp_path / "book" / "two.html").write_text('<p id="part">two</p>')
@@ -141,6 +145,7 @@ def test_a_whole_book_has_no_problems(built):
         ("two.html#part", "three.html", "broken link book/three.html"),
         ("two.html#part", "two.html#nowhere", "broken link book/two.html#nowhere"),
         ("#top", "#bottom", "broken link #bottom"),
+        ('<a href="#top">', '<input name="q"><a href="#q">', "broken link #q"),
         ('src="_static/a.css"', 'src="missing.png"', "broken link missing.png"),
         ('src="_static/a.css"', 'src="https://example.org/a.png"', "loads https://example.org/a.png"),
         ('href="_static/a.css"', 'href="//example.org/a.css"', "loads //example.org/a.css"),
@@ -153,12 +158,24 @@ def test_a_whole_book_has_no_problems(built):
         ("https://example.org", COLAB.format("nobody/none"), "Colab link to nobody/none"),
         ("<img", '<p id="top"></p><i id="proof"></i><i id="proof"></i><img', "anchor top"),
         ("<img", '<i id="proof"></i><a href="#proof"></a><i id="proof"></i><img', "link #proof"),
+        ("book/two.html#part", "../beside.md", "broken link ../beside.md"),
+        ("<img", "<style>@import '//example.org/a.css';</style><img", "loads //example.org/a.css"),
+        ("<img", '<p style="background: url(//example.org/a)"></p><img', "loads //example.org/a"),
     ],
 )
 def test_what_is_wrong_with_a_page_is_named(built, before, after, complaint):
     (built / "index.html").write_text(PAGE.replace(before, after))
+    (built.parent / "beside.md").touch()    # in the clone, and not in what is published
     (line,) = page_problems(built)
     assert line.startswith("index.html: ") and complaint in line
+
+
+@pytest.mark.parametrize("text", ['@import "https://example.org/b.css";',
+                                  "p { background: url('//example.org/b.png') }"])
+def test_what_a_style_sheet_loads_from_elsewhere_is_named(built, text):
+    (built / "_static" / "a.css").write_text(f"{text} i {{ background: url(b.png) }}")
+    (line,) = page_problems(built)
+    assert line.replace("\\", "/").startswith("_static/a.css: loads ") and "example.org/b" in line
 
 
 def test_a_picture_without_alternative_text_is_named(built):

@@ -23,7 +23,7 @@ from lib import (
     grid_tensor,
     matricize,
 )
-from lib.course import ROOT, printed
+from lib.course import ROOT, chromium, printed
 from lib.course.browser import BROWSER, served
 from lib.course.chromium import BrowserError, find_browser, print_page, rendered
 from lib.course.overview import reading_minutes
@@ -108,6 +108,15 @@ def test_what_is_missing_is_said_in_one_line(monkeypatch, tmp_path):
     assert done.returncode and done.stderr.count("\n") == 1, done.stderr
     with pytest.raises(FileNotFoundError, match="make book"):
         printed.joined_book(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Google Chrome", "Chromium", "Microsoft Edge"])
+def test_each_browser_that_the_message_names_is_found_on_a_mac(name, monkeypatch):
+    """Edge alone was asked for though it was there."""
+    monkeypatch.delenv("CHROME", raising=False)
+    there = f"/Applications/{name}.app/Contents/MacOS/{name}"
+    monkeypatch.setattr(chromium.shutil, "which", lambda one: one if one == there else None)
+    assert find_browser() == there
 
 
 # The slides --------------------------------------------------------------------------------------
@@ -401,3 +410,25 @@ def test_keys_scroll_where_slides_stand_below_each_other(browser):
             browser.look(width)
             browser.open(f"{site}/lecture.html")
             assert browser.run(pressed) == taken
+
+
+def test_a_swipe_turns_the_slides(browser):
+    """The browser took it for a way to scroll, or to go back, and the slide stayed."""
+    def swipe(*path):
+        browser.call("Input.dispatchTouchEvent", type="touchStart",
+                     touchPoints=[{"x": path[0], "y": 400}])
+        for x in path[1:]:
+            browser.call("Input.dispatchTouchEvent", type="touchMove",
+                         touchPoints=[{"x": x, "y": 400}])
+        browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        browser.settle()
+        return browser.run("document.querySelector('.bar output').textContent")
+
+    with served(ASSETS / "slides") as site:
+        browser.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        try:
+            browser.open(f"{site}/lecture.html")
+            assert swipe(800, 760, 650, 500, 200) == "2 of 23"
+            assert swipe(200, 240, 350, 500, 800) == "1 of 23"
+        finally:
+            browser.call("Emulation.setTouchEmulationEnabled", enabled=False)

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 
-import networkx
 import numpy
 import pytest
 
@@ -15,8 +14,9 @@ from lib import Architecture, ModeTree
 from lib.bounds.matching import matching_number
 from lib.bounds.private import private_pixel_bound
 from lib.course import ROOT
+from lib.course.figures import DARK_PAGE, contrast
+from lib.experiments import records
 from lib.plots import curves
-from lib.trees.tree import Node
 
 FOLDER = ROOT / "book" / "assets" / "explore"
 PROGRAM = """
@@ -60,6 +60,50 @@ def test_the_curves_are_those_of_the_stored_runs(monkeypatch, total):
     """Under every version of Python: `sum` of floats rounds in two ways."""
     monkeypatch.setattr(curves, "sum", total, raising=False)
     assert curves.FILE.read_text(encoding="utf-8") == curves.source()
+
+
+def test_an_accuracy_beside_the_curves_is_rounded_once(opened):
+    """Promille shown with two digits: a mean of 0.1148 was 0.12."""
+    runs = {}
+    for file in ("laptop.jsonl", "b1-wide.jsonl", "factorial.jsonl"):
+        for record in records.read(records.STORED / file)[1]:
+            if record["augmentation"] == "color" and record["status"] == "finished":
+                key = record["block"].replace("conv2", "2 × 2, stride 2"), str(record["channels"])
+                runs.setdefault(key, []).append(record["curve"]["accuracy"])
+    lists = re.findall("<ul.*?</ul>", opened("curves", [f"0.{epoch + 1}" for epoch in range(30)]))
+    for epoch, text in enumerate(lists):
+        for name, row in re.findall("<li>(.*?): (.*?)</li>", text):
+            for said, channels in re.findall(r"(\S+) with (\d+)", row):
+                values = [curve[epoch] for curve in runs[name.replace("B = ", "B"), channels]]
+                assert abs(float(said) - sum(values) / len(values)) < 0.00051, (name, epoch)
+    assert [text.count(" with ") for text in lists] == [12] * 30
+
+
+def test_a_curve_s_label_stands_at_its_end(opened):
+    """That of B = 1, far to the right, made room for five that end at 64 channels."""
+    states = [f"{kind}.{epoch}" for kind in (0, 1) for epoch in range(1, 31)]
+    for chart in opened("curves", states).split("<svg")[1:]:
+        ends = {block: points.split()[-1].split(",") for points, block in re.findall(
+            r'<polyline points="([^"]*)" class="explore-curve explore-(\w+)"', chart)}
+        places = {}
+        for x, y, block in re.findall(r'x="([\d.]+)" y="([\d.]+)" class="explore-note explore-label'
+                                      r' explore-(\w+)"', chart):
+            assert abs(float(x) - 8 - float(ends[block][0])) < 1e-6
+            places.setdefault(x, []).append((float(y), float(ends[block][1]) + 4))
+        assert sorted(map(len, places.values())) == [1, 5]
+        for labels in places.values():
+            heights = sorted(y for y, _ in labels)
+            assert heights[-1] <= 260 and all(b - a > 13.9 for a, b in zip(heights, heights[1:]))
+            assert len(labels) > 1 or abs(labels[0][0] - labels[0][1]) < 4
+
+
+@pytest.mark.parametrize("theme, page", [("", "#ffffff"), ('html[data-theme="dark"] ', DARK_PAGE)])
+def test_labels_of_curves_can_be_read(theme, page):
+    """`make check-pages` does not look at the letters of a drawing."""
+    looks = (FOLDER / "explore.css").read_text(encoding="utf-8")
+    lines = re.findall(rf"(?:^|}} ){re.escape(theme)}\.explore-\w+ {{ --line: #(\w+);", looks, re.M)
+    full = [line if len(line) == 6 else "".join(2 * digit for digit in line) for line in lines]
+    assert len(full) == 6 and min(contrast(f"#{line}", page) for line in full) >= 4.5
 
 
 def as_json(net, cut):
@@ -122,24 +166,6 @@ def test_what_windows_side_by_side_cannot_do_is_said_of_those_beside_the_middle(
     program = (FOLDER / "overlap.js").read_text(encoding="utf-8").split("function draw()")[1]
     compared = re.findall(r'"([^"]*(?:[Ss]ide by side|[Oo]verlap)[^"]*)"', program)
     assert len(compared) == 3 and all("none across" in text for text in compared), compared
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """A function that opens a page with pictures of one name and returns it as HTML."""
-    def opened(name, states=("",), script=""):
-        """The page after its scripts have run, also what they left in `over`, a promise."""
-        scripts = "".join(f'<script src="{(FOLDER / file).as_uri()}.js"></script>'
-                          for file in ("theory", "explore", "curves-data", name))
-        places = "".join(f'<div class="explore" data-explore="{name}" data-state="{state}"></div>'
-                         for state in states)
-        page = tmp_path / "page.html"
-        page.write_text(f"<!doctype html><meta charset=utf-8><body>{places}{scripts}"
-                        f"<script>{script}</script>", encoding="utf-8")
-        browser.open(page.as_uri())
-        return browser.run("(async () => { await window.over;"
-                           " return document.documentElement.outerHTML; })()")
-    return opened
 
 
 RESULT = r'<p class="explore-result">(.*?)</p>'
@@ -215,6 +241,21 @@ def test_keys_of_the_browser_stay_with_the_browser(name, opened):
             + location.hash + stopped({key: "ArrowLeft"});
         });""")
     assert "<title>false,false,false,falsetrue</title>" in shown, shown[:300]
+
+
+@pytest.mark.parametrize("name", ["overlap", "partition", "tree"])
+def test_a_menu_opened_on_a_picture_leaves_it(name, opened, browser):
+    """No button was heard to be released: the window then followed the mouse."""
+    opened(name)
+    seen = "document.querySelector('.explore-grid').innerHTML"
+    before = browser.run(seen)
+    browser.run("document.querySelector('.explore-grid').scrollIntoView(false)")
+    bottom = browser.run(
+        "document.querySelector('.explore-grid').getBoundingClientRect().bottom")
+    for kind, button, x in (("mousePressed", "right", 200), ("mouseMoved", "none", 900)):
+        browser.call("Input.dispatchMouseEvent", type=kind, button=button, x=x, y=bottom - 80)
+        browser.settle()
+    assert browser.run(seen) == before
 
 
 def test_who_listens_hears_a_power_as_a_power(opened):
@@ -323,6 +364,14 @@ def test_a_typed_architecture_shows_its_bound(opened):
             assert powers(text) == bound, (net, text)
 
 
+def test_a_cell_that_misses_the_right_half_is_not_filled(opened):
+    """It looks at two pixels and beyond the border: its bar spans what it does not see."""
+    shown = opened("network", ["2.6.3.2.1.2.6.4.2", "2.2.3.3.3.1.6.4.1", "3.1.3.6.6.1.6.4.1"])
+    bars = [re.findall('class="explore-bar([^"]*)"', part) for part in shown.split("<svg")[1:]]
+    assert [sum("crossing" in bar for bar in each) for each in bars] == [0, 1, 2]
+    assert [len(each) for each in bars] == [1, 3, 6]
+
+
 def pooling_trees():
     """The geometries of notebook 11 that the picture offers, in its order."""
     by_row = ModeTree.perfect(modes=16, pool=2, dim=2, widths=(4, 16, 16, 8))
@@ -370,90 +419,16 @@ def test_a_filled_table_shows_its_rank(opened):
     assert results == [f"Rank {rank}" for rank in ranks] and set(ranks) == {0, 1, 2, 3}
 
 
-def tree_of(kind, modes, dim, widths):
-    """The trees that the picture offers, in its order."""
-    if kind == 0:
-        return ModeTree.perfect(modes, 2, dim, widths)
-    if kind == 1:
-        return ModeTree.star(modes, dim, widths[0])
-    if kind == 2:
-        train = 0
-        for mode in range(1, modes):
-            train = Node((train, mode), widths[0])
-        return ModeTree(train, dim)
-    fours = [Node(tuple(range(i, i + 4)), widths[0]) for i in range(0, modes, 4)]
-    return ModeTree(Node(tuple(fours), widths[1]), dim)
-
-
-def parts_of(tree):
-    """Leaves, then nodes from below, each with its size and the number of what it hangs from."""
-    sizes, above = [tree.dim] * tree.modes, [None] * tree.modes
-
-    def add(child):
-        if isinstance(child, int):
-            return child
-        below = [add(grandchild) for grandchild in child.children]
-        sizes.append(child.width)
-        above.append(None)
-        for part in below:
-            above[part] = len(sizes) - 1
-        return len(sizes) - 1
-
-    add(tree.root)
-    return sizes, above
-
-
-def separates(above, cut, rows, modes):
-    """Whether no path joins a row with a column once the parts of the cut are gone."""
-    graph = networkx.Graph((part, up) for part, up in enumerate(above) if up is not None)
-    graph.remove_nodes_from(cut)
-    return not any(set(rows) & found and (set(range(modes)) - set(rows)) & found
-                   for found in networkx.connected_components(graph))
-
-
-@pytest.mark.slow
-def test_a_tree_shows_its_smallest_cut_and_judges_the_reader_s(opened):
-    rng, cases = random.Random(4), []
-    for number in range(300):
-        kind, modes, dim = number % 4, rng.choice([8, 16]), rng.randrange(1, 7)
-        layers = (modes.bit_length() - 1, 1, 1, 2)[kind]
-        widths = [rng.randrange(1, 10) for _ in range(layers)]
-        rows = [mode for mode in range(modes) if rng.random() < 0.5]
-        tree = tree_of(kind, modes, dim, widths)
-        sizes, above = parts_of(tree)
-        own = [part for part in range(len(sizes)) if rng.random() < rng.choice([0.1, 0.5, 0.8])]
-        cases.append((tree, rows, own or [0], sizes, above, (kind, modes, dim, 1), widths))
-    states = [".".join(map(str, [*start, sum(2**i for i in rows), sum(2**i for i in own), *widths]))
-              for _, rows, own, _, _, start, widths in cases]
-    texts = re.findall(r'aria-live="polite" data-cut="([\d.]*)">(.*?)</div>',
-                       opened("tree", states))
-    judged = {True: 0, False: 0}
-    for (tree, rows, own, sizes, above, *_), (cut, text) in zip(cases, texts, strict=True):
-        verdict, bound = re.findall(r"<p[^>]*>(.*?)</p>", text)[:2]
-        parts = [int(part) for part in cut.split(".") if part]
-        price = tree.mincut(rows)
-        assert separates(above, parts, rows, tree.modes), (tree, rows, cut)
-        assert math.prod(sizes[part] for part in parts) == price, (tree, rows, cut)
-        assert bound.startswith("Rank at most ") and bound.split()[-1] == str(price), (tree, bound)
-        good = separates(above, own, rows, tree.modes)
-        judged[good] += 1
-        assert good == verdict.startswith("Your cut separates"), (tree, rows, own, verdict)
-        if good:
-            mine = math.prod(sizes[part] for part in own)
-            assert ("No cut is cheaper" in verdict) == (mine == price), (tree, rows, own, verdict)
-        else:
-            ends = [int(end) for end in re.findall(r"joins (\d+) and (\d+)", verdict)[0]]
-            assert len(set(ends) & set(rows)) == 1, verdict
-    assert min(judged.values()) > 60, judged
-
-
-def test_what_the_page_says_of_the_trees():
-    """The answers below the picture: 16 whatever is widened; the train is good at other cuts."""
-    binary, train = (tree_of(kind, 8, 2, (2, 2, 2)) for kind in (0, 2))
-    assert binary.mincut("even-odd") == train.mincut("even-odd") == 16
-    for layer in range(3):
-        wider = [9 if i == layer else 2 for i in range(3)]
-        assert tree_of(0, 8, 2, wider).mincut("even-odd") == 16
-        assert (tree_of(0, 8, 4, wider).mincut("even-odd") > 16) == (layer == 0)
-    assert (train.mincut((0, 1, 2)), binary.mincut((0, 1, 2))) == (2, 4)
-    assert (train.mincut((0, 1, 4, 5)), binary.mincut((0, 1, 4, 5))) == (8, 4)
+def test_no_rank_stands_beside_a_table_that_has_none(opened):
+    """After 0.5 was typed, the rank of the table before stood there."""
+    shown = opened("table", script="""
+        addEventListener("DOMContentLoaded", () => {
+          const [first, second] = document.querySelectorAll("input"), said = [];
+          for (const [input, value] of [[first, "0.5"], [second, "4"], [first, ""], [first, "7"]]) {
+            input.value = value;
+            input.dispatchEvent(new Event("input"));
+            said.push(document.querySelector(".explore-facts").textContent.slice(0, 6));
+          }
+          document.title = said;
+        });""")
+    assert "<title>Every ,Every ,Every ,Rank 3</title>" in shown, shown[:200]

@@ -39,16 +39,22 @@
                 ...points.map(([cx, cy]) => element("circle", {cx, cy, r: 3.2, class: `explore-dot explore-${block}`}))];
       });
       ends.sort((a, b) => a[1][1] - b[1][1]);
-      let last = -Infinity;
-      const labels = ends.map(([block, [cx, cy]]) => {
-        last = Math.max(cy + 4, last + 14);
-        return element("text", {x: cx + 8, y: last, class: `explore-note explore-label explore-${block}`}, [NAMES[block]]);
+      // Labels of lines that end at one place stand below each other, and none below the axis.
+      const above = new Map(), below = new Map();
+      const placed = ends.map(([block, [cx, cy]]) => {
+        above.set(cx, Math.max(cy + 4, (above.get(cx) ?? -Infinity) + 14));
+        return [block, cx, above.get(cx)];
+      });
+      const labels = placed.reverse().map(([block, cx, low]) => {
+        below.set(cx, Math.min(low, (below.get(cx) ?? HEIGHT - BOTTOM + 14) - 14));
+        return element("text", {x: cx + 8, y: below.get(cx), class: `explore-note explore-label explore-${block}`},
+                       [NAMES[block]]);
       });
       chart.setAttribute("aria-label", `Training accuracy against channels in epoch ${epoch}, ${kind} augmentation`);
       chart.replaceChildren(...marks, ...ticks, element("text", {x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 4,
         "text-anchor": "middle", class: "explore-note"}, ["channels C"]), ...drawn, ...labels);
       const at = block => ["16", "32"].filter(c => lines[block] && lines[block][c])
-        .map(c => `${(lines[block][c][epoch - 1] / 1000).toFixed(2)} with ${c}`).join(", ");
+        .map(c => `${(lines[block][c][epoch - 1] / 1000).toFixed(3)} with ${c}`).join(", ");
       choice.value = kind;
       epochSlider.set(epoch);
       facts.replaceChildren(html("p", {}, [`Mean training accuracy in epoch ${epoch}, by channels:`]),

@@ -52,12 +52,13 @@
     function drawFields() {
       const {cells, strides, fields: extents} = theory.totals(net), cut = Math.floor(net.size / 2);
       const unit = WIDTH / net.size, count = cells[layer], step = Math.min(14, 220 / count);
-      const bars = [];
+      const shifts = theory.reachable(net, layer), bars = [];
       for (let i = 0; i < count; i++) {
         const start = i * strides[layer], end = Math.min(net.size, start + extents[layer]);
+        const sees = (low, high) => shifts.some(shift => low <= start + shift && start + shift < high);
         bars.push(element("rect", {x: start * unit + 1, y: 22 + i * step, height: Math.max(2, step - 3),
           width: Math.max(1, (end - start) * unit - 2), rx: 2,
-          class: "explore-bar" + (start < cut && end > cut ? " explore-crossing" : "")}));
+          class: "explore-bar" + (sees(0, cut) && sees(cut, net.size) ? " explore-crossing" : "")}));
       }
       const height = 26 + count * step;
       fields.setAttribute("viewBox", `-4 0 ${WIDTH + 8} ${height}`);

@@ -122,6 +122,7 @@
 
     let dragged = null;
     grid.addEventListener("pointerdown", event => {
+      if (event.button) return;         // a menu opens, and no pointerup follows
       const [y, x] = at(event), part = event.target.dataset.part;
       dragged = part === "handle" ? {} : part === "frame" ? {dy: y - row, dx: x - column}
         : {dy: window_ / 2, dx: window_ / 2};

@@ -89,7 +89,7 @@
     }
     grid.addEventListener("pointerdown", event => {
       const p = pixel(event);
-      if (p === null) return;
+      if (p === null || event.button) return;
       painting = !side[p];
       grid.setPointerCapture(event.pointerId);
       paint(event);

@@ -27,12 +27,12 @@
         "aria-label": `left pixel ${i}, right pixel ${j}`, class: "explore-entry"});
       input.addEventListener("input", () => {
         const typed = Number(input.value);
-        if (input.value === "" || !Number.isInteger(typed) || Math.abs(typed) > 99) {
+        if (input.value === "" || !Number.isInteger(typed) || Math.abs(typed) > 99)
           input.setAttribute("aria-invalid", "true");
-          return;
+        else {
+          input.removeAttribute("aria-invalid");
+          table[i][j] = typed;
         }
-        input.removeAttribute("aria-invalid");
-        table[i][j] = typed;
         draw();
       });
       return input;
@@ -48,6 +48,11 @@
     });
 
     function draw() {
+      if (inputs.flat().some(input => input.hasAttribute("aria-invalid"))) {
+        nameExample(() => false);
+        facts.replaceChildren(html("p", {}, ["Every entry needs an integer from −99 to 99."]));
+        return;                         // a rank would be that of another table
+      }
       nameExample(entry => table.every((row, i) => row.every((n, j) => n === entry(i, j))));
       const rank = theory.rank(table);
       facts.replaceChildren(html("p", {class: "explore-result"}, [`Rank ${rank}`]),

@@ -178,7 +178,7 @@
                 [String(i)])]));
       picture.replaceChildren(...lines, ...stems, ...spots, ...leaves);
       const product = mine.reduce((a, b) => a * b, 1);
-      const formula = list => list.length > 1 ? [power(grouping(list)), ` = ${list.reduce((a, b) => a * b, 1)}`]
+      const formula = list => list.length > 1 ? [power(grouping(list)), ` = ${list.reduce((a, b) => a * BigInt(b), 1n)}`]
         : [String(list.length ? list[0] : 1)];
       const trial = !own.size ? ["Tap nodes and beads until no path joins blue with orange."]
         : open ? [`Your cut does not separate yet: a path joins ${open[0]} and ${open[open.length - 1]}.`]
@@ -232,7 +232,7 @@
     }
     picture.addEventListener("pointerdown", event => {
       const i = touched(event);
-      if (i === null) return;
+      if (i === null || event.button) return;
       event.preventDefault();
       picture.focus({preventScroll: true});
       at = i;
