@@ -11,6 +11,8 @@ from math import prod
 from .fields import Field
 from .geometry import Geometry
 from .nodes import Node
+from .rules import interpret
+from .rules.movement import MOVES
 from .trace import Call, Value
 
 
@@ -90,7 +92,8 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
     before, after = audit.geometry(source), audit.geometry(value)
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
     laid_out = [_channels_and_places(audit.fields(v)[0]) for v in (source, value)]
-    if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after):
+    if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after) and not (
+            _drops(audit, name, live) and not _reads_all_units(audit, source, value)):
         node.closing = True                         # a head: one window over all that is left
         node.dense = node.groups == 1
         return node
@@ -167,6 +170,28 @@ def _covers(laid_out: tuple | None, source: Value, before: tuple, after: tuple) 
         return True
     cells = [source.shape[place] for place in laid_out[1]]
     return all(_window(a, b) >= n for a, b, n in zip(before, after, cells, strict=True))
+
+
+def _drops(audit: object, name: str, live: set) -> bool:
+    """Whether a module moves units and leaves some behind, as the last step of a sequence does."""
+    inside = _runs_in(name)
+    return any(call.name in (*MOVES, "slice", "pad", "constant_pad_nd") and inside(call)
+               and sum(prod(v.shape) for v in live.intersection(call.outputs))
+               < prod(call.inputs[0].shape)
+               for call in audit.trace.calls if not live.isdisjoint(call.outputs))
+
+
+def _reads_all_units(audit: object, source: Value, value: Value) -> bool:
+    """Whether a tensor depends on another one up to its ends, along all of its dimensions."""
+    fields = {source: Field.of_input(source.shape, virtual=False, first=1)}
+    for call in audit.trace.calls:
+        if value not in fields and not fields.keys().isdisjoint(call.inputs):
+            fields |= zip(call.outputs, interpret(call, {v: fields.get(v) for v in call.inputs}),
+                          strict=True)
+    read = fields.get(value)
+    return isinstance(read, Field) and all(
+        edge.flatten(1).amin(1).tolist() == [0, 1 - n]
+        for edge, n in zip(read.edges, read.image, strict=True))
 
 
 def _channels_and_places(x: Field) -> tuple[int, tuple[int, ...]] | None:
