@@ -93,7 +93,7 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
     laid_out = [_channels_and_places(audit.fields(v)[0]) for v in (source, value)]
     if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after) and not (
-            _drops(audit, name, live) and not _reads_all_units(audit, source, value)):
+            _drops(audit, name, live) and not _reads_all_units(audit, source, value, {})):
         node.closing = True                         # a head: one window over all that is left
         node.dense = node.groups == 1
         return node
@@ -108,6 +108,10 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
     if not _reads_one_map(audit, name, {*nodes, value}):
         raise ValueError(f"collapse: module {name!r} reads maps whose units see different pixels; "
                          "it cannot be read as one layer")
+    steps = dict(zip(laid_out[0][1], map(int, strides), strict=True))
+    if _drops(audit, name, live) and not _reads_all_units(audit, source, value, steps):
+        raise ValueError(f"collapse: module {name!r} leaves out a part of the map that it is "
+                         "given; it cannot be read as one layer")
     node.window = tuple(map(_window, before, after))
     node.stride, node.dilation = tuple(map(int, strides)), ones
     (first, node.places), (last, grid) = laid_out
@@ -181,8 +185,11 @@ def _drops(audit: object, name: str, live: set) -> bool:
                for call in audit.trace.calls if not live.isdisjoint(call.outputs))
 
 
-def _reads_all_units(audit: object, source: Value, value: Value) -> bool:
-    """Whether a tensor depends on another one up to its ends, along all of its dimensions."""
+def _reads_all_units(audit: object, source: Value, value: Value, steps: dict) -> bool:
+    """Whether a tensor depends on another one up to its ends, along all of its dimensions.
+
+    Along those with a stride, in ``steps``, less than one may be left at the end.
+    """
     fields = {source: Field.of_input(source.shape, virtual=False, first=1)}
     for call in audit.trace.calls:
         if value not in fields and not fields.keys().isdisjoint(call.inputs):
@@ -190,8 +197,8 @@ def _reads_all_units(audit: object, source: Value, value: Value) -> bool:
                           strict=True)
     read = fields.get(value)
     return isinstance(read, Field) and all(
-        edge.flatten(1).amin(1).tolist() == [0, 1 - n]
-        for edge, n in zip(read.edges, read.image, strict=True))
+        int(edge[0].min()) == 0 and n + int(edge[1].min()) <= steps.get(dim, 1)
+        for dim, (edge, n) in enumerate(zip(read.edges, read.image, strict=True), 1))
 
 
 def _channels_and_places(x: Field) -> tuple[int, tuple[int, ...]] | None:

@@ -236,6 +236,24 @@ def test_a_head_that_leaves_places_out_is_not_read_as_a_window_over_the_map(left
         audit(net, (8,)).bounds(collapse=("1",))
 
 
+@pytest.mark.parametrize(("body", "left"), [
+    (conv(8), lambda x, c: c(x[..., 4:])), (conv(8), lambda x, c: c(x)[:, :, :6]),
+    (nn.Conv2d(4, 8, 3, padding=1), lambda x, c: c(x[:, :4])),
+    (conv(8), lambda x, c: c(F.pad(x, (-1, -1))))])
+def test_a_module_that_leaves_a_part_of_its_map_out_is_not_read_as_one_layer(body, left):
+    net = nn.Sequential(conv(3), plain(left, body), nn.Flatten(), nn.LazyLinear(2))
+    with pytest.raises(ValueError, match="module '1' leaves out a part of the map that it is giv"):
+        audit(net, 8, 3).bounds(collapse=("1",))
+
+
+@pytest.mark.parametrize("taken", [
+    lambda x, c: c(x)[..., ::2, ::2], lambda x, c: c(x) + x[:, :, 1:].sum()])
+def test_a_module_may_subsample_or_look_at_a_part_beside_the_whole(taken):
+    net = nn.Sequential(conv(3), plain(taken, conv(8)), nn.Flatten(), nn.LazyLinear(2))
+    found = audit(net, 8, 3, ignore=("gates",))
+    assert found.bounds(collapse=("1",)).best.chain[1].window == (3, 3)
+
+
 @pytest.mark.parametrize("whole", [
     lambda x: torch.cat(x.chunk(2, 2)[::-1], 2).mean(2), lambda x: F.avg_pool1d(x, 3).flatten(1),
     lambda x: x.cumsum(2)[..., -1]])
