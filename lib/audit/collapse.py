@@ -13,7 +13,7 @@ from .geometry import Geometry
 from .nodes import Node
 from .rules import interpret
 from .rules.movement import MOVES
-from .trace import Call, Value
+from .trace import Call, UnsupportedOperation, Value
 
 
 def as_text(pattern: object) -> object:
@@ -193,8 +193,11 @@ def _reads_all_units(audit: object, source: Value, value: Value, steps: dict) ->
     fields = {source: Field.of_input(source.shape, virtual=False, first=1)}
     for call in audit.trace.calls:
         if value not in fields and not fields.keys().isdisjoint(call.inputs):
-            fields |= zip(call.outputs, interpret(call, {v: fields.get(v) for v in call.inputs}),
-                          strict=True)
+            try:
+                made = interpret(call, {v: fields.get(v) for v in call.inputs})
+            except UnsupportedOperation:            # a sequence of constants, if this one is left
+                return False
+            fields |= zip(call.outputs, made, strict=True)
     read = fields.get(value)
     return isinstance(read, Field) and all(
         int(edge[0].min()) == 0 and n + int(edge[1].min()) <= steps.get(dim, 1)
