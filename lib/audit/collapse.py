@@ -11,7 +11,9 @@ from math import prod
 from .fields import Field
 from .geometry import Geometry
 from .nodes import Node
-from .trace import Call, Value
+from .rules import interpret
+from .rules.movement import MOVES
+from .trace import Call, UnsupportedOperation, Value
 
 
 def as_text(pattern: object) -> object:
@@ -90,7 +92,8 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
     before, after = audit.geometry(source), audit.geometry(value)
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
     laid_out = [_channels_and_places(audit.fields(v)[0]) for v in (source, value)]
-    if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after):
+    if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after) and not (
+            _drops(audit, name, live) and not _reads_all_units(audit, source, value, {})):
         node.closing = True                         # a head: one window over all that is left
         node.dense = node.groups == 1
         return node
@@ -105,6 +108,10 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
     if not _reads_one_map(audit, name, {*nodes, value}):
         raise ValueError(f"collapse: module {name!r} reads maps whose units see different pixels; "
                          "it cannot be read as one layer")
+    steps = dict(zip(laid_out[0][1], map(int, strides), strict=True))
+    if _drops(audit, name, live) and not _reads_all_units(audit, source, value, steps):
+        raise ValueError(f"collapse: module {name!r} leaves out a part of the map that it is "
+                         "given; it cannot be read as one layer")
     node.window = tuple(map(_window, before, after))
     node.stride, node.dilation = tuple(map(int, strides)), ones
     (first, node.places), (last, grid) = laid_out
@@ -167,6 +174,34 @@ def _covers(laid_out: tuple | None, source: Value, before: tuple, after: tuple) 
         return True
     cells = [source.shape[place] for place in laid_out[1]]
     return all(_window(a, b) >= n for a, b, n in zip(before, after, cells, strict=True))
+
+
+def _drops(audit: object, name: str, live: set) -> bool:
+    """Whether a module moves units and leaves some behind, as the last step of a sequence does."""
+    inside = _runs_in(name)
+    return any(call.name in (*MOVES, "slice", "pad", "constant_pad_nd") and inside(call)
+               and sum(prod(v.shape) for v in live.intersection(call.outputs))
+               < prod(call.inputs[0].shape)
+               for call in audit.trace.calls if not live.isdisjoint(call.outputs))
+
+
+def _reads_all_units(audit: object, source: Value, value: Value, steps: dict) -> bool:
+    """Whether a tensor depends on another one up to its ends, along all of its dimensions.
+
+    Along those with a stride, in ``steps``, less than one may be left at the end.
+    """
+    fields = {source: Field.of_input(source.shape, virtual=False, first=1)}
+    for call in audit.trace.calls:
+        if value not in fields and not fields.keys().isdisjoint(call.inputs):
+            try:
+                made = interpret(call, {v: fields.get(v) for v in call.inputs})
+            except UnsupportedOperation:            # a sequence of constants, if this one is left
+                return False
+            fields |= zip(call.outputs, made, strict=True)
+    read = fields.get(value)
+    return isinstance(read, Field) and all(
+        int(edge[0].min()) == 0 and n + int(edge[1].min()) <= steps.get(dim, 1)
+        for dim, (edge, n) in enumerate(zip(read.edges, read.image, strict=True), 1))
 
 
 def _channels_and_places(x: Field) -> tuple[int, tuple[int, ...]] | None:

@@ -108,7 +108,8 @@ def _describe_call(found: object, call: object, names: Counter) -> None:
         name = call.scope if call.leaf else _name(call)
         found.own_joins.append(join_record(name, call.name, branches, found.axes,
                                        all(is_map(found.virtual[v]) and not _repeated(v, out)
-                                           for v in sources) and not _phases(call)))
+                                           for v in sources) and not _phases(call)
+                                       and all(g.stride for branch in branches for g in branch)))
 
 
 def _repeated(value: Value, out: Value) -> bool:

@@ -332,6 +332,7 @@ def _connect(node: Node, notes: set) -> None:
         node.edges = node.parents[:1]
         while node.closing and not node.dense and node.edges[0].partial and (
                 node.edges[0].uses == 1):           # a global pooling, axis by axis
+            node.dims = (_before(node.edges[0], node.dims[0]), node.dims[1])
             node.edges = node.edges[0].parents[:1]
         if node.role == "pass" and len(node.parents) > 1:
             stem = _stem(node)
@@ -351,6 +352,16 @@ def _connect(node: Node, notes: set) -> None:
             elif node.role == "add" and _cancels(chosen, other):
                 node.edges.append(chosen)
                 notes.add("add")
+
+
+def _before(node: Node, dim: int) -> int:
+    """Where a dimension of a mean over other ones was before it."""
+    rank = len(node.parents[0].value.shape)
+    if rank > len(node.value.shape):
+        along = node.value.call.arguments["dim"]
+        for gone in sorted(d % rank for d in (along if isinstance(along, list) else [along])):
+            dim += dim >= gone
+    return dim
 
 
 def _free(node: Node) -> Node | None:

@@ -185,9 +185,9 @@ class Layouts:
         in their own order along the others; one that closes the map may read all in any order.
         """
         shape, looks = last.value.shape, {*node.window, *node.stride} != {1}
-        if units is None and (node.closing or len(shape) > 1 and (
+        if units is None and (node.closing and node.dense or len(shape) > 1 and (
                 node.dims[0] % len(shape) == last.dims[1] % len(shape)
-                and (not looks or node.places == last.places))):
+                and (node.closing or not looks or node.places == last.places))):
             return range(last.width)
         key = (node, last, id(units))
         if key not in self.kept:

@@ -373,7 +373,7 @@ def _holds(entry: object, home: dict, seen: set[int], held: Callable = _is_held)
 
 def unwrapped(name: str) -> str:
     """The name in the copy, where modules that ``torch.compile`` has wrapped are bare."""
-    return f".{name}".replace("._orig_mod", "").removeprefix(".")
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
 def _owners(model: nn.Module, private: nn.Module) -> dict[int, str]:

@@ -34,6 +34,7 @@ COMPUTED = {
                                                             torch.ones(4, 4).to(x), v),
     "weights for a vector": lambda x, v: F.linear(v, x[0, :, :, 5].T),
     "weights for a fixed vector": lambda x, v: F.linear(torch.ones(4).to(x), x[0, :, 2:4, 5].T),
+    "weights that are the tensor itself": lambda x, v: (lambda rows: F.linear(rows, rows))(x[0, 1]),
     "only the term added": lambda x, v: torch.addmm(v, torch.ones(5, 4).to(x),
                                                     torch.ones(4, 4).to(x)),
     "stored statistics, scale": lambda x, v: F.batch_norm(x, MEAN, VAR, v),
@@ -68,6 +69,18 @@ def test_a_computed_scale_is_a_gate_that_can_be_ignored(function):
               nn.Conv2d(3, 4, 3, padding=1))
     assert all(axis.everything for axis in audit(net, 16).output)
     assert all(axis.size < 6 for axis in audit(net, 16, ignore=("gates",)).output)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(9, 5), (5, 9), (5, 1), (1, 5)])
+def test_causal_attention_with_as_many_queries_as_keys_or_not(queries, keys):
+    """Query 0 sees key 0, and so on; those beyond the last key see all of them."""
+    def attend(x):
+        rows = x.mT[:, None]
+        return F.scaled_dot_product_attention(rows[:, :, :queries], *[rows[:, :, :keys]] * 2,
+                                              is_causal=True)
+    found = audit(Run(attend), (9,))
+    low, high = found.seen[found.trace.outputs[0]].full(0)[:, 0, 0, :, 0].tolist()
+    assert low == [0] * queries and high == [-query for query in range(queries)]
 
 
 def test_a_computed_mask_is_seen_by_its_queries():

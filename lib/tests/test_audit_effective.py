@@ -1,5 +1,7 @@
 """Effective fields: what is measured, of which tensor, and with which draws."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
@@ -78,6 +80,9 @@ def test_effective_fields_of_wrapped_modules():
     assert torch.equal(effective_field(torch.compile(net), 8, samples=1).influence, plain)
     inside = nn.Sequential(torch.compile(net[:2]), net[2])
     same = effective_field(inside, 8, "0.0", samples=1, upto="0.0").influence
+    assert torch.equal(same, effective_field(net, 8, "0", samples=1).influence)
+    named = nn.Sequential(OrderedDict(_orig_model=net[:2]))     # no compiled one
+    same = effective_field(named, 8, "_orig_model.0", samples=1, upto="_orig_model.0").influence
     assert torch.equal(same, effective_field(net, 8, "0", samples=1).influence)
     prune.identity(net[0], "weight")       # a weight that is no parameter any more
     assert torch.equal(effective_field(net, 8, samples=1).influence, plain)

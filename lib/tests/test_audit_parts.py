@@ -307,6 +307,9 @@ def test_phases_of_one_map_are_no_misaligned_join():
     assert (beside.compared, beside.problems) == (True, ("width: centers 0.0, 1.0",))
     alike, = audit(Run(lambda x: x[..., ::2] + x[..., 1::2]), 8).joins
     assert (alike.compared, alike.aligned) == (True, False)
+    sheared = audit(Run(lambda x: x + F.pad(x, (0, 8)).unfold(3, 8, 1).diagonal(
+        0, 2, 3).transpose(2, 3)), 8).joins         # row i from column i on, and not so
+    assert [join.compared for join in sheared] == [False]
 
 
 def test_layers_that_look_around():

@@ -189,3 +189,75 @@ def test_a_residual_branch_may_begin_with_a_norm_whose_scale_is_made_of_the_map(
         return F.layer_norm(x, (8, 8), x.mean((0, 1)), None)
     found = audit(nn.Sequential(Block([plain(norm), conv(8), conv(8)])), 8, 3).bounds()
     assert found.overlap is not None                # of the other layers
+
+
+BESIDE = {
+    "dense layers": lambda y, a, b: b(a(y).relu()),
+    "a recurrent layer": lambda y, a, b: b(a(y.transpose(1, 2))[0].transpose(1, 2)),
+}
+HEADS = {
+    "a mean of channels": (lambda x, head: head(x.mean(1)), nn.Linear(8, 2)),
+    "a window along channels": (lambda x, one, head: head(one(x.transpose(1, 2))),
+                                nn.Linear(4, 4), nn.Conv1d(8, 2, 4)),
+    "tokens of which channels are left": (lambda x, one, head: head(
+        one(x.transpose(1, 2)).mean(2)), nn.Linear(4, 4), nn.Linear(8, 2)),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("beside", BESIDE)
+def test_what_leaves_places_closes_no_map_also_where_everything_is_seen(beside, head):
+    """Places cannot be told from channels there, but it is known where the channels lie."""
+    made = {"dense layers": (nn.Linear(8, 8), nn.Conv1d(4, 4, 1)),
+            "a recurrent layer": (nn.LSTM(4, 4, bidirectional=True, num_layers=2,
+                                          batch_first=True), nn.Conv1d(8, 4, 1))}[beside]
+    summed = plain(lambda x, *modules: x + BESIDE[beside](x, *modules), *made)
+    net = [nn.Conv1d(3, 4, 3, padding=1), summed]
+    assert str(audit(nn.Sequential(*net, nn.AdaptiveAvgPool1d(1)), (8,)).bounds().best) == "5^2"
+    assert audit(nn.Sequential(*net, plain(*HEADS[head])), (8,)).bounds().best is None
+
+
+@pytest.mark.parametrize("pooled", [
+    lambda x: x.mean(2).mean(1), lambda x: x.mean(2, keepdim=True).mean(1).flatten(1)])
+def test_a_global_pooling_axis_by_axis_where_channels_lie_last(pooled):
+    net = plain(lambda x, one, head: head(pooled(one(x.permute(0, 2, 3, 1)))),
+                nn.Linear(8, 8), nn.Linear(8, 2))
+    assert str(audit(nn.Sequential(conv(3), net), 8, 3).bounds().best) == "9^16"
+
+
+@pytest.mark.parametrize("left", [
+    lambda x: x[..., -1], lambda x: x[..., 4:].mean(2), lambda x: x.unbind(2)[0],
+    lambda x: x[:, :, :4].flatten(1)])
+def test_a_head_that_leaves_places_out_is_not_read_as_a_window_over_the_map(left):
+    head = plain(lambda x, layer: layer(left(x)), nn.LazyLinear(2))
+    net = nn.Sequential(nn.Conv1d(3, 4, 3, padding=1), head)
+    assert audit(net, (8,)).bounds().best is None
+    with pytest.raises(ValueError, match="collapse: module '1' leads from a grid over the image"):
+        audit(net, (8,)).bounds(collapse=("1",))
+
+
+@pytest.mark.parametrize(("body", "left"), [
+    (conv(8), lambda x, c: c(x[..., 4:])), (conv(8), lambda x, c: c(x)[:, :, :6]),
+    (nn.Conv2d(4, 8, 3, padding=1), lambda x, c: c(x[:, :4])),
+    (conv(8), lambda x, c: c(F.pad(x, (-1, -1))))])
+def test_a_module_that_leaves_a_part_of_its_map_out_is_not_read_as_one_layer(body, left):
+    net = nn.Sequential(conv(3), plain(left, body), nn.Flatten(), nn.LazyLinear(2))
+    with pytest.raises(ValueError, match="module '1' leaves out a part of the map that it is giv"):
+        audit(net, 8, 3).bounds(collapse=("1",))
+
+
+@pytest.mark.parametrize("taken", [
+    lambda x, c: c(x)[..., ::2, ::2], lambda x, c: c(x) + x[:, :, 1:].sum()])
+def test_a_module_may_subsample_or_look_at_a_part_beside_the_whole(taken):
+    net = nn.Sequential(conv(3), plain(taken, conv(8)), nn.Flatten(), nn.LazyLinear(2))
+    found = audit(net, 8, 3, ignore=("gates",))
+    assert found.bounds(collapse=("1",)).best.chain[1].window == (3, 3)
+
+
+@pytest.mark.parametrize("whole", [
+    lambda x: torch.cat(x.chunk(2, 2)[::-1], 2).mean(2), lambda x: F.avg_pool1d(x, 3).flatten(1),
+    lambda x: x.cumsum(2)[..., -1]])
+def test_a_head_that_reads_the_whole_map_is_a_window_over_it(whole):
+    net = nn.Sequential(nn.Conv1d(3, 4, 3, padding=1),
+                        plain(lambda x, layer: layer(whole(x)), nn.LazyLinear(2)))
+    assert audit(net, (8,)).bounds(collapse=("1",)).best.chain[-1].window == (8,)

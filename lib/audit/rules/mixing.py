@@ -166,15 +166,16 @@ def product(call: Call, a: dict, shapes: list) -> Result:
         return hull([added], shapes[0])             # only the term is computed from the input
     vector = call.name in ("mv", "dot", "addmv")
     parts, shape, spread = [], shapes[0], []
-    for factor, dim in ((left, -1), (right, -1 if vector or call.name == "linear" else -2)):
+    for first, factor, dim in ((True, left, -1),    # they may be one and the same tensor
+                               (False, right, -1 if vector or call.name == "linear" else -2)):
         if isinstance(factor, Field):
             dim = dim % len(factor.shape)
             spread.append(_carries(factor, [dim]))
-            kept = reduce(factor, [dim], keepdim=not vector or factor is left)
-            if call.name == "linear" and factor is right:
+            kept = reduce(factor, [dim], keepdim=not vector or first)
+            if call.name == "linear" and not first:
                 kept = _as_columns(kept)            # weights that are computed: a row is a channel
                 kept = reduce(kept, [-2], keepdim=False) if len(shape) == 1 else kept
-            if call.name == "dot" or (vector and factor is left):
+            if call.name == "dot" or (vector and first):
                 kept = reduce(kept, [len(kept.shape) - 1], keepdim=False)
             parts.append(kept)
     both = len(parts) == 2
@@ -225,13 +226,21 @@ def attention(call: Call, a: dict, shapes: list) -> Result:
             seen = reduce(a[name], [-1], keepdim=True)
             if name != "query":
                 whole = not a.get("is_causal")
-                seen = reduce(seen, [-2], True) if whole else _cumulative(seen, len(shape) - 2)
+                seen = reduce(seen, [-2], True) if whole else _until(seen, shape[-2])
             parts.append(seen)
     mask = a.get("attn_mask", a.get("attn_bias"))
     if isinstance(mask, Field):
         parts.append(reduce(mask, [-1], True))
     call.layer = LayerInfo("attention", channels_in=shape[-1], channels=shape[-1])
     return hull(parts[:1] if "attention" in parts[0].ignore else parts, shape, gates=False)
+
+
+def _until(keys: Field, queries: int) -> Field:
+    """What each of so many queries sees of the keys up to its own, of which there may be less."""
+    dim, count = len(keys.shape) - 2, keys.shape[-2]
+    seen = _cumulative(keys, dim)
+    return seen if queries == count else gather(
+        seen, dim, torch.arange(queries).clamp(max=count - 1)[:, None], None)
 
 
 @rule("glu")
