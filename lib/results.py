@@ -7,6 +7,7 @@ of a line is cut off before the next one is written.  Files of format 1 have no 
 stay readable and can be continued.
 """
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -124,6 +125,9 @@ def _parsed(raw, path, parse, require=None):
 
     What is required of the header comes first: records of another program are no damaged ones.
     """
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # > of Windows PowerShell
+        raise ResultsError(f"read: {path} is written in UTF-16, as > of Windows PowerShell does; "
+                           "write it again in UTF-8, or take the files that it was made from")
     header, records, places, unchecked, whole = None, {}, {}, 0, 0
     for number, piece in enumerate(raw.split(b"\n"), start=1):
         end = whole + len(piece) + 1

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.overrides import TorchFunctionMode
 
 from .seal import storage_of
 
@@ -79,6 +81,38 @@ class Memory:
         except (NotImplementedError, RuntimeError):
             raise UnsupportedOperation(f"a {type(tensor).__name__} of layout {tensor.layout} has "
                                        "no memory that could be followed") from None
+
+
+class NoNumbers(TorchFunctionMode):
+    """Sees what passes a recorder by: numbers that are read, and memory that is exchanged.
+
+    Parameters
+    ----------
+    recorder : _Recorder
+    """
+
+    def __init__(self, recorder: object) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__) and (
+                self.recorder.memory.values.get(id(args[0])) is not None):
+            raise UnsupportedOperation(
+                f"module {self.recorder.scope[0] or '(the model itself)'!r} computes with the "
+                f"numbers in a tensor ({function.__name__}), not only with its shape")
+        if function == torch.Tensor.data.__set__ and isinstance(args[1], FakeTensor) and (
+                not isinstance(args[0], FakeTensor)):
+            return self._set_without_numbers(*args)
+        return function(*args, **(kwargs or {}))
+
+    def _set_without_numbers(self, tensor: torch.Tensor, data: torch.Tensor) -> None:
+        """``tensor.data = data``; with the memory of a fake it would be on no device."""
+        value = self.recorder.look_up(data)
+        tensor.data = torch.empty_strided(data.shape, data.stride(), dtype=data.dtype,
+                                          device=data.device)
+        self.recorder.unknown.add(storage_of(tensor))
+        self.recorder.memory.remember(tensor, value)
 
 
 def _layout(tensor: torch.Tensor) -> tuple:

@@ -22,12 +22,11 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.nn.parameter import is_lazy
-from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .failures import explained
-from .memory import Memory, UnsupportedOperation
+from .memory import Memory, NoNumbers, UnsupportedOperation
 from .rewrites import REWRITES
 from .seal import generators_kept, sealed, storage_of
 
@@ -267,22 +266,6 @@ class _Recorder(TorchDispatchMode):
         return f"operation {function} in module {self.scope[0] or '(the model itself)'!r}"
 
 
-class _NoNumbers(TorchFunctionMode):
-    """Refuses what would read the numbers of a tensor past the recorder."""
-
-    def __init__(self, recorder: _Recorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if function in (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__) and (
-                self.recorder.memory.values.get(id(args[0])) is not None):
-            raise UnsupportedOperation(
-                f"module {self.recorder.scope[0] or '(the model itself)'!r} computes with the "
-                f"numbers in a tensor ({function.__name__}), not only with its shape")
-        return function(*args, **(kwargs or {}))
-
-
 def tensors_in(tree: object) -> list[torch.Tensor]:
     """All tensors of nested containers."""
     return [x for x in pytree.tree_leaves(tree) if isinstance(x, torch.Tensor)]
@@ -425,7 +408,7 @@ def trace(model: nn.Module, args: tuple, kwargs: dict, upto: str | None = None) 
         args, kwargs = pytree.tree_map(made, (tuple(args), kwargs))
         target = None if upto is None else private.get_submodule(upto)
         with (_scopes(recorder, target, reached), torch._C._AutoDispatchBelowAutograd(), recorder,
-              _NoNumbers(recorder)):
+              NoNumbers(recorder)):
             result = _run(private, args, kwargs, recorder, reached)
     if upto is not None and not reached:
         raise ValueError(f"upto={upto!r}: this module does not run")

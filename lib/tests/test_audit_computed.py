@@ -196,3 +196,30 @@ def test_boundaries_that_are_computed_are_all_compared():
     fixed = Run(lambda x, layer: torch.bucketize(layer(x), torch.tensor([0.0, 1.0])),
                 nn.Conv2d(3, 3, 3, padding=1))
     assert [axis.size for axis in audit(fixed, 8).output] == [3, 3]
+
+
+class Merged(nn.Module):
+    """Computes the weights of one layer from those of others before it runs."""
+
+    def __init__(self, wide, bias):
+        super().__init__()
+        self.wide, self.narrow = nn.Conv2d(8, wide, 3, bias=False), nn.Conv2d(wide, 8, 1)
+        self.layer, self.bias = nn.Conv2d(8, 8, 3, padding=1), bias
+
+    def forward(self, x):
+        wide, narrow = self.wide.weight.data, self.narrow.weight.data
+        self.layer.weight.data = torch.einsum("ok,kiuv->oiuv", narrow[:, :, 0, 0], wide)
+        if self.bias:
+            self.layer.bias.data = wide.sum((1, 2, 3))[:8] + self.narrow.bias.data
+        assert self.layer.weight.device == x.device  # new versions of PyTorch ask this
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("wide", [8, 64])
+def test_weights_may_be_computed_from_others_of_any_size(wide, bias):
+    """Those of the larger ones have no numbers: one of weights and biases was on no device."""
+    net = Merged(wide, bias)
+    assert [axis.size for axis in audit(net, 16, channels=8).last_map] == [3, 3]
+    stack = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), net, nn.ReLU(), nn.Conv2d(8, 8, 3))
+    assert audit(stack, 16).last_map[0].size == 7

@@ -410,6 +410,16 @@ def test_blocks_that_a_power_cut_left_empty_are_called_so(path):
     assert Results(path, SETTINGS).append({"name": "long"}) == ["long"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_files_that_a_shell_wrote_in_another_encoding_are_called_so(path, encoding):
+    """Windows PowerShell joins files in UTF-16: the advice was to delete one line after another."""
+    Results(path, SETTINGS).append({"name": "three"})
+    path.write_bytes(f"\ufeff{path.read_text()}".encode(encoding))
+    with pytest.raises(ResultsError, match="is written in UTF-16, as > of Windows") as refused:
+        read(path)
+    assert "delete" not in str(refused.value)
+
+
 @pytest.mark.parametrize("trainings", [{0: lambda: [0.5]}, [("a", lambda: [0.5])], "a"])
 def test_trainings_without_names_are_refused_before_the_first_of_them(tmp_path, trainings):
     """Seeds as keys: the first training was done, and its record refused."""
