@@ -167,6 +167,16 @@ def test_imports_inside_the_library_are_relative():
     assert not [line for line in absolute if ">>>" not in line]
 
 
+def test_public_functions_and_classes_say_what_they_are():
+    """The reference showed rules of the audit as signatures alone."""
+    silent = [f"{name}.{part.name}" for name, path in MODULES.items()
+              if not name.startswith("lib.course")
+              for part in ast.parse(path.read_text(encoding="utf-8")).body
+              if isinstance(part, ast.FunctionDef | ast.ClassDef) and part.name[0] != "_"
+              and part.name != "main" and not ast.get_docstring(part)]
+    assert len(MODULES) > 100 and not silent
+
+
 def test_modules_that_the_page_calls_free_of_torch_are():
     (listed,) = re.findall(r"neither torch nor numpy: (.*?)\.\n", PAGE, re.DOTALL)
     names = {f"lib.{name}" for name in re.findall(r"`([\w.]+)`", listed)}

@@ -35,6 +35,7 @@ def _spread(x: Field, dims: list[int]) -> Field:
       "norm", "linalg_vector_norm", "logsumexp", "any", "all", "argmax", "argmin", "median",
       "nansum", "aminmax", "kthvalue", "mode", "nanmedian")
 def reduction(call: Call, a: dict, shapes: list) -> Result:
+    """One unit for all units along some dimensions: a pooling over all places, or a reduction."""
     x = a["self"]
     if not x.shape:                                 # one number, of which nothing is left to reduce
         return [x for _ in shapes]
@@ -58,6 +59,7 @@ def reduction(call: Call, a: dict, shapes: list) -> Result:
 
 @rule(*SOFTMAXES, "topk", "sort", "cumsum", "cumprod", "cummax", "cummin", "logcumsumexp")
 def along_one_dimension(call: Call, a: dict, shapes: list) -> Result:
+    """A unit sees the others along one dimension: all of them, or those before it."""
     x = a["self"]
     if not x.shape:                                 # one number stands alone
         return [x for _ in shapes]
@@ -112,6 +114,7 @@ def _is_gone(edge: torch.Tensor, dims: list[int], places: bool) -> bool:
 
 @rule("native_layer_norm", "_fused_rms_norm", "rms_norm")
 def layer_norm(call: Call, a: dict, shapes: list) -> Result:
+    """Statistics over the last dimensions; a scale and a shift may be computed, too."""
     x, count = a["input"], len(shapes[0])
     dims = list(range(count - len(a["normalized_shape"]), count))
     if isinstance(x, Field) and not _norm_layer(call, x, dims, x.shape[-1], len(dims) > 1):
@@ -132,6 +135,7 @@ def _scaled(x: object, factors: list, shape: tuple, dim: int | None = None) -> F
 
 @rule("native_group_norm")
 def group_norm(call: Call, a: dict, shapes: list) -> Result:
+    """Statistics over all places and the channels of a group."""
     x, groups = a["input"], a["group"]
     dims, factors = list(range(2, len(shapes[0]))), [a["weight"], a["bias"]]
     if not isinstance(x, Field) or _norm_layer(call, x, dims, x.shape[1]):
@@ -149,6 +153,7 @@ def group_norm(call: Call, a: dict, shapes: list) -> Result:
       "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "miopen_batch_norm",
       "_batch_norm_with_update", "_batch_norm_no_update", "batch_norm_with_update")
 def batch_norm(call: Call, a: dict, shapes: list) -> Result:
+    """Stored statistics, or those of the batch and of all places in training."""
     x, factors = a["input"], [a["weight"], a["bias"]]
     stored = [a.get("running_mean"), a.get("running_var")]
     if not a.get("training", "with_update" in call.name):
@@ -161,6 +166,7 @@ def batch_norm(call: Call, a: dict, shapes: list) -> Result:
 
 @rule("mm", "bmm", "mv", "dot", "addmm", "baddbmm", "addmv", "matmul", "linear")
 def product(call: Call, a: dict, shapes: list) -> Result:
+    """Entry (i, j) sees row i of one factor and column j of the other."""
     added, (left, right) = factors_of(call.name, a)
     if not isinstance(left, Field) and not isinstance(right, Field):
         return hull([added], shapes[0])             # only the term is computed from the input
@@ -302,6 +308,7 @@ def bucket(call: Call, a: dict, shapes: list) -> Result:
 
 @rule("copy")
 def overwritten(call: Call, a: dict, shapes: list) -> Result:
+    """What is overwritten is forgotten; what overwrites it stays."""
     source = a["src"]
     return hull([source], shapes[0]) if isinstance(source, Field) else [None]
 
@@ -456,4 +463,5 @@ def _in_one_place(parts: list[Field]) -> bool:
 
 @rule("nonzero", "masked_select")
 def places_from_numbers(call: Call, a: dict, shapes: list) -> Result:
+    """Which places are read hangs on the numbers of the input: refused."""
     refuse(call, f"which pixels it reads {DEPENDS}")

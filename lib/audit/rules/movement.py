@@ -294,6 +294,7 @@ def restrided(call: Call, a: dict, shapes: list) -> Result:
 
 @rule("slice")
 def cut(call: Call, a: dict, shapes: list) -> Result:
+    """A part of one dimension, in steps."""
     x, dim = a["self"], a["dim"] % len(a["self"].shape)
     start = a["start"] or 0
     start = min(start + x.shape[dim] if start < 0 else start, x.shape[dim])
@@ -461,4 +462,5 @@ def triangle(call: Call, a: dict, shapes: list) -> Field:
 
 @rule("max_unpool3d", "masked_scatter")
 def named_refusal(call: Call, a: dict, shapes: list) -> Result:
+    """Which units are read hangs on the numbers of the input: refused."""
     refuse(call, f"which units it reads {DEPENDS}")

@@ -54,6 +54,7 @@ def mix_channels(x: Field, groups: int, channels: int) -> Field:
 
 @rule("convolution", "_convolution")
 def convolution(call: Call, a: dict, shapes: list) -> Result:
+    """Windows over all channels of a group; transposed, every unit is written to a window."""
     x, weight = a["input"], a["weight"]
     if not isinstance(weight, torch.Tensor):
         refuse(call, "the kernel itself depends on the input")
@@ -80,6 +81,7 @@ def convolution(call: Call, a: dict, shapes: list) -> Result:
 @rule("avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
       "max_pool2d_with_indices", "max_pool3d_with_indices")
 def pool(call: Call, a: dict, shapes: list) -> Result:
+    """Windows over every channel by itself."""
     x, shape = a["self"], shapes[0]
     axes = int(call.name[call.name.index("pool") + 4])
     window = tuple_of(a["kernel_size"], axes)
@@ -94,6 +96,7 @@ def pool(call: Call, a: dict, shapes: list) -> Result:
 @rule("_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_avg_pool1d", "adaptive_max_pool1d",
       "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d")
 def adaptive_pool(call: Call, a: dict, shapes: list) -> Result:
+    """Windows that share the map out evenly; a single one is a global pooling."""
     x, shape = a["self"], shapes[0]
     axes = int(call.name[call.name.index("pool") + 4])
     window, stride = [], []
@@ -147,6 +150,7 @@ def _rows(rows: list[list[int]]) -> torch.Tensor:
       "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
       "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d")
 def upsample(call: Call, a: dict, shapes: list) -> Result:
+    """Units between those of a smaller map: each sees the ones it is interpolated from."""
     x, shape = a["self"], shapes[0]
     axes = len(shape) - 2
     names = {1: ["scales"], 2: ["scales_h", "scales_w"], 3: ["scales_d", "scales_h", "scales_w"]}
