@@ -140,7 +140,7 @@ def _stable(answer):
     for values in lists:
         call = said(answer, (values,))
         found = number(ask(answer, list(values)), call)
-        expected = mex(torch.tensor(values).double(), 1.0).item()
+        expected = mex(torch.tensor(values, dtype=torch.float64), 1.0).item()
         if not close(found, expected):
             its, right = apart(found, expected)
             refuse(f"{call} gives {its}, but the logarithm of the mean of the exponentials is "

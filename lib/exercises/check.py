@@ -4,6 +4,7 @@ import textwrap
 from importlib import import_module
 
 from ..checks import kind
+from ..exact.device import made_on_the_cpu
 from .core import EXERCISES, Asked, Exercise, Refusal, Unsolved, has_gap, plain
 
 __all__ = ["check_answer", "find", "judged"]
@@ -71,7 +72,7 @@ def judged(name: str, answer: object) -> tuple[str, str]:
         value = Asked(answer) if callable(answer) else plain(answer)
         if has_gap(value):
             raise Unsolved
-        return "right", question.judge(value)
+        return "right", made_on_the_cpu(question.judge)(value)
     except Unsolved:
         return "not solved yet", f"Hint: {question.hint}"
     except Refusal as refusal:

@@ -120,14 +120,21 @@ def shown(value: object) -> str:
 
 
 class Asked:
-    """The reader's function, and whether it has answered: a stub never has."""
+    """The reader's function, and whether it has answered: a stub never has.
+
+    It makes its tensors where the reader does; a judge makes its own on the CPU.
+    """
 
     def __init__(self, function: Callable):
         self.function, self.answered = function, False
+        self.device = torch.get_default_device()
         self.__name__ = getattr(function, "__name__", "<")
 
     def __call__(self, *arguments):
-        return self.function(*arguments)
+        if self.device == torch.get_default_device():
+            return self.function(*arguments)
+        with self.device:
+            return self.function(*arguments)
 
     def __repr__(self):
         return repr(self.function)

@@ -92,7 +92,8 @@ def generalized_conv(
         Real numbers unless given.
     pooling : {"product", "max", "sum", "mean"}
     activation : None, "relu" or callable
-        Applied to every affine map before pooling; None is the identity.
+        Applied to every affine map, of shape (batch, D, *output cells), before pooling; None is
+        the identity.
 
     Returns
     -------
@@ -306,7 +307,8 @@ def _layer(cells, weight, bias, stride, arithmetic, pooling, activate):
     }[pooling]
     pooled, count = None, 0
     for _, factor in offset_factors(cells, weight, bias, stride, arithmetic):
-        factor = factor if activate is None else activate(factor)
+        if activate is not None:  # a slope for each channel finds channels where torch has them
+            factor = activate(factor.movedim((-1, -2), (0, 1))).movedim((0, 1), (-1, -2))
         pooled = factor if pooled is None else combine(pooled, factor)
         count += 1
     if pooling == "mean":

@@ -101,8 +101,9 @@ class ConvAC(nn.Module):
         For all layers, or layer by layer.
     pooling : {"product", "max", "sum", "mean"}
     activation : None, "relu" or callable
-        Applied to every affine map before pooling. ``"relu"`` with ``"max"`` or ``"mean"`` is the
-        convolutional rectifier network of the same shape.
+        Applied to every affine map, of shape (batch, D, *output cells), before pooling.
+        ``"relu"`` with ``"max"`` or ``"mean"`` is the convolutional rectifier network of the same
+        shape.
     generator : torch.Generator
         Source of the weights of :func:`initial_weights`.
 

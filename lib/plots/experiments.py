@@ -315,9 +315,9 @@ def draw_controls(found: dict, blocks: tuple = CONTROLS) -> Figure:
                                   marker="o", markersize=4, capsize=2, linewidth=1.8,
                                   markerfacecolor=color_of(block) if dash == "-" else "white")
                     place, height, *_ = points[-1]
-                    below = block == "B1max3" or any(     # of two that end together the lower one
-                        other and other[-1][0] == place and other[-1][1] > height
-                        for other in lines.values())
+                    below = block == "B1max3" or any(  # the lower of two that end together, or one
+                        (other[-1][1], name != "B1max3", name) > (height, True, block)
+                        for name, other in lines.items() if other and other[-1][0] == place)
                     label_line(axes, place, height, NAMES.get(block, block), INK,
                                xytext=(5, -9 if below else 5))
             axes.axhline(0.1, color=COLORS["neutral"], linewidth=0.8, linestyle="--")

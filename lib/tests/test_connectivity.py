@@ -100,6 +100,15 @@ def test_weights_with_dimensions_in_front_are_a_batch_of_networks():
     assert torch.equal(network.run(stacked, signals, FIELD), single)
 
 
+def test_one_stream_alone_may_be_a_batch():
+    network = DilatedNetwork((FIRST, SECOND), dim=2, width=3, exchange=(2,))
+    (first, second), (other, _) = draw(network, 0), draw(network, 1)
+    signal = FIELD.random((1, 11, 2), torch.Generator().manual_seed(7))
+    stacked = [[torch.stack(layers) for layers in zip(first, other)], second]
+    single = torch.cat([network.run([stream, second], signal, FIELD) for stream in (first, other)])
+    assert torch.equal(network.run(stacked, signal, FIELD), single)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_tensor_of_a_network_has_the_type_of_its_weights(dtype):
     network = DilatedNetwork((FIRST, SECOND), 2, width=2, exchange=(2,))
@@ -210,6 +219,9 @@ def test_gradients_reach_every_weight():
     # two starts at once, which run takes: the first was read as tap 0, the second as tap 1
     (lambda: DilatedNetwork(((1,),), 2, 1).tensor([[torch.ones(2, 2, 1, 2)]]), "need"),
     (lambda: hybrid_in_mixture(NETWORKS[1], two_starts(NETWORKS[1]), (0, 1)), "need"),
+    # weights of a wider network ended up on the edges of this tree
+    (lambda: DilatedNetwork((FIRST,), 2, 2).tree_weights(draw(
+        DilatedNetwork((FIRST,), 2, 3))[0]), r"need \[\[\(2, 2, 2\)"),
 ])
 def test_errors_say_what_would_do(call, message):
     with pytest.raises(ValueError, match=message):

@@ -120,6 +120,16 @@ def test_sum_pooling_is_torch_convolution_padded_at_the_far_end():
     )
 
 
+def test_an_activation_finds_batch_and_channels_where_torch_has_them():
+    draw = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(shape, generator=draw) for shape in ((3, 2, 4, 4), (4, 2, 1, 1)))
+    slopes = torch.nn.PReLU(4)
+    slopes.weight.data = torch.tensor([0.0, 0.25, 0.5, 2.0])
+    found = generalized_conv(x, weight, None, 1, pooling="sum", activation=slopes)
+    expected = slopes(F.conv2d(x, weight))
+    torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize(
     "pooling, activation", [("max", "relu"), ("mean", None), ("product", None)]
 )

@@ -44,6 +44,30 @@ def test_a_right_answer_is_accepted(name, right):
     assert judged(name, right)[0] == "right", judged(name, right)[1]
 
 
+@pytest.mark.parametrize("name", ["04-one-channel", "05-stable", "10-private", "13-canonical"])
+@pytest.mark.parametrize("session", ["device", "type"])
+def test_a_right_answer_is_accepted_whatever_the_session_has_set(name, session):
+    before = torch.get_default_dtype()
+    try:
+        if session == "type":
+            torch.set_default_dtype(torch.float16)
+        with torch.device("meta" if session == "device" else "cpu"):
+            assert judged(name, ANSWERS[name][0][0])[0] == "right"
+    finally:
+        torch.set_default_dtype(before)
+
+
+def test_a_readers_function_makes_its_tensors_where_the_reader_does():
+    def contents(colors, pool, levels):
+        made.append(torch.zeros(1).device.type)
+        return ANSWERS["06-contents"][0][0](colors, pool, levels)
+
+    made = []
+    with torch.device("meta"):
+        assert judged("06-contents", contents)[0] == "right"
+    assert set(made) == {"meta"}
+
+
 @pytest.mark.parametrize("name, wrong, message", [
     pytest.param(name, answer, message, id=f"{name}-{n}")
     for name, (_, wrong) in ANSWERS.items() for n, (answer, message) in enumerate(wrong)])

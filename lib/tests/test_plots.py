@@ -101,6 +101,13 @@ def test_points_of_other_runs_are_drawn_too():
     assert not any(outside(ax) for ax in empty.axes)
 
 
+def test_two_networks_that_end_in_one_point_are_both_named():
+    found = {("color", block, 4): [1.0] for block in experiments.CONTROLS}
+    drawing = experiments.draw_controls(found)
+    places = [(text.xy, text.xyann) for text in drawing.axes[-1].texts]
+    assert len(places) == len(set(places)) == 4
+
+
 def test_names_of_curves_lie_above_a_narrow_panel_and_beside_a_wide_one():
     with style.figure(9) as (drawing, _):
         drawing.clear()

@@ -304,7 +304,13 @@ class DilatedNetwork:
         -------
         dict from path to torch.Tensor
             As :func:`lib.trees.decompositions.coefficient_tensor` takes them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`check_weights`, or if an input is read along two paths.
         """
+        self.check_weights([layers] * len(self.orders))
         tree = dilated_tree(self.orders[0], self.dim, self.width)  # all orders share the shapes
         output = torch.ones_like(layers[-1][0, 0, :1])
         return {path: layers[-len(path)][path[-1]] if path else output
@@ -448,7 +454,8 @@ class DilatedNetwork:
         if level not in self.exchange:
             return streams
         kept = (self.width + 1) // 2
-        halves = [stream.split([kept, self.width - kept], dim) for stream in streams]
+        halves = [stream.split([kept, self.width - kept], dim)
+                  for stream in torch.broadcast_tensors(*streams)]  # one alone may be batched
         return [torch.cat([halves[0][0], halves[1][1]], dim),
                 torch.cat([halves[1][0], halves[0][1]], dim)]
 
