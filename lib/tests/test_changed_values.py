@@ -312,6 +312,11 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
      ("images=100, epochs=25", "(augmentation,))"),
      ("images=20, epochs=1", "(augmentation,), seeds=(0, 1))"),
      "not checked: the claim convac-overlap-beats-channels"),
+    ("13_convnet_experiments", ("circuits = settings.Set", "convac-overlap"),
+     ("(images=100, epochs=25", "jobs.train_grid(grid, circuits)"),
+     ('(data="photograph-patches", images=100, epochs=25',
+      "[dict(name=block, block=block, channels=8, augmentation='color', seed=0, parameters=9,\n"
+      "  status='finished', accuracy=0.2) for block in grid.channels]"), "of 100 dead leaves"),
 ])
 def test_a_claim_says_what_it_leaves_out_of_changed_cells(stem, marks, old, new, said, capsys):
     text = "# %%".join(cells_of(stem, "from lib import", *marks))
@@ -322,6 +327,17 @@ def test_a_claim_says_what_it_leaves_out_of_changed_cells(stem, marks, old, new,
     for cell in text.split("# %%"):
         exec(compile(cell, stem, "exec"), names)
     assert said in capsys.readouterr().out
+
+
+def test_the_greedy_rule_is_held_against_thresholds_within_the_field():
+    """Most thresholds lay above every field of notebook 8's lines: None against None."""
+    names = {}
+    for cell in cells_of("08_overlap_degree", "from lib import", "def random_line(",
+                         "def by_enumeration("):
+        exec(compile(cell.partition("networks, outcomes =")[0], "08", "exec"), names)
+    of_stride, of_one = (sum(found is not None for found in column)
+                         for column in zip(*names["greedy"], strict=True))
+    assert of_stride > 80 and of_one > 300
 
 
 def test_trees_in_another_order_keep_their_names():
