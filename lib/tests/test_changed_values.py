@@ -297,6 +297,8 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
      "two circuits on 128 positions, errors below 0.3"),
     ("05_log_space", ('"mex-bounds',),
      ("manual_seed(5)",), ("manual_seed(16)",), "claim holds: mex-bounds"),
+    ("05_log_space", ("def formula(", "def slope(", '"mex-derivatives'),
+     ("[1.0, 2.0, 6.0], 0.01",), ("[10.0, 20.0, 60.0], 0.01",), "claim holds: mex-derivatives"),
     ("13_convnet_experiments", ("minute, grid =", "both = (", "def accuracy(", "doubled = 2",
                                 "stored = records.read(", "found = analysis.cells(stored)",
                                 "convnet-overlap-beats-channels", "13-gain-"),
