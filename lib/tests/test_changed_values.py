@@ -297,6 +297,12 @@ def test_a_changed_size_is_no_failing_claim(stem, marks, old, new, said, capsys)
      "two circuits on 128 positions, errors below 0.3"),
     ("05_log_space", ('"mex-bounds',),
      ("manual_seed(5)",), ("manual_seed(16)",), "claim holds: mex-bounds"),
+    ("01_grid_tensors", ("def answers(", "def greedy(", "fresh =", "tiled = ", "numbers = range",
+                         "def answer_table(", "overlaps = sum("),
+     ('    "more overlap": (more, True),\n',),
+     ('    "no biases, overlap": (more, False),\n    "three layers": (Architecture((4,), 2, '
+      '((3, 1, 4), (3, 1, 4), (3, 1, 4), (4, 4, 1))), True),\n',),
+     "separation-rank-templates [exact] 3 networks, 1 of them with overlaps"),
     ("05_log_space", ("def formula(", "def slope(", '"mex-derivatives'),
      ("[1.0, 2.0, 6.0], 0.01",), ("[10.0, 20.0, 60.0], 0.01",), "claim holds: mex-derivatives"),
     ("13_convnet_experiments", ("minute, grid =", "both = (", "def accuracy(", "doubled = 2",
