@@ -979,10 +979,12 @@ table([(name, best[name]) for name in live if name != "0% of pixels"],
       ["missing", "most often right"])
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-log-space-live", "caption": "Tiles of a photograph with pixels missing one by one: how often each method finds the part of the picture that a tile comes from. Dotted: chance."}, "image": {"alt": "Five curves against the share of missing pixels. Marginals start above one half, lose little until half of the pixels are missing, and end above one third with ninety percent missing. All four kinds of imputation fall to near chance, one ninth."}}
+by_share = {100 * share: live[name] for share, name in zip(shares, lost)
+            if name in live}
 with style.figure(7, 3.6) as (drawing, axes):
     pictures.draw_accuracies(axes, {
-        method: ([100 * s for s in shares],
-                 [100 * live[name][method] for name in lost], None)
+        method: (list(by_share),
+                 [100 * row[method] for row in by_share.values()], None)
         for method in methods}, "missing pixels, percent", 100 / 9)
 
 # %% tags=["hide-input"]
@@ -1009,9 +1011,11 @@ with checking("missing-data-live", "trained", detail=f"{len(test):,} tiles of "
 # A few of the tiles, and what is left of them.
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-log-space-tiles", "caption": "Eight tiles of the photograph, whole, with half of their pixels missing, and with three quarters missing."}, "image": {"alt": "Three rows of eight small color tiles. In the second and third row half and three quarters of the pixels are hatched gray."}}
-with style.figure(7, 2.8, columns=8, rows=3) as (drawing, axes):
-    for row, name in zip(axes, (lost[len(lost) * k // 4]
-                                for k in (0, 2, 3))):
+pictured = [lost[len(lost) * k // 4] for k in (0, 2, 3)]
+if not set(pictured) <= set(ways):  # ways of yours
+    pictured = [*ways][:3]
+with style.figure(7, 2.8, columns=8, rows=len(pictured)) as (drawing, axes):
+    for row, name in zip(axes.reshape(-1, 8), pictured):
         for k, ax in enumerate(row):
             pictures.draw_tile(ax, tiles[test[k]] * deviation + mean,
                                ways[name][k])

@@ -348,6 +348,17 @@ def test_the_greedy_rule_is_held_against_thresholds_within_the_field():
     assert of_stride > 80 and of_one > 300
 
 
+def test_tiles_with_the_lower_half_hidden_instead_of_random_pixels_are_drawn():
+    """As notebook 5 proposes: its pictures asked for the ways to lose pixels that were gone."""
+    hidden = {"lower half": (torch.arange(8) < 4)[:, None].expand(8, 8, 8)}
+    names = {"shares": (0, 0.5), "lost": ["0% of pixels", "50% of pixels"], "ways": hidden,
+             "live": {"lower half": {"marginal": 0.5}}, "methods": ["marginal"], "deviation": 1,
+             "tiles": torch.rand(8, 3, 8, 8), "test": range(8), "mean": 0}
+    for cell in cells_of("05_log_space", "from lib import", "log-space-live", "fig-log-space-t"):
+        exec(compile(cell, "05", "exec"), names)
+    assert names["axes"].size == 8
+
+
 def test_trees_in_another_order_keep_their_names():
     """Of a table's columns, and of the letters in a picture."""
     names, tables = {}, []
