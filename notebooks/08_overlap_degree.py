@@ -189,10 +189,14 @@ def random_line():
 def compare(net, layer):
     """Are pattern, extent and distance as predicted?"""
     seen = cells_that_notice(net, layer)
+    if seen.shape[1] < 2:
+        raise ValueError(f"{net}: layer {layer} has one cell, and a distance "
+                         "takes two; take a longer line")
     first, last = seen[:, 0].nonzero()[[0, -1]].flatten().tolist()
     next_first = int(seen[:, 1].nonzero()[0])
+    extent = min(net.total_receptive_field(layer), *net.size)  # up to the end
     return (torch.equal(seen, predicted(net, layer)),
-            last - first + 1 == net.total_receptive_field(layer),
+            last - first + 1 == extent,
             next_first - first == net.total_stride(layer))
 
 

@@ -348,6 +348,24 @@ def test_the_greedy_rule_is_held_against_thresholds_within_the_field():
     assert of_stride > 80 and of_one > 300
 
 
+@pytest.mark.parametrize("own, said", [
+    ("Architecture((6,), 2, ((5, 1, 2), (5, 1, 2)))", None),  # a field longer than the line
+    ("Architecture((4,), 2, ((2, 2, 2), (2, 2, 2)))", "layer 2 has one cell")])
+def test_lines_of_the_reader_are_measured_or_named(own, said):
+    """`random_line` replaced, as notebook 8 proposes: a claim failed, or an index did."""
+    names = {}
+    for cell in cells_of("08_overlap_degree", "from lib import", "def cells_that_notice(",
+                         "def predicted(", "def compare("):
+        code = cell.partition("networks, outcomes =")[0].partition("layer = 3")[0]
+        exec(compile(code.partition('print("every')[0], "08", "exec"), names)
+    net = eval(own, names)
+    if said is None:
+        assert names["compare"](net, 2) == (True, True, True)
+    else:
+        with pytest.raises(ValueError, match=said):
+            names["compare"](net, 2)
+
+
 def test_tiles_with_the_lower_half_hidden_instead_of_random_pixels_are_drawn():
     """As notebook 5 proposes: its pictures asked for the ways to lose pixels that were gone."""
     hidden = {"lower half": (torch.arange(8) < 4)[:, None].expand(8, 8, 8)}
