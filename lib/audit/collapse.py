@@ -92,8 +92,9 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
     before, after = audit.geometry(source), audit.geometry(value)
     ones = node.window = node.stride = node.dilation = (1,) * len(before)
     laid_out = [_channels_and_places(audit.fields(v)[0]) for v in (source, value)]
-    if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after) and not (
-            _drops(audit, name, live) and not _reads_all_units(audit, source, value, {})):
+    drops = _drops(audit, name, live)
+    if prod(value.shape) == node.width and _covers(laid_out[0], source, before, after) and (
+            not drops or _reads_all_units(audit, source, value, {})):
         node.closing = True                         # a head: one window over all that is left
         node.dense = node.groups == 1
         return node
@@ -109,7 +110,7 @@ def as_one_layer(audit: object, name: str, source: Value, value: Value, nodes: d
         raise ValueError(f"collapse: module {name!r} reads maps whose units see different pixels; "
                          "it cannot be read as one layer")
     steps = dict(zip(laid_out[0][1], map(int, strides), strict=True))
-    if _drops(audit, name, live) and not _reads_all_units(audit, source, value, steps):
+    if drops and not _reads_all_units(audit, source, value, steps):
         raise ValueError(f"collapse: module {name!r} leaves out a part of the map that it is "
                          "given; it cannot be read as one layer")
     node.window = tuple(map(_window, before, after))

@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -429,8 +428,10 @@ class Session:
 
 def _belonging(root):
     """What git calls the course's files: an archive has no git, or that of a folder around it."""
-    listing = f"git -C {shlex.quote(str(root))} ls-files -z"
-    done = subprocess.run(listing, shell=True, capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
+    except FileNotFoundError:
+        sys.exit("mutants: git lists what is copied, and git was not found")
     return done.stdout.split("\0")[:-1] or sys.exit(
         f"mutants: git lists what is copied, but no file of {root} "
         f"({done.stderr.strip() or 'none is known'}); in an unpacked archive this makes them "

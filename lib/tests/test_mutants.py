@@ -177,7 +177,7 @@ def test_an_unpacked_archive_is_told_how_git_learns_its_files(tmp_path, monkeypa
 
 
 def test_where_git_is_missing_this_is_said(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))  # /bin/sh says it, in the words of its system
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match="git.*not found"):
         mutant_runs.copied(tmp_path / "folder", tmp_path)
 
