@@ -428,10 +428,9 @@ class Session:
 
 def _belonging(root):
     """What git calls the course's files: an archive has no git, or that of a folder around it."""
-    try:
-        done = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
-    except FileNotFoundError:
+    if shutil.which("git") is None:
         sys.exit("mutants: git lists what is copied, and git was not found")
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
     return done.stdout.split("\0")[:-1] or sys.exit(
         f"mutants: git lists what is copied, but no file of {root} "
         f"({done.stderr.strip() or 'none is known'}); in an unpacked archive this makes them "
